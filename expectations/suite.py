@@ -1,0 +1,139 @@
+"""The declared limits of a table, checked by Great Expectations; the only place that imports it.
+
+A suite is made from the declaration alone: exact columns, the key is unique, and each column's limits.
+The library takes about six seconds of CPU to load, so it is loaded on the first check and never before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from warehouse.table import Column, Table
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent import PandasDatasource
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One limit that rows of a table break.
+
+    Args:
+        column: The column, or the key's columns joined by a comma.
+        limit: Which limit: ``required``, ``minimum``, …, ``unique`` for the key, ``columns`` for the table.
+        is_critical: Whether it forbids a release.
+        rows: How many rows break it.
+        keys: Keys of the rows that break it (at most all of them).
+        examples: A few of the values found.
+        says: The limit and the finding as a sentence.
+    """
+
+    column: str
+    limit: str
+    is_critical: bool
+    rows: int
+    keys: tuple[tuple[Any, ...], ...]
+    examples: tuple[Any, ...] = field(default=())
+    says: str = ""
+
+
+@cache
+def _library() -> tuple[Any, PandasDatasource]:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+
+        context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return gx, context.data_sources.add_pandas("lake")
+
+
+def check(table: Table, frame: pl.DataFrame, allowed: Callable[[str], Sequence[str]]) -> list[Breach]:
+    """All limits of the declaration that the frame breaks, critical and warning ones.
+
+    Args:
+        table: The declaration.
+        frame: The table's rows, with the declared columns.
+        allowed: Values of the reference table that a ``one_of = "reference.x"`` names.
+    """
+    gx, source = _library()
+    key = list(table.key)
+    expectations = [
+        gx.expectations.ExpectTableColumnsToMatchOrderedList(
+            column_list=list(table.schema), meta={"column": ", ".join(table.schema), "limit": "columns"}
+        )
+    ]
+    if frame.height:  # every other limit holds for no rows
+        expectations.append(_unique(gx.expectations, key))
+        expectations += [
+            _expectation(gx.expectations, column, limit, allowed) for column in table.columns for limit in column.limits
+        ]
+    pandas = frame.to_pandas(use_pyarrow_extension_array=True)
+    for name, dtype in table.schema.items():
+        if isinstance(dtype, (pl.Date, pl.Datetime)):  # compared with Python dates, which Arrow arrays refuse
+            pandas[name] = pandas[name].astype(object)
+    asset = source.add_dataframe_asset(table.name)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": pandas})
+    # one validation for the whole suite: it costs a third of one validation per expectation
+    results = batch.validate(
+        gx.ExpectationSuite(name=table.name, expectations=expectations),
+        result_format={
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": key,
+            "partial_unexpected_count": EXAMPLES,
+        },
+    ).results
+    source.delete_asset(asset.name)
+    if len(results) != len(expectations):
+        raise RuntimeError(f"{table.name}: {len(results)} of {len(expectations)} limits were checked")
+    return [_breach(table, result) for result in results if not result.success]
+
+
+def _unique(gx: Any, key: list[str]) -> Any:
+    meta = {"column": ", ".join(key), "limit": "unique"}
+    if len(key) == 1:
+        return gx.ExpectColumnValuesToBeUnique(column=key[0], meta=meta)
+    return gx.ExpectCompoundColumnsToBeUnique(column_list=key, ignore_row_if="never", meta=meta)
+
+
+def _expectation(gx: Any, column: Column, limit: str, allowed: Callable[[str], Sequence[str]]) -> Any:
+    meta = {"column": column.name, "limit": limit}
+    if limit == "required":
+        return gx.ExpectColumnValuesToNotBeNull(column=column.name, meta=meta)
+    if limit == "minimum":
+        return gx.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.minimum, meta=meta)
+    if limit == "maximum":
+        return gx.ExpectColumnValuesToBeBetween(column=column.name, max_value=column.maximum, meta=meta)
+    if limit == "matches":
+        return gx.ExpectColumnValuesToMatchRegex(column=column.name, regex=f"^(?:{column.matches})", meta=meta)
+    values = allowed(column.one_of) if isinstance(column.one_of, str) else column.one_of
+    return gx.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(values or ()), meta=meta)
+
+
+def _breach(table: Table, result: Any) -> Breach:
+    found, meta = result.result, result.expectation_config.meta
+    name, limit = meta["column"], meta["limit"]
+    if not found:
+        raise RuntimeError(f"{table.name}.{name}: limit {limit} could not be checked: {result.exception_info}")
+    indexes = found.get("unexpected_index_list") or []
+    keys = tuple(tuple(index[column] for column in table.key) for index in indexes)
+    examples = () if limit == "required" else tuple(found.get("partial_unexpected_list") or ())[:EXAMPLES]
+    rows = int(found.get("unexpected_count") or len(keys))
+    told = f" (such as {', '.join(dict.fromkeys(str(example)[:80] for example in examples))})" if examples else ""
+    limits = {"required": "is missing", "unique": "is not unique", "columns": "are not the declared columns"}
+    wrong = limits.get(limit) or f"breaks {limit} {getattr(table.column(name), limit)!s:.80}"
+    is_critical = limit in {"columns", "unique"} or limit not in table.column(name).warn
+    says = f"{name} {wrong} in {rows} {'row' if rows == 1 else 'rows'}{told}"
+    return Breach(name, limit, is_critical, rows, keys, examples, says)

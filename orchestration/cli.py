@@ -1,0 +1,217 @@
+"""The command line ``aisle``: each command says in its help what it does and what to do next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from warehouse.lake import PROJECT, Lake
+
+app = typer.Typer(
+    name="aisle",
+    help="A data lake with dashboards for AI-safety research: who publishes what, in which category, and how that changes.\n\n"
+    "Start with `aisle run`, look with `aisle status` and `aisle dashboard`, ask with `aisle sql`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+_out = Console()
+_err = Console(stderr=True)
+
+
+class Format(str, Enum):
+    """Forms in which rows can be printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+    markdown = "markdown"
+
+
+def _say(text: str) -> None:
+    _err.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def _fail(text: str) -> typer.Exit:
+    _err.print(f"[red]{escape(text)}[/red]", highlight=False, soft_wrap=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders whose files are added.", show_default=False)],
+    owner: Annotated[str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")] = None,
+) -> None:
+    """Take files into the lake: recognised by content, kept unchanged as a snapshot, or refused with the reason.
+
+    Known are the sheet of lab publications (CSV, TSV, XLSX or a captured page), captured forum user pages and
+    captured podcast pages. A refused file is kept aside. Next: `aisle run`.
+    """
+    from orchestration.snapshots import add_file
+    from orchestration.sources import Refused
+
+    lake, refused = Lake.of_environment(), 0
+    files = [file for path in paths for file in ([path] if not path.is_dir() else sorted(p for p in path.rglob("*") if p.is_file()))]
+    for missing in (path for path in paths if path.is_dir() and not any(path.rglob("*"))):
+        _say(f"{missing}: an empty folder")
+    for file in files:
+        try:
+            taken = add_file(lake, file, hints={"owner": owner} if owner else {})
+        except Refused as refusal:
+            refused += 1
+            _say(f"✗ {file}: refused: {refusal}; kept under {lake.refused}")
+        except OSError as error:
+            refused += 1
+            _say(f"✗ {file}: cannot be read: {error.strerror or error}")
+        else:
+            snapshot = taken.snapshot
+            told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
+            when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
+            _say(f"✓ {file}: {told} (snapshot {snapshot.snapshot_id}, {when})")
+    if refused:
+        raise _fail(f"{refused} of {len(files)} files were not taken")
+    _say("next: aisle run")
+
+
+@app.command()
+def run(
+    force: Annotated[bool, typer.Option("--force", help="Run even if there is nothing new.")] = False,
+) -> None:
+    """Parse, check, transform and release everything that is new; exits with 0 only if a release is published.
+
+    The bundled facts and the files of the inbox folder are taken in first (`AISLE_BUNDLED=no` leaves the bundled
+    facts out). A failed critical check leaves the last release as it was. The run shows in `aisle ui` too.
+    """
+    from orchestration.ingest import take_in
+    from orchestration.run import execute, last_run, nothing_new
+
+    lake, started = Lake.of_environment(), time.monotonic()
+    _say(f"lake: {lake.root}")
+    try:
+        take_in(lake, _say)
+        unchanged = None if force else nothing_new(lake)
+        if unchanged is not None:
+            _say(f"nothing new since release {unchanged.name} of {unchanged.manifest['published_at'][:16].replace('T', ' ')} UTC: nothing to publish")
+            return
+        succeeded = execute(lake)
+    except OSError as error:
+        raise _fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
+    account = last_run(lake)
+    failed = [check for check in (account or {}).get("checks", []) if not check["passed"]]
+    for check in failed:
+        _say(f"{'✗ critical' if check['is_critical'] else '! warning'}: {check['table']}: {check['check']}: {check['says']}")
+    if not succeeded or account is None or account["release"] is None:
+        raise _fail("no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run")
+    _say(f"release v{account['release']} ({time.monotonic() - started:.0f} s)")
+    _print_status(lake)
+    _say("look: aisle dashboard · ask: aisle sql \"from mart.publications_by_lab_year\" · runs: aisle ui")
+
+
+@app.command()
+def status() -> None:
+    """Show each source with its snapshots and records, the last run's checks, and the release."""
+    _print_status(Lake.of_environment())
+
+
+def _print_status(lake: Lake) -> None:
+    from orchestration.report import status_lines, status_table
+
+    table = status_table(lake)
+    if table is not None:
+        _out.print(table)
+    for line in status_lines(lake):
+        _out.print(escape(line), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="A query; without one, a shell (or the query from standard input).")] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
+    release: Annotated[str | None, typer.Option(help="Ask a past release, such as v3.")] = None,
+) -> None:
+    """Ask the released tables in DuckDB's SQL, read-only.
+
+    Examples: `aisle sql "from mart.publications_by_lab_category_month limit 10"`,
+    `aisle sql "select * from clean.publications" --format csv -o publications.csv`,
+    `aisle sql "show all tables"`, `aisle sql "from reference.dictionary"`.
+    """
+    from orchestration import query as asking
+    from warehouse.release import NoRelease
+
+    lake = Lake.of_environment()
+    try:
+        chosen = asking.chosen_release(lake, release)
+        if query is None and not sys.stdin.isatty():
+            query = sys.stdin.read()
+        if query is None:
+            asking.shell(chosen, _out)
+        else:
+            asking.answer(chosen, query, form.value, output, _out)
+    except (NoRelease, asking.QueryError) as error:
+        raise _fail(str(error)) from error
+
+
+@app.command()
+def rejects(
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
+) -> None:
+    """Show the records and files that were rejected, and why; nothing is dropped silently."""
+    from orchestration import query as asking
+    from orchestration.report import rejects_frame
+
+    found = rejects_frame(Lake.of_environment())
+    if found.is_empty() and form is Format.table:
+        _out.print("nothing was rejected")
+        return
+    try:
+        asking.write(found, form.value, output, _out)
+    except asking.QueryError as error:
+        raise _fail(str(error)) from error
+
+
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+) -> None:
+    """Open the dashboards on this machine (Streamlit, http://localhost:8501). Stop with Ctrl-C."""
+    os.environ["AISLE_LAKE"] = str(Lake.of_environment().root)
+    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "dashboards" / "app.py"), "--server.port", str(port)]
+    raise typer.Exit(_until_stopped(command))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+) -> None:
+    """Open Dagster's own UI on this machine (http://localhost:3000), with its schedule and the inbox sensor at work."""
+    from orchestration.run import use_instance
+
+    use_instance(Lake.of_environment())
+    raise typer.Exit(_until_stopped([sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-p", str(port)]))
+
+
+def _until_stopped(command: list[str]) -> int:
+    """Run a server until it ends or Ctrl-C; both hear the signal, so this only waits for the other to finish."""
+    with subprocess.Popen(command, cwd=PROJECT) as server:
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,85 @@
+"""What Dagster loads: assets, checks, the one job, its schedule and the sensor on the inbox."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import dagster as dg
+
+from orchestration.assets import all_assets, all_checks, lake_run
+from warehouse.lake import Lake
+
+JOB = "run_all"
+
+
+@dg.logger(description="Only what the steps themselves say, one line each.")
+def plain(_: dg.InitLoggerContext) -> logging.Logger:
+    """A logger that leaves out Dagster's own events, which its UI shows better."""
+    logger = logging.Logger("aisle", logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_told)
+    handler.setFormatter(_Plain())
+    logger.addHandler(handler)
+    return logger
+
+
+def _event(record: logging.LogRecord) -> dg.DagsterEvent | None:
+    return getattr(record, "dagster_meta", {}).get("dagster_event")
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Whether a line is a step's own, or tells why a step failed."""
+    event = _event(record)
+    if event is not None:
+        return event.is_step_failure
+    return not record.getMessage().startswith("Dependencies for step") and "Not executing" not in record.getMessage()
+
+
+class _Plain(logging.Formatter):
+    """One line: what a step says, with a mark for a warning, or the innermost reason of a failure."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = _event(record)
+        if event is not None:
+            failure = event.step_failure_data
+            reason = failure.user_failure_data.description if failure.user_failure_data else None
+            error = failure.error_display_string.strip()
+            return f"✗ {event.step_key}: {reason or error}"
+        text = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+        return ("! " if record.levelno >= logging.WARNING else "  ") + text
+
+
+run_all = dg.define_asset_job(
+    JOB,
+    dg.AssetSelection.all(),
+    description="Parse, check, transform, release.",
+    config={"loggers": {"console": {}}},
+)
+
+daily = dg.ScheduleDefinition(
+    name="daily", job=run_all, cron_schedule="15 6 * * *", default_status=dg.DefaultScheduleStatus.RUNNING
+)
+
+
+@dg.sensor(job=run_all, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Start a run when files lie in the inbox folder and have stopped growing for a few seconds."""
+    folder = Lake.of_environment().inbox
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not files:
+        return dg.SkipReason(f"nothing in {folder}")
+    seen = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return dg.RunRequest(run_key=repr(seen))
+
+
+defs = dg.Definitions(
+    assets=all_assets(),
+    asset_checks=all_checks(),
+    jobs=[run_all],
+    schedules=[daily],
+    sensors=[inbox],
+    resources={"lake_run": lake_run},
+    executor=dg.in_process_executor,
+    loggers={"console": plain},
+)

@@ -1,0 +1,277 @@
+"""From snapshots to raw tables: each snapshot is parsed once, each record accounted for once.
+
+A raw table has one row per distinct version of a record; ``raw.sightings`` says in which snapshots and where
+it was seen. Records that break a critical limit of their table are moved to ``raw.rejects`` with the others
+that could not be read, so that for every snapshot records read = kept + repeated + rejected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from expectations.suite import check
+from orchestration.sandbox import parse_file
+from orchestration.snapshots import Snapshot, add_bundled, add_file, all_refusals, all_snapshots, content_path
+from orchestration.sources import SOURCES, Refused
+from orchestration.sources.source import Parsed, Record, Reject, Source, digest
+from warehouse.lake import Lake
+from warehouse.reference import FOLDER as REFERENCE
+from warehouse.reference import rows_of
+from warehouse.reference import tables as reference_tables
+from warehouse.table import Column, Table, table_from_toml
+
+Say = Callable[[str], None]
+ID_LENGTH = 16
+
+
+@cache
+def shared_tables() -> dict[str, Table]:
+    """The raw tables that every source shares, by the name of their things."""
+    declared = tomllib.loads((Path(__file__).parent / "raw_tables.toml").read_text(encoding="utf-8"))
+    return {things: table_from_toml(f"raw.{things}", entry) for things, entry in declared.items()}
+
+
+@cache
+def record_table(source: Source) -> Table:
+    """The raw table of a source: its content columns, between identity and evidence."""
+    text, when = {"type": "text", "required": True}, {"type": "timestamp", "required": True}
+    columns = {
+        "record_id": text | {"meaning": "Identity of the record, the same in every snapshot."},
+        "version_id": text | {"meaning": "Identity of the record with this content."},
+        **source.columns,
+        "first_seen_at": when | {"meaning": "When a snapshot first had it."},
+        "last_seen_at": when | {"meaning": "When a snapshot last had it."},
+        "snapshot_id": text | {"meaning": "The first snapshot that had it."},
+        "record_ordinal": {"type": "integer", "meaning": "Its place in that snapshot, from 1.", "required": True},
+    }
+    return table_from_toml(source.table_name, {"row": source.row, "key": ["version_id"], "columns": columns})
+
+
+def raw_tables() -> list[Table]:
+    """All tables that come from snapshots."""
+    return [*(record_table(source) for source in SOURCES), *shared_tables().values()]
+
+
+def allowed_values(reference: str) -> list[str]:
+    """The keys of a reference table, for ``one_of = "reference.labs"``."""
+    table = next(table for table in reference_tables() if table.name == reference)
+    return [row[table.key[0]] for row in rows_of(table.things)]
+
+
+@cache
+def parser_version(source: Source) -> str:
+    """Hash of everything a parse depends on besides the bytes: parsers and reference data."""
+    files = sorted([*(Path(__file__).parent / "sources").glob("*.py"), *REFERENCE.glob("*.csv")])
+    parts = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return digest(source.name, json.dumps(source.columns, default=str), *parts, length=ID_LENGTH)
+
+
+def take_in(lake: Lake, say: Say, *, with_bundled: bool = True) -> None:
+    """Take the bundled default and the files of the inbox into the lake.
+
+    A file of the inbox is removed once it is kept, as a snapshot or among the refused files.
+    """
+    if with_bundled:
+        for snapshot in add_bundled(lake):
+            say(f"took in the bundled {snapshot.original_name}")
+    lake.inbox.mkdir(parents=True, exist_ok=True)
+    for path in sorted(path for path in lake.inbox.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        try:
+            taken = add_file(lake, path, origin="inbox")
+        except Refused as refusal:
+            say(f"refused {path.name}: {refusal}")
+        else:
+            say(f"took in {path.name}: {taken.records} records of {taken.snapshot.source}")
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A record at its place, with the identities that depend on it."""
+
+    snapshot: Snapshot
+    ordinal: int
+    record: Record
+    record_id: str
+    version_id: str
+
+
+def _row(source: Source, snapshot: Snapshot, ordinal: int, record: Record) -> _Row:
+    record_id = digest(source.name, record.identity, length=ID_LENGTH)
+    content = {name: value for name, value in record.values.items() if name not in source.positional}
+    version_id = digest(record_id, json.dumps(content, default=str, sort_keys=True), length=ID_LENGTH)
+    return _Row(snapshot, ordinal, record, record_id, version_id)
+
+
+def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
+    """Parse the snapshots that were not parsed yet and bring all raw tables up to date.
+
+    Args:
+        lake: The lake.
+        say: Told what is done, a line at a time.
+
+    Returns:
+        The raw tables by name, as written.
+    """
+    snapshots = all_snapshots(lake)
+    shared = shared_tables()
+    held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects")}
+    made: dict[str, pl.DataFrame] = {}
+    parts: dict[str, list[pl.DataFrame]] = {things: [] for things in held}
+    for source in SOURCES:
+        mine = [snapshot for snapshot in snapshots if snapshot.source == source.name]
+        old = {things: frame.filter(pl.col("source") == source.name) for things, frame in held.items()}
+        rows = lake.read(record_table(source)) if lake.state(source.table_name) else record_table(source).frame()
+        if (old["parses"]["parser_version"] != parser_version(source)).any():
+            say(f"{source.name}: the reader has changed, reading all {len(mine)} snapshots again")
+            old, rows = {things: frame.clear() for things, frame in old.items()}, rows.clear()
+        done = set(old["parses"]["snapshot_id"])
+        new = [snapshot for snapshot in mine if snapshot.snapshot_id not in done]
+        made[source.table_name], added = _ingest_source(lake, source, new, rows, say)
+        for things, frame in old.items():
+            parts[things] += [frame, added[things]]
+    for things, frames in parts.items():
+        made[shared[things].name] = pl.concat(frames)
+    made["raw.snapshots"] = _snapshots_frame(shared["snapshots"], snapshots)
+    made["raw.refused_files"] = shared["refused_files"].frame(asdict(refusal) for refusal in all_refusals(lake))
+    return made
+
+
+def _snapshots_frame(table: Table, snapshots: list[Snapshot]) -> pl.DataFrame:
+    return table.frame({name: getattr(snapshot, name) for name in table.schema} for snapshot in snapshots)
+
+
+def _ingest_source(
+    lake: Lake, source: Source, new: list[Snapshot], old_rows: pl.DataFrame, say: Say
+) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """The source's raw table with the new snapshots in it, and what they add to the shared tables."""
+    table, shared = record_table(source), shared_tables()
+    rows: list[_Row] = []
+    rejects: list[dict[str, Any]] = []
+    read: Counter[str] = Counter()
+    for snapshot in new:
+        items = _parse(lake, source, snapshot)
+        read[snapshot.snapshot_id] = len(items)
+        for ordinal, item in enumerate(items, 1):
+            if isinstance(item, Record):
+                rows.append(_row(source, snapshot, ordinal, item))
+            else:
+                rejects.append(_reject(source, snapshot, ordinal, item))
+    broken = _broken(table, rows)
+    rejects += [
+        _reject(source, row.snapshot, row.ordinal, Reject(row.record.locator, broken[row.version_id], str(dict(row.record.values))))
+        for row in rows
+        if row.version_id in broken
+    ]
+    rows = [row for row in rows if row.version_id not in broken]
+    known, kept, repeated = set(old_rows["record_id"]), Counter[str](), Counter[str]()
+    sightings, occurrences = [], Counter[tuple[str, str]]()
+    for row in rows:
+        occurrences[row.snapshot.snapshot_id, row.record_id] += 1
+        (repeated if row.record_id in known else kept)[row.snapshot.snapshot_id] += 1
+        known.add(row.record_id)
+        sightings.append(_sighting(source, row, occurrences[row.snapshot.snapshot_id, row.record_id]))
+    rejected = Counter(reject["snapshot_id"] for reject in rejects)
+    parses = [
+        {
+            "snapshot_id": (identity := snapshot.snapshot_id),
+            "source": source.name,
+            "parser_version": parser_version(source),
+            "records_read": read[identity],
+            "records_kept": kept[identity],
+            "records_repeated": repeated[identity],
+            "records_rejected": rejected[identity],
+        }
+        for snapshot in new
+    ]
+    for snapshot, parse in zip(new, parses, strict=True):
+        numbers = ", ".join(f"{parse[f'records_{what}']} {what}" for what in ("read", "kept", "repeated", "rejected"))
+        say(f"{source.name}: {snapshot.original_name}: {numbers}")
+    added = {
+        "parses": shared["parses"].frame(parses),
+        "sightings": shared["sightings"].frame(sightings),
+        "rejects": shared["rejects"].frame(rejects),
+    }
+    return _merged(source, table, old_rows, table.frame(_values(row) for row in rows)), added
+
+
+def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> list[Record | Reject]:
+    try:
+        parsed = parse_file(content_path(lake, snapshot), snapshot.original_name, snapshot.hints, source.name)[1]
+    except Refused as refusal:  # it could be read when it was added: the reader has changed since
+        parsed = Parsed([Reject("whole file", f"can no longer be read: {refusal}", "")])
+    return parsed.items
+
+
+def _broken(table: Table, rows: list[_Row]) -> dict[str, str]:
+    """Versions that break a critical limit of the table, with the reason."""
+    if not rows:
+        return {}
+    distinct = {row.version_id: row for row in rows}
+    reasons: dict[str, list[str]] = {}
+    for breach in check(table, table.frame(_values(row) for row in distinct.values()), allowed_values):
+        if breach.is_critical:
+            column = table.column(breach.column) if breach.limit in Column(breach.column, "text", "").__dict__ else None
+            for (version_id,) in breach.keys:
+                value = distinct[version_id].record.values.get(breach.column)
+                told = getattr(column, breach.limit) if column else ""
+                reasons.setdefault(version_id, []).append(f"{breach.column} “{value}” breaks its limit {breach.limit} {told}")
+    return {version_id: "; ".join(texts) for version_id, texts in reasons.items()}
+
+
+def _values(row: _Row) -> dict[str, Any]:
+    return {
+        "record_id": row.record_id,
+        "version_id": row.version_id,
+        **row.record.values,
+        "first_seen_at": row.snapshot.fetched_at,
+        "last_seen_at": row.snapshot.fetched_at,
+        "snapshot_id": row.snapshot.snapshot_id,
+        "record_ordinal": row.ordinal,
+    }
+
+
+def _sighting(source: Source, row: _Row, occurrence: int) -> dict[str, Any]:
+    return {
+        "snapshot_id": row.snapshot.snapshot_id,
+        "record_ordinal": row.ordinal,
+        "source": source.name,
+        "record_id": row.record_id,
+        "version_id": row.version_id,
+        "occurrence": occurrence,
+        "locator": row.record.locator,
+    }
+
+
+def _reject(source: Source, snapshot: Snapshot, ordinal: int, reject: Reject) -> dict[str, Any]:
+    return {
+        "snapshot_id": snapshot.snapshot_id,
+        "record_ordinal": ordinal,
+        "source": source.name,
+        "original_name": snapshot.original_name,
+        **asdict(reject),
+    }
+
+
+def _merged(source: Source, table: Table, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """One row per version: seen first and last over all snapshots, evidence of the first, places of the last."""
+    both = pl.concat([old, new]).sort("first_seen_at", "snapshot_id", "record_ordinal")
+    places: Mapping[str, pl.Expr] = {
+        name: pl.col(name).sort_by("last_seen_at", maintain_order=True).drop_nulls().last() for name in source.positional
+    }
+    merged = both.group_by("version_id", maintain_order=True).agg(
+        pl.col("last_seen_at").max() if name == "last_seen_at" else places.get(name, pl.col(name).first())
+        for name in table.schema
+        if name != "version_id"
+    )
+    return merged.select(list(table.schema))

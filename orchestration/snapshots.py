@@ -1,0 +1,186 @@
+"""Snapshots: the bytes of one file or fetch, kept under the name of their content and never changed.
+
+``snapshots/<source>/<snapshot_id>/`` holds the bytes (``content``) and what is known about them
+(``snapshot.json``). The folder appears whole or not at all. Files that no source takes are kept under
+``refused/`` with the reason.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from orchestration.sandbox import parse_file
+from orchestration.sources import Refused, source_named
+from orchestration.sources.document import MAX_BYTES
+from warehouse.lake import Lake, sync_folder
+from warehouse.table import utc_now
+
+BUNDLED = Path(__file__).parents[1] / "warehouse" / "bundled"
+Origin = Literal["bundled", "file", "inbox"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot.
+
+    Args:
+        snapshot_id: First 16 hex digits of the content's SHA-256.
+        source: Name of the source it is of.
+        origin: How it came: with the project (``bundled``), by ``aisle add`` (``file``), or by the inbox.
+        original_name: Name of the file it came as.
+        url: Where it was fetched from, if it was.
+        sha256: Hash of the content.
+        size_bytes: Length of the content.
+        fetched_at: When the content was taken in (for bundled facts: when they were compiled).
+        licence: Terms under which the records may be used.
+        hints: What the person who added it knows of it (``owner``).
+    """
+
+    snapshot_id: str
+    source: str
+    origin: Origin
+    original_name: str
+    sha256: str
+    size_bytes: int
+    fetched_at: dt.datetime
+    licence: str
+    url: str | None = None
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that was not taken: its hash, name, size and the reason, and when that was."""
+
+    sha256: str
+    original_name: str
+    size_bytes: int
+    reason: str
+    refused_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of adding one file: the snapshot, whether it is new, and what could be read in it."""
+
+    snapshot: Snapshot
+    is_new: bool
+    records: int
+    rejects: int
+
+
+def content_path(lake: Lake, snapshot: Snapshot) -> Path:
+    """Where the bytes of a snapshot lie."""
+    return lake.snapshots / snapshot.source / snapshot.snapshot_id / "content"
+
+
+def all_snapshots(lake: Lake) -> list[Snapshot]:
+    """All snapshots of a lake, oldest first."""
+    found = [_read(path) for path in lake.snapshots.glob("[!.]*/[!.]*/snapshot.json")]
+    return sorted(found, key=lambda snapshot: (snapshot.fetched_at, snapshot.snapshot_id))
+
+
+def all_refusals(lake: Lake) -> list[Refusal]:
+    """All files that were refused, oldest first."""
+    found = []
+    for path in lake.refused.glob("[!.]*/refusal.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found.append(Refusal(**{**told, "refused_at": dt.datetime.fromisoformat(told["refused_at"])}))
+    return sorted(found, key=lambda refusal: (refusal.refused_at, refusal.sha256))
+
+
+def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> Taken:
+    """Take a file in as a snapshot if a source recognises it and can read it; else keep it aside.
+
+    Raises:
+        Refused: No source can take it; it is kept under ``refused/`` with the reason.
+        OSError: The file cannot be read, or the lake cannot be written.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise Refused(f"found {size:,} bytes; at most {MAX_BYTES:,} are taken (it was left where it is)")
+    content = path.read_bytes()
+    try:
+        source, parsed = parse_file(path.resolve(), path.name, hints or {})
+    except Refused as refusal:
+        _keep_refused(lake, path.name, content, str(refusal))
+        raise
+    taken = _keep(lake, content, source, origin=origin, name=path.name, fetched_at=utc_now(), hints=hints or {})
+    return Taken(taken[0], taken[1], len(parsed.records), len(parsed.rejects))
+
+
+def add_bundled(lake: Lake) -> list[Snapshot]:
+    """Take in the facts that come with the project, as old as they are; returns those that were not held yet."""
+    told = tomllib.loads((BUNDLED / "bundled.toml").read_text(encoding="utf-8"))
+    new = []
+    for name, facts in told.items():
+        compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
+        content = (BUNDLED / name).read_bytes()
+        snapshot, is_new = _keep(lake, content, facts["source"], origin="bundled", name=name, fetched_at=compiled, hints={})
+        new += [snapshot] if is_new else []
+    return new
+
+
+def _read(path: Path) -> Snapshot:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return Snapshot(**{**told, "fetched_at": dt.datetime.fromisoformat(told["fetched_at"])})
+
+
+def _keep(
+    lake: Lake, content: bytes, source: str, *, origin: Origin, name: str, fetched_at: dt.datetime, hints: dict[str, str]
+) -> tuple[Snapshot, bool]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder = lake.snapshots / source / sha256[:16]
+    if (folder / "snapshot.json").exists():
+        return _read(folder / "snapshot.json"), False
+    snapshot = Snapshot(
+        snapshot_id=sha256[:16],
+        source=source,
+        origin=origin,
+        original_name=name,
+        sha256=sha256,
+        size_bytes=len(content),
+        fetched_at=fetched_at,
+        licence=source_named(source).licence,
+        hints=hints,
+    )
+    _place(folder, content, {**asdict(snapshot), "fetched_at": fetched_at.isoformat()}, "snapshot.json")
+    return snapshot, True
+
+
+def _keep_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder = lake.refused / sha256[:16]
+    refusal = Refusal(sha256, name, len(content), reason, utc_now())
+    if not folder.exists():
+        _place(folder, content, {**asdict(refusal), "refused_at": refusal.refused_at.isoformat()}, "refusal.json")
+
+
+def _place(folder: Path, content: bytes, facts: dict[str, object], facts_name: str) -> None:
+    """Make a folder with content and facts appear in one step; a killed writer leaves only a hidden draft."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    try:
+        for name, data in (("content", content), (facts_name, json.dumps(facts, indent=1, ensure_ascii=False).encode())):
+            with (draft / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            (draft / name).chmod(0o444)
+        sync_folder(draft)
+        draft.chmod(0o755)
+        if folder.exists():  # another process placed the same content meanwhile
+            return
+        draft.rename(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""The explicit list of sources, and which of them a document is of."""
+
+from __future__ import annotations
+
+from orchestration.sources import forum_page, lab_sheet, podcast_page
+from orchestration.sources.document import Document, Unreadable
+from orchestration.sources.source import Damaged, NotThisSource, Source
+
+SOURCES: tuple[Source, ...] = (lab_sheet.SOURCE, podcast_page.SOURCE, forum_page.SOURCE)
+
+
+class Refused(Exception):
+    """A document that no source can take; the text says what was expected and what was found."""
+
+
+def source_named(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        KeyError: There is none; the text lists those that exist.
+    """
+    for source in SOURCES:
+        if source.name == name:
+            return source
+    raise KeyError(f"no source {name!r}; there are {', '.join(source.name for source in SOURCES)}")
+
+
+def recognised(document: Document) -> Source:
+    """The source whose content this document has; its name plays no part.
+
+    Raises:
+        Refused: No source recognises it, or it is one of theirs but damaged.
+    """
+    try:
+        kind = document.kind
+        reasons = []
+        for source in SOURCES:
+            try:
+                source.recognise(document)
+            except NotThisSource as reason:
+                reasons.append(f"{source.name}: {reason}")
+            else:
+                return source
+    except (Unreadable, Damaged) as found:
+        raise Refused(f"found {found}; expected {expected()}") from found
+    raise Refused(f"found {kind} ({'; '.join(reasons)}); expected {expected()}")
+
+
+def expected() -> str:
+    """What documents look like that can be taken, for the person whose document was not."""
+    return "one of: " + "; ".join(f"({number}) {source.expected}" for number, source in enumerate(SOURCES, 1))

@@ -1,0 +1,136 @@
+"""The captured text page of the lab sheet: from lines of glued cells to the cells of each row.
+
+The page has a line with the row number alone, then the row's text: company, title, date, link, category
+and abstract without a separator; line breaks stand only around cells that were wrapped on the screen.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from orchestration.sources.source import Reject, squeeze_spaces
+from warehouse.reference import rows_of
+
+_HEADER = "companytitledateurlsafety_categoryabstract"
+_MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+# two digits only for 10 to 31, so that the 4 of "GPT-46-Jun-24" stays with the title
+_DATE = rf"(?P<day>3[01]|[12]\d|\d)-(?P<month>{_MONTH})-(?P<year>\d\d)(?!\d)"
+_MARK = r"(?P<mark>\[Duplicate\]\s*)?"
+# a category nobody knows yet: up to five words, ending where the abstract's first capital is glued to it
+_NEW_CATEGORY = r"(?P<category>[A-Z][a-z]+(?:[ -][a-z]+){0,4}?)(?=[A-Z][a-z]*\W|\s*$)"
+
+
+class CapturedRow(NamedTuple):
+    """One row of the page: its number in the sheet and its glued text, with the page's line breaks."""
+
+    number: int
+    text: str
+
+
+def _longest_first(names: set[str]) -> list[str]:
+    """The names in an order in which a name never hides a longer one."""
+    return sorted(names, key=lambda name: (-len(name), name))
+
+
+@cache
+def known_labs() -> list[str]:
+    """Names and aliases of the labs, longest first."""
+    return _longest_first({row["lab"] for row in rows_of("labs")} | {row["alias"] for row in rows_of("lab_aliases")})
+
+
+@cache
+def known_categories() -> list[str]:
+    """Names of the categories, longest first."""
+    return _longest_first({row["category"] for row in rows_of("categories")})
+
+
+def _looks_like_row(text: str) -> bool:
+    return not text.strip() or text.lstrip().startswith(tuple(known_labs())) or re.search(rf"{_DATE}\s*https?://", text) is not None
+
+
+def captured_rows(lines: list[str]) -> list[CapturedRow]:
+    """The rows of a captured page, without its header and blank rows; none if the lines are no such page.
+
+    A line of digits is a row number if it is greater than the one before it and what follows looks like a
+    row; otherwise (a year alone on a line of an abstract) it belongs to the text around it.
+    """
+    numbered: list[tuple[int, list[str]]] = []
+    for line in lines:
+        digits = line.strip()
+        if digits.isascii() and digits.isdecimal() and len(digits) < 8 and (not numbered or int(digits) > numbered[-1][0]):
+            numbered.append((int(digits), []))
+        elif numbered:
+            numbered[-1][1].append(line)
+    rows: list[CapturedRow] = []
+    header_seen = False
+    for number, block in numbered:
+        text = "\n".join(block)
+        is_header = "".join(text.split()).lower().startswith(_HEADER)
+        header_seen = header_seen or is_header
+        if rows and not is_header and not _looks_like_row(text):
+            rows[-1] = CapturedRow(rows[-1].number, f"{rows[-1].text}\n{number}\n{text}")
+        elif text.strip() and not (is_header and not rows):
+            rows.append(CapturedRow(number, text))
+    complete = sum(1 for row in rows if re.search(rf"{_DATE}\s*https?://", row.text))
+    return rows if complete and (header_seen or complete >= 3) else []
+
+
+def split_cells(row: CapturedRow) -> dict[str, str] | Reject:
+    """The cells of a row as texts: lab, title, date, url, category (with its duplicate mark), abstract, note.
+
+    The date is the one directly before the link, or before the category where a row has no link. A reject
+    says which cell could not be found.
+    """
+    locator, text = f"row {row.number}", row.text.strip()
+    if "".join(text.split()).lower().startswith(_HEADER):
+        return Reject(locator, "a second header", row.text)
+    lab = next((name for name in known_labs() if text.startswith(name)), None)
+    if lab is None:
+        return Reject(locator, f"begins with no known lab (“{text[:30]}”); add it to labs.csv", row.text)
+    rest = text[len(lab) :]
+    categories = "|".join(re.escape(name) for name in known_categories())
+    date = re.search(rf"{_DATE}\s*(?=https?://|(?:\[Duplicate\]\s*)?(?:{categories}))", rest)
+    if date is None:
+        return Reject(locator, "no date such as 17-Jun-24 directly before a link or a category", row.text)
+    tail = rest[date.end() :]
+    known = rf"(?P<category>{categories})"
+    note = ""
+    found = (
+        re.match(rf"(?P<url>https?://\S+)\s+{_MARK}{known}", tail)
+        or re.match(rf"(?P<url>(?:https?://\S+?)?)\s*{_MARK}{known}", tail)
+    )
+    if found is None:
+        found = re.match(rf"(?P<url>https?://\S+)\s+{_MARK}{_NEW_CATEGORY}", tail) or re.match(
+            rf"(?P<url>https?://\S*?[a-z0-9/]){_MARK}{_NEW_CATEGORY}", tail
+        )
+        if found is None:
+            return Reject(locator, "ends before its category, or has one that cannot be told from the abstract", row.text)
+        note = f"category “{found['category']}” is not among the known ones"
+    title, day = rest[: date.start()], date["day"]
+    if len(day) == 2 and day[1] != "0" and (digit := _title_digit(title, day[0], found["url"])):
+        title, day = title + digit, day[1]
+        note = note or f"“{digit}” read as the end of the title and {day} as the day, as in the link"
+    elif len(day) == 2 and day[1] != "0" and title[-1:] in {" ", "-"}:
+        note = note or f"day read as {day}; the title may end in {day[0]} instead"
+    return {
+        "lab": lab,
+        "title": title,
+        "date": f"{day}-{date['month']}-{date['year']}",
+        "url": found["url"],
+        "category": (found["mark"] or "") + found["category"],
+        "abstract": squeeze_spaces(tail[found.end() :]),
+        "note": note,
+    }
+
+
+def _title_digit(title: str, digit: str, url: str) -> str:
+    """The digit if the link's last part shows that the title ends with it, else nothing.
+
+    A title that ends in 1, 2 or 3 before a day of one digit reads like a day of two digits.
+    """
+    words = re.findall(r"[a-z0-9]+", (title + digit).lower())
+    slug = re.findall(r"[a-z0-9]+", url.lower().rstrip("/").rpartition("/")[2])
+    tail = words[-2:]
+    return digit if len(tail) == 2 and any(slug[at : at + 2] == tail for at in range(len(slug))) else ""

@@ -1,0 +1,52 @@
+"""Canonical keys of links: the many addresses of one work become one key.
+
+The rules cover the addresses that labs, arXiv and the forums use for the same text. A version suffix
+(``v2``) is dropped from the key. Letters of identifiers that are case-sensitive are never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+_ARXIV = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})"
+_TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
+
+# (pattern over the link without scheme and www, how the key is made of its first group)
+_RULES = [
+    (re.compile(rf"(?:[\w.]*arxiv\.org|[\w.]*alphaxiv\.org)/(?:abs|pdf|html|format)/({_ARXIV})", re.IGNORECASE), "arxiv"),
+    (re.compile(rf"huggingface\.co/papers/({_ARXIV})"), "arxiv"),
+    (re.compile(rf"(?:[\w.]*doi\.org/|doi:\s*)10\.48550/arxiv\.({_ARXIV})", re.IGNORECASE), "arxiv"),
+    (re.compile(rf"arxiv:\s*({_ARXIV})", re.IGNORECASE), "arxiv"),
+    (re.compile(r"(?:[\w.]*doi\.org/|doi:\s*|[\w.]+/doi/(?:abs/|pdf/|full/)?)(10\.\d{4,9}/[^\s?#]+)", re.IGNORECASE), "doi"),
+    (re.compile(r"openreview\.net/(?:forum|pdf)\?(?:.*&)?id=([\w-]+)"), "openreview"),
+    (re.compile(r"(?:lesswrong\.com|alignmentforum\.org|greaterwrong\.com)/posts/(\w+)"), "lw"),
+    (re.compile(r"forum\.effectivealtruism\.org/posts/(\w+)"), "eaf"),
+    (re.compile(r"openai\.com/(?:research|index|blog)/([\w.-]+)"), "openai"),
+    (re.compile(r"anthropic\.com/(?:research|news|index)/([\w.-]+)"), "anthropic"),
+    (re.compile(r"deepmind\.(?:google|com)/research/publications/(\d+)"), "dmpub"),
+    (re.compile(r"deepmind\.(?:google|com)/(?:discover/)?blog/([\w.-]+)"), "deepmind"),
+    (re.compile(r"proceedings\.mlr\.press/(v\d+/\w+?)(?:/|\.|$)"), "pmlr"),
+    (re.compile(r"transformer-circuits\.pub/(\d{4}/[\w.-]+?)(?:/index\.html|/|$)"), "tcircuits"),
+]
+_LOWER_CASE = {"arxiv", "doi", "openai", "anthropic", "deepmind", "pmlr"}
+
+
+def link_key(link: str) -> str:
+    """One key for all the addresses of a work, such as ``arxiv:2310.17230`` or ``lw:6Fpvch8RR29qLEWNH``.
+
+    A link that no rule knows becomes ``url:`` and its host and path without scheme, ``www.``, tracking
+    parameters, fragment and final slash; the case of its path is kept, since many hosts need it.
+    """
+    text = link.strip()
+    text = re.sub(r"^https?://web\.archive\.org/web/[^/]*/", "", text)
+    bare = re.sub(r"^https?://(?:www\.)?", "", text, flags=re.IGNORECASE)
+    for pattern, issuer in _RULES:
+        if found := pattern.match(bare):
+            identifier = found.group(1).rstrip(".")
+            if issuer == "arxiv":  # old identifiers are also written with a subject class: cs.AI/0501001
+                identifier = re.sub(r"\.\w\w/", "/", identifier)
+            return f"{issuer}:{identifier.lower() if issuer in _LOWER_CASE else identifier}"
+    parts = urlsplit(f"https://{bare}")
+    query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])])
+    return f"url:{parts.netloc.lower()}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")

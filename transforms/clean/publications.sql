@@ -1,0 +1,93 @@
+/*
+row = "A publication of a lab as the sheet lists it; a marked duplicate is a row of its own."
+key = ["publication_id"]
+
+[columns]
+publication_id = { type = "text", meaning = "Identity of the publication: its canonical link, hashed.", required = true }
+sheet_row = {}
+lab = { type = "text", meaning = "The lab, by its name in reference.labs.", required = true, one_of = "reference.labs", warn = ["one_of"] }
+title = { type = "text", meaning = "Title; of two where one is cut short, the whole one, else the newest.", required = true }
+published_on = {}
+url = {}
+category = { type = "text", meaning = "The safety category, one per publication.", required = true, one_of = "reference.categories", warn = ["one_of"] }
+is_duplicate = {}
+abstract = { type = "text", meaning = "Abstract; of two where one is cut short, the whole one, else the newest." }
+reading_note = {}
+snapshots = { type = "integer", unit = "snapshots", meaning = "Number of snapshots in which the publication was seen.", required = true, minimum = 1 }
+first_seen_at = {}
+last_seen_at = {}
+*/
+with versions as (
+    select
+        sheet.record_id,
+        sheet.sheet_row,
+        sheet.title,
+        sheet.published_on,
+        sheet.url,
+        sheet.is_duplicate,
+        sheet.abstract,
+        sheet.reading_note,
+        sheet.first_seen_at,
+        sheet.last_seen_at,
+        coalesce(labs.lab, lab_aliases.lab, sheet.lab) as lab,
+        coalesce(categories.category, sheet.category) as category,
+        row_number() over (partition by sheet.record_id order by sheet.last_seen_at, sheet.version_id) as recency
+    from raw.lab_sheet_publications as sheet
+    left join reference.labs as labs on lower(sheet.lab) = lower(labs.lab)
+    left join reference.lab_aliases as lab_aliases on lower(sheet.lab) = lower(lab_aliases.alias)
+    left join reference.categories as categories on lower(sheet.category) = lower(categories.category)
+),
+
+-- a text that another version continues is a cut one, however new
+cut_titles as (
+    select distinct
+        short.record_id,
+        short.recency
+    from versions as short
+    inner join versions as longer
+        on
+            short.record_id = longer.record_id
+            and length(short.title) < length(longer.title)
+            and starts_with(longer.title, short.title)
+),
+
+cut_abstracts as (
+    select distinct
+        short.record_id,
+        short.recency
+    from versions as short
+    inner join versions as longer
+        on
+            short.record_id = longer.record_id
+            and length(short.abstract) < length(longer.abstract)
+            and starts_with(longer.abstract, short.abstract)
+),
+
+evidence as (
+    select
+        record_id,
+        cast(count(distinct snapshot_id) as bigint) as snapshots
+    from raw.sightings
+    group by record_id
+)
+
+select
+    versions.record_id as publication_id,
+    max_by(versions.sheet_row, versions.recency) filter (where versions.sheet_row is not null) as sheet_row,
+    max_by(versions.lab, versions.recency) as lab,
+    max_by(versions.title, versions.recency) filter (where cut_titles.recency is null) as title,
+    max_by(versions.published_on, versions.recency) filter (where versions.published_on is not null) as published_on,
+    max_by(versions.url, versions.recency) filter (where versions.url is not null) as url,
+    max_by(versions.category, versions.recency) as category,
+    max_by(versions.is_duplicate, versions.recency) as is_duplicate,
+    max_by(versions.abstract, versions.recency)
+        filter (where versions.abstract is not null and cut_abstracts.recency is null) as abstract,
+    max_by(versions.reading_note, versions.recency) as reading_note,
+    max(evidence.snapshots) as snapshots,
+    min(versions.first_seen_at) as first_seen_at,
+    max(versions.last_seen_at) as last_seen_at
+from versions
+inner join evidence on versions.record_id = evidence.record_id
+left join cut_titles on versions.record_id = cut_titles.record_id and versions.recency = cut_titles.recency
+left join cut_abstracts on versions.record_id = cut_abstracts.record_id and versions.recency = cut_abstracts.recency
+group by versions.record_id

@@ -1,0 +1,207 @@
+"""Releases: one consistent, immutable set of all tables, published in one step.
+
+``releases/aisle.vN.duckdb`` holds every table of release N under its own name, with the declarations as
+comments; ``releases/aisle.vN.json`` is its manifest. ``aisle.duckdb`` points to the newest. A release file is
+built aside, closed, verified by opening it, renamed, and never touched again, so that whoever reads an older
+one is never disturbed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from warehouse import dictionary
+from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_folder
+from warehouse.sql import FUNCTIONS
+from warehouse.table import SQL_TYPES, Table, utc_now
+
+_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json)$")
+
+
+class NoRelease(LookupError):
+    """The lake has no such release; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published release.
+
+    Args:
+        number: Counts up by one with each release.
+        path: The DuckDB file, by its real path.
+        manifest: What is in it: time, tables with versions, rows and hashes, snapshots, checks, code.
+    """
+
+    number: int
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The release as people name it: ``v12``."""
+        return f"v{self.number}"
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A read-only connection to the release, in UTC."""
+        connection = duckdb.connect(self.path, read_only=True)
+        connection.execute("set TimeZone = 'UTC'")
+        return connection
+
+
+def pointer(lake: Lake) -> Path:
+    """The link to the newest release; also a good path for other tools to open."""
+    return lake.root / "aisle.duckdb"
+
+
+def releases(lake: Lake) -> list[Release]:
+    """All published releases, oldest first."""
+    try:
+        newest = _number(pointer(lake).readlink().name)
+    except FileNotFoundError:
+        return []
+    numbers = sorted(_number(path.name) for path in lake.releases.glob("aisle.v*.duckdb"))
+    return [_release(lake, number) for number in numbers if number <= newest]
+
+
+def current(lake: Lake) -> Release:
+    """The newest release.
+
+    Raises:
+        NoRelease: Nothing was released yet.
+    """
+    try:
+        return _release(lake, _number(pointer(lake).readlink().name))
+    except FileNotFoundError as error:
+        raise NoRelease(f"nothing is released in {lake.root} yet: run `aisle run` (or `make run`)") from error
+
+
+def _number(name: str) -> int:
+    match = _NAME.search(name)
+    if match is None:
+        raise NoRelease(f"{name} is not the name of a release")
+    return int(match[1])
+
+
+def _release(lake: Lake, number: int) -> Release:
+    path = lake.releases.resolve() / f"aisle.v{number}.duckdb"
+    return Release(number, path, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+
+
+def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tuple[Release, bool]:
+    """Publish the present tables as a new release, unless the newest one holds just the same.
+
+    Args:
+        lake: The lake; the caller holds its lock.
+        tables: Declarations of the tables to publish; each must have been written.
+        facts: What else the manifest tells (checks, snapshots, code).
+
+    Returns:
+        The newest release, and whether it is a new one.
+
+    Raises:
+        FileNotFoundError: A table was never written.
+        OSError: The release could not be written whole; the one before stays the newest.
+    """
+    tables = sorted(tables, key=lambda table: table.name)
+    states: dict[str, TableState] = {}
+    for table in tables:
+        state = lake.state(table.name)
+        if state is None:
+            raise FileNotFoundError(f"{table.name} was never written to {lake.root}")
+        states[table.name] = state
+    described = dictionary.dictionary([*tables, dictionary.TABLE])
+    contents = {name: state.content_sha256 for name, state in states.items()}
+    contents[dictionary.TABLE.name] = content_hash(described)
+    held = releases(lake)
+    if held and {name: told["content_sha256"] for name, told in held[-1].manifest["tables"].items()} == contents:
+        return held[-1], False
+    number = held[-1].number + 1 if held else 1
+    _clear_unpublished(lake, number)
+    manifest = {
+        "release": number,
+        "published_at": utc_now().isoformat(),
+        "tables": {
+            **{name: {"rows": s.rows, "delta_version": s.version, "content_sha256": s.content_sha256} for name, s in states.items()},
+            dictionary.TABLE.name: {"rows": described.height, "delta_version": None, "content_sha256": contents[dictionary.TABLE.name]},
+        },
+        **facts,
+    }
+    path = lake.releases / f"aisle.v{number}.duckdb"
+    aside = Path(tempfile.mkdtemp(prefix=".building-", dir=lake.releases))
+    try:
+        draft = aside / path.name
+        _build(draft, lake, tables, described)
+        _verify(draft, manifest["tables"])
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.rename(path)
+        replace_file(path.with_suffix(".json"), json.dumps(manifest, indent=1).encode())
+        link = aside / "pointer"
+        link.symlink_to(Path(lake.releases.name) / path.name)
+        link.replace(pointer(lake))
+        sync_folder(lake.root)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return _release(lake, number), True
+
+
+def _clear_unpublished(lake: Lake, number: int) -> None:
+    """Remove what a killed publisher left: drafts, and files with the number that the pointer never reached."""
+    lake.releases.mkdir(parents=True, exist_ok=True)
+    for left in [*lake.releases.glob(".building-*"), *lake.releases.glob(f"aisle.v{number}.*")]:
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame) -> None:
+    with duckdb.connect(path) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(FUNCTIONS)
+        for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
+            connection.execute(f"create schema {layer}")
+        for table in tables:
+            connection.register("rows_of_table", lake.dataset(table.name))
+            _fill(connection, table)
+        connection.register("rows_of_table", described)
+        _fill(connection, dictionary.TABLE)
+        connection.execute("checkpoint")
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in table.columns)
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    key = ", ".join(f'"{name}"' for name in table.key)
+    connection.execute(f"create table {table.name} ({columns})")
+    connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
+    connection.execute(f"comment on table {table.name} is {_quoted(table.row)}")
+    for column in table.columns:
+        told = column.meaning + (f" [{column.unit}]" if column.unit else "")
+        connection.execute(f'comment on column {table.name}."{column.name}" is {_quoted(told)}')
+    connection.unregister("rows_of_table")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _verify(path: Path, told: Mapping[str, Mapping[str, Any]]) -> None:
+    """Open the file as a reader will and count every table.
+
+    Raises:
+        OSError: A table has other rows than the manifest says.
+    """
+    with duckdb.connect(path, read_only=True) as connection:
+        for name, facts in told.items():
+            ((rows,),) = connection.execute(f"select count(*) from {name}").fetchall()
+            if rows != facts["rows"]:
+                raise OSError(f"{path.name}: {name} has {rows} rows, not {facts['rows']}")

@@ -1,0 +1,57 @@
+"""SQL on the lake: which tables a query reads, and a DuckDB connection in which they stand under their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from warehouse.lake import Lake
+from warehouse.table import LAYERS, DeclarationError
+
+FUNCTIONS = (Path(__file__).parent / "functions.sql").read_text(encoding="utf-8")
+
+
+def tables_read(query: str) -> tuple[str, ...]:
+    """Names of the tables a query reads, sorted.
+
+    Raises:
+        DeclarationError: It is not one query, or reads a table without naming its layer.
+    """
+    try:
+        statements = sqlglot.parse(query, read="duckdb")
+    except sqlglot.ParseError as error:
+        raise DeclarationError(f"the query cannot be parsed: {error}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise DeclarationError("it is not exactly one query")
+    local = {cte.alias for cte in statements[0].find_all(exp.CTE)}
+    names = set()
+    for table in statements[0].find_all(exp.Table):
+        if isinstance(table.this, exp.Func) or (not table.db and table.name in local):
+            continue
+        if table.db not in LAYERS:
+            raise DeclarationError(f"it reads {table.sql()}, which names no layer ({', '.join(LAYERS)})")
+        names.add(f"{table.db}.{table.name}")
+    return tuple(sorted(names))
+
+
+@contextmanager
+def connected(lake: Lake, tables: Iterable[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection in which these tables of the lake stand under their own names, in UTC.
+
+    Raises:
+        FileNotFoundError: A table was never written.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(FUNCTIONS)
+        for name in tables:
+            layer, _, things = name.partition(".")
+            connection.execute(f"create schema if not exists {layer}")
+            connection.register(f"{layer}__{things}", lake.dataset(name))
+            connection.execute(f"create view {name} as from {layer}__{things}")
+        yield connection
