@@ -1,0 +1,1 @@
+"""WHAT must be true: declared limits of tables and checks between them."""

@@ -117,8 +117,22 @@ def _claims_query() -> str:
 def checks() -> list[Check]:
     """All checks between tables."""
     return [
-        Check("accounts_add_up", "raw.parses", "For every snapshot, records read = kept + repeated + rejected.", _ACCOUNTS, True),
-        Check("kept_records_are_held", "raw.parses", "The records kept from all snapshots are the records held.", _KEPT, True),
+        Check(
+            "accounts_add_up",
+            "raw.parses",
+            "For every snapshot, records read = kept + repeated + rejected.",
+            _ACCOUNTS,
+            True,
+        ),
+        Check(
+            "kept_records_are_held",
+            "raw.parses",
+            "The records kept from all snapshots are the records held.",
+            _KEPT,
+            True,
+        ),
         Check("nothing_was_rejected", "raw.rejects", "Every record of every snapshot could be read.", _REJECTS, False),
-        Check("published_counts", "clean.publications", "Counts that others published come out.", _claims_query(), False),
+        Check(
+            "published_counts", "clean.publications", "Counts that others published come out.", _claims_query(), False
+        ),
     ]

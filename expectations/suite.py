@@ -53,9 +53,10 @@ def _library() -> tuple[Any, PandasDatasource]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
         context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     return gx, context.data_sources.add_pandas("lake")
 
@@ -131,7 +132,8 @@ def _breach(table: Table, result: Any) -> Breach:
     keys = tuple(tuple(index[column] for column in table.key) for index in indexes)
     examples = () if limit == "required" else tuple(found.get("partial_unexpected_list") or ())[:EXAMPLES]
     rows = int(found.get("unexpected_count") or len(keys))
-    told = f" (such as {', '.join(dict.fromkeys(str(example)[:80] for example in examples))})" if examples else ""
+    shown = examples or tuple(f"{'/'.join(table.key)} {'/'.join(map(str, key))}" for key in keys[:EXAMPLES])
+    told = f" (such as {', '.join(dict.fromkeys(str(example)[:80] for example in shown))})" if shown else ""
     limits = {"required": "is missing", "unique": "is not unique", "columns": "are not the declared columns"}
     wrong = limits.get(limit) or f"breaks {limit} {getattr(table.column(name), limit)!s:.80}"
     is_critical = limit in {"columns", "unique"} or limit not in table.column(name).warn

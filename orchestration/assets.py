@@ -46,7 +46,9 @@ def all_tables() -> list[Table]:
     return [*reference.tables(), *raw.raw_tables(), *(transform.table for transform in transforms().values())]
 
 
-@dg.resource(description="Holds the lake for the whole run, so that two runs never write at once, and keeps its account.")
+@dg.resource(
+    description="Holds the lake for the whole run, so that two runs never write at once, and keeps its account."
+)
 def lake_run(context: dg.InitResourceContext) -> Iterator[LakeRun]:
     """Take the lake's lock, saying so if it has to be waited for, and give the account of the run."""
     lake = Lake.of_environment()
@@ -94,7 +96,9 @@ def _spec(table: Table, sources: tuple[str, ...], version: str, kinds: set[str])
 
 def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
     specs = [
-        dg.AssetCheckSpec(CRITICAL, asset=_key(table.name), blocking=True, description="Columns, key and the critical limits.")
+        dg.AssetCheckSpec(
+            CRITICAL, asset=_key(table.name), blocking=True, description="Columns, key and the critical limits."
+        )
     ]
     if any(column.warn for column in table.columns):
         specs.append(dg.AssetCheckSpec(WARNING, asset=_key(table.name), description="The limits that only warn."))
@@ -157,7 +161,13 @@ def _guarded(make: Callable[[], Any]) -> Any:
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error
 
 
-def _tables_asset(name: str, tables: list[Table], version: str, kind: str, make: Callable[[dg.AssetExecutionContext, Lake], Mapping[str, pl.DataFrame]]) -> dg.AssetsDefinition:
+def _tables_asset(
+    name: str,
+    tables: list[Table],
+    version: str,
+    kind: str,
+    make: Callable[[dg.AssetExecutionContext, Lake], Mapping[str, pl.DataFrame]],
+) -> dg.AssetsDefinition:
     """One step that makes several tables at once."""
 
     @dg.multi_asset(
@@ -185,7 +195,14 @@ def _transform_asset(transform: Transform) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=table.name.replace(".", "__"),
-        specs=[_spec(table, transform.sources, _short_hash(transform.path.read_text(encoding="utf-8")), {"duckdb", "deltalake"})],
+        specs=[
+            _spec(
+                table,
+                transform.sources,
+                _short_hash(transform.path.read_text(encoding="utf-8")),
+                {"duckdb", "deltalake"},
+            )
+        ],
         check_specs=_check_specs(table),
         retry_policy=_RETRY,
         required_resource_keys={"lake_run"},
@@ -208,14 +225,18 @@ def _across_check(check: across.Check) -> dg.AssetChecksDefinition:
     def checked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         account: LakeRun = context.resources.lake_run
         broken = check.broken_by(account.lake)
-        says = f"broken by {broken.height} rows, such as {broken.row(0, named=True)}" if broken.height else ""
+        examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in broken.head(3).to_dicts())
+        says = f"broken by {broken.height} {'row' if broken.height == 1 else 'rows'}: {examples}" if examples else ""
         account.checks.append(CheckResult(check.table, check.name, broken.is_empty(), check.is_critical, says))
         if says:
-            context.log.warning(f"{check.table}: {check.name} is {says}")
+            context.log.warning(f"{check.table}: {check.name}: {says}")
         return dg.AssetCheckResult(
             passed=broken.is_empty(),
             severity=dg.AssetCheckSeverity.ERROR if check.is_critical else dg.AssetCheckSeverity.WARN,
-            metadata={"rows": broken.height, "examples": [{k: str(v) for k, v in row.items()} for row in broken.head(suite.EXAMPLES).to_dicts()]},
+            metadata={
+                "rows": broken.height,
+                "examples": [{k: str(v) for k, v in row.items()} for row in broken.head(suite.EXAMPLES).to_dicts()],
+            },
         )
 
     return checked
@@ -243,18 +264,35 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     }
     published, is_new = _guarded(lambda: release.publish(lake, all_tables(), facts))
     account.release, account.is_new_release, account.inputs = published.number, is_new, inputs
-    context.log.info(f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}")
+    context.log.info(
+        f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
+    )
     rows = {name: told["rows"] for name, told in published.manifest["tables"].items()}
-    return dg.MaterializeResult(metadata={"release": published.number, "is_new": is_new, "rows": rows, "path": dg.MetadataValue.path(published.path)})
+    return dg.MaterializeResult(
+        metadata={
+            "release": published.number,
+            "is_new": is_new,
+            "rows": rows,
+            "path": dg.MetadataValue.path(published.path),
+        }
+    )
 
 
 def all_assets() -> list[dg.AssetsDefinition]:
     """The assets of all tables and the release."""
     references = list(reference.tables())
-    reference_version = _short_hash("".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv"))))
+    reference_version = _short_hash(
+        "".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv")))
+    )
     raw_version = _short_hash("".join(raw.parser_version(source) for source in raw.SOURCES))
     return [
-        _tables_asset("reference", references, reference_version, "csv", lambda _, __: {t.name: reference.frame_of(t) for t in references}),
+        _tables_asset(
+            "reference",
+            references,
+            reference_version,
+            "csv",
+            lambda _, __: {t.name: reference.frame_of(t) for t in references},
+        ),
         _tables_asset("ingest", raw.raw_tables(), raw_version, "python", _ingest),
         *(_transform_asset(transform) for transform in transforms().values()),
         release_asset,

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +14,21 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from warehouse.lake import PROJECT, Lake
+from warehouse.lake import PROJECT, Lake, UnusableLake
 
 app = typer.Typer(
     name="aisle",
-    help="A data lake with dashboards for AI-safety research: who publishes what, in which category, and how that changes.\n\n"
+    help="A data lake with dashboards for AI-safety research: who publishes what, and how that changes.\n\n"
     "Start with `aisle run`, look with `aisle status` and `aisle dashboard`, ask with `aisle sql`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_out = Console()
+_out = Console(width=None if sys.stdout.isatty() else 160)
 _err = Console(stderr=True)
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Forms in which rows can be printed."""
 
     table = "table"
@@ -47,23 +47,32 @@ def _fail(text: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _lake() -> Lake:
+    try:
+        return Lake.of_environment()
+    except UnusableLake as error:
+        raise _fail(str(error)) from error
+
+
 @app.command()
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders whose files are added.", show_default=False)],
-    owner: Annotated[str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")
+    ] = None,
 ) -> None:
     """Take files into the lake: recognised by content, kept unchanged as a snapshot, or refused with the reason.
 
     Known are the sheet of lab publications (CSV, TSV, XLSX or a captured page), captured forum user pages and
     captured podcast pages. A refused file is kept aside. Next: `aisle run`.
     """
-    from orchestration.snapshots import add_file
+    from orchestration.snapshots import add_file, visible_files
     from orchestration.sources import Refused
 
-    lake, refused = Lake.of_environment(), 0
-    files = [file for path in paths for file in ([path] if not path.is_dir() else sorted(p for p in path.rglob("*") if p.is_file()))]
-    for missing in (path for path in paths if path.is_dir() and not any(path.rglob("*"))):
-        _say(f"{missing}: an empty folder")
+    lake, refused = _lake(), 0
+    files = [file for path in paths for file in (visible_files(path) if path.is_dir() else [path])]
+    if not files:
+        raise _fail("no file in these folders")
     for file in files:
         try:
             taken = add_file(lake, file, hints={"owner": owner} if owner else {})
@@ -75,7 +84,9 @@ def add(
             _say(f"✗ {file}: cannot be read: {error.strerror or error}")
         else:
             snapshot = taken.snapshot
-            told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
+            told = f"{snapshot.source}, {taken.records} records" + (
+                f", {taken.rejects} rejected" if taken.rejects else ""
+            )
             when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
             _say(f"✓ {file}: {told} (snapshot {snapshot.snapshot_id}, {when})")
     if refused:
@@ -95,32 +106,32 @@ def run(
     from orchestration.ingest import take_in
     from orchestration.run import execute, last_run, nothing_new
 
-    lake, started = Lake.of_environment(), time.monotonic()
+    lake, started = _lake(), time.monotonic()
     _say(f"lake: {lake.root}")
     try:
         take_in(lake, _say)
         unchanged = None if force else nothing_new(lake)
         if unchanged is not None:
-            _say(f"nothing new since release {unchanged.name} of {unchanged.manifest['published_at'][:16].replace('T', ' ')} UTC: nothing to publish")
+            published = unchanged.manifest["published_at"][:16].replace("T", " ")
+            _say(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
             return
         succeeded = execute(lake)
     except OSError as error:
         raise _fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
     account = last_run(lake)
-    failed = [check for check in (account or {}).get("checks", []) if not check["passed"]]
-    for check in failed:
-        _say(f"{'✗ critical' if check['is_critical'] else '! warning'}: {check['table']}: {check['check']}: {check['says']}")
     if not succeeded or account is None or account["release"] is None:
-        raise _fail("no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run")
+        raise _fail(
+            "no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run"
+        )
     _say(f"release v{account['release']} ({time.monotonic() - started:.0f} s)")
     _print_status(lake)
-    _say("look: aisle dashboard · ask: aisle sql \"from mart.publications_by_lab_year\" · runs: aisle ui")
+    _say('look: aisle dashboard · ask: aisle sql "from mart.publications_by_lab_year" · runs: aisle ui')
 
 
 @app.command()
 def status() -> None:
     """Show each source with its snapshots and records, the last run's checks, and the release."""
-    _print_status(Lake.of_environment())
+    _print_status(_lake())
 
 
 def _print_status(lake: Lake) -> None:
@@ -135,7 +146,9 @@ def _print_status(lake: Lake) -> None:
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="A query; without one, a shell (or the query from standard input).")] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="A query; without one, a shell (or the query from standard input).")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
     release: Annotated[str | None, typer.Option(help="Ask a past release, such as v3.")] = None,
@@ -149,7 +162,7 @@ def sql(
     from orchestration import query as asking
     from warehouse.release import NoRelease
 
-    lake = Lake.of_environment()
+    lake = _lake()
     try:
         chosen = asking.chosen_release(lake, release)
         if query is None and not sys.stdin.isatty():
@@ -171,9 +184,11 @@ def rejects(
     from orchestration import query as asking
     from orchestration.report import rejects_frame
 
-    found = rejects_frame(Lake.of_environment())
-    if found.is_empty() and form is Format.table:
-        _out.print("nothing was rejected")
+    found = rejects_frame(_lake())
+    if form is Format.table and output is None:
+        for row in found.iter_rows(named=True):
+            _out.print(escape(f"{row['file']}: {row['where']}: {row['reason']}"), highlight=False, soft_wrap=True)
+        _out.print(f"{found.height} rejected" if found.height else "nothing was rejected", highlight=False)
         return
     try:
         asking.write(found, form.value, output, _out)
@@ -186,8 +201,16 @@ def dashboard(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
 ) -> None:
     """Open the dashboards on this machine (Streamlit, http://localhost:8501). Stop with Ctrl-C."""
-    os.environ["AISLE_LAKE"] = str(Lake.of_environment().root)
-    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "dashboards" / "app.py"), "--server.port", str(port)]
+    os.environ["AISLE_LAKE"] = str(_lake().root)
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(PROJECT / "dashboards" / "app.py"),
+        "--server.port",
+        str(port),
+    ]
     raise typer.Exit(_until_stopped(command))
 
 
@@ -198,8 +221,10 @@ def ui(
     """Open Dagster's own UI on this machine (http://localhost:3000), with its schedule and the inbox sensor at work."""
     from orchestration.run import use_instance
 
-    use_instance(Lake.of_environment())
-    raise typer.Exit(_until_stopped([sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-p", str(port)]))
+    use_instance(_lake())
+    raise typer.Exit(
+        _until_stopped([sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-p", str(port)])
+    )
 
 
 def _until_stopped(command: list[str]) -> int:
@@ -214,4 +239,4 @@ def _until_stopped(command: list[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="aisle")

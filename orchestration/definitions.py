@@ -8,13 +8,13 @@ import sys
 import dagster as dg
 
 from orchestration.assets import all_assets, all_checks, lake_run
+from orchestration.snapshots import visible_files
 from warehouse.lake import Lake
 
 JOB = "run_all"
 
 
-@dg.logger(description="Only what the steps themselves say, one line each.")
-def plain(_: dg.InitLoggerContext) -> logging.Logger:
+def _plain(_: dg.InitLoggerContext) -> logging.Logger:
     """A logger that leaves out Dagster's own events, which its UI shows better."""
     logger = logging.Logger("aisle", logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
@@ -64,9 +64,9 @@ daily = dg.ScheduleDefinition(
 
 @dg.sensor(job=run_all, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Start a run when files lie in the inbox folder and have stopped growing for a few seconds."""
+    """Start a run when files lie in the inbox folder; one run for each state of the folder."""
     folder = Lake.of_environment().inbox
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = visible_files(folder)
     if not files:
         return dg.SkipReason(f"nothing in {folder}")
     seen = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -81,5 +81,5 @@ defs = dg.Definitions(
     sensors=[inbox],
     resources={"lake_run": lake_run},
     executor=dg.in_process_executor,
-    loggers={"console": plain},
+    loggers={"console": dg.LoggerDefinition(_plain, description="Only what the steps themselves say.")},
 )

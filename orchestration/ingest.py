@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +22,15 @@ import polars as pl
 
 from expectations.suite import check
 from orchestration.sandbox import parse_file
-from orchestration.snapshots import Snapshot, add_bundled, add_file, all_refusals, all_snapshots, content_path
+from orchestration.snapshots import (
+    Snapshot,
+    add_bundled,
+    add_file,
+    all_refusals,
+    all_snapshots,
+    content_path,
+    visible_files,
+)
 from orchestration.sources import SOURCES, Refused
 from orchestration.sources.source import Parsed, Record, Reject, Source, digest
 from warehouse.lake import Lake
@@ -76,16 +85,16 @@ def parser_version(source: Source) -> str:
     return digest(source.name, json.dumps(source.columns, default=str), *parts, length=ID_LENGTH)
 
 
-def take_in(lake: Lake, say: Say, *, with_bundled: bool = True) -> None:
-    """Take the bundled default and the files of the inbox into the lake.
+def take_in(lake: Lake, say: Say) -> None:
+    """Take the bundled default (unless ``AISLE_BUNDLED=no``) and the files of the inbox into the lake.
 
     A file of the inbox is removed once it is kept, as a snapshot or among the refused files.
     """
-    if with_bundled:
+    if os.environ.get("AISLE_BUNDLED", "yes").lower() not in {"no", "0", "false"}:
         for snapshot in add_bundled(lake):
             say(f"took in the bundled {snapshot.original_name}")
     lake.inbox.mkdir(parents=True, exist_ok=True)
-    for path in sorted(path for path in lake.inbox.rglob("*") if path.is_file() and not path.name.startswith(".")):
+    for path in visible_files(lake.inbox):
         try:
             taken = add_file(lake, path, origin="inbox")
         except Refused as refusal:
@@ -169,7 +178,12 @@ def _ingest_source(
                 rejects.append(_reject(source, snapshot, ordinal, item))
     broken = _broken(table, rows)
     rejects += [
-        _reject(source, row.snapshot, row.ordinal, Reject(row.record.locator, broken[row.version_id], str(dict(row.record.values))))
+        _reject(
+            source,
+            row.snapshot,
+            row.ordinal,
+            Reject(row.record.locator, broken[row.version_id], str(dict(row.record.values))),
+        )
         for row in rows
         if row.version_id in broken
     ]
@@ -225,7 +239,9 @@ def _broken(table: Table, rows: list[_Row]) -> dict[str, str]:
             for (version_id,) in breach.keys:
                 value = distinct[version_id].record.values.get(breach.column)
                 told = getattr(column, breach.limit) if column else ""
-                reasons.setdefault(version_id, []).append(f"{breach.column} “{value}” breaks its limit {breach.limit} {told}")
+                reasons.setdefault(version_id, []).append(
+                    f"{breach.column} “{value}” breaks its limit {breach.limit} {told}"
+                )
     return {version_id: "; ".join(texts) for version_id, texts in reasons.items()}
 
 
@@ -267,7 +283,8 @@ def _merged(source: Source, table: Table, old: pl.DataFrame, new: pl.DataFrame) 
     """One row per version: seen first and last over all snapshots, evidence of the first, places of the last."""
     both = pl.concat([old, new]).sort("first_seen_at", "snapshot_id", "record_ordinal")
     places: Mapping[str, pl.Expr] = {
-        name: pl.col(name).sort_by("last_seen_at", maintain_order=True).drop_nulls().last() for name in source.positional
+        name: pl.col(name).sort_by("last_seen_at", maintain_order=True).drop_nulls().last()
+        for name in source.positional
     }
     merged = both.group_by("version_id", maintain_order=True).agg(
         pl.col("last_seen_at").max() if name == "last_seen_at" else places.get(name, pl.col(name).first())

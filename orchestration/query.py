@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import duckdb
 import polars as pl
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as RichTable
 
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, releases
@@ -91,14 +91,12 @@ def _text(value: object) -> str:
 
 
 def _print_table(frame: pl.DataFrame, console: Console) -> None:
-    table = RichTable(show_edge=False)
-    for name, dtype in frame.schema.items():
-        table.add_column(escape(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(MAX_PRINTED).iter_rows():
-        table.add_row(*(escape(_text(value)) for value in row))
-    console.print(table)
-    more = f", the first {MAX_PRINTED} shown; --format csv has all" if frame.height > MAX_PRINTED else ""
-    console.print(f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}{more}", highlight=False)
+    """DuckDB's own boxes: they say each column's type and leave out what does not fit, telling how much."""
+    width = console.width if console.is_terminal else 1_000
+    if frame.width == 0:
+        console.print("done")
+    else:
+        duckdb.from_arrow(frame.to_arrow()).show(max_width=width, max_rows=MAX_PRINTED)
 
 
 def _markdown(frame: pl.DataFrame) -> str:
@@ -112,36 +110,42 @@ def _markdown(frame: pl.DataFrame) -> str:
 
 def shell(release: Release, console: Console) -> None:
     """Ask again and again until ``.quit`` or the end of input; a failed query says why and the shell goes on."""
-    try:
+    with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - history and editing for input()
-    except ImportError:
-        pass
-    console.print(f"release {release.name} of {release.manifest['published_at'][:16]} UTC, read-only. {_HELP}", highlight=False)
+    console.print(
+        f"release {release.name} of {release.manifest['published_at'][:16]} UTC, read-only. {_HELP}", highlight=False
+    )
     with release.connect() as connection:
         query = ""
         while True:
             try:
-                line = input("   ...> " if query else "aisle> ")
+                line = input("   ...> " if query else "aisle> ").rstrip()
             except KeyboardInterrupt:
                 query = ""
                 console.print()
                 continue
             except EOFError:
                 return
-            word = line.strip().partition(" ")
-            if not query and word[0] in {".quit", ".exit", "quit", "exit"}:
+            if not query and line.lstrip(".") in {"quit", "exit"}:
                 return
-            if not query and word[0] == ".tables":
-                line = "select schema_name || '.' || table_name as name, estimated_size as rows, comment as row_meaning from duckdb_tables() order by 1;"
-            elif not query and word[0] == ".columns":
-                line = f"select column_name, column_type, unit, column_meaning from reference.dictionary where table_name = '{word[2].strip()}';"
-            elif not query and word[0].startswith("."):
-                console.print(_HELP, highlight=False)
-                continue
-            query += line + "\n"
+            query += (line if query else _expanded(line)) + "\n"
             if query.rstrip().endswith(";"):
                 try:
                     _print_table(_rows(connection, query), console)
                 except QueryError as error:
                     console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
                 query = ""
+
+
+def _expanded(line: str) -> str:
+    """The query behind a dot command; other lines as they are."""
+    command, _, name = line.partition(" ")
+    if command == ".tables":
+        return "select table_name, any_value(row_meaning) as a_row_is from reference.dictionary group by 1 order by 1;"
+    if command == ".columns":
+        told = name.strip().replace("'", "''")
+        return (
+            "select column_name, column_type, unit, column_meaning from reference.dictionary"
+            f" where table_name = '{told}' order by column_ordinal;"
+        )
+    return f"select '{_HELP}' as help;" if line.startswith(".") else line

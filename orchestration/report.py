@@ -31,7 +31,9 @@ def status_table(lake: Lake) -> RichTable | None:
             counts = {row[0]: row[1:] for row in connection.execute(_PER_SOURCE).fetchall()}
             released = {row[0] for row in connection.execute("select snapshot_id from raw.snapshots").fetchall()}
             newest = {
-                source.name: connection.execute(f"select max({source.newest}) from {source.table_name}").fetchall()[0][0]
+                source.name: connection.execute(f"select max({source.newest}) from {source.table_name}").fetchall()[0][
+                    0
+                ]
                 for source in SOURCES
                 if source.newest
             }
@@ -78,10 +80,15 @@ def status_lines(lake: Lake) -> list[str]:
 def rejects_frame(lake: Lake) -> pl.DataFrame:
     """Rejected records of the newest release and refused files: file, place, reason, text."""
     schema = {"file": pl.String, "where": pl.String, "reason": pl.String, "text": pl.String}
-    frames = [pl.DataFrame([(r.original_name, "whole file", r.reason, "") for r in all_refusals(lake)], schema=schema, orient="row")]
+    frames = [
+        pl.DataFrame(
+            [(r.original_name, "whole file", r.reason, "") for r in all_refusals(lake)], schema=schema, orient="row"
+        )
+    ]
     try:
         with current(lake).connect() as connection:
-            query = 'select original_name as file, locator as "where", reason, left(raw_text, 200) as text from raw.rejects order by all'
+            columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text'
+            query = f"select {columns} from raw.rejects order by snapshot_id, record_ordinal"
             frames.append(connection.sql(query).pl())
     except NoRelease:
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -62,7 +62,7 @@ def last_run(lake: Lake) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def accounted(lake: Lake, run_id: str) -> Iterator[LakeRun]:
+def accounted(lake: Lake, run_id: str) -> Generator[LakeRun]:
     """Keep the account of a run; the caller holds the lake's lock."""
     account = LakeRun(lake, run_id, utc_now().isoformat())
     try:
@@ -75,7 +75,9 @@ def accounted(lake: Lake, run_id: str) -> Iterator[LakeRun]:
 @cache
 def code_version() -> str:
     """Hash of all that decides what the tables hold, apart from the snapshots: code, SQL, declarations, reference."""
-    files = sorted(p for part in _CODE for p in (PROJECT / part).rglob("*") if p.suffix in {".py", ".sql", ".toml", ".csv"})
+    files = sorted(
+        p for part in _CODE for p in (PROJECT / part).rglob("*") if p.suffix in {".py", ".sql", ".toml", ".csv"}
+    )
     parts = [f"{file.relative_to(PROJECT)} {sha256(file.read_bytes()).hexdigest()}" for file in files]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -95,9 +95,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     faults = [item for item in parsed.rejects if item.is_fault]
     if len(faults) >= max(len(parsed.records), 1):
         worst = first([f"{item.locator}: {item.reason}" for item in faults])
-        return {"refused": f"found {source.title.lower()} of which {len(faults)} of {len(parsed.items)} records are unreadable ({worst})"}
+        found = f"{len(faults)} of its {len(parsed.items)} records are unreadable ({worst})"
+        return {"refused": f"found a document of {source.name}, but {found}"}
     if not parsed.records:
-        return {"refused": f"found {source.title.lower()} without a single record"}
+        return {"refused": f"found a document of {source.name} without a single record"}
     return {"source": source.name, "items": [vars(item) for item in parsed.items]}
 
 

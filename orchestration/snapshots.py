@@ -94,8 +94,15 @@ def all_refusals(lake: Lake) -> list[Refusal]:
     found = []
     for path in lake.refused.glob("[!.]*/refusal.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
-        found.append(Refusal(**{**told, "refused_at": dt.datetime.fromisoformat(told["refused_at"])}))
+        told["refused_at"] = dt.datetime.fromisoformat(told["refused_at"])
+        found.append(Refusal(**told))
     return sorted(found, key=lambda refusal: (refusal.refused_at, refusal.sha256))
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, without hidden ones (a desktop's own notes are not data)."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> Taken:
@@ -125,18 +132,28 @@ def add_bundled(lake: Lake) -> list[Snapshot]:
     for name, facts in told.items():
         compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
         content = (BUNDLED / name).read_bytes()
-        snapshot, is_new = _keep(lake, content, facts["source"], origin="bundled", name=name, fetched_at=compiled, hints={})
+        snapshot, is_new = _keep(
+            lake, content, facts["source"], origin="bundled", name=name, fetched_at=compiled, hints={}
+        )
         new += [snapshot] if is_new else []
     return new
 
 
 def _read(path: Path) -> Snapshot:
     told = json.loads(path.read_text(encoding="utf-8"))
-    return Snapshot(**{**told, "fetched_at": dt.datetime.fromisoformat(told["fetched_at"])})
+    told["fetched_at"] = dt.datetime.fromisoformat(told["fetched_at"])
+    return Snapshot(**told)
 
 
 def _keep(
-    lake: Lake, content: bytes, source: str, *, origin: Origin, name: str, fetched_at: dt.datetime, hints: dict[str, str]
+    lake: Lake,
+    content: bytes,
+    source: str,
+    *,
+    origin: Origin,
+    name: str,
+    fetched_at: dt.datetime,
+    hints: dict[str, str],
 ) -> tuple[Snapshot, bool]:
     sha256 = hashlib.sha256(content).hexdigest()
     folder = lake.snapshots / source / sha256[:16]
@@ -170,7 +187,10 @@ def _place(folder: Path, content: bytes, facts: dict[str, object], facts_name: s
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
     try:
-        for name, data in (("content", content), (facts_name, json.dumps(facts, indent=1, ensure_ascii=False).encode())):
+        for name, data in (
+            ("content", content),
+            (facts_name, json.dumps(facts, indent=1, ensure_ascii=False).encode()),
+        ):
             with (draft / name).open("wb") as file:
                 file.write(data)
                 file.flush()

@@ -79,4 +79,3 @@ def read_transforms(given: Iterable[Table], folder: Path = FOLDER) -> dict[str, 
         declared[name] = table
         transforms[name] = Transform(table, query, sources, path)
     return transforms
-

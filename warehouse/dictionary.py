@@ -20,8 +20,15 @@ TABLE = table_from_toml(
             "column_type": {"type": "text", "meaning": "Type of its values.", "required": True},
             "unit": {"type": "text", "meaning": "Unit of its values, if they are numbers."},
             "column_meaning": {"type": "text", "meaning": "What a value says.", "required": True},
-            "limits": {"type": "text", "meaning": "What its values are checked for; the critical limits forbid a release."},
-            "is_key": {"type": "boolean", "meaning": "Whether the column is part of what identifies a row.", "required": True},
+            "limits": {
+                "type": "text",
+                "meaning": "What its values are checked for; the critical limits forbid a release.",
+            },
+            "is_key": {
+                "type": "boolean",
+                "meaning": "Whether the column is part of what identifies a row.",
+                "required": True,
+            },
             "row_meaning": {"type": "text", "meaning": "What a row of the table is.", "required": True},
         },
     },

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1]
 _CONTENT = "content_sha256"
+
+
+class UnusableLake(ValueError):
+    """A lake cannot be kept in this folder; the text says why and what to do."""
 
 
 class LakeBusy(RuntimeError):
@@ -53,8 +57,18 @@ class Lake:
 
     @staticmethod
     def of_environment() -> Lake:
-        """The lake named by ``AISLE_LAKE``, or ``data/`` in the project's folder."""
-        return Lake(Path(os.environ.get("AISLE_LAKE") or PROJECT / "data").expanduser().resolve())
+        """The lake named by ``AISLE_LAKE``, or ``data/`` in the project's folder.
+
+        Raises:
+            UnusableLake: The path has a character with which the Delta library cannot work.
+        """
+        root = Path(os.environ.get("AISLE_LAKE") or PROJECT / "data").expanduser().resolve()
+        if bad := sorted(set(str(root)) & set("[]%")):  # its object store takes paths for URLs
+            raise UnusableLake(
+                f"no lake can be kept in {root}: its path has {' '.join(bad)};"
+                " name another folder with AISLE_LAKE, or move the project"
+            )
+        return Lake(root)
 
     @property
     def snapshots(self) -> Path:
@@ -138,7 +152,7 @@ class Lake:
         return written
 
     @contextmanager
-    def lock(self, *, wait: bool = True) -> Iterator[None]:
+    def lock(self, *, wait: bool = True) -> Generator[None]:
         """Hold the lake for one run at a time, across processes; freed even if the holder is killed.
 
         Raises:
@@ -150,7 +164,9 @@ class Lake:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
                 file.seek(0)
-                raise LakeBusy(f"another run is at work in {self.root} ({file.read().strip() or 'starting'})") from error
+                raise LakeBusy(
+                    f"another run is at work in {self.root} ({file.read().strip() or 'starting'})"
+                ) from error
             file.seek(0)
             file.truncate()
             file.write(f"process {os.getpid()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC")

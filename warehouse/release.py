@@ -132,8 +132,15 @@ def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tu
         "release": number,
         "published_at": utc_now().isoformat(),
         "tables": {
-            **{name: {"rows": s.rows, "delta_version": s.version, "content_sha256": s.content_sha256} for name, s in states.items()},
-            dictionary.TABLE.name: {"rows": described.height, "delta_version": None, "content_sha256": contents[dictionary.TABLE.name]},
+            **{
+                name: {"rows": s.rows, "delta_version": s.version, "content_sha256": s.content_sha256}
+                for name, s in states.items()
+            },
+            dictionary.TABLE.name: {
+                "rows": described.height,
+                "delta_version": None,
+                "content_sha256": contents[dictionary.TABLE.name],
+            },
         },
         **facts,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def tables_read(query: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def connected(lake: Lake, tables: Iterable[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(lake: Lake, tables: Iterable[str]) -> Generator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection in which these tables of the lake stand under their own names, in UTC.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import polars as pl
@@ -95,7 +95,9 @@ class Table:
     def __post_init__(self) -> None:
         layer, _, things = self.name.partition(".")
         if layer not in LAYERS or not things.isidentifier():
-            raise DeclarationError(f"{self.name!r} is not a table name: write layer.plural_things, layer one of {LAYERS}")
+            raise DeclarationError(
+                f"{self.name!r} is not a table name: write layer.plural_things, layer one of {LAYERS}"
+            )
         names = [column.name for column in self.columns]
         for name in names:
             if names.count(name) > 1:
@@ -105,9 +107,13 @@ class Table:
                 raise DeclarationError(f"{self.name}: key column {name} is not among its columns {names}")
         for column in self.columns:
             if column.type not in SQL_TYPES:
-                raise DeclarationError(f"{self.name}.{column.name}: type {column.type!r} is none of {sorted(SQL_TYPES)}")
+                raise DeclarationError(
+                    f"{self.name}.{column.name}: type {column.type!r} is none of {sorted(SQL_TYPES)}"
+                )
             if unknown := column.warn - set(column.limits):
-                raise DeclarationError(f"{self.name}.{column.name}: warns on {sorted(unknown)}, which it does not limit")
+                raise DeclarationError(
+                    f"{self.name}.{column.name}: warns on {sorted(unknown)}, which it does not limit"
+                )
 
     @property
     def layer(self) -> str:
@@ -145,7 +151,9 @@ class Table:
         for number, row in enumerate(data, 1):
             if set(row) != set(self.schema):
                 missing, extra = sorted(set(self.schema) - set(row)), sorted(set(row) - set(self.schema))
-                raise DeclarationError(f"{self.name}, row {number}: missing columns {missing}, undeclared columns {extra}")
+                raise DeclarationError(
+                    f"{self.name}, row {number}: missing columns {missing}, undeclared columns {extra}"
+                )
         try:
             return pl.DataFrame(data, schema=self.schema, orient="row", strict=True)
         except (pl.exceptions.PolarsError, TypeError) as error:
@@ -173,8 +181,9 @@ class Table:
 def column_from_toml(table: str, name: str, declared: Mapping[str, Any], like: Column | None) -> Column:
     """A column from its entry in a declaration's TOML.
 
-    An entry without a type takes type, meaning, unit and limits from ``like``, the column of the same
-    name in a table it is made from, so that a name means the same thing everywhere and is described once.
+    An entry without a type takes type, meaning and unit from ``like``, the column of the same name in a table
+    it is made from, so that a name means the same thing everywhere and is described once. Of the limits it
+    takes only a critical ``required``: the others were checked where the column came from.
 
     Raises:
         DeclarationError: The entry has an unknown setting, or neither a type nor a column to be like.
@@ -193,7 +202,9 @@ def column_from_toml(table: str, name: str, declared: Mapping[str, Any], like: C
         return Column(name=name, **given)
     if like is None:
         raise DeclarationError(f"{table}.{name} has no type, and no table it is made from has a column of that name")
-    return replace(like, **given)
+    required = like.required and "required" not in like.warn
+    inherited: dict[str, Any] = {"type": like.type, "meaning": like.meaning, "unit": like.unit, "required": required}
+    return Column(name=name, **{**inherited, **given})
 
 
 def table_from_toml(name: str, declared: Mapping[str, Any], made_from: Iterable[Table] = ()) -> Table:

@@ -38,14 +38,12 @@ def recognised(document: Document) -> Source:
             try:
                 source.recognise(document)
             except NotThisSource as reason:
-                reasons.append(f"{source.name}: {reason}")
+                if reason.is_close:
+                    reasons.append(f"; as {source.name}: {reason}")
             else:
                 return source
     except (Unreadable, Damaged) as found:
-        raise Refused(f"found {found}; expected {expected()}") from found
-    raise Refused(f"found {kind} ({'; '.join(reasons)}); expected {expected()}")
-
-
-def expected() -> str:
-    """What documents look like that can be taken, for the person whose document was not."""
-    return "one of: " + "; ".join(f"({number}) {source.expected}" for number, source in enumerate(SOURCES, 1))
+        raise Refused(f"found {found}") from found
+    raise Refused(
+        f"found {kind}{''.join(reasons)}; expected one of: {'; '.join(source.expected for source in SOURCES)}"
+    )

@@ -64,14 +64,12 @@ class Document:
 
     @cached_property
     def text(self) -> str:
-        """The text, without byte-order mark, with ``\\n`` line ends.
+        """The text, without byte-order mark, with line feeds as line ends.
 
         Raises:
             Unreadable: Empty, too large, binary, not UTF-8, or with a line too long to be text.
         """
         content = self.content
-        if not content.strip():
-            raise Unreadable("an empty file")
         if len(content) > MAX_BYTES:
             raise Unreadable(f"{len(content):,} bytes (at most {MAX_BYTES:,} are read)")
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -80,6 +78,8 @@ class Document:
             if b"\0" in content:
                 raise Unreadable(f"binary data (a zero byte at offset {content.index(0):,})")
             text = self._decoded("utf-8-sig")
+        if not text.strip():
+            raise Unreadable("an empty file")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         for number, line in enumerate(text.split("\n"), 1):
             if len(line) > MAX_LINE:
@@ -154,7 +154,10 @@ class Document:
             book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(self.content))
             tabs = [book.get_sheet_by_index(index) for index in range(len(book.sheet_names))]
             return [
-                [Row(number, [_cell(value) for value in row]) for number, row in enumerate(tab.iter_rows(), (tab.start or (0, 0))[0] + 1)]
+                [
+                    Row(number, [_cell(value) for value in row])
+                    for number, row in enumerate(tab.iter_rows(), (tab.start or (0, 0))[0] + 1)
+                ]
                 for tab in tabs
             ]
         except Exception as error:  # the library raises many kinds for a damaged workbook

@@ -127,8 +127,7 @@ SOURCE = Source(
     things="segments",
     row="One comment of a captured forum user page, as far as comments can be told apart there.",
     columns=_COLUMNS,
-    expected="the captured text of a forum user's page of comments (LessWrong, Alignment Forum, EA Forum), which begins"
-    " with the headers “Posts” and “Comments” or shows comments that the site cut at 562 characters",
+    expected="a captured forum user page (headings such as “Posts” and “Comments”, or comments cut at 562 characters)",
     licence="comments belong to those who wrote them; the text stays on this machine and is not passed on",
     recognise=_recognise,
     parse=_parse,

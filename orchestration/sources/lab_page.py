@@ -14,9 +14,10 @@ from orchestration.sources.source import Reject, squeeze_spaces
 from warehouse.reference import rows_of
 
 _HEADER = "companytitledateurlsafety_categoryabstract"
-_MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 # two digits only for 10 to 31, so that the 4 of "GPT-46-Jun-24" stays with the title
-_DATE = rf"(?P<day>3[01]|[12]\d|\d)-(?P<month>{_MONTH})-(?P<year>\d\d)(?!\d)"
+_DATE = rf"(?P<day>3[01]|[12]\d|\d)-(?P<month>{MONTHS})-(?P<year>\d\d)(?!\d)"
+_DATED_LINK = re.compile(rf"{_DATE}\s*https?://")
 _MARK = r"(?P<mark>\[Duplicate\]\s*)?"
 # a category nobody knows yet: up to five words, ending where the abstract's first capital is glued to it
 _NEW_CATEGORY = r"(?P<category>[A-Z][a-z]+(?:[ -][a-z]+){0,4}?)(?=[A-Z][a-z]*\W|\s*$)"
@@ -46,35 +47,36 @@ def known_categories() -> list[str]:
     return _longest_first({row["category"] for row in rows_of("categories")})
 
 
-def _looks_like_row(text: str) -> bool:
-    return not text.strip() or text.lstrip().startswith(tuple(known_labs())) or re.search(rf"{_DATE}\s*https?://", text) is not None
+def _is_header(text: str) -> bool:
+    return "".join(text.split()).lower().startswith(_HEADER)
 
 
 def captured_rows(lines: list[str]) -> list[CapturedRow]:
     """The rows of a captured page, without its header and blank rows; none if the lines are no such page.
 
-    A line of digits is a row number if it is greater than the one before it and what follows looks like a
-    row; otherwise (a year alone on a line of an abstract) it belongs to the text around it.
+    A line of digits is a row number if it is greater than the one before it and what follows, up to the next
+    line of digits, looks like a row or is blank; otherwise (a year alone on a line of an abstract) it belongs
+    to the text around it.
     """
-    numbered: list[tuple[int, list[str]]] = []
-    for line in lines:
-        digits = line.strip()
-        if digits.isascii() and digits.isdecimal() and len(digits) < 8 and (not numbered or int(digits) > numbered[-1][0]):
-            numbered.append((int(digits), []))
-        elif numbered:
-            numbered[-1][1].append(line)
+    digits = [at for at, line in enumerate(lines) if re.fullmatch(r"[0-9]{1,7}", line.strip())]
     rows: list[CapturedRow] = []
-    header_seen = False
-    for number, block in numbered:
-        text = "\n".join(block)
-        is_header = "".join(text.split()).lower().startswith(_HEADER)
-        header_seen = header_seen or is_header
-        if rows and not is_header and not _looks_like_row(text):
-            rows[-1] = CapturedRow(rows[-1].number, f"{rows[-1].text}\n{number}\n{text}")
-        elif text.strip() and not (is_header and not rows):
+    last, header_seen = 0, False
+    for place, at in enumerate(digits):
+        following = digits[place + 1] if place + 1 < len(digits) else len(lines)
+        number, text = int(lines[at]), "\n".join(lines[at + 1 : following])
+        is_blank = not text.strip() and (following == len(lines) or int(lines[following]) > number)
+        is_row = text.lstrip().startswith(tuple(known_labs())) or _DATED_LINK.search(text) is not None
+        if number > last and (is_blank or is_row or _is_header(text)):
+            last = number
             rows.append(CapturedRow(number, text))
-    complete = sum(1 for row in rows if re.search(rf"{_DATE}\s*https?://", row.text))
-    return rows if complete and (header_seen or complete >= 3) else []
+        elif rows:
+            rows[-1] = CapturedRow(rows[-1].number, f"{rows[-1].text}\n{lines[at]}\n{text}")
+    if rows and _is_header(rows[0].text):
+        header_seen = True
+        rows = rows[1:]
+    rows = [row for row in rows if row.text.strip()]
+    complete = sum(1 for row in rows if _DATED_LINK.search(row.text))
+    return rows if header_seen or complete >= 3 else []
 
 
 def split_cells(row: CapturedRow) -> dict[str, str] | Reject:
@@ -84,7 +86,7 @@ def split_cells(row: CapturedRow) -> dict[str, str] | Reject:
     says which cell could not be found.
     """
     locator, text = f"row {row.number}", row.text.strip()
-    if "".join(text.split()).lower().startswith(_HEADER):
+    if _is_header(text):
         return Reject(locator, "a second header", row.text)
     lab = next((name for name in known_labs() if text.startswith(name)), None)
     if lab is None:
@@ -97,16 +99,17 @@ def split_cells(row: CapturedRow) -> dict[str, str] | Reject:
     tail = rest[date.end() :]
     known = rf"(?P<category>{categories})"
     note = ""
-    found = (
-        re.match(rf"(?P<url>https?://\S+)\s+{_MARK}{known}", tail)
-        or re.match(rf"(?P<url>(?:https?://\S+?)?)\s*{_MARK}{known}", tail)
+    found = re.match(rf"(?P<url>https?://(?:(?!\[Duplicate\])\S)+)\s+{_MARK}{known}", tail) or re.match(
+        rf"(?P<url>(?:https?://\S+?)?)\s*{_MARK}{known}", tail
     )
     if found is None:
-        found = re.match(rf"(?P<url>https?://\S+)\s+{_MARK}{_NEW_CATEGORY}", tail) or re.match(
+        found = re.match(rf"(?P<url>https?://(?:(?!\[Duplicate\])\S)+)\s+{_MARK}{_NEW_CATEGORY}", tail) or re.match(
             rf"(?P<url>https?://\S*?[a-z0-9/]){_MARK}{_NEW_CATEGORY}", tail
         )
         if found is None:
-            return Reject(locator, "ends before its category, or has one that cannot be told from the abstract", row.text)
+            return Reject(
+                locator, "ends before its category, or has one that cannot be told from the abstract", row.text
+            )
         note = f"category “{found['category']}” is not among the known ones"
     title, day = rest[: date.start()], date["day"]
     if len(day) == 2 and day[1] != "0" and (digit := _title_digit(title, day[0], found["url"])):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestration.sources.document import Document, Row
-from orchestration.sources.lab_page import CapturedRow, captured_rows, split_cells
+from orchestration.sources.lab_page import MONTHS, CapturedRow, captured_rows, split_cells
 from orchestration.sources.links import link_key
 from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, Source, digest, squeeze_spaces
 
@@ -32,7 +32,7 @@ _HEADERS = {
 _NEEDED = ("lab", "title", "date", "category")
 _NO_ABSTRACT = re.compile(r"^abstract not found\.?$", re.IGNORECASE)
 _DUPLICATE = re.compile(r"^\[duplicate\]\s*", re.IGNORECASE)
-_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS: list[str] = [name.lower() for name in MONTHS.split("|")]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def published_on(text: str) -> dt.date | None:
         year, month, day = (int(part) for part in iso.groups())
     elif named := re.fullmatch(r"(\d{1,2})[- ]([A-Za-z]{3})[a-z]*\.?[- ](\d{4}|\d\d)", text):
         day, year = int(named[1]), int(named[3])
-        month = _MONTHS.get(named[2].lower(), 0)
+        month = _MONTHS.index(named[2].lower()) + 1 if named[2].lower() in _MONTHS else 0
         year += 2000 if year < 100 else 0
     else:
         raise ValueError(f"date “{text[:40]}” is not of the form 17-Jun-24 or 2024-06-17")
@@ -184,8 +184,11 @@ def recognise(document: Document) -> None:
     if document.kind.startswith("an HTML page"):
         raise NotThisSource("no table: " + document.kind)
     if _table(document) is None:
-        heads = [" | ".join(rows[0].cells)[:100] for rows in document.sheets if rows]
-        raise NotThisSource(f"no header row with columns {', '.join(_NEEDED)}; the first row is “{'”, “'.join(heads)}”")
+        first_row = next((rows[0] for rows in document.sheets if rows), Row(1, []))
+        is_close = len(_header(first_row)) >= 2
+        raise NotThisSource(
+            f"no header row with {', '.join(_NEEDED)}; row 1 is “{' | '.join(first_row.cells)[:80]}”", is_close=is_close
+        )
 
 
 def parse(document: Document) -> Parsed:
@@ -214,7 +217,13 @@ def parse(document: Document) -> Parsed:
             items.append((cells, _values(cells)))
         except ValueError as error:
             items.append(Reject(cells.locator, str(error), cells.raw_text))
-    titles = {(link_key(str(v["url"])), str(v["title"]), str(v["lab"])) for i in items if isinstance(i, tuple) for v in i[1:] if v["url"]}
+    titles = {
+        (link_key(str(v["url"])), str(v["title"]), str(v["lab"]))
+        for i in items
+        if isinstance(i, tuple)
+        for v in i[1:]
+        if v["url"]
+    }
     sharing = Counter(key for key, _, _ in titles)
     parsed = Parsed()
     for item in items:
@@ -233,7 +242,11 @@ SOURCE = Source(
     things="publications",
     row="One version of a row of the sheet of lab publications.",
     columns={
-        "sheet_row": {"type": "integer", "meaning": "Number of the row in the sheet, where the document says it.", "minimum": 1},
+        "sheet_row": {
+            "type": "integer",
+            "meaning": "Number of the row in the sheet, where the document says it.",
+            "minimum": 1,
+        },
         "lab": {"type": "text", "meaning": "The lab, as the sheet names it.", "required": True},
         "title": {"type": "text", "meaning": "Title of the publication, as the sheet has it.", "required": True},
         "published_on": {
@@ -261,10 +274,7 @@ SOURCE = Source(
         "abstract_sha256": {"type": "text", "meaning": "SHA-256 of the abstract.", "matches": r"[0-9a-f]{64}$"},
         "reading_note": {"type": "text", "meaning": "What was uncertain when the row was read."},
     },
-    expected=(
-        "the sheet of lab publications: CSV, TSV or XLSX with columns Company, Title, Date, URL, Safety_category"
-        " (Abstract), or the captured text page of it with row numbers on lines of their own"
-    ),
+    expected="a lab sheet (table with columns Company, Title, Date, URL, Safety_category, or its captured page)",
     licence="bibliographic facts; abstracts belong to their authors",
     recognise=recognise,
     parse=parse,

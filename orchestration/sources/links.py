@@ -14,11 +14,17 @@ _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
 
 # (pattern over the link without scheme and www, how the key is made of its first group)
 _RULES = [
-    (re.compile(rf"(?:[\w.]*arxiv\.org|[\w.]*alphaxiv\.org)/(?:abs|pdf|html|format)/({_ARXIV})", re.IGNORECASE), "arxiv"),
+    (
+        re.compile(rf"(?:[\w.]*arxiv\.org|[\w.]*alphaxiv\.org)/(?:abs|pdf|html|format)/({_ARXIV})", re.IGNORECASE),
+        "arxiv",
+    ),
     (re.compile(rf"huggingface\.co/papers/({_ARXIV})"), "arxiv"),
     (re.compile(rf"(?:[\w.]*doi\.org/|doi:\s*)10\.48550/arxiv\.({_ARXIV})", re.IGNORECASE), "arxiv"),
     (re.compile(rf"arxiv:\s*({_ARXIV})", re.IGNORECASE), "arxiv"),
-    (re.compile(r"(?:[\w.]*doi\.org/|doi:\s*|[\w.]+/doi/(?:abs/|pdf/|full/)?)(10\.\d{4,9}/[^\s?#]+)", re.IGNORECASE), "doi"),
+    (
+        re.compile(r"(?:[\w.]*doi\.org/|doi:\s*|[\w.]+/doi/(?:abs/|pdf/|full/)?)(10\.\d{4,9}/[^\s?#]+)", re.IGNORECASE),
+        "doi",
+    ),
     (re.compile(r"openreview\.net/(?:forum|pdf)\?(?:.*&)?id=([\w-]+)"), "openreview"),
     (re.compile(r"(?:lesswrong\.com|alignmentforum\.org|greaterwrong\.com)/posts/(\w+)"), "lw"),
     (re.compile(r"forum\.effectivealtruism\.org/posts/(\w+)"), "eaf"),

@@ -238,9 +238,7 @@ SOURCE = Source(
     things="episodes",
     row="One entry of a podcast page: the notes of one episode, with the text that it reads or discusses.",
     columns=_COLUMNS,
-    expected="the captured text of a podcast's page, in which each entry closes with “A podcast by …” and “Learn"
-    " more on the … website.”, or a table with the columns entry, linked_url, authors, narrator, publisher and"
-    " summary_sha256",
+    expected="a captured podcast page (entries that end with “A podcast by …” and “Learn more on the … website.”)",
     licence="links, names and hashes are facts, free to use; the notes are their publishers' and stay on this machine",
     recognise=_recognise,
     parse=_parse,

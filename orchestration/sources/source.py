@@ -66,7 +66,16 @@ class Parsed:
 
 
 class NotThisSource(Exception):
-    """The document is not of this source; the text says what was looked for and what was found."""
+    """The document is not of this source; the text says what was looked for and what was found.
+
+    Args:
+        reason: The text.
+        is_close: Whether it looks so much like one of this source that a person should be told the reason.
+    """
+
+    def __init__(self, reason: str, *, is_close: bool = False) -> None:
+        super().__init__(reason)
+        self.is_close = is_close
 
 
 class Damaged(Exception):

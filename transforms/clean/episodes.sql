@@ -4,7 +4,7 @@ key = ["episode_id"]
 
 [columns]
 episode_id = { type = "text", meaning = "Identity of the entry: its summary, hashed, and how many times the list has shown it.", required = true }
-entry = { type = "integer", meaning = "Place in the newest list that has the entry, from 1.", required = true, minimum = 1 }
+entry = { meaning = "Place in the newest list that has the entry, from 1.", required = true, minimum = 1 }
 linked_url = {}
 linked_site = { type = "text", meaning = "Host of the linked text, without www." }
 authors = {}

@@ -80,8 +80,7 @@ select
     max_by(versions.url, versions.recency) filter (where versions.url is not null) as url,
     max_by(versions.category, versions.recency) as category,
     max_by(versions.is_duplicate, versions.recency) as is_duplicate,
-    max_by(versions.abstract, versions.recency)
-        filter (where versions.abstract is not null and cut_abstracts.recency is null) as abstract,
+    max_by(versions.abstract, versions.recency) filter (where versions.abstract is not null and cut_abstracts.recency is null) as abstract,
     max_by(versions.reading_note, versions.recency) as reading_note,
     max(evidence.snapshots) as snapshots,
     min(versions.first_seen_at) as first_seen_at,

@@ -8,8 +8,8 @@ category = {}
 published_month = { type = "date", meaning = "First day of the month of publication.", required = true }
 publication_rows = { type = "integer", unit = "publications", meaning = "Rows of the sheet, marked duplicates included.", required = true, minimum = 0 }
 works = { type = "integer", unit = "works", meaning = "Distinct works: rows of the sheet without marked duplicates.", required = true, minimum = 0 }
-cumulative_publication_rows = { type = "integer", unit = "publications", meaning = "Rows up to and including the month.", required = true, minimum = 0 }
-cumulative_works = { type = "integer", unit = "works", meaning = "Works up to and including the month.", required = true, minimum = 0 }
+cumulative_publication_rows = { type = "integer", unit = "publications", meaning = "Rows up to and including the period.", required = true, minimum = 0 }
+cumulative_works = { type = "integer", unit = "works", meaning = "Works up to and including the period.", required = true, minimum = 0 }
 rolling_12_month_works = { type = "integer", unit = "works", meaning = "Works of the twelve months that end with this one; missing before twelve months are covered.", minimum = 0 }
 rolling_12_month_total_works = { type = "integer", unit = "works", meaning = "Works of all labs and categories in the same twelve months.", minimum = 0 }
 rolling_12_month_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of this lab and category in the works of the twelve months.", minimum = 0, maximum = 1 }

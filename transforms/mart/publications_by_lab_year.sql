@@ -5,81 +5,47 @@ key = ["lab", "published_year"]
 [columns]
 lab = {}
 published_year = { type = "date", meaning = "First day of the year of publication.", required = true }
-publication_rows = { type = "integer", unit = "publications", meaning = "Rows of the sheet, marked duplicates included.", required = true, minimum = 0 }
-works = { type = "integer", unit = "works", meaning = "Distinct works: rows of the sheet without marked duplicates.", required = true, minimum = 0 }
+publication_rows = { minimum = 0 }
+works = { minimum = 0 }
 total_works = { type = "integer", unit = "works", meaning = "Works of all labs in the year.", required = true, minimum = 0 }
 works_share = { type = "real", unit = "share in 0 to 1", meaning = "Share in the works of the year; missing in a year without works.", minimum = 0, maximum = 1 }
-share_low = { type = "real", unit = "share in 0 to 1", meaning = "Lower end of the 95 % Wilson interval of the share.", minimum = 0, maximum = 1 }
-share_high = { type = "real", unit = "share in 0 to 1", meaning = "Upper end of the 95 % Wilson interval of the share.", minimum = 0, maximum = 1 }
-cumulative_publication_rows = { type = "integer", unit = "publications", meaning = "Rows up to and including the year.", required = true, minimum = 0 }
-cumulative_works = { type = "integer", unit = "works", meaning = "Works up to and including the year.", required = true, minimum = 0 }
-is_part_period = { type = "boolean", meaning = "Whether the source covers the period only in part.", required = true }
+share_low = { minimum = 0, maximum = 1 }
+share_high = { minimum = 0, maximum = 1 }
+cumulative_publication_rows = { minimum = 0 }
+cumulative_works = { minimum = 0 }
+is_part_period = {}
 */
-with covered as (
-    select
-        covers_from,
-        covers_until
-    from clean.coverage
-    where source = 'lab_sheet'
-),
-
-years as (
-    select cast(unnest(generate_series(date_trunc('year', covers_from), date_trunc('year', covers_until), interval 1 year)) as date) as published_year
-    from covered
-),
-
-panels as (
-    select distinct lab
-    from clean.publications
-    where published_on is not null
-),
-
-counted as (
+with counted as (
     select
         lab,
-        cast(date_trunc('year', published_on) as date) as published_year,
-        cast(count(*) as bigint) as publication_rows,
-        cast(count(*) filter (where not is_duplicate) as bigint) as works
-    from clean.publications
+        cast(date_trunc('year', published_month) as date) as published_year,
+        cast(sum(publication_rows) as bigint) as publication_rows,
+        cast(sum(works) as bigint) as works,
+        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period
+    from mart.publications_by_lab_category_month
     group by all
-),
-
-filled as (
-    select
-        panels.lab,
-        years.published_year,
-        coalesce(counted.publication_rows, 0) as publication_rows,
-        coalesce(counted.works, 0) as works
-    from panels
-    cross join years
-    left join counted on panels.lab = counted.lab and years.published_year = counted.published_year
 ),
 
 running as (
     select
-        lab,
-        published_year,
-        publication_rows,
-        works,
+        *,
         cast(sum(works) over (partition by published_year) as bigint) as total_works,
         cast(sum(publication_rows) over (partition by lab order by published_year) as bigint) as cumulative_publication_rows,
         cast(sum(works) over (partition by lab order by published_year) as bigint) as cumulative_works
-    from filled
+    from counted
 )
 
 select
-    running.lab,
-    running.published_year,
-    running.publication_rows,
-    running.works,
-    running.total_works,
-    share_of(running.works, running.total_works) as works_share,
-    wilson_low(running.works, running.total_works) as share_low,
-    wilson_high(running.works, running.total_works) as share_high,
-    running.cumulative_publication_rows,
-    running.cumulative_works,
-    running.published_year < covered.covers_from
-    or running.published_year + interval 1 year - interval 1 day > covered.covers_until as is_part_period
+    lab,
+    published_year,
+    publication_rows,
+    works,
+    total_works,
+    share_of(works, total_works) as works_share,
+    wilson_low(works, total_works) as share_low,
+    wilson_high(works, total_works) as share_high,
+    cumulative_publication_rows,
+    cumulative_works,
+    is_part_period
 from running
-cross join covered
-order by running.lab, running.published_year
+order by lab, published_year

@@ -1,0 +1,64 @@
+# Needs only Python 3.11 or newer and make. Everything else is set up in .venv from the pinned, hashed lock.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test check dashboard ui bench clean lock browser
+
+help:
+	@echo "make run        set up, run the whole pipeline on the bundled default, print what it found"
+	@echo "make test       set up, run every check and test"
+	@echo "make check      lint, types, SQL, import directions, spelling"
+	@echo "make dashboard  the dashboards, on http://localhost:8501"
+	@echo "make ui         Dagster's own UI, on http://localhost:3000"
+	@echo "make bench      measure speed, side by side"
+	@echo "make clean      remove what make made; the lake in data/ stays"
+
+run: .venv/ready
+	@$(BIN)/aisle run
+
+test: check browser
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/ty check
+	$(BIN)/sqruff lint transforms
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+
+dashboard: .venv/ready
+	@$(BIN)/aisle dashboard
+
+ui: .venv/ready
+	@$(BIN)/aisle ui
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks.pipeline
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+# the lock is made anew only by hand, after a change of the dependencies in pyproject.toml
+lock: .venv/ready
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --extra dev \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+# uv comes first, by its hash in the lock, since it installs the rest ten times as fast as pip
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "aisle needs Python 3.11 or newer, this is %d.%d: name another with make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "setting up .venv (about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --no-build-isolation --no-deps --offline -e .
+	@touch .venv/ready
+
+# the browser tests skip with a reason where there is no browser and it cannot be installed
+browser:
+	@command -v chromium > /dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
+		&& echo "installing chromium for the browser tests" \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } || true

@@ -1,0 +1,75 @@
+"""Fixtures: lakes made by the real command line, built once for all test processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from warehouse.lake import PROJECT, Lake
+
+SHARED = PROJECT.parent / "shared"
+TRUTH = SHARED / "reference" / "truth"
+
+
+def aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a lake, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        env={**os.environ, "AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def seeds() -> list[Path]:
+    """The four original inputs, where they are at hand."""
+    if not SHARED.is_dir():
+        pytest.skip("the original inputs are not here: no folder ../shared")
+    return sorted((SHARED / "seeds").glob("*.txt"))
+
+
+@pytest.fixture(scope="session")
+def truth() -> Path:
+    """The reference tables, where they are at hand."""
+    if not TRUTH.is_dir():
+        pytest.skip("the reference tables are not here: no folder ../shared/reference/truth")
+    return TRUTH
+
+
+def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Lake], None]) -> Lake:
+    """A lake that one test process builds and the others, which run beside it, share."""
+    base = factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    root = shared / name
+    with Lake(shared / f"{name}-being-built").lock():
+        if not (root / "aisle.duckdb").exists():
+            build(Lake(root))
+    return Lake(root)
+
+
+def _built(lake: Lake, *added: Path) -> None:
+    if added:
+        done = aisle(lake.root, "add", *map(str, added))
+        assert done.returncode == 0, done.stderr
+    done = aisle(lake.root, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def released_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with the bundled default released; tests only read it."""
+    return _once(tmp_path_factory, "bundled-lake", _built)
+
+
+@pytest.fixture(scope="session")
+def seeded_lake(tmp_path_factory: pytest.TempPathFactory, seeds: list[Path]) -> Lake:
+    """A lake with the bundled default and the four original inputs released; tests only read it."""
+    return _once(tmp_path_factory, "seeded-lake", lambda lake: _built(lake, *seeds))

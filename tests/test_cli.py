@@ -1,0 +1,130 @@
+"""The command line as a person uses it: what it takes, what it says, how it prints, with which exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from orchestration.snapshots import all_refusals, all_snapshots
+from tests.conftest import aisle
+from tests.test_documents import HTML
+from tests.test_lab_sheet import GOOD, table
+from warehouse.lake import Lake
+
+QUERY = "select lab, published_year, works from mart.publications_by_lab_year order by all limit 2"
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    for command in ("run", "add", "status", "sql", "rejects", "dashboard", "ui"):
+        assert command in aisle(tmp_path, "--help").stdout
+        assert "Usage: aisle" in aisle(tmp_path, command, "--help").stdout
+
+
+def test_added_twice_is_held_once(tmp_path: Path) -> None:
+    path, lake = tmp_path / "sheet.csv", Lake(tmp_path / "lake")
+    path.write_bytes(table(GOOD))
+    first, second = aisle(lake.root, "add", str(path)), aisle(lake.root, "add", str(path))
+    assert "lab_sheet, 1 records" in first.stderr
+    assert ", new)" in first.stderr
+    assert "already held since" in second.stderr
+    assert first.returncode == second.returncode == 0
+    assert len(all_snapshots(lake)) == 1
+
+
+def test_folder_is_added_and_what_is_refused_is_kept_aside(tmp_path: Path) -> None:
+    folder, lake = tmp_path / "files", Lake(tmp_path / "lake")
+    folder.mkdir()
+    (folder / "good.txt").write_bytes(table(GOOD))
+    (folder / "page.csv").write_bytes(HTML)
+    (folder / ".hidden").write_bytes(b"\0")
+    done = aisle(lake.root, "add", str(folder))
+    assert done.returncode == 1
+    assert "page.csv: refused: found an HTML page titled “Sign in - Accounts”" in done.stderr
+    assert "1 of 2 files were not taken" in done.stderr
+    (refusal,) = all_refusals(lake)
+    assert (lake.refused / refusal.sha256[:16] / "content").read_bytes() == HTML
+    assert "page.csv: whole file: found an HTML page" in aisle(lake.root, "rejects").stdout
+
+
+@pytest.mark.parametrize("path", ["no-such-file.csv", "/proc/1/mem"])
+def test_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, path: str) -> None:
+    done = aisle(tmp_path, "add", path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert path in done.stderr
+
+
+def test_owner_is_kept_with_the_page(tmp_path: Path) -> None:
+    path, lake = tmp_path / "page.txt", Lake(tmp_path / "lake")
+    path.write_text(
+        "Posts\nComments\nThanks for this one, it helped me a lot.\nYep, that is how I see it too.\n", encoding="utf-8"
+    )
+    assert aisle(lake.root, "add", str(path), "--owner", "A. Person").returncode == 0
+    assert all_snapshots(lake)[0].hints == {"owner": "A. Person"}
+
+
+def test_query_in_all_forms(released_lake: Lake, tmp_path: Path) -> None:
+    expected = [("Anthropic", "2022-01-01", 9), ("Anthropic", "2023-01-01", 12)]
+    shown = aisle(released_lake.root, "sql", QUERY, "--format", "csv").stdout
+    assert [(r["lab"], r["published_year"], int(r["works"])) for r in csv.DictReader(io.StringIO(shown))] == expected
+    shown = aisle(released_lake.root, "sql", QUERY, "--format", "json").stdout
+    assert [tuple(row.values()) for row in json.loads(shown)] == expected
+    shown = aisle(released_lake.root, "sql", QUERY, "--format", "markdown").stdout
+    assert shown.splitlines()[2] == "| Anthropic | 2022-01-01 | 9 |"
+    path = tmp_path / "rows.parquet"
+    assert aisle(released_lake.root, "sql", QUERY, "--format", "parquet", "--output", str(path)).returncode == 0
+    assert [(lab, str(year), works) for lab, year, works in pl.read_parquet(path).rows()] == expected
+    assert "Anthropic" in aisle(released_lake.root, "sql", QUERY).stdout
+
+
+def test_query_from_standard_input_and_wrong_ones(released_lake: Lake) -> None:
+    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "sql", "--format", "csv"]
+    done = subprocess.run(
+        command,
+        input="select 6 * 7 as answer",
+        env={"AISLE_LAKE": str(released_lake.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "answer\n42\n"
+    for wrong in (
+        "selec 1",
+        "from mart.no_such_table",
+        "delete from clean.publications",
+        "insert into mart.publications_by_lab_year values (1)",
+    ):
+        done = aisle(released_lake.root, "sql", wrong)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+    assert "there are v1" in aisle(released_lake.root, "sql", "--release", "v9", "select 1").stderr
+    assert "42" in aisle(released_lake.root, "sql", "--release", "v1", "select 42").stdout
+
+
+def test_inbox_is_emptied_into_the_lake(released_lake: Lake, tmp_path: Path) -> None:
+    from orchestration.ingest import take_in
+
+    lake, told = Lake(tmp_path / "lake"), []
+    lake.inbox.mkdir(parents=True)
+    (lake.inbox / "sheet.csv").write_bytes(table(GOOD))
+    (lake.inbox / "page.html").write_bytes(HTML)
+    take_in(lake, told.append)
+    assert list(lake.inbox.iterdir()) == []
+    assert {snapshot.origin for snapshot in all_snapshots(lake)} == {"inbox", "bundled"}
+    assert len(all_refusals(lake)) == 1
+    assert any(line.startswith("refused page.html") for line in told)
+
+
+def test_bundled_facts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.ingest import take_in
+
+    monkeypatch.setenv("AISLE_BUNDLED", "no")
+    take_in(Lake(tmp_path), lambda _: None)
+    assert all_snapshots(Lake(tmp_path)) == []
