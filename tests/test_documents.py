@@ -31,8 +31,8 @@ WRONG = {
     "binary": (b"PNG\0\1\2\3" * 100, "binary data"),
     "random": (bytes(random.Random(7).randbytes(4000)), "binary data|not valid UTF-8"),
     "not_utf8": (
-        table(GOOD) + b"OpenAI,caf\xe9,3-Mar-24,https://openai.com/c,Robustness,\n",
-        r"not valid UTF-8: byte 0xe9 at offset \d+, line 3",
+        table(GOOD) + b"OpenAI,Z\xfcrich,3-Mar-24,https://openai.com/c,Robustness,\n",
+        r"not valid UTF-8: byte 0xfc at offset \d+, line 3",
     ),
     "sign_in_page": (HTML, "an HTML page titled “Sign in - Accounts”"),
     "prose": (b"# Notes\nSome thoughts about nothing in particular.\n", "a text of 2 lines that begins “# Notes”"),

@@ -1,0 +1,63 @@
+"""CPU seconds of the main commands on the bundled default: medians of several runs of the real command line.
+
+Run with ``make bench``. Machines are noisy: compare the lines of one run with each other.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TURNS = 3
+
+
+def measured(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
+    """CPU seconds (of the command and the processes it starts) and wall seconds of one command.
+
+    Raises:
+        subprocess.CalledProcessError: The command failed.
+    """
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "AISLE_LAKE": str(lake)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - started
+
+
+def main() -> None:
+    """Print a line for each command."""
+    aisle = "from orchestration.cli import main; main()"
+    numbers: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(TURNS):
+        with tempfile.TemporaryDirectory() as folder:
+            lake = Path(folder) / "lake"
+            for name, script, arguments in (
+                ("python alone", "pass", ()),
+                ("import great_expectations", "import great_expectations", ()),
+                ("import orchestration.definitions", "import orchestration.definitions", ()),
+                ("aisle run, empty lake", aisle, ("run",)),
+                ("aisle run, nothing new", aisle, ("run",)),
+                ("aisle run --force, nothing new", aisle, ("run", "--force")),
+                ("aisle status", aisle, ("status",)),
+                ("aisle sql", aisle, ("sql", "from mart.publications_by_lab_year")),
+            ):
+                numbers.setdefault(name, []).append(measured(script, lake, *arguments))
+    print(f"{'':34}{'CPU s':>8}{'wall s':>8}   (medians of {TURNS})")
+    for name, turns in numbers.items():
+        cpu, wall = (statistics.median(values) for values in zip(*turns, strict=True))
+        print(f"{name:34}{cpu:8.2f}{wall:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
