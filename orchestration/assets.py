@@ -24,6 +24,7 @@ from orchestration.snapshots import all_snapshots
 from transforms import engine
 from transforms.reader import Transform, read_transforms
 from warehouse import reference, release
+from warehouse.dictionary import limits_in_words
 from warehouse.lake import Lake, LakeBusy
 from warehouse.table import SQL_TYPES, Table
 
@@ -74,7 +75,9 @@ def _schema(table: Table) -> dg.TableSchema:
                 SQL_TYPES[column.type],
                 description=column.meaning + (f" [{column.unit}]" if column.unit else ""),
                 constraints=dg.TableColumnConstraints(
-                    nullable=not column.required, unique=table.key == (column.name,), other=list(column.limits)
+                    nullable=not column.required,
+                    unique=table.key == (column.name,),
+                    other=[text for text in limits_in_words(column).split("; ") if text != "required"],
                 ),
             )
             for column in table.columns

@@ -114,6 +114,7 @@ def run(
         if unchanged is not None:
             published = unchanged.manifest["published_at"][:16].replace("T", " ")
             _say(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
+            _print_findings(lake)
             return
         succeeded = execute(lake)
     except OSError as error:
@@ -124,8 +125,15 @@ def run(
             "no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run"
         )
     _say(f"release v{account['release']} ({time.monotonic() - started:.0f} s)")
+    _print_findings(lake)
+
+
+def _print_findings(lake: Lake) -> None:
+    from orchestration.report import findings_table
+
     _print_status(lake)
-    _say('look: aisle dashboard · ask: aisle sql "from mart.publications_by_lab_year" · runs: aisle ui')
+    _out.print(findings_table(lake))
+    _say('look: make dashboard · runs: make ui · ask: .venv/bin/aisle sql "from mart.publications_by_lab_year"')
 
 
 @app.command()
@@ -238,5 +246,11 @@ def _until_stopped(command: list[str]) -> int:
 
 
 def main() -> None:
-    """The console script."""
-    app(prog_name="aisle")
+    """The console script; what nobody foresaw is told in a sentence too (``AISLE_DEBUG=yes`` shows where it arose)."""
+    try:
+        app(prog_name="aisle")
+    except Exception as error:
+        if os.environ.get("AISLE_DEBUG"):
+            raise
+        _fail(f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)")
+        sys.exit(1)

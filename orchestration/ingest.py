@@ -67,7 +67,7 @@ def record_table(source: Source) -> Table:
 
 
 def raw_tables() -> list[Table]:
-    """All tables that come from snapshots."""
+    """All tables that come from snapshots, in the order in which they must be written."""
     return [*(record_table(source) for source in SOURCES), *shared_tables().values()]
 
 
@@ -79,8 +79,9 @@ def allowed_values(reference: str) -> list[str]:
 
 @cache
 def parser_version(source: Source) -> str:
-    """Hash of everything a parse depends on besides the bytes: parsers and reference data."""
-    files = sorted([*(Path(__file__).parent / "sources").glob("*.py"), *REFERENCE.glob("*.csv")])
+    """Hash of everything a raw table depends on besides the bytes: parsers, declarations, reference data."""
+    here = Path(__file__).parent
+    files = sorted([*(here / "sources").glob("*.py"), here / "raw_tables.toml", *REFERENCE.glob("*.csv")])
     parts = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return digest(source.name, json.dumps(source.columns, default=str), *parts, length=ID_LENGTH)
 
@@ -130,7 +131,7 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
         say: Told what is done, a line at a time.
 
     Returns:
-        The raw tables by name, as written.
+        The raw tables by name, to be written in the order of `raw_tables`.
     """
     snapshots = all_snapshots(lake)
     shared = shared_tables()
@@ -140,19 +141,23 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     for source in SOURCES:
         mine = [snapshot for snapshot in snapshots if snapshot.source == source.name]
         old = {things: frame.filter(pl.col("source") == source.name) for things, frame in held.items()}
-        rows = lake.read(record_table(source)) if lake.state(source.table_name) else record_table(source).frame()
+        done = set(old["parses"]["snapshot_id"])
+        # what a killed run wrote of a snapshot that is not in the accounts does not count
+        old = {things: frame.filter(pl.col("snapshot_id").is_in(done)) for things, frame in old.items()}
+        rows = lake.read(record_table(source)).filter(
+            pl.col("version_id").is_in(old["sightings"]["version_id"].to_list())
+        )
         if (old["parses"]["parser_version"] != parser_version(source)).any():
             say(f"{source.name}: the reader has changed, reading all {len(mine)} snapshots again")
-            old, rows = {things: frame.clear() for things, frame in old.items()}, rows.clear()
-        done = set(old["parses"]["snapshot_id"])
+            old, rows, done = {things: frame.clear() for things, frame in old.items()}, rows.clear(), set()
         new = [snapshot for snapshot in mine if snapshot.snapshot_id not in done]
         made[source.table_name], added = _ingest_source(lake, source, new, rows, say)
         for things, frame in old.items():
             parts[things] += [frame, added[things]]
-    for things, frames in parts.items():
-        made[shared[things].name] = pl.concat(frames)
     made["raw.snapshots"] = _snapshots_frame(shared["snapshots"], snapshots)
     made["raw.refused_files"] = shared["refused_files"].frame(asdict(refusal) for refusal in all_refusals(lake))
+    for things, frames in parts.items():
+        made[shared[things].name] = pl.concat(frames)
     return made
 
 

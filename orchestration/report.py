@@ -24,6 +24,20 @@ group by source
 """
 
 
+_FINDINGS = """
+select lab, year(published_year), cast(sum(publication_rows) as bigint), cast(sum(works) as bigint)
+from mart.publications_by_lab_year
+group by cube (lab, year(published_year))
+"""
+
+_PART_YEARS = """
+select year(published_year), strftime(any_value(covers_until), '%-d %b')
+from mart.publications_by_lab_year, clean.coverage
+where is_part_period and source = 'lab_sheet' and year(covers_until) = year(published_year)
+group by all
+"""
+
+
 def status_table(lake: Lake) -> RichTable | None:
     """One line per source as of the newest release, with snapshots that wait for a run; none before the first."""
     try:
@@ -51,6 +65,28 @@ def status_table(lake: Lake) -> RichTable | None:
         date = newest.get(source.name, "undated")
         numbers = counts.get(source.name, (0, 0, 0, 0))
         table.add_row(source.name, str(len(mine)), str(waiting), *map(str, numbers), escape(str(date or "—")))
+    return table
+
+
+def findings_table(lake: Lake) -> RichTable:
+    """Publications per lab and year of the newest release: rows of the sheet, and works where they are fewer.
+
+    Raises:
+        NoRelease: Nothing was released yet.
+    """
+    with current(lake).connect() as connection:
+        found = connection.execute(_FINDINGS).fetchall()
+        parts = dict(connection.execute(_PART_YEARS).fetchall())
+    years = sorted({year for _, year, _, _ in found if year is not None})
+    counts = {(lab, year): (rows, works) for lab, year, rows, works in found}
+    table = RichTable(show_edge=False, title="publications: rows (works)", title_justify="left")
+    table.add_column("lab")
+    for year in years:
+        table.add_column(f"{year} to {parts[year]}" if parts.get(year) else str(year), justify="right")
+    table.add_column("all", justify="right")
+    for lab in [*sorted({lab for lab, *_ in found if lab is not None}), None]:
+        cells = (counts.get((lab, year), (0, 0)) for year in [*years, None])
+        table.add_row(lab or "all", *(f"{rows} ({works})" if rows != works else str(rows) for rows, works in cells))
     return table
 
 

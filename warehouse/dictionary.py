@@ -35,15 +35,15 @@ TABLE = table_from_toml(
 )
 
 
-def limits_in_words(column: Column) -> str | None:
-    """The limits of a column, such as ``required; at least 0; of reference.labs (warns)``."""
+def limits_in_words(column: Column) -> str:
+    """The limits of a column, such as ``required; at least 0; of reference.labs (warns)``; empty without any."""
     words = {"required": "required", "minimum": "at least {}", "maximum": "at most {}", "matches": "matches {}"}
     told = []
     for limit in column.limits:
         value = getattr(column, limit)
         text = words.get(limit, "of {}").format(", ".join(value) if isinstance(value, tuple) else value)
         told.append(text + (" (warns)" if limit in column.warn else ""))
-    return "; ".join(told) or None
+    return "; ".join(told)
 
 
 def dictionary(tables: Iterable[Table]) -> pl.DataFrame:
@@ -57,7 +57,7 @@ def dictionary(tables: Iterable[Table]) -> pl.DataFrame:
                 "column_type": column.type,
                 "unit": column.unit,
                 "column_meaning": column.meaning,
-                "limits": limits_in_words(column),
+                "limits": limits_in_words(column) or None,
                 "is_key": column.name in table.key,
                 "row_meaning": table.row,
             }

@@ -113,12 +113,18 @@ class Lake:
         return TableState(delta.version(), int(commit["rows"]), commit[_CONTENT])
 
     def read(self, table: Table) -> pl.DataFrame:
-        """The newest version of a table with the declared columns; no rows if it was never written."""
+        """The newest version of a table with the declared columns; no rows if it was never written.
+
+        Columns that were not declared yet when it was written are missing values.
+        """
         delta = self._delta(table.name)
         if delta is None:
             return table.frame()
         frame = pl.DataFrame(pl.from_arrow(delta.to_pyarrow_table()))
-        return table.conform(frame.select(list(table.schema)))
+        kept = [
+            name if name in frame.columns else pl.lit(None, kind).alias(name) for name, kind in table.schema.items()
+        ]
+        return table.conform(frame.select(kept))
 
     def dataset(self, name: str) -> ds.Dataset:
         """The newest version of a table as an Arrow data set, for an engine to scan.

@@ -1,0 +1,258 @@
+"""The pages without a browser: what they say of a whole, an empty, a broken and a hostile lake."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards import charts, read
+from warehouse.lake import PROJECT, Lake
+from warehouse.release import current
+
+GRAINS = ("month", "quarter", "year")
+DIMENSIONS = (("lab", "category"), ("lab",), ("category",))
+
+
+def opened(lake: Lake, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
+    monkeypatch.setenv("AISLE_LAKE", str(lake.root))
+    app = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=60)
+    app.query_params.update(query)
+    return app.run()
+
+
+def said(app: AppTest) -> str:
+    elements = [*app.title, *app.markdown, *app.caption, *app.info, *app.error, *app.text, *app.code]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def numbers(app: AppTest) -> pl.DataFrame:
+    return pl.from_pandas(app.dataframe[1].value)
+
+
+def papers(app: AppTest) -> pl.DataFrame:
+    return pl.from_pandas(app.dataframe[0].value)
+
+
+@pytest.fixture
+def copied(released_lake: Lake, tmp_path: Path) -> Callable[..., Lake]:
+    """Make a lake of one's own with a release changed by SQL, published as number ``number``."""
+
+    def copy(*changes: str, number: int = 1) -> Lake:
+        lake, source = Lake(tmp_path / "lake"), current(released_lake)
+        lake.releases.mkdir(parents=True, exist_ok=True)
+        path = lake.releases / f"aisle.v{number}.duckdb"
+        shutil.copy(source.path, path)
+        if changes:
+            with duckdb.connect(path) as connection:
+                for change in changes:
+                    connection.execute(change)
+        path.with_suffix(".json").write_text(json.dumps({**source.manifest, "release": number}))
+        link = lake.root / "pointer"
+        link.symlink_to(path.relative_to(lake.root))
+        link.replace(lake.root / "aisle.duckdb")
+        return lake
+
+    return copy
+
+
+@pytest.fixture
+def release(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[read.Release]:
+    monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
+    yield read.newest()
+
+
+def test_the_page_shows_all_publications_with_the_rule_the_source_and_the_part_period(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(released_lake, monkeypatch)
+    assert not app.exception
+    told = said(app)
+    assert "80 rows, marked duplicates counted" in told
+    assert "Data as of release v1" in told
+    assert "newest record 24 Jul 2024" in told
+    assert "covers 1 Jan 2022 to 31 Jul 2024" in told
+    assert "2024 (to 31 Jul): covered only in part" in told
+    assert "must not be read as a decline" in told
+    shown = numbers(app)
+    assert shown["publication_rows"].sum() == 80
+    assert set(shown.filter(pl.col("is_part_period"))["period"]) == {"2024"}
+    assert papers(app).height == 80
+
+
+def test_widgets_filter_and_write_themselves_into_the_url(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch)
+    app.multiselect(key="labs").select("OpenAI")
+    app.segmented_control(key="count").set_value("works")
+    app.segmented_control(key="per").set_value("quarter")
+    app.run()
+    assert not app.exception
+    assert "11 of 78 works, marked duplicates not counted" in said(app)
+    assert numbers(app)["works"].sum() == 11
+    assert papers(app).height == 11
+    assert app.query_params["labs"] in ("OpenAI", ["OpenAI"])
+    assert {key: app.query_params[key] for key in ("count", "per")} == {"count": "works", "per": "quarter"}
+
+
+def test_a_link_restores_the_view_and_its_papers(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(
+        released_lake,
+        monkeypatch,
+        labs=["Anthropic", "OpenAI"],
+        per="quarter",
+        view="lines",
+        colour="lab",
+        panels="false",
+        period="2024 Q2",
+        of_lab="Anthropic",
+    )
+    assert not app.exception
+    assert app.multiselect(key="labs").value == ["Anthropic", "OpenAI"]
+    assert app.segmented_control(key="view").value == "lines"
+    assert app.toggle(key="panels").value is False
+    shown = numbers(app)
+    assert "category" not in shown.columns
+    bar = shown.filter((pl.col("period") == "2024 Q2") & (pl.col("lab") == "Anthropic"))["publication_rows"].item()
+    assert papers(app).height == bar > 0
+    assert set(papers(app)["lab"]) == {"Anthropic"}
+
+
+def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, labs="<script>", per="century", view="pie", period="1066", panels="perhaps")
+    assert not app.exception
+    assert numbers(app)["publication_rows"].sum() == 80
+
+
+def test_a_period_that_another_grain_does_not_have_is_forgotten(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(released_lake, monkeypatch, period="2023")
+    assert papers(app).height == 32
+    app.segmented_control(key="per").set_value("month").run()
+    assert not app.exception
+    assert app.selectbox(key="period").value is None
+    assert papers(app).height == 80
+
+
+def test_a_choice_without_publications_says_so(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, labs="OpenAI", categories="Unlearning")
+    assert not app.exception
+    assert "No publication fits this choice" in said(app)
+
+
+def test_a_lake_without_release_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(Lake(tmp_path), monkeypatch)
+    assert not app.exception
+    assert "Nothing is released yet" in said(app)
+    assert "make run" in said(app)
+
+
+def test_a_broken_release_is_named(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = copied()
+    file = lake.releases / "aisle.v1.duckdb"
+    for spoil in (
+        lambda: file.write_bytes(b"not a database" * 1000),
+        lambda: file.unlink(),
+        lambda: file.with_suffix(".json").write_text("{"),
+        lambda: file.with_suffix(".json").unlink(),
+    ):
+        spoil()
+        app = opened(lake, monkeypatch)
+        assert not app.exception
+        assert "The release cannot be read" in said(app)
+        assert str(lake.releases / "aisle.v1.") in said(app) or str(lake.root / "aisle.duckdb") in said(app)
+
+
+def test_a_release_without_the_tables_is_named(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(copied("drop table mart.publications_by_lab_category_month"), monkeypatch)
+    assert not app.exception
+    assert "aisle.v1.duckdb" in said(app)
+
+
+def test_a_new_release_shows_at_the_next_look(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(copied(), monkeypatch)
+    assert "release v1" in said(app)
+    copied("delete from clean.publications where lab = 'OpenAI'", number=2)
+    app.run()
+    assert not app.exception
+    assert "release v2" in said(app)
+    assert papers(app).height == 67
+
+
+def test_undated_publications_are_told_and_can_be_listed(
+    copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = copied("update clean.publications set published_on = null where category = 'Unlearning'")
+    app = opened(lake, monkeypatch)
+    assert "2 more without a date, not drawn" in said(app)
+    app.selectbox(key="period").set_value("undated").run()
+    assert not app.exception
+    assert set(papers(app)["category"]) == {"Unlearning"}
+
+
+def test_hostile_texts_are_only_texts(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = copied(
+        "update clean.publications set title = '<img src=x onerror=alert(1)> ![](http://evil.example/x)', url = 'javascript:alert(1)' where lab = 'OpenAI'",
+        "update clean.publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+        "update mart.publications_by_lab_category_month set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+    )
+    app = opened(lake, monkeypatch)
+    assert not app.exception
+    assert "evil" not in said(app)
+    listed = papers(app)
+    assert listed.filter(pl.col("title").str.starts_with("<img")).height == 13
+    assert listed.filter(pl.col("url").str.starts_with("javascript")).is_empty()
+    told = charts.csv(numbers(app)).decode()
+    assert "'=HYPERLINK" in told
+    assert ',"=HYPERLINK' not in told
+
+
+@pytest.mark.parametrize("grain", GRAINS)
+@pytest.mark.parametrize("dimensions", DIMENSIONS)
+@pytest.mark.parametrize(("measure", "expected"), [("publication_rows", 80), ("works", 78)])
+def test_every_view_adds_up(release: read.Release, grain: str, dimensions: tuple[str, ...], measure: str, expected: int) -> None:
+    selection = read.Selection(measure=measure, grain=grain, dimensions=dimensions)
+    frame = read.publications_over_time(release, selection)
+    assert frame[measure].sum() == expected == read.totals(release, selection).selected
+    assert frame.select("period", *dimensions).is_unique().all()
+    for bar in frame.filter(pl.col(measure) > 0).iter_rows(named=True):
+        chosen = {f"{name[:-1]}ies" if name == "category" else f"{name}s": (bar[name],) for name in dimensions}
+        behind = read.papers(release, read.Selection(measure=measure, **chosen), (bar["starts_on"], bar["ends_on"]))
+        assert behind.height == bar[measure]
+
+
+def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None:
+    for grain, expected in {"year": {"2024"}, "quarter": {"2024 Q3"}, "month": set()}.items():
+        frame = read.publications_over_time(release, read.Selection(grain=grain))
+        part = frame.filter(pl.col("is_part_period"))
+        assert set(part["period"]) == expected
+        assert set(part["covered_part"]) <= {"to 31 Jul"}
+        assert frame.filter(~pl.col("is_part_period"))["covered_part"].is_null().all()
+
+
+def test_the_scale_has_room_for_the_highest(release: read.Release) -> None:
+    assert read.highest(release, read.Selection(), "lab", is_stacked=True) == 18
+    assert read.highest(release, read.Selection(), None, is_stacked=True) == 32
+    assert read.highest(release, read.Selection(), "lab", is_stacked=False) == 8
+
+
+def test_colours_do_not_depend_on_the_filter(release: read.Release) -> None:
+    for dimension in ("lab", "category"):
+        names = read.names(release, dimension)
+        colour_of = charts.colours(dimension, names)
+        assert len(set(colour_of.values())) == len(names)
+
+
+def test_csv_defuses_formulas_and_parquet_is_exact() -> None:
+    frame = pl.DataFrame({"text": ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "a=1", None, ""], "number": list(range(-4, 5))})
+    told = pl.read_csv(io.BytesIO(charts.csv(frame)), missing_utf8_is_empty_string=True)
+    assert told["text"].to_list()[:7] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "a=1"]
+    assert told["number"].to_list() == frame["number"].to_list()
+    assert pl.read_parquet(io.BytesIO(charts.parquet(frame))).equals(frame)
