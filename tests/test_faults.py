@@ -243,3 +243,15 @@ def test_folder_in_which_no_lake_can_be_kept_is_told(tmp_path: Path, name: str) 
 def test_snapshots_are_never_changed(lake: Lake) -> None:
     for content in lake.snapshots.glob("*/*/content"):
         assert not content.stat().st_mode & 0o222
+
+
+def test_damaged_release_is_replaced_by_a_new_one(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    declared = things(lake, range(10))
+    first, _ = publish(lake, [declared], {})
+    first.path.write_bytes(b"damaged on disk" * 1000)
+    second, is_new = publish(lake, [declared], {})
+    assert is_new
+    assert second.number == 2
+    with current(lake).connect() as connection:
+        assert connection.execute("select count(*) from mart.things").fetchall() == [(10,)]

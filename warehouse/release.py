@@ -8,6 +8,7 @@ one is never disturbed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -125,7 +126,9 @@ def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tu
     contents[dictionary.TABLE.name] = content_hash(described)
     held = releases(lake)
     if held and {name: told["content_sha256"] for name, told in held[-1].manifest["tables"].items()} == contents:
-        return held[-1], False
+        with contextlib.suppress(OSError, duckdb.Error):  # a damaged file is replaced by a new release
+            _verify(held[-1].path, held[-1].manifest["tables"])
+            return held[-1], False
     number = held[-1].number + 1 if held else 1
     _clear_unpublished(lake, number)
     manifest = {

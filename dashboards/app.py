@@ -1,0 +1,37 @@
+"""The dashboards: the list of pages, and what stands instead of a page where there is nothing to read.
+
+A new page is one file in ``app_pages/`` and one line in ``PAGES``.
+"""
+
+# pandas comes first: Streamlit and Altair import it late, and two sessions that open a cold server at the same
+# moment would find it half imported.
+import pandas as pd  # noqa: F401, I001
+
+import streamlit as st
+
+from dashboards import read
+from warehouse.release import NoRelease
+
+PAGES = [
+    st.Page("app_pages/publications.py", title="Publications", icon="📚", default=True),
+]
+
+# an emoji, because a named icon would be fetched from elsewhere
+st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
+page = st.navigation(PAGES, position="top")
+try:
+    page.run()
+except NoRelease:
+    st.title("Nothing is released yet")
+    st.write("The pages show the newest release of the lake, and this lake has none. In the project’s folder, run")
+    st.code("make run", language="bash")
+    st.write("which takes in the bundled facts and publishes them in under a minute. Then reload this page.")
+    st.text(f"The lake: {read.lake().root}")
+except read.UnreadableRelease as error:
+    st.title("The release cannot be read")
+    st.error("The file of the newest release is missing, damaged or of another version.")
+    st.code(str(error.path), language=None)
+    st.write(
+        "Restore it from a backup; a newer release, once published, takes its place too. Releases are made from the "
+        "tables of the lake, which are not touched by this. The terminal in which the dashboards run tells the cause."
+    )

@@ -1,0 +1,225 @@
+"""The pages in a real browser, served as `aisle dashboard` serves them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import polars as pl
+import pytest
+
+from warehouse.lake import PROJECT, Lake
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
+POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
+PATIENCE_MS = 20_000
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def served(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            command, cwd=PROJECT, env={**os.environ, "AISLE_LAKE": str(released_lake.root)}, stdout=out, stderr=out
+        ) as server,
+    ):
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and server.poll() is None:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/_stcore/health"):
+                    break
+                time.sleep(0.2)
+            else:
+                pytest.fail(f"the server did not come up: {log.read_text()}")
+            yield f"http://localhost:{port}/"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(served: str, browser: Browser) -> Iterator[Open]:
+    """Open a page; in the end, whatever was done on it, it complained of nothing and asked nobody else."""
+    contexts, complaints, elsewhere = [], [], []
+
+    def open_page(query: str = "", width: int = 1400, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 1600}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: None if _is_own(asked.url) else elsewhere.append(asked.url))
+        page.on("websocket", lambda socket: None if _is_own(socket.url) else elsewhere.append(socket.url))
+        page.goto(served + query)
+        page.get_by_text("rows listed").or_(page.get_by_text("works listed")).wait_for()
+        page.locator(f"{BARS}, {POINTS}").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert elsewhere == []
+
+
+def _is_own(url: str) -> bool:
+    return urlsplit(url).hostname == "localhost" or urlsplit(url).scheme in ("data", "blob")
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def bar(page: Page, **told: str) -> str:
+    """The bar of which the accessible name, which has the columns' titles, says all this."""
+    return BARS + "".join(f'[aria-label*="{name.capitalize()}: {value}"]' for name, value in told.items())
+
+
+def settle(page: Page) -> None:
+    """Wait until the server has nothing more to say."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+
+def downloaded(page: Page, label: str) -> tuple[str, bytes]:
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=label).click()
+    return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
+
+
+def test_the_page_opens_and_a_filter_becomes_a_link(opened: Open) -> None:
+    page = opened()
+    expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
+    expect(page.get_by_text("80 rows, marked duplicates counted")).to_be_visible()
+    expect(page.get_by_text("must not be read as a decline")).to_be_visible()
+    expect(page.locator('[data-testid="stVegaLiteChart"]').get_by_text("(to 31 Jul)").first).to_be_visible()
+    page.get_by_role("combobox", name="Labs").click()
+    page.get_by_role("option", name="OpenAI").click()
+    page.keyboard.press("Escape")
+    page.get_by_text("works", exact=True).click()
+    page.get_by_text("quarter", exact=True).click()
+    expect(page.get_by_text("11 of 78 works, marked duplicates not counted")).to_be_visible()
+    expect(page.get_by_text("11 works listed")).to_be_visible()
+    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    page.reload()
+    expect(page.get_by_text("11 of 78 works, marked duplicates not counted")).to_be_visible()
+    expect(page.locator(bar(page, period="2024 Q3", lab="OpenAI")).first).to_be_visible()
+    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+
+
+def test_a_click_on_a_bar_lists_its_papers(opened: Open) -> None:
+    page = opened()
+    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).click()
+    expect(page.get_by_text("8 rows listed")).to_be_visible()
+    assert asked(page) == {
+        "period": ["2023"],
+        "of_lab": ["Anthropic"],
+        "of_category": ["Mechanistic interpretability"],
+    }
+    page.locator(bar(page, period="2024", lab="OpenAI", category="Robustness")).click()
+    expect(page.get_by_text("1 row listed")).to_be_visible()
+    # the table is painted; its cells stand in the page for screen readers
+    expect(page.locator("[role=gridcell]").filter(has_text="Instruction Hierarchy").first).to_be_attached()
+    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).click()
+    expect(page.get_by_text("8 rows listed")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("8 rows listed")).to_be_visible()
+
+
+def test_a_bar_can_be_clicked_again_after_another_choice(opened: Open) -> None:
+    page = opened("?per=year")
+    chosen = bar(page, period="2023", lab="Google DeepMind", category="Enhancing human feedback")
+    page.locator(chosen).click()
+    expect(page.get_by_text("7 rows listed")).to_be_visible()
+    settle(page)
+    page.get_by_role("combobox", name="Period").click()
+    page.get_by_role("option", name="2022").click()
+    expect(page.get_by_text("2 rows listed")).to_be_visible()
+    settle(page)
+    page.locator(chosen).click()
+    expect(page.get_by_text("7 rows listed")).to_be_visible()
+
+
+def test_a_period_can_be_chosen_by_keyboard_alone(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("combobox", name="Period").focus()
+    page.keyboard.type("2022")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("25 rows listed")).to_be_visible()
+    assert asked(page) == {"period": ["2022"]}
+
+
+def test_a_click_on_a_point_lists_its_papers(opened: Open) -> None:
+    page = opened("?view=lines&panels=false")
+    page.locator(POINTS + '[aria-label*="Period: 2022"][aria-label*="Category: Robustness"]').click()
+    expect(page.get_by_text("5 rows listed")).to_be_visible()
+
+
+def test_downloads_hold_what_is_drawn(opened: Open) -> None:
+    page = opened("?per=month")
+    for count, column, expected in (("rows", "publication_rows", 80), ("works", "works", 78)):
+        page.get_by_text(count, exact=True).click()
+        expect(page.get_by_text(f"{expected} {count} listed")).to_be_visible()
+        settle(page)
+        name, told = downloaded(page, "CSV")
+        assert name == f"publications_by_lab_category_month_{count}_v1.csv"
+        rows = pl.read_csv(io.BytesIO(told), try_parse_dates=True)
+        name, told = downloaded(page, "Parquet")
+        assert name == f"publications_by_lab_category_month_{count}_v1.parquet"
+        exact = pl.read_parquet(io.BytesIO(told))
+        assert rows[column].sum() == exact[column].sum() == expected
+        assert rows.columns == exact.columns
+        assert rows.height == exact.height
+        assert rows["starts_on"].to_list() == exact["starts_on"].to_list()
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])
+def test_everything_fits_on_a_phone_and_stands_out(opened: Open, scheme: str, ink: str) -> None:
+    page = opened("?per=quarter", width=390, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for chart in page.locator('[data-testid="stVegaLiteChart"] svg').all():
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    number = page.locator('[data-testid="stVegaLiteChart"] svg text[font-weight="600"]').first
+    expect(number).to_have_attribute("fill", ink)
