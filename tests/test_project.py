@@ -31,9 +31,9 @@ def test_no_file_is_longer_than_400_lines() -> None:
 def test_no_trace_of_a_machine() -> None:
     # written in parts, so that this file does not name them itself
     traces = [
-        "/wo" + "rk/",
-        "/ro" + "ot/",
-        "/ho" + "me/",
+        "/w" + "ork/",
+        "/r" + "oot/",
+        "/h" + "ome/",
         "pypi" + ".org",
         "python" + "hosted",
         "deb.deb" + "ian",
