@@ -8,6 +8,7 @@ import polars as pl
 from transforms.reader import Transform
 from warehouse.lake import Lake
 from warehouse.sql import connected
+from warehouse.statistics import available
 
 
 def run(transform: Transform, lake: Lake) -> pl.DataFrame:
@@ -18,7 +19,7 @@ def run(transform: Transform, lake: Lake) -> pl.DataFrame:
         DeclarationError: It makes other columns than it declares.
         duckdb.Error: The query fails; the text names the file.
     """
-    with connected(lake, transform.sources) as connection:
+    with connected(lake, transform.sources) as connection, available(connection, transform.query):
         try:
             made = connection.sql(transform.query).pl()
         except duckdb.Error as error:

@@ -1,0 +1,34 @@
+/*
+row = "A category and a year: its share in the works of the year, with two intervals and what to be careful about."
+key = ["category", "published_year"]
+
+[columns]
+category = {}
+published_year = {}
+works = { minimum = 0 }
+total_works = { minimum = 0 }
+works_share = { minimum = 0, maximum = 1 }
+share_low = { minimum = 0, maximum = 1 }
+share_high = { minimum = 0, maximum = 1 }
+jeffreys_low = { type = "real", unit = "share in 0 to 1", meaning = "Lower end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
+jeffreys_high = { type = "real", unit = "share in 0 to 1", meaning = "Upper end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
+caution = { type = "text", meaning = "Why the share should not be quoted without its interval; missing where nothing stands against it.", one_of = ["fewer than 30 works in the year", "interval wider than 0.20"] }
+is_part_period = {}
+*/
+select
+    category,
+    published_year,
+    works,
+    total_works,
+    works_share,
+    share_low,
+    share_high,
+    jeffreys_low(works, total_works) as jeffreys_low,
+    jeffreys_high(works, total_works) as jeffreys_high,
+    case
+        when total_works < 30 then 'fewer than 30 works in the year'
+        when share_high - share_low > 0.20 then 'interval wider than 0.20'
+    end as caution,
+    is_part_period
+from mart.publications_by_category_year
+order by category, published_year

@@ -1,0 +1,79 @@
+/*
+row = "How concentrated the works of a scope (all, a lab, or a year) are over labs or categories."
+key = ["scope", "over_dimension"]
+
+[columns]
+scope = { type = "text", meaning = "“all”, a lab, or a year.", required = true }
+over_dimension = { type = "text", meaning = "What the works are spread over.", required = true, one_of = ["lab", "category"] }
+works = { minimum = 1 }
+groups = { type = "integer", unit = "groups", meaning = "Labs or categories with at least one work.", required = true, minimum = 1 }
+hhi = { type = "real", unit = "index in 0 to 1", meaning = "Herfindahl-Hirschman index: the sum of squared shares.", required = true, minimum = 0, maximum = 1 }
+hhi_unbiased = { type = "real", unit = "index in 0 to 1", meaning = "The index without the bias of small numbers: Σk(k-1) / n(n-1); missing for a single work.", minimum = 0, maximum = 1 }
+hhi_normalised = { type = "real", unit = "index in 0 to 1", meaning = "(H - 1/K) / (1 - 1/K): 0 for equal shares; missing for a single group.", minimum = 0, maximum = 1 }
+entropy_nats = { type = "real", unit = "nats", meaning = "Shannon entropy of the shares.", required = true, minimum = 0 }
+effective_number = { type = "real", unit = "groups", meaning = "Number of equal groups with the same entropy: e to the entropy.", required = true, minimum = 1 }
+largest_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of the largest group.", required = true, minimum = 0, maximum = 1 }
+*/
+with works as (
+    select
+        lab,
+        category,
+        strftime(published_month, '%Y') as published,
+        works
+    from mart.publications_by_lab_category_month
+    where works > 0
+),
+
+spread as (
+    select
+        coalesce(lab, published, 'all') as scope,
+        'category' as over_dimension,
+        category as member,
+        sum(works) as k
+    from works
+    group by grouping sets ((category), (category, lab), (category, published))
+    union all
+    select
+        coalesce(published, 'all') as scope,
+        'lab' as over_dimension,
+        lab as member,
+        sum(works) as k
+    from works
+    group by grouping sets ((lab), (lab, published))
+),
+
+shared as (
+    select
+        *,
+        sum(k) over (partition by scope, over_dimension) as n,
+        k / sum(k) over (partition by scope, over_dimension) as share
+    from spread
+),
+
+indexed as (
+    select
+        scope,
+        over_dimension,
+        cast(max(n) as bigint) as works,
+        cast(count(*) as bigint) as groups,
+        sum(k * k) / (max(n) * max(n)) as hhi,
+        sum(k * (k - 1)) / nullif(max(n) * (max(n) - 1), 0) as hhi_unbiased,
+        greatest(0.0, -sum(share * ln(share))) as entropy_nats,
+        max(share) as largest_share
+    from shared
+    group by scope, over_dimension
+)
+
+select
+    scope,
+    over_dimension,
+    works,
+    groups,
+    hhi,
+    hhi_unbiased,
+    greatest(0.0, (hhi - 1.0 / groups) / nullif(1 - 1.0 / groups, 0)) as hhi_normalised,
+    entropy_nats,
+    exp(entropy_nats) as effective_number,
+    largest_share
+from indexed
+order by scope, over_dimension
