@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -160,6 +161,7 @@ def sql(
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
     release: Annotated[str | None, typer.Option(help="Ask a past release, such as v3.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ask the release of that day.")] = None,
 ) -> None:
     """Ask the released tables in DuckDB's SQL, read-only.
 
@@ -172,7 +174,7 @@ def sql(
 
     lake = _lake()
     try:
-        chosen = asking.chosen_release(lake, release)
+        chosen = asking.chosen_release(lake, release, as_of.date() if as_of else None)
         if query is None and not sys.stdin.isatty():
             query = sys.stdin.read()
         if query is None:
@@ -181,6 +183,33 @@ def sql(
             asking.answer(chosen, query, form.value, output, _out)
     except (NoRelease, asking.QueryError) as error:
         raise _fail(str(error)) from error
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="The earlier release, such as v12.")],
+    new: Annotated[str, typer.Argument(help="The later release, such as v15.")],
+    table: Annotated[str, typer.Argument(help="A table that counts publications.")] = "mart.publications_by_lab_year",
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
+) -> None:
+    """Tell why numbers changed between two releases: each changed cell with its causes, which add up exactly.
+
+    Causes are new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed.
+    """
+    from orchestration import query as asking
+    from warehouse.bridge import bridge
+    from warehouse.release import NoRelease
+
+    lake = _lake()
+    try:
+        found = bridge(asking.chosen_release(lake, old), asking.chosen_release(lake, new), table)
+        if found.is_empty() and form is Format.table:
+            _out.print(f"{table}: no number changed", highlight=False)
+        else:
+            asking.write(found, form.value, output, _out)
+    except (NoRelease, asking.QueryError, KeyError) as error:
+        raise _fail(str(error.args[0])) from error
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import sys
 from pathlib import Path
 
@@ -22,12 +23,18 @@ class QueryError(RuntimeError):
     """A query or its output cannot be had; the text says why."""
 
 
-def chosen_release(lake: Lake, name: str | None) -> Release:
-    """The newest release, or the one named (``v3`` or ``3``).
+def chosen_release(lake: Lake, name: str | None, as_of: dt.date | None = None) -> Release:
+    """The newest release, the one named (``v3`` or ``3``), or the newest one of a day (in UTC) or before.
 
     Raises:
-        NoRelease: There is none, or none of that name; the text lists those there are.
+        NoRelease: There is none such; the text lists those there are.
     """
+    if as_of is not None:
+        known = [(dt.datetime.fromisoformat(r.manifest["published_at"]).date(), r) for r in releases(lake)]
+        if not any(day <= as_of for day, _ in known):
+            first = f"the first is of {known[0][0]}" if known else "there is none at all: run `aisle run`"
+            raise NoRelease(f"no release of {as_of} or before; {first}")
+        return [release for day, release in known if day <= as_of][-1]
     if name is None:
         return current(lake)
     held = {release.name: release for release in releases(lake)}

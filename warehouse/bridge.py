@@ -1,0 +1,145 @@
+"""Why a number changed: from a cell of a counting table in one release to the same cell in a later one.
+
+Every publication that is counted in other cells than before has exactly one cause; what the publications do not
+explain is a change of the counting itself. So the causes of a cell add up to its change, by construction and exactly.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from warehouse.release import Release
+
+CAUSES = (
+    "new work",
+    "found late",
+    "source withdrawn",
+    "merged or split",
+    "relabelled",
+    "date corrected",
+    "rule changed",
+)
+MEASURES = ("publication_rows", "works")
+_CELL_OF = {
+    "lab": "lab",
+    "category": "category",
+    "published_month": "cast(date_trunc('month', published_on) as date)",
+    "published_year": "cast(date_trunc('year', published_on) as date)",
+}
+
+_MOVED = """
+with old as (from old.clean.publications),
+new as (from new.clean.publications),
+-- the day up to which the old release could know of a work
+known as (select max(covers_until) as until from old.clean.coverage where source = 'lab_sheet'),
+caused as (
+    select
+        publication_id,
+        coalesce(new.title, old.title) as title,
+        case
+            when old.publication_id is null and new.published_on > known.until then 'new work'
+            when old.publication_id is null then 'found late'
+            when new.publication_id is null then 'source withdrawn'
+            when old.is_duplicate != new.is_duplicate then 'merged or split'
+            when old.lab != new.lab or old.category != new.category then 'relabelled'
+            when old.published_on is distinct from new.published_on then 'date corrected'
+        end as cause
+    from old full join new using (publication_id) cross join known
+),
+counted as (
+    select publication_id, {cell}, {measure} as amount from new where published_on is not null
+    union all
+    select publication_id, {cell}, -({measure}) as amount from old where published_on is not null
+),
+moved as (
+    select {names}, publication_id, sum(amount) as amount
+    from counted
+    group by all
+    having sum(amount) != 0
+)
+select {names}, cause, cast(sum(amount) as bigint) as amount, string_agg(title, '; ' order by title) as publications
+from moved inner join caused using (publication_id)
+group by all
+"""
+
+_CELLS = """
+with old as (select {names}, {measure} as value from old.{table}{only}),
+new as (select {names}, {measure} as value from new.{table}{only})
+select {names}, coalesce(old.value, 0) as old_value, coalesce(new.value, 0) as new_value
+from old full join new using ({names})
+"""
+
+_BRIDGE = """
+with cells as ({cells}),
+moved as ({moved}),
+explained as (
+    select {names}, cast(sum(amount) as bigint) as amount from moved group by all
+),
+caused as (
+    select {names}, cause, amount, publications from moved
+    union all
+    select {names}, 'rule changed' as cause, new_value - old_value - coalesce(amount, 0) as amount, null as publications
+    from cells left join explained using ({names})
+    where new_value - old_value != coalesce(amount, 0)
+)
+select
+    {names},
+    '{measure}' as measure,
+    cells.old_value,
+    cells.new_value,
+    caused.cause,
+    caused.amount,
+    caused.publications
+from caused inner join cells using ({names})
+order by all
+"""
+
+
+def counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The tables of a release whose cells count publications: their cell columns and their measures."""
+    with release.connect() as connection:
+        found = connection.execute(
+            "select table_name, list(column_name order by column_ordinal) filter (where is_key), list(column_name)"
+            " from reference.dictionary where table_name like 'mart.%' group by table_name order by table_name"
+        ).fetchall()
+    return {
+        name: (tuple(key), tuple(measure for measure in MEASURES if measure in columns))
+        for name, key, columns in found
+        if set(key) <= set(_CELL_OF) and set(MEASURES) & set(columns)
+    }
+
+
+def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
+    """What changed in a counting table between two releases, and why.
+
+    Returns:
+        One row for each changed cell, measure and cause: the cell's columns, ``measure``, ``old_value``,
+        ``new_value``, ``cause`` (one of `CAUSES`), ``amount`` (the amounts of a cell's causes add up to
+        ``new_value - old_value``) and the titles of the ``publications`` behind it, in one text. A publication that
+        leaves one cell for another shows in both.
+
+    Raises:
+        KeyError: The table counts no publications in both releases; the text lists those that do.
+    """
+    held, later = counting_tables(old), counting_tables(new)
+    both = {name: key for name, (key, _) in later.items() if name in held and held[name][0] == key}
+    if table not in both:
+        raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(both) or 'none'}")
+    names = ", ".join(both[table])
+    cell = ", ".join(f"{_CELL_OF[name]} as {name}" for name in both[table])
+    only = " where lab != 'all'" if "lab" in both[table] else ""  # a row for all labs is the sum of the others
+    frames = []
+    with duckdb.connect() as connection:
+        for alias, release in (("old", old), ("new", new)):
+            path = str(release.path).replace("'", "''")
+            connection.execute(f"attach '{path}' as {alias} (read_only)")
+        for measure in later[table][1]:
+            if measure not in held[table][1]:
+                continue
+            counted = "1" if measure == "publication_rows" else "cast(not is_duplicate as bigint)"
+            moved = _MOVED.format(cell=cell, measure=counted, names=names)
+            cells = _CELLS.format(names=names, measure=measure, table=table, only=only)
+            query = _BRIDGE.format(cells=cells, moved=moved, names=names, measure=measure)
+            frames.append(connection.sql(query).pl())
+    return pl.concat(frames)
