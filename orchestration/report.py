@@ -68,8 +68,10 @@ def status_table(lake: Lake) -> RichTable | None:
     return table
 
 
-def findings_table(lake: Lake) -> RichTable:
+def findings_table(lake: Lake) -> RichTable | str:
     """Publications per lab and year of the newest release: rows of the sheet, and works where they are fewer.
+
+    Without any dated publication, a sentence that says so.
 
     Raises:
         NoRelease: Nothing was released yet.
@@ -78,6 +80,8 @@ def findings_table(lake: Lake) -> RichTable:
         found = connection.execute(_FINDINGS).fetchall()
         parts = dict(connection.execute(_PART_YEARS).fetchall())
     years = sorted({year for _, year, _, _ in found if year is not None})
+    if not years:
+        return "no dated publications yet: add a lab sheet with `aisle add`"
     counts = {(lab, year): (rows, works) for lab, year, rows, works in found}
     table = RichTable(show_edge=False, title="publications: rows (works)", title_justify="left")
     table.add_column("lab")
