@@ -130,7 +130,7 @@ def test_change_of_the_rule_is_what_publications_do_not_explain(tmp_path: Path) 
     ]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(PUBLICATIONS, PUBLICATIONS)
 def test_causes_add_up_exactly(old: dict[int, dict[str, Any]], new: dict[int, dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

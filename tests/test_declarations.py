@@ -15,8 +15,6 @@ from orchestration.assets import all_tables
 from orchestration.ingest import allowed_values
 from warehouse.table import Column, DeclarationError, Table, table_from_toml
 
-LIMITS = [(table, column, limit) for table in all_tables() for column in table.columns for limit in column.limits]
-
 
 def good_value(column: Column, number: int) -> Any:
     """A value within all limits of a column; different numbers give different values where the limits allow."""
@@ -59,16 +57,24 @@ def test_good_rows_pass(table: Table) -> None:
     assert check(table, keyed, allowed_values) == []
 
 
-@pytest.mark.parametrize(("table", "column", "limit"), LIMITS, ids=lambda value: getattr(value, "name", value))
-def test_declared_limit_catches_a_bad_row(table: Table, column: Column, limit: str) -> None:
-    frame = good_frame(table, 1)
-    bad = frame.with_columns(pl.lit(bad_value(column, limit)).cast(table.schema[column.name]).alias(column.name))
-    found = [
-        breach for breach in check(table, bad, allowed_values) if (breach.column, breach.limit) == (column.name, limit)
+@pytest.mark.parametrize("table", all_tables(), ids=lambda table: table.name)
+def test_every_declared_limit_catches_its_bad_row_and_no_other(table: Table) -> None:
+    limits = [(column, limit) for column in table.columns for limit in column.limits]
+    good = good_frame(table, len(limits) + 1)
+    bad_rows = [
+        good[number].with_columns(pl.lit(bad_value(column, limit)).cast(table.schema[column.name]).alias(column.name))
+        for number, (column, limit) in enumerate(limits)
     ]
-    assert len(found) == 1
-    assert found[0].rows == 1
-    assert found[0].is_critical == (limit not in column.warn)
+    found = {
+        (breach.column, breach.limit): breach
+        for breach in check(table, pl.concat([*bad_rows, good[-1]]), allowed_values)
+    }
+    for column, limit in limits:
+        breach = found[column.name, limit]
+        assert breach.rows == 1
+        assert breach.is_critical == (limit not in column.warn)
+    keys = ", ".join(table.key)
+    assert set(found) - {(keys, "unique")} == {(column.name, limit) for column, limit in limits}
 
 
 @pytest.mark.parametrize("table", all_tables(), ids=lambda table: table.name)
