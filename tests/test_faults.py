@@ -71,33 +71,21 @@ def test_critical_breach_keeps_the_last_release(lake: Lake, tmp_path: Path) -> N
     assert current(lake).number == 2
 
 
-def test_row_that_breaks_a_limit_is_quarantined_and_counted(lake: Lake, tmp_path: Path) -> None:
+def test_bad_row_is_quarantined_and_a_new_category_warns(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "a[1].csv"
-    path.write_bytes(table(GOOD, [*GOOD[:1], "From the past", "1-Jan-1900", "https://openai.com/old", *GOOD[4:]]))
+    old = ["OpenAI", "From the past", "1-Jan-1900", "https://openai.com/old", *GOOD[4:]]
+    path.write_bytes(table([*GOOD[:4], "Scalable oversight", ""], old))
     assert aisle(lake.root, "add", str(path)).returncode == 0
     done = aisle(lake.root, "run")
     assert done.returncode == 0, done.stderr
     assert "a[1].csv: 2 read, 1 kept, 0 repeated, 1 rejected" in done.stderr
-    assert (
-        "a[1].csv: row 3: published_on “1900-01-01” breaks its limit minimum 1950-01-01"
-        in aisle(lake.root, "rejects").stdout
-    )
+    told = "a[1].csv: row 3: published_on “1900-01-01” breaks its limit minimum 1950-01-01"
+    assert told in aisle(lake.root, "rejects").stdout
+    assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in done.stderr
+    query = "select publication_rows from mart.publications_by_category_year where category = 'Scalable oversight'"
     with current(lake).connect() as connection:
         assert connection.execute("select count(*) from clean.publications").fetchall() == [(81,)]
-
-
-def test_new_category_warns_and_does_not_vanish(lake: Lake, tmp_path: Path) -> None:
-    path = tmp_path / "new.csv"
-    path.write_bytes(table([*GOOD[:4], "Scalable oversight", ""]))
-    assert aisle(lake.root, "add", str(path)).returncode == 0
-    done = aisle(lake.root, "run")
-    assert done.returncode == 0
-    assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in done.stderr
-    with current(lake).connect() as connection:
-        query = (
-            "select sum(publication_rows) from mart.publications_by_category_year where category = 'Scalable oversight'"
-        )
-        assert connection.execute(query).fetchall() == [(1,)]
+        assert connection.execute(f"{query} and publication_rows > 0").fetchall() == [(1,)]
 
 
 def test_two_runs_at_once_the_second_waits_and_says_so(lake: Lake, tmp_path: Path) -> None:
@@ -162,7 +150,9 @@ for turn in range(1000):
         assert counted == left.manifest["tables"]["mart.things"]["rows"]
     published, is_new = publish(lake, [things(lake, range(5))], {})
     assert is_new
-    assert [release.number for release in releases(lake)] == list(range(1, published.number + 1))
+    numbers = [release.number for release in releases(lake)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == published.number
     assert not list(lake.releases.glob(".building-*"))
 
 
@@ -245,13 +235,23 @@ def test_snapshots_are_never_changed(lake: Lake) -> None:
         assert not content.stat().st_mode & 0o222
 
 
-def test_damaged_release_is_replaced_by_a_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".duckdb", ".json"])
+def test_damaged_release_is_replaced_by_a_new_one(tmp_path: Path, suffix: str) -> None:
     lake = Lake(tmp_path)
     declared = things(lake, range(10))
     first, _ = publish(lake, [declared], {})
-    first.path.write_bytes(b"damaged on disk" * 1000)
+    first.path.with_suffix(suffix).write_bytes(b"damaged on disk" * 1000)
     second, is_new = publish(lake, [declared], {})
     assert is_new
     assert second.number == 2
     with current(lake).connect() as connection:
         assert connection.execute("select count(*) from mart.things").fetchall() == [(10,)]
+
+
+def test_lost_pointer_harms_no_release(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    first, _ = publish(lake, [things(lake, range(10))], {})
+    (tmp_path / "aisle.duckdb").unlink()
+    second, is_new = publish(lake, [things(lake, range(11))], {})
+    assert is_new
+    assert [release.number for release in releases(lake)] == [first.number, second.number] == [1, 2]

@@ -66,13 +66,21 @@ def pointer(lake: Lake) -> Path:
 
 
 def releases(lake: Lake) -> list[Release]:
-    """All published releases, oldest first."""
-    try:
-        newest = _number(pointer(lake).readlink().name)
-    except FileNotFoundError:
-        return []
+    """All published releases that can be read, oldest first."""
     numbers = sorted(_number(path.name) for path in lake.releases.glob("aisle.v*.duckdb"))
-    return [_release(lake, number) for number in numbers if number <= newest]
+    readable = []
+    for number in numbers:
+        with contextlib.suppress(NoRelease):
+            readable += [_release(lake, number)] if number <= _newest(lake) else []
+    return readable
+
+
+def _newest(lake: Lake) -> int:
+    """Number of the release to which the pointer points; 0 if nothing was published."""
+    try:
+        return _number(pointer(lake).readlink().name)
+    except FileNotFoundError:
+        return 0
 
 
 def current(lake: Lake) -> Release:
@@ -81,10 +89,10 @@ def current(lake: Lake) -> Release:
     Raises:
         NoRelease: Nothing was released yet.
     """
-    try:
-        return _release(lake, _number(pointer(lake).readlink().name))
-    except FileNotFoundError as error:
-        raise NoRelease(f"nothing is released in {lake.root} yet: run `aisle run` (or `make run`)") from error
+    number = _newest(lake)
+    if number == 0:
+        raise NoRelease(f"nothing is released in {lake.root} yet: run `aisle run` (or `make run`)")
+    return _release(lake, number)
 
 
 def _number(name: str) -> int:
@@ -96,7 +104,13 @@ def _number(name: str) -> int:
 
 def _release(lake: Lake, number: int) -> Release:
     path = lake.releases.resolve() / f"aisle.v{number}.duckdb"
-    return Release(number, path, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+    try:
+        return Release(number, path, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise NoRelease(
+            f"the manifest of release v{number} in {path.parent} is damaged ({error});"
+            " run `aisle run --force` to publish anew"
+        ) from error
 
 
 def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tuple[Release, bool]:
@@ -124,13 +138,12 @@ def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tu
     described = dictionary.dictionary([*tables, dictionary.TABLE])
     contents = {name: state.content_sha256 for name, state in states.items()}
     contents[dictionary.TABLE.name] = content_hash(described)
-    held = releases(lake)
-    if held and {name: told["content_sha256"] for name, told in held[-1].manifest["tables"].items()} == contents:
-        with contextlib.suppress(OSError, duckdb.Error):  # a damaged file is replaced by a new release
-            _verify(held[-1].path, held[-1].manifest["tables"])
-            return held[-1], False
-    number = held[-1].number + 1 if held else 1
-    _clear_unpublished(lake, number)
+    with contextlib.suppress(NoRelease, OSError, duckdb.Error):  # a damaged release is replaced by a new one
+        held = current(lake)
+        if {name: told["content_sha256"] for name, told in held.manifest["tables"].items()} == contents:
+            _verify(held.path, held.manifest["tables"])
+            return held, False
+    number = _next_number(lake)
     manifest = {
         "release": number,
         "published_at": utc_now().isoformat(),
@@ -166,11 +179,13 @@ def publish(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tu
     return _release(lake, number), True
 
 
-def _clear_unpublished(lake: Lake, number: int) -> None:
-    """Remove what a killed publisher left: drafts, and files with the number that the pointer never reached."""
+def _next_number(lake: Lake) -> int:
+    """A number that no release has or had, whatever became of the pointer; clears what killed publishers left."""
     lake.releases.mkdir(parents=True, exist_ok=True)
-    for left in [*lake.releases.glob(".building-*"), *lake.releases.glob(f"aisle.v{number}.*")]:
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for draft in lake.releases.glob(".building-*"):
+        shutil.rmtree(draft)
+    numbers = {_number(path.name) for path in lake.releases.glob("aisle.v*.*")} | {_newest(lake)}
+    return max(numbers) + 1
 
 
 def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame) -> None:
