@@ -281,5 +281,6 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("AISLE_DEBUG"):
             raise
-        _fail(f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)")
+        kind = "" if isinstance(error, OSError) else f"unexpected: {type(error).__name__}: "
+        _fail(f"{kind}{error} (AISLE_DEBUG=yes shows where)")
         sys.exit(1)

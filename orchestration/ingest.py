@@ -136,6 +136,10 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     snapshots = all_snapshots(lake)
     shared = shared_tables()
     held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects")}
+    lost = [table.name for table in raw_tables() if lake.state(table.name) is None]
+    if lost and held["parses"].height:
+        say(f"{', '.join(lost)} not in the lake: reading all snapshots again")
+        held = {things: frame.clear() for things, frame in held.items()}
     made: dict[str, pl.DataFrame] = {}
     parts: dict[str, list[pl.DataFrame]] = {things: [] for things in held}
     for source in SOURCES:

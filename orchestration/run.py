@@ -55,8 +55,8 @@ class LakeRun:
 
 
 def last_run(lake: Lake) -> dict[str, Any] | None:
-    """The account of the last run that ended, or none."""
-    with contextlib.suppress(FileNotFoundError):
+    """The account of the last run that ended, or none if there is none that can be read."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
         return json.loads((lake.root / "last_run.json").read_text(encoding="utf-8"))
     return None
 

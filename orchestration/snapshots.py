@@ -113,6 +113,8 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
         OSError: The file cannot be read, or the lake cannot be written.
     """
     size = path.stat().st_size
+    if not path.is_file():
+        raise Refused("found something that is not a regular file (a device or a pipe)")
     if size > MAX_BYTES:
         raise Refused(f"found {size:,} bytes; at most {MAX_BYTES:,} are taken (it was left where it is)")
     content = path.read_bytes()
@@ -140,7 +142,12 @@ def add_bundled(lake: Lake) -> list[Snapshot]:
 
 
 def _read(path: Path) -> Snapshot:
-    told = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OSError(
+            f"{path} is damaged ({error}); restore it, or remove its folder and add the file again"
+        ) from error
     told["fetched_at"] = dt.datetime.fromisoformat(told["fetched_at"])
     return Snapshot(**told)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,34 @@ def test_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, path: st
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert path in done.stderr
+
+
+def test_device_and_pipe_are_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in ("/dev/zero", str(pipe)):
+        done = aisle(tmp_path / "lake", "add", path, timeout=60)
+        assert done.returncode == 1
+        assert "not a regular file" in done.stderr
+
+
+def test_output_into_a_closed_pipe_ends_quietly(released_lake: Lake) -> None:
+    script = f"{sys.executable} -c 'from orchestration.cli import main; main()' sql 'from range(200000)' --format csv | head -1"
+    environment = {**os.environ, "AISLE_LAKE": str(released_lake.root)}
+    done = subprocess.run(script, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.stdout == "range\n"
+    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "status", "add"])
+def test_lake_that_is_a_file_is_told_in_a_sentence(tmp_path: Path, command: str) -> None:
+    (tmp_path / "lake").write_text("a file")
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_bytes(table(GOOD))
+    done = aisle(tmp_path / "lake", command, *([str(sheet)] if command == "add" else []))
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
 
 
 def test_owner_is_kept_with_the_page(tmp_path: Path) -> None:

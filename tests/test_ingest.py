@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -117,3 +118,15 @@ def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path, monkeyp
     made = raw.ingest(lake, quiet)
     assert accounts(made) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in made["raw.rejects"]["reason"][0]
+
+
+@pytest.mark.parametrize("lost", ["raw.sightings", "raw.rejects", "raw.parses", "raw.lab_sheet_publications"])
+def test_lost_table_is_made_again(tmp_path: Path, lost: str) -> None:
+    lake = Lake(tmp_path / "lake")
+    add(lake, tmp_path, "first.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    first = conformed(raw.ingest(lake, quiet))
+    store(lake, first)
+    shutil.rmtree(lake.path(lost))
+    again = conformed(raw.ingest(lake, quiet))
+    for name, frame in first.items():
+        assert_frame_equal(again[name], frame)
