@@ -202,9 +202,10 @@ st.dataframe(
 st.subheader("Numbers drawn", anchor=False)
 name = f"publications_by_{'_'.join(selection.dimensions)}_{grain}_{count}_{release.name}"
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    # made only when asked for: a file made in advance can be gone again before the browser has looked for it
     st.download_button(
         "CSV",
-        charts.csv(frame),
+        lambda: charts.csv(frame),
         f"{name}.csv",
         "text/csv",
         on_click="ignore",
@@ -213,7 +214,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     )
     st.download_button(
         "Parquet",
-        charts.parquet(frame),
+        lambda: charts.parquet(frame),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         on_click="ignore",
