@@ -14,6 +14,10 @@ from warehouse.release import NoRelease
 
 PAGES = [
     st.Page("app_pages/publications.py", title="Publications", icon="📚", default=True),
+    st.Page("app_pages/published_numbers.py", title="Published numbers", icon="🤝"),
+    st.Page("app_pages/changes.py", title="Changes", icon="🕰️"),
+    st.Page("app_pages/coverage.py", title="Coverage", icon="🗓️"),
+    st.Page("app_pages/work.py", title="Work", icon="📄"),
 ]
 
 # an emoji, because a named icon would be fetched from elsewhere

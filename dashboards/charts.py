@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,8 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards.read import Dimension, Grain, Meaning, Measure
+from dashboards.counts import Dimension, Grain
+from dashboards.read import Meaning
 
 View = Literal["bars", "lines"]
 
@@ -30,6 +32,8 @@ _COLOURS: Mapping[str, Sequence[str]] = {
         "#882255",
         "#56B4E9",
         "#999933",
+        "#6A3D9A",
+        "#44AA99",
     ),
     "lab": (
         "#D55E00",
@@ -128,11 +132,10 @@ def over_time(
     *,
     heading: str | None,
     series: Dimension,
-    measure: Measure,
     grain: Grain,
     view: View,
     colour_of: Mapping[str, str],
-    highest: int,
+    highest: float,
     picked: Mapping[str, str | None],
     meanings: Mapping[str, Meaning],
     height: int,
@@ -146,7 +149,6 @@ def over_time(
         frame: Rows of ``read.publications_over_time`` that belong to the panel.
         heading: Title of the panel, if there are several.
         series: The dimension told by colour.
-        measure: The column that counts.
         grain: Length of a period.
         view: Stacked bars or lines.
         colour_of: Colour of each value of the series.
@@ -161,8 +163,10 @@ def over_time(
     )
     periods = frame["period"].unique(maintain_order=True).to_list()
     inner, outer = (0.22, 0.18) if view == "bars" else (1, 0.5)
-    told = pl.when("is_part_period").then(pl.format("{} ({})", "period", "covered_part")).otherwise("period")
-    shown = frame.with_columns(told=told, is_picked=is_picked)
+    covered = pl.when("is_part_period").then(pl.format("{} ({})", "period", "covered_part")).otherwise("period")
+    told = pl.when("is_provisional").then(pl.format("{}, may still be filling up", covered)).otherwise(covered)
+    is_pale = pl.col("is_part_period") | pl.col("is_provisional")
+    shown = frame.with_columns(told=told, is_picked=is_picked, is_pale=is_pale)
     base = alt.Chart(shown).encode(
         x=alt.X(
             "period:O",
@@ -178,23 +182,23 @@ def over_time(
                 for name in ("lab", "category")
                 if name in frame.columns
             ),
-            alt.Tooltip(f"{measure}:Q", title=title(measure, meanings)),
+            alt.Tooltip("publications:Q", title="Publications", format="~r"),
         ],
     )
     # room above the highest bar for its number
     scale = alt.Scale(domain=[0, max(highest, 1) * 1.08], nice=False)
-    axis = alt.Axis(tickMinStep=1, format="d", tickCount=6, domain=False, ticks=False)
-    y = alt.Y(f"{measure}:Q", scale=scale, axis=axis, title=f"{title(measure, meanings)} per {grain}")
+    axis = alt.Axis(tickMinStep=1, format="~r", tickCount=6, domain=False, ticks=False)
+    per = grain.replace("_", " ").removeprefix("rolling ").removesuffix("s")
+    y, low = (
+        alt.Y(f"{name}:Q", scale=scale, axis=axis, title=f"Publications per {per}")
+        for name in ("publications", "lowest")
+    )
     outline = alt.Stroke(f"{series}:N", scale=_scale(colour_of), legend=None)
     marks = _Marks(
-        base, y, outline, alt.selection_point(name=_PICK, fields=["period", series], on="click", empty=False)
+        base, y, low, outline, alt.selection_point(name=_PICK, fields=["period", series], on="click", empty=False)
     )
     few = len(periods) <= _FEW
-    layers = (
-        marks.bars(series, measure, ink, is_numbered=few)
-        if view == "bars"
-        else marks.lines(series, measure, size=75 if few else 40)
-    )
+    layers = marks.bars(series, ink, is_numbered=few) if view == "bars" else marks.lines(series, size=75 if few else 40)
     chart = alt.layer(*layers).properties(height=height, **_FITTED)
     if heading:
         chart = chart.properties(title=heading)
@@ -207,12 +211,13 @@ class _Marks:
 
     base: Any  # a chart; its mark methods lose their type
     y: alt.Y
+    low: alt.Y
     outline: alt.Stroke
     pick: alt.Parameter
 
-    def bars(self, series: str, measure: str, ink: str, *, is_numbered: bool) -> list[alt.Chart]:
+    def bars(self, series: str, ink: str, *, is_numbered: bool) -> list[alt.Chart]:
         bars = (
-            self.base.transform_filter(f"datum.{measure} > 0")
+            self.base.transform_filter("datum.publications > 0")
             .mark_bar(cursor="pointer")
             .encode(
                 y=self.y,
@@ -227,15 +232,15 @@ class _Marks:
         )
         numbers = (
             alt.Chart(self.base.data)
-            .transform_aggregate(stack=f"sum({measure})", groupby=["period"])
+            .transform_aggregate(stack="sum(publications)", groupby=["period"])
             .transform_filter("datum.stack > 0")
-            .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="d"))
+            .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="~r"))
             .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, tooltip=None, color=ink)
         )
         return [bars, numbers] if is_numbered else [bars]
 
-    def lines(self, series: str, measure: str, *, size: int) -> list[alt.Chart]:
-        before = {"period_before": "period", "counted_before": measure, "was_part": "is_part_period"}
+    def lines(self, series: str, *, size: int) -> list[alt.Chart]:
+        before = {"period_before": "period", "counted_before": "publications", "was_pale": "is_pale"}
         # segments rather than one line, so that those to or from a part period can be broken ones
         segments = (
             self.base.transform_window(
@@ -250,14 +255,14 @@ class _Marks:
                 y2="counted_before:Q",
                 x2="period_before:O",
                 opacity=_faded(0.9),
-                strokeDash=alt.when("datum.is_part_period || datum.was_part")
+                strokeDash=alt.when("datum.is_pale || datum.was_pale")
                 .then(alt.value([3, 4]))
                 .otherwise(alt.value([1, 0])),
             )
         )
         # no points for zeros: those of all series would lie upon each other, and there is no paper to list
         points = (
-            self.base.transform_filter(f"datum.{measure} > 0")
+            self.base.transform_filter("datum.publications > 0")
             .mark_point(filled=True, cursor="pointer", opacity=1)
             .encode(
                 y=self.y,
@@ -269,15 +274,42 @@ class _Marks:
             )
             .add_params(self.pick)
         )
-        return [segments, points]
+        return [*self._band(series), segments, points]
+
+    def _band(self, series: str) -> list[alt.Chart]:
+        """The range over counting rules, where the rows have it."""
+        if "lowest" not in self.base.data.columns:
+            return []
+        band = self.base.mark_area(opacity=0.22, tooltip=None)
+        return [band.encode(y=self.low, y2="highest:Q", detail=f"{series}:N")]
 
 
 def _if_part(then: Any, otherwise: Any) -> Any:
-    return alt.when("datum.is_part_period").then(alt.value(then)).otherwise(alt.value(otherwise))
+    return alt.when("datum.is_pale").then(alt.value(then)).otherwise(alt.value(otherwise))
 
 
 def _faded(otherwise: float) -> Any:
     return alt.when("datum.is_picked").then(alt.value(otherwise)).otherwise(alt.value(_FADED * otherwise))
+
+
+def records_by_month(frame: pl.DataFrame, ink: str) -> alt.Chart:
+    """Records per month as bars, part months pale; months that are covered but empty show as gaps at zero."""
+    bars: Any = alt.Chart(frame).mark_bar(color=_COLOURS["lab"][1])  # mark methods lose their type
+    shown = bars.encode(
+        x=alt.X("published_month:T", title=None, axis=alt.Axis(format="%Y", tickCount="year")),
+        y=alt.Y("records:Q", title="Records", axis=alt.Axis(tickMinStep=1, format="d", tickCount=4)),
+        opacity=alt.when("datum.is_part_period || !datum.is_covered").then(alt.value(_PART)).otherwise(alt.value(1)),
+        tooltip=[
+            alt.Tooltip("published_month:T", format="%b %Y", title="Month"),
+            alt.Tooltip("records:Q", title="Records"),
+        ],
+    )
+    return shown.properties(height=150, **_FITTED).configure_axis(labelColor=ink, titleColor=ink)
+
+
+def is_link(url: str | None) -> bool:
+    """Whether an address from outside may be made a link: only http and https."""
+    return bool(url and re.fullmatch(r"https?://\S+", url, re.IGNORECASE))
 
 
 def picked_of(state: Any) -> dict[str, str]:

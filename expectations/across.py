@@ -5,17 +5,12 @@ Each check is a query that returns the rows that break it; no rows means that it
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
 
 from warehouse.lake import Lake
-from warehouse.reference import PUBLISHED_COUNTS
 from warehouse.sql import connected, tables_read
 
 _ACCOUNTS = """
@@ -63,6 +58,55 @@ select original_name, locator, reason from raw.rejects where is_fault
 """
 
 
+_CLAIMS = """
+select
+    published.claim,
+    published.published_value as published,
+    published.counted_value as counted,
+    differences.difference,
+    differences.title,
+    differences.reason
+from mart.published_counts as published
+left join mart.published_count_differences as differences on published.claim = differences.claim
+where published.outcome = 'differs'
+order by published.claim, differences.title
+"""
+
+_CUT_SHORT = """
+select stream, fetched_at, records_read, usual_records, records_gone
+from mart.snapshot_yields
+where is_newest and is_cut_short
+"""
+
+_SILENT = """
+select source, newest_on, covers_until, silent_days, silence_p_value
+from mart.source_silences
+where is_alarming
+"""
+
+_CROSSWALK = """
+with placed as (
+    select
+        categories.category,
+        taxonomies.taxonomy,
+        sum(crosswalk.weight) as weights,
+        count(crosswalk.to_category) - count(targets.category) as unknown_categories
+    from reference.categories as categories
+    inner join reference.taxonomies as defaults on categories.taxonomy = defaults.taxonomy and defaults.is_default
+    inner join reference.taxonomies as taxonomies on not taxonomies.is_default
+    left join reference.category_crosswalk as crosswalk
+        on
+            categories.taxonomy = crosswalk.from_taxonomy
+            and categories.category = crosswalk.from_category
+            and taxonomies.taxonomy = crosswalk.to_taxonomy
+    left join reference.categories as targets
+        on crosswalk.to_taxonomy = targets.taxonomy and crosswalk.to_category = targets.category
+    group by all
+)
+select * from placed where weights is null or abs(weights - 1) > 1e-9 or unknown_categories > 0
+"""
+
+
 @dataclass(frozen=True)
 class Check:
     """A check between tables.
@@ -99,21 +143,6 @@ class Check:
                 raise type(error)(f"check {self.name}: {error}") from error
 
 
-@cache
-def published_claims(path: Path = PUBLISHED_COUNTS) -> tuple[dict[str, Any], ...]:
-    """The claims of ``published_counts.toml``: ``name``, ``says``, ``source``, ``counted_by`` and ``value``."""
-    return tuple(tomllib.loads(path.read_text(encoding="utf-8"))["claim"])
-
-
-def _claims_query() -> str:
-    """The claims that differ from what the lake counts."""
-    counted = "\nunion all\n".join(
-        f"select '{claim['name']}' as claim, {claim['value']} as published, ({claim['counted_by']}) as counted"
-        for claim in published_claims()
-    )
-    return f"select * from ({counted}) where published != counted"
-
-
 def checks() -> list[Check]:
     """All checks between tables."""
     return [
@@ -132,7 +161,26 @@ def checks() -> list[Check]:
             True,
         ),
         Check("nothing_was_rejected", "raw.rejects", "Every record of every snapshot could be read.", _REJECTS, False),
+        Check("published_counts", "mart.published_counts", "Counts that others published come out.", _CLAIMS, False),
         Check(
-            "published_counts", "clean.publications", "Counts that others published come out.", _claims_query(), False
+            "no_snapshot_was_cut_short",
+            "mart.snapshot_yields",
+            "The newest snapshot of each file or address holds about as much as the earlier ones.",
+            _CUT_SHORT,
+            False,
+        ),
+        Check(
+            "no_source_fell_silent",
+            "mart.source_silences",
+            "No source is silent for longer than its past lets expect.",
+            _SILENT,
+            False,
+        ),
+        Check(
+            "crosswalk_is_whole",
+            "reference.category_crosswalk",
+            "Every category of the default taxonomy is spread over each other one with weights that add up to 1.",
+            _CROSSWALK,
+            True,
         ),
     ]

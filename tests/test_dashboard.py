@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import charts, read
+from dashboards import charts, counts, read
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import current
 
@@ -75,14 +75,15 @@ def test_the_page_shows_all_publications_with_the_rule_the_source_and_the_part_p
     app = opened(released_lake, monkeypatch)
     assert not app.exception
     told = said(app)
-    assert "80 rows, marked duplicates counted" in told
+    assert "80 rows" in told
+    assert "marked duplicates count too" in told
     assert "Data as of release v1" in told
     assert "newest record 24 Jul 2024" in told
     assert "covers 1 Jan 2022 to 31 Jul 2024" in told
     assert "2024 (to 31 Jul): covered only in part" in told
     assert "must not be read as a decline" in told
     shown = numbers(app)
-    assert shown["publication_rows"].sum() == 80
+    assert shown["publications"].sum() == 80
     assert set(shown.filter(pl.col("is_part_period"))["period"]) == {"2024"}
     assert papers(app).height == 80
 
@@ -90,12 +91,12 @@ def test_the_page_shows_all_publications_with_the_rule_the_source_and_the_part_p
 def test_widgets_filter(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(released_lake, monkeypatch)
     app.multiselect(key="labs").select("OpenAI")
-    app.segmented_control(key="count").set_value("works")
-    app.segmented_control(key="per").set_value("quarter")
+    app.selectbox(key="count").set_value("works")
+    app.selectbox(key="per").set_value("quarter")
     app.run()
     assert not app.exception
-    assert "11 of 78 works, marked duplicates not counted" in said(app)
-    assert numbers(app)["works"].sum() == 11
+    assert "11 of 78 works" in said(app)
+    assert numbers(app)["publications"].sum() == 11
     assert papers(app).height == 11
 
 
@@ -117,7 +118,7 @@ def test_a_link_restores_the_view_and_its_papers(released_lake: Lake, monkeypatc
     assert app.toggle(key="panels").value is False
     shown = numbers(app)
     assert "category" not in shown.columns
-    bar = shown.filter((pl.col("period") == "2024 Q2") & (pl.col("lab") == "Anthropic"))["publication_rows"].item()
+    bar = shown.filter((pl.col("period") == "2024 Q2") & (pl.col("lab") == "Anthropic"))["publications"].item()
     assert papers(app).height == bar > 0
     assert set(papers(app)["lab"]) == {"Anthropic"}
 
@@ -127,7 +128,7 @@ def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypat
         released_lake, monkeypatch, labs="<script>", per="century", view="pie", period="1066", panels="perhaps"
     )
     assert not app.exception
-    assert numbers(app)["publication_rows"].sum() == 80
+    assert numbers(app)["publications"].sum() == 80
 
 
 def test_a_period_that_another_grain_does_not_have_is_forgotten(
@@ -135,7 +136,7 @@ def test_a_period_that_another_grain_does_not_have_is_forgotten(
 ) -> None:
     app = opened(released_lake, monkeypatch, period="2023")
     assert papers(app).height == 32
-    app.segmented_control(key="per").set_value("month").run()
+    app.selectbox(key="per").set_value("month").run()
     assert not app.exception
     assert app.selectbox(key="period").value is None
     assert papers(app).height == 80
@@ -171,7 +172,7 @@ def test_a_broken_release_is_named(copied: Callable[..., Lake], monkeypatch: pyt
 
 
 def test_a_release_without_the_tables_is_named(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(copied("drop table mart.publications_by_lab_category_month"), monkeypatch)
+    app = opened(copied("drop table mart.publication_counts_by_month"), monkeypatch)
     assert not app.exception
     assert "aisle.v1.duckdb" in said(app)
 
@@ -189,7 +190,11 @@ def test_a_new_release_shows_at_the_next_look(copied: Callable[..., Lake], monke
 def test_undated_publications_are_told_and_can_be_listed(
     copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = copied("update clean.publications set published_on = null where category = 'Unlearning'")
+    lake = copied(
+        "update clean.publications set published_on = null where category = 'Unlearning'",
+        "update mart.counted_publications set published_on = null where category = 'Unlearning'",
+        "update mart.publication_counts_by_month set published_month = null where category = 'Unlearning'",
+    )
     app = opened(lake, monkeypatch)
     assert "2 more without a date, not drawn" in said(app)
     app.selectbox(key="period").set_value("undated").run()
@@ -201,7 +206,8 @@ def test_hostile_texts_are_only_texts(copied: Callable[..., Lake], monkeypatch: 
     lake = copied(
         "update clean.publications set title = '<img src=x onerror=alert(1)> ![](http://evil.example/x)', url = 'javascript:alert(1)' where lab = 'OpenAI'",
         "update clean.publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
-        "update mart.publications_by_lab_category_month set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+        "update mart.counted_publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+        "update mart.publication_counts_by_month set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
     )
     app = opened(lake, monkeypatch)
     assert not app.exception
@@ -216,27 +222,107 @@ def test_hostile_texts_are_only_texts(copied: Callable[..., Lake], monkeypatch: 
 
 @pytest.mark.parametrize("grain", GRAINS)
 @pytest.mark.parametrize("dimensions", DIMENSIONS)
-@pytest.mark.parametrize(("measure", "expected"), [("publication_rows", 80), ("works", 78)])
+@pytest.mark.parametrize(("rule", "expected"), [("rows", 80), ("works", 78), ("works_fractional", 78)])
 def test_every_view_adds_up(
-    release: read.Release, grain: str, dimensions: tuple[str, ...], measure: str, expected: int
+    release: read.Release, grain: str, dimensions: tuple[str, ...], rule: str, expected: int
 ) -> None:
-    selection = read.Selection(measure=measure, grain=grain, dimensions=dimensions)
-    frame = read.publications_over_time(release, selection)
-    assert frame[measure].sum() == expected == read.totals(release, selection).selected
+    selection = counts.Selection(rule=rule, grain=grain, dimensions=dimensions)
+    frame = counts.publications_over_time(release, selection)
+    assert frame["publications"].sum() == expected == counts.totals(release, selection).selected
     assert frame.select("period", *dimensions).is_unique().all()
 
 
-@pytest.mark.parametrize("measure", ["publication_rows", "works"])
-def test_every_bar_lists_as_many_papers_as_it_counts(release: read.Release, measure: str) -> None:
-    frame = read.publications_over_time(release, read.Selection(measure=measure, grain="quarter"))
-    for bar in frame.filter(pl.col(measure) > 0).iter_rows(named=True):
-        behind = read.Selection((bar["lab"],), (bar["category"],), measure)
-        assert read.papers(release, behind, (bar["starts_on"], bar["ends_on"])).height == bar[measure]
+@pytest.mark.parametrize("taxonomy", ["iaps", "unsolved_problems"])
+@pytest.mark.parametrize("rule", ["rows", "works", "works_first_author"])
+def test_every_bar_lists_the_papers_that_it_counts(release: read.Release, rule: str, taxonomy: str) -> None:
+    frame = counts.publications_over_time(release, counts.Selection(rule=rule, taxonomy=taxonomy, grain="quarter"))
+    for bar in frame.filter(pl.col("publications") > 0).iter_rows(named=True):
+        behind = counts.Selection((bar["lab"],), (bar["category"],), rule, taxonomy)
+        listed = counts.papers(release, behind, (bar["starts_on"], bar["ends_on"]))
+        assert listed["counted"].sum() == pytest.approx(bar["publications"])
+
+
+def test_the_range_over_rules_holds_every_rule_that_can_be_applied(release: read.Release) -> None:
+    selection = counts.Selection(rule="works")
+    ranged = counts.with_range_over_rules(release, selection, counts.publications_over_time(release, selection))
+    assert (ranged["lowest"].sum(), ranged["highest"].sum()) == (78, 80)
+    assert ranged.select((pl.col("lowest") <= pl.col("publications")).all()).item()
+
+
+def test_a_link_with_a_release_shows_that_release(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    copied()
+    lake = copied("delete from clean.publications", number=2)
+    assert "release v2" in said(opened(lake, monkeypatch))
+    app = opened(lake, monkeypatch, release="v1")
+    assert "release v1" in said(app)
+    assert papers(app).height == 80
+    assert "release v2" in said(opened(lake, monkeypatch, release="v99"))
+
+
+def test_rules_that_cannot_tell_the_lab_say_so(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, count="works_fractional")
+    assert not app.exception
+    assert "The authors of 78 of 78 publications are not known" in app.warning[0].value
+    assert set(numbers(app).filter(pl.col("publications") > 0)["lab"]) == {"(authors not known)"}
+
+
+def test_every_chart_has_its_finding_and_its_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = said(opened(released_lake, monkeypatch, labs="OpenAI"))
+    assert "OpenAI\\: 11 works in 31 whole months" in told
+    assert "no clear change" in told
+    assert "Fewer than 30 publications in all" in told
+    assert "the newest three months may still be filling up" in told
+
+
+PAGES = ("published_numbers", "changes", "coverage", "work")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_on_a_whole_and_a_broken_lake(
+    copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    lake = copied()
+    copied(number=2)
+    app = opened(lake, monkeypatch)
+    app.switch_page(f"app_pages/{page}.py").run()
+    assert not app.exception
+    assert app.title
+    (lake.releases / "aisle.v2.duckdb").write_bytes(b"not a database" * 1000)
+    broken = opened(lake, monkeypatch)
+    broken.switch_page(f"app_pages/{page}.py").run()
+    assert not broken.exception
+
+
+def test_a_work_leads_to_its_snapshot(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    with current(released_lake).connect() as connection:
+        ((identity, title, sha256),) = connection.execute(
+            "select publication_id, title, sha256 from mart.publication_evidence where title like 'Sycophancy%'"
+        ).fetchall()
+    app = opened(released_lake, monkeypatch, id=identity)
+    app.switch_page("app_pages/work.py").run()
+    assert not app.exception
+    assert app.title[0].value.replace("\\", "") == title
+    assert sha256 in app.dataframe[2].value["sha256"].tolist()
+    counted = pl.from_pandas(app.dataframe[0].value)
+    assert counted.filter(pl.col("counting_rule") == "works")["weight"].item() == 1
+
+
+def test_published_numbers_name_what_differs(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = copied(
+        "update mart.published_counts set outcome = 'differs', counted_value = 81, why = 'one more' where claim = 'included papers'",
+        "insert into mart.published_count_differences values ('included papers', 'x', 'A late find', 1, 'not among the rows of the study')",
+    )
+    app = opened(lake, monkeypatch)
+    app.switch_page("app_pages/published_numbers.py").run()
+    assert not app.exception
+    assert [metric.value for metric in app.metric] == ["48", "1", "3"]
+    assert app.dataframe[0].value["claim"].iloc[0] == "included papers"
+    assert "A late find" in app.dataframe[1].value["title"].tolist()
 
 
 def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None:
     for grain, expected in {"year": {"2024"}, "quarter": {"2024 Q3"}, "month": set()}.items():
-        frame = read.publications_over_time(release, read.Selection(grain=grain))
+        frame = counts.publications_over_time(release, counts.Selection(grain=grain))
         part = frame.filter(pl.col("is_part_period"))
         assert set(part["period"]) == expected
         assert set(part["covered_part"]) <= {"to 31 Jul"}
@@ -244,14 +330,14 @@ def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None
 
 
 def test_the_scale_has_room_for_the_highest(release: read.Release) -> None:
-    assert read.highest(release, read.Selection(), "lab", is_stacked=True) == 18
-    assert read.highest(release, read.Selection(), None, is_stacked=True) == 32
-    assert read.highest(release, read.Selection(), "lab", is_stacked=False) == 8
+    assert counts.highest(release, counts.Selection(), "lab", is_stacked=True) == 18
+    assert counts.highest(release, counts.Selection(), None, is_stacked=True) == 32
+    assert counts.highest(release, counts.Selection(), "lab", is_stacked=False) == 8
 
 
 def test_colours_do_not_depend_on_the_filter(release: read.Release) -> None:
     for dimension in ("lab", "category"):
-        names = read.names(release, dimension)
+        names = counts.names(release, dimension)
         colour_of = charts.colours(dimension, names)
         assert len(set(colour_of.values())) == len(names)
 

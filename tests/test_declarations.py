@@ -33,6 +33,8 @@ def good_value(column: Column, number: int) -> Any:
         return dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=number)
     if column.matches is None:
         return f"text {number}"
+    if column.matches.startswith("[a-z]"):
+        return f"name_{number}"
     hexadecimal = {"[0-9a-f]{16}$": 16, "[0-9a-f]{64}$": 64}
     digits = next((length for pattern, length in hexadecimal.items() if pattern in column.matches), 0)
     return f"{number:0{digits}x}" if digits else f"https://example.org/{number}"

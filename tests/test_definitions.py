@@ -61,6 +61,9 @@ def test_every_table_has_a_blocking_check() -> None:
         "kept_records_are_held",
         "nothing_was_rejected",
         "published_counts",
+        "no_snapshot_was_cut_short",
+        "no_source_fell_silent",
+        "crosswalk_is_whole",
     }
 
 

@@ -20,12 +20,59 @@ CAUSES = (
     "date corrected",
     "rule changed",
 )
-MEASURES = ("publication_rows", "works")
+MEASURES = ("publication_rows", "works", "publications")
 _CELL_OF = {
     "lab": "lab",
     "category": "category",
     "published_month": "cast(date_trunc('month', published_on) as date)",
     "published_year": "cast(date_trunc('year', published_on) as date)",
+    "counting_rule": "counting_rule",
+    "taxonomy": "taxonomy",
+}
+
+# each publication once, by a rule that needs no more than the publication itself
+_PLAIN = """
+select publication_id, {cell}, {sign} * cast({measure} as bigint) as amount
+from {side}.clean.publications
+where published_on is not null
+"""
+
+# each publication in every rule and taxonomy, as mart.publication_counts_by_month sums them up
+_BY_RULE = """
+select publication_id, {cell}, {sign} * weight as amount
+from (
+    select
+        counted.publication_id,
+        counted.published_on,
+        rules.counting_rule,
+        taxonomies.taxonomy,
+        case
+            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
+            else counted.lab
+        end as lab,
+        coalesce(
+            crosswalk.to_category, case when taxonomies.is_default then counted.category else '(no counterpart)' end
+        ) as category,
+        coalesce(crosswalk.weight, 1.0) * case rules.attribution
+            when 'whole' then counted.whole_weight
+            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+            else coalesce(counted.first_author_weight, counted.whole_weight)
+        end as weight
+    from {side}.mart.counted_publications as counted
+    cross join {side}.reference.counting_rules as rules
+    cross join {side}.reference.taxonomies as taxonomies
+    left join {side}.reference.category_crosswalk as crosswalk
+        on
+            counted.category = crosswalk.from_category
+            and taxonomies.taxonomy = crosswalk.to_taxonomy
+            and not taxonomies.is_default
+    where counted.published_on is not null and (rules.counts_marked_duplicates or not counted.is_duplicate)
+)
+"""
+_AMOUNT = {
+    "publication_rows": (_PLAIN, "1"),
+    "works": (_PLAIN, "not is_duplicate"),
+    "publications": (_BY_RULE, "weight"),
 }
 
 _MOVED = """
@@ -44,28 +91,37 @@ caused as (
             when old.is_duplicate != new.is_duplicate then 'merged or split'
             when old.lab != new.lab or old.category != new.category then 'relabelled'
             when old.published_on is distinct from new.published_on then 'date corrected'
+            {otherwise}
         end as cause
     from old full join new using (publication_id) cross join known
 ),
-counted as (
-    select publication_id, {cell}, {measure} as amount from new where published_on is not null
-    union all
-    select publication_id, {cell}, -({measure}) as amount from old where published_on is not null
-),
+counted as ({after} union all {before}),
 moved as (
     select {names}, publication_id, sum(amount) as amount
     from counted
     group by all
-    having sum(amount) != 0
+    having abs(sum(amount)) > 1e-9
 )
-select {names}, cause, cast(sum(amount) as bigint) as amount, string_agg(title, '; ' order by title) as publications
+select
+    {names},
+    coalesce(cause, 'rule changed') as cause,
+    sum(amount) as amount,
+    string_agg(title, '; ' order by title) as publications
 from moved inner join caused using (publication_id)
 group by all
 """
 
+# authors that became known, or moved to another lab, label a publication anew without changing itself
+_ATTRIBUTED = """
+            when exists (
+                from (from old.mart.counted_publications except from new.mart.counted_publications) as gone
+                where gone.publication_id = old.publication_id
+            ) then 'relabelled'
+"""
+
 _CELLS = """
-with old as (select {names}, {measure} as value from old.{table}{only}),
-new as (select {names}, {measure} as value from new.{table}{only})
+with old as (select {names}, {measure} as value from old.{table} where {only}),
+new as (select {names}, {measure} as value from new.{table} where {only})
 select {names}, coalesce(old.value, 0) as old_value, coalesce(new.value, 0) as new_value
 from old full join new using ({names})
 """
@@ -74,22 +130,22 @@ _BRIDGE = """
 with cells as ({cells}),
 moved as ({moved}),
 explained as (
-    select {names}, cast(sum(amount) as bigint) as amount from moved group by all
+    select {names}, sum(amount) as amount from moved group by all
 ),
 caused as (
     select {names}, cause, amount, publications from moved
     union all
     select {names}, 'rule changed' as cause, new_value - old_value - coalesce(amount, 0) as amount, null as publications
     from cells left join explained using ({names})
-    where new_value - old_value != coalesce(amount, 0)
+    where abs(new_value - old_value - coalesce(amount, 0)) > 1e-9
 )
 select
     {names},
     '{measure}' as measure,
-    cells.old_value,
-    cells.new_value,
+    cast(cells.old_value as {kind}) as old_value,
+    cast(cells.new_value as {kind}) as new_value,
     caused.cause,
-    caused.amount,
+    cast(caused.amount as {kind}) as amount,
     caused.publications
 from caused inner join cells using ({names})
 order by all
@@ -128,7 +184,9 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
         raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(both) or 'none'}")
     names = ", ".join(both[table])
     cell = ", ".join(f"{_CELL_OF[name]} as {name}" for name in both[table])
-    only = " where lab != 'all'" if "lab" in both[table] else ""  # a row for all labs is the sum of the others
+    only = "lab != 'all'" if "lab" in both[table] else "true"  # a row for all labs is the sum of the others
+    if "published_month" in both[table]:
+        only += " and published_month is not null"
     frames = []
     with duckdb.connect() as connection:
         for alias, release in (("old", old), ("new", new)):
@@ -137,9 +195,15 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
         for measure in later[table][1]:
             if measure not in held[table][1]:
                 continue
-            counted = "1" if measure == "publication_rows" else "cast(not is_duplicate as bigint)"
-            moved = _MOVED.format(cell=cell, measure=counted, names=names)
+            counted, weight = _AMOUNT[measure]
+            after, before = (
+                counted.format(cell=cell, measure=weight, side=side, sign=sign)
+                for side, sign in (("new", 1), ("old", -1))
+            )
+            otherwise = _ATTRIBUTED if counted is _BY_RULE else ""
+            moved = _MOVED.format(names=names, after=after, before=before, otherwise=otherwise)
             cells = _CELLS.format(names=names, measure=measure, table=table, only=only)
-            query = _BRIDGE.format(cells=cells, moved=moved, names=names, measure=measure)
+            kind = "double" if measure == "publications" else "bigint"
+            query = _BRIDGE.format(cells=cells, moved=moved, names=names, measure=measure, kind=kind)
             frames.append(connection.sql(query).pl())
     return pl.concat(frames)

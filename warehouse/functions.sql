@@ -29,3 +29,33 @@ create or replace macro wilson_high(successes, trials) as
 
 create or replace macro share_of(successes, trials) as
     case when trials > 0 then successes / trials end;
+
+-- The honesty rules. What a number may be called is decided here and nowhere else; tables and pages only ask.
+
+-- Why a share should not be quoted without its interval: few trials, or a wide interval. Missing if nothing is against it.
+create or replace macro share_caution(successes, trials) as
+    case
+        when trials < 30 then 'fewer than 30 in all'
+        when wilson_high(successes, trials) - wilson_low(successes, trials) > 0.20 then 'interval wider than 0.20'
+    end;
+
+-- What a change between two periods may be called: up or down only if its test survives the correction for all tests.
+create or replace macro change_finding(events_before, events_after, ratio, p_adjusted) as
+    case
+        when least(events_before, events_after) < 5 then 'too few'
+        when p_adjusted < 0.05 and ratio > 1 then 'up'
+        when p_adjusted < 0.05 and ratio < 1 then 'down'
+        else 'no clear change'
+    end;
+
+-- A growth, hidden where either period has fewer than five events.
+create or replace macro growth_shown(events_before, events_after, growth) as
+    case when least(events_before, events_after) >= 5 then growth end;
+
+-- A seasonal statistic, hidden before 36 months.
+create or replace macro season_shown(months, statistic) as
+    case when months >= 36 then statistic end;
+
+-- First day of the months that are still filling up: the newest three, until 50 reporting delays have been seen.
+create or replace macro provisional_since(newest_day, reporting_delays) as
+    case when reporting_delays < 50 then cast(date_trunc('month', newest_day) - interval 2 month as date) end;

@@ -24,7 +24,7 @@ import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_folder
-from warehouse.sql import FUNCTIONS
+from warehouse.sql import FUNCTIONS, QUESTIONS, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
 _NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json)$")
@@ -199,6 +199,8 @@ def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame)
             _fill(connection, table)
         connection.register("rows_of_table", described)
         _fill(connection, dictionary.TABLE)
+        if tables_asked() <= {table.name for table in tables}:
+            connection.execute(QUESTIONS)
         connection.execute("checkpoint")
 
 

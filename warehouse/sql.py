@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,13 @@ from warehouse.lake import Lake
 from warehouse.table import LAYERS, DeclarationError
 
 FUNCTIONS = (Path(__file__).parent / "functions.sql").read_text(encoding="utf-8")
+QUESTIONS = (Path(__file__).parent / "questions.sql").read_text(encoding="utf-8")  # need the tables they ask
+
+
+@cache
+def tables_asked() -> frozenset[str]:
+    """Names of the tables that the questions ask; a release without one of them has no questions."""
+    return frozenset(re.findall(rf"\b(?:from|join) ((?:{'|'.join(LAYERS)})\.\w+)", QUESTIONS))
 
 
 def tables_read(query: str) -> tuple[str, ...]:

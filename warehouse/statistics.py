@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import signature
+from typing import Any, get_type_hints
 
 import duckdb
 from duckdb.func import FunctionNullHandling
-from duckdb.sqltypes import DOUBLE
+from duckdb.sqltypes import DOUBLE, DuckDBPyType
 
+from warehouse import trend_statistics
+
+_SQL_TYPES = {float: DOUBLE, list[float]: DuckDBPyType(list[float])}
 _TAIL = 0.025  # on each side of a 95 % interval
 
 
@@ -97,6 +100,19 @@ _FUNCTIONS: dict[str, Callable[..., float | None]] = {
         rate_ratio_p_value,
         jeffreys_low,
         jeffreys_high,
+        trend_statistics.normal_two_sided_p_value,
+        trend_statistics.chi_square_p_value,
+        trend_statistics.dispersion_p_value,
+        trend_statistics.growth_per_period,
+        trend_statistics.log_growth_error,
+        trend_statistics.change_point_p_value,
+        trend_statistics.change_point_poisson_p_value,
+        trend_statistics.seasonal_p_value,
+        trend_statistics.association_p_value,
+        trend_statistics.nowcast_low,
+        trend_statistics.nowcast_high,
+        trend_statistics.list_overlap_low,
+        trend_statistics.list_overlap_high,
     )
 }
 
@@ -105,7 +121,7 @@ def _missing_from_missing(function: Callable[..., float | None]) -> Callable[...
     """The function over values of which any may be missing; then the result is."""
 
     @wraps(function)  # DuckDB counts the parameters
-    def over_missing(*values: float | None) -> float | None:
+    def over_missing(*values: Any) -> float | None:
         return None if None in values else function(*values)
 
     return over_missing
@@ -115,7 +131,7 @@ def _missing_from_missing(function: Callable[..., float | None]) -> Callable[...
 def available(connection: duckdb.DuckDBPyConnection, query: str) -> Generator[None]:
     """Give a connection the statistical functions that a query calls, for as long as it runs.
 
-    All arguments and results are doubles; a missing argument gives a missing result.
+    All arguments are doubles or lists of them, all results are doubles; a missing argument gives a missing result.
     """
     called = [name for name in _FUNCTIONS if f"{name}(" in query]
     for name in called:
@@ -123,7 +139,7 @@ def available(connection: duckdb.DuckDBPyConnection, query: str) -> Generator[No
         connection.create_function(
             name,
             _missing_from_missing(function),
-            [DOUBLE] * len(signature(function).parameters),
+            [_SQL_TYPES[kind] for name, kind in get_type_hints(function).items() if name != "return"],
             DOUBLE,
             null_handling=FunctionNullHandling.SPECIAL,  # a value may have a missing result
         )

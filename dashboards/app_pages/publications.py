@@ -4,21 +4,16 @@ import datetime as dt
 from dataclasses import replace
 from typing import cast, get_args
 
+import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboards import charts, read
-from dashboards.read import Dimension, Selection
+from dashboards import charts, counts, frames, read
+from dashboards.counts import Dimension, Selection
 
 PANELS_IN_A_ROW = 3
-MEASURES: dict[str, read.Measure] = {"rows": "publication_rows", "works": "works"}
-RULES = {"rows": "rows, marked duplicates counted", "works": "works, marked duplicates not counted"}
+FEW = 30
 OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
-
-
-def written(date: dt.date) -> str:
-    """A date as the pages write it: 31 Jul 2024."""
-    return f"{date.day} {date:%b %Y}"
 
 
 def choice(label: str, options: tuple[str, ...], key: str, explained: str | None = None) -> str:
@@ -27,6 +22,12 @@ def choice(label: str, options: tuple[str, ...], key: str, explained: str | None
         label, options, key=key, default=options[0], required=True, help=explained, bind="query-params"
     )
     return str(chosen)
+
+
+def pick(label: str, names: list[str], key: str, width: int, first: str | None = None) -> str:
+    """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
+    index = names.index(first) if first else 0
+    return str(st.selectbox(label, names, index=index, key=key, width=width, bind="query-params"))
 
 
 def many(place: DeltaGenerator, label: str, options: list[str], key: str) -> tuple[str, ...]:
@@ -54,35 +55,55 @@ def clicked(key: str, panel: str, series: Dimension, panel_of: Dimension | None)
     st.session_state[f"of_{OTHER[series]}"] = panel if point and panel_of else None
 
 
-release = read.newest()
-meanings = read.meanings(release, read.BY_MONTH)
+release = read.chosen()
+meanings = read.meanings(release, counts.COUNTS)
 st.title("Publications per lab per category over time", anchor=False)
 
+rules = {rule.name: rule for rule in counts.rules(release)}
+taxonomies = counts.taxonomies(release)
+taxonomy = st.session_state.get("taxonomy") or st.query_params.get("taxonomy") or next(iter(taxonomies))
+taxonomy = taxonomy if taxonomy in taxonomies else next(iter(taxonomies))
 of_labs, of_categories = st.columns([2, 3], gap="small")
-labs = many(of_labs, "Labs", read.names(release, "lab"), "labs")
-categories = many(of_categories, "Categories", read.names(release, "category"), "categories")
+labs = many(of_labs, "Labs", counts.names(release, "lab", taxonomy), "labs")
+categories = many(of_categories, "Categories", counts.names(release, "category", taxonomy), "categories")
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-    count = choice("Count", tuple(MEASURES), "count", "Rows count marked duplicates too; works do not.")
-    grain = cast("read.Grain", choice("Per", ("year", "quarter", "month"), "per"))
+    rule = rules[pick("Counting rule", list(rules), "count", 200)]
+    taxonomy = pick("Taxonomy", list(taxonomies), "taxonomy", 190)
+    grain = cast("counts.Grain", pick("Per", list(get_args(counts.Grain)), "per", 190, "year"))
     view = cast("charts.View", choice("View", get_args(charts.View), "view"))
     series = cast("Dimension", choice("Colour", ("category", "lab"), "colour"))
     is_split = st.toggle(f"One panel per {OTHER[series]}", value=True, key="panels", bind="query-params")
+    is_ranged = st.toggle(
+        "Range over rules",
+        key="range",
+        bind="query-params",
+        disabled=view != "lines",
+        help="With lines: a band from the lowest to the highest count over all rules that can be applied.",
+    )
 panel_of = OTHER[series] if is_split else None
-selection = Selection(labs, categories, MEASURES[count], grain, ("lab", "category") if is_split else (series,))
-frame = read.publications_over_time(release, selection)
-totals = read.totals(release, selection)
+selection = Selection(labs, categories, rule.name, taxonomy, grain, ("lab", "category") if is_split else (series,))
+frame = counts.publications_over_time(release, selection)
+if is_ranged and view == "lines":
+    frame = counts.with_range_over_rules(release, selection, frame)
+totals = counts.totals(release, selection)
 
-in_all = f" of {totals.dated:,}" if totals.selected != totals.dated else ""
-st.markdown(f"##### {totals.selected:,}{in_all} {RULES[count]}")
-published_at = dt.datetime.fromisoformat(release.manifest["published_at"])
-newest = f"newest record {written(totals.newest_on)}" if totals.newest_on else "no dated record"
+in_all = f" of {totals.dated:,g}" if totals.selected != totals.dated else ""
+st.markdown(f"##### {totals.selected:,g}{in_all} {frames.plain(rule.name)}")
+st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]}.")
+if totals.unattributed:
+    st.warning(
+        f"The authors of {totals.unattributed:,g} of {totals.dated:,g} publications are not known, so this rule cannot "
+        "say which lab they are of. They are counted as “(authors not known)” rather than guessed.",
+        icon="⚠️",
+    )
+newest = f"newest record {frames.written(totals.newest_on)}" if totals.newest_on else "no dated record"
 facts = [
-    f"Data as of release {release.name}, {written(published_at)}, {published_at:%H:%M} UTC",
+    f"Data as of {frames.dated(release)}",
     newest,
-    f"covers {written(totals.covers_from)} to {written(totals.covers_until)}",
+    f"covers {frames.written(totals.covers_from)} to {frames.written(totals.covers_until)}",
 ]
 if totals.undated:
-    facts.append(f"**{totals.undated:,} more without a date, not drawn**")
+    facts.append(f"**{totals.undated:,g} more without a date, not drawn**")
 st.caption(" · ".join(facts))
 
 if totals.dated == 0:
@@ -94,8 +115,8 @@ if totals.selected == 0:
 
 periods = {row["period"]: row for row in frame.iter_rows(named=True)}
 options = {"period": [*periods, *(["undated"] if totals.undated else [])]}
-options["of_lab"] = list(labs) or read.names(release, "lab")
-options["of_category"] = list(categories) or read.names(release, "category")
+options["of_lab"] = list(labs) or counts.names(release, "lab", taxonomy)
+options["of_category"] = list(categories) or counts.names(release, "category", taxonomy)
 for key, values in options.items():
     # a choice that the filters no longer offer would be an error
     if st.session_state.get(key) not in (None, *values):
@@ -123,15 +144,15 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         )
     }
 
-colour_of = charts.colours(series, read.names(release, series))
+colour_of = charts.colours(series, counts.names(release, series, taxonomy))
 drawn = {name: colour for name, colour in colour_of.items() if name in frame[series].unique()}
 picked = {"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]}
 panels = {"": frame}
 if panel_of is not None:
     parts = {name: part for (name,), part in frame.partition_by(panel_of, as_dict=True).items()}
-    panels = {name: parts[name] for name in read.names(release, panel_of) if name in parts}
+    panels = {name: parts[name] for name in counts.names(release, panel_of, taxonomy) if name in parts}
 ink = charts.ink(st.context.theme.type)
-highest = read.highest(release, selection, panel_of, is_stacked=view == "bars")
+highest = counts.highest(release, selection, panel_of, is_stacked=view == "bars")
 
 with chart_area:
     if view == "bars" or len(drawn) > 1:
@@ -141,12 +162,11 @@ with chart_area:
         if place % in_row == 0:
             columns = st.columns(in_row, gap="small")
         clicks = st.session_state.get("clicks", {}).get(panel, 0)
-        key = f"chart {panel} {series} {view} {grain} {count} {clicks}"
+        key = f"chart {panel} {series} {view} {grain} {rule.name} {taxonomy} {clicks}"
         chart = charts.over_time(
             part,
             heading=panel or None,
             series=series,
-            measure=selection.measure,
             grain=grain,
             view=view,
             colour_of=drawn,
@@ -156,7 +176,7 @@ with chart_area:
             height=270 if len(panels) <= PANELS_IN_A_ROW else 150,
             ink=ink,
         )
-        told = f"{charts.title(selection.measure, meanings)} per {grain} by {series}, as {view}. {panel}".strip()
+        told = f"Publications per {frames.plain(grain)} by {series}, as {view}. {panel}".strip()
         with columns[place % in_row]:
             st.altair_chart(
                 chart,
@@ -170,6 +190,17 @@ with chart_area:
             f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
             "A smaller number there must not be read as a decline."
         )
+    provisional = [period for period, row in periods.items() if row["is_provisional"]]
+    if provisional:
+        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
+        st.caption(
+            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
+            "so drawn pale, until 50 reporting delays have been seen."
+        )
+    if totals.selected < FEW:
+        st.caption(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
+    for sentence in counts.findings(release, selection).values():
+        st.markdown(f"**Finding** · {frames.text(sentence)}")
 
 span: tuple[dt.date, dt.date] | str = "dated"
 if chosen["period"] == "undated":
@@ -181,14 +212,18 @@ narrowed = replace(
     labs=(chosen["of_lab"],) if chosen["of_lab"] else labs,
     categories=(chosen["of_category"],) if chosen["of_category"] else categories,
 )
-listed = read.papers(release, narrowed, span)
-listed_in_words = f"{listed.height:,} {count if listed.height != 1 else count.removesuffix('s')} listed"
+listed = counts.papers(release, narrowed, span).with_columns(
+    evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
+)
+listed_in_words = f"{listed.height:,} {'publication' if listed.height == 1 else 'publications'} listed"
 st.caption(f"{listed_in_words}. Click on a bar or a point above to list the papers behind it, or choose here.")
 st.dataframe(
-    listed,
+    listed.drop("publication_id", *([] if listed["counted"].n_unique() > 1 else ["counted"])),
     hide_index=True,
     height="auto",
     column_config={
+        "counted": st.column_config.NumberColumn("Counted", format="%.2f", help="The part of it that is counted here."),
+        "evidence": st.column_config.LinkColumn("Evidence", display_text="evidence", width=90),
         "title": st.column_config.TextColumn("Title", width="large"),
         "lab": st.column_config.TextColumn("Lab", width=140),
         "category": st.column_config.TextColumn("Category", width=220),
@@ -200,7 +235,7 @@ st.dataframe(
 )
 
 st.subheader("Numbers drawn", anchor=False)
-name = f"publications_by_{'_'.join(selection.dimensions)}_{grain}_{count}_{release.name}"
+name = f"publications_by_{'_'.join(selection.dimensions)}_{grain}_{rule.name}_{release.name}"
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     # made only when asked for: a file made in advance can be gone again before the browser has looked for it
     st.download_button(
@@ -222,4 +257,5 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         help="Exactly the rows below.",
     )
     st.caption(f"{frame.height:,} rows, zeros included")
+    st.markdown(f"[Permanent link to this figure]({frames.permanent_link(release)})")
 st.dataframe(frame, hide_index=True, column_config=charts.columns(frame, meanings), key="numbers")

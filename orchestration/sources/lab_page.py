@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from orchestration.sources.source import Reject, squeeze_spaces
-from warehouse.reference import rows_of
+from warehouse.reference import names_of, rows_of
 
 _HEADER = "companytitledateurlsafety_categoryabstract"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -44,7 +44,7 @@ def known_labs() -> list[str]:
 @cache
 def known_categories() -> list[str]:
     """Names of the categories, longest first."""
-    return _longest_first({row["category"] for row in rows_of("categories")})
+    return _longest_first(set(names_of("categories")))
 
 
 def _is_header(text: str) -> bool:

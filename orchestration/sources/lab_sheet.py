@@ -28,6 +28,8 @@ _HEADERS = {
     "category": {"safetycategory", "category"},
     "is_duplicate": {"isduplicate", "duplicate"},
     "abstract": {"abstract", "summary"},
+    "authors": {"authors", "author"},
+    "author_labs": {"authorlabs", "authoraffiliations", "affiliations"},
 }
 _NEEDED = ("lab", "title", "date", "category")
 _NO_ABSTRACT = re.compile(r"^abstract not found\.?$", re.IGNORECASE)
@@ -50,6 +52,8 @@ class _Cells:
     sheet_row: str = ""
     is_duplicate: str = ""
     note: str = ""
+    authors: str = ""
+    author_labs: str = ""
 
 
 def published_on(text: str) -> dt.date | None:
@@ -144,6 +148,9 @@ def _values(cells: _Cells) -> dict[str, str | int | bool | dt.date | None]:
     flag = cells.is_duplicate.strip().lower()
     if flag not in {"", "0", "1", "true", "false", "yes", "no"}:
         raise ValueError(f"duplicate mark “{flag[:20]}” is none of true, false, yes, no, 1, 0")
+    authors, author_labs = _listed(cells.authors), _listed(cells.author_labs)
+    if authors and author_labs and len(authors) != len(author_labs):
+        raise ValueError(f"{len(authors)} authors but {len(author_labs)} labs of authors")
     abstract = squeeze_spaces(cells.abstract)
     if _NO_ABSTRACT.match(abstract):
         abstract = ""
@@ -158,7 +165,14 @@ def _values(cells: _Cells) -> dict[str, str | int | bool | dt.date | None]:
         "abstract": abstract or None,
         "abstract_sha256": digest(abstract) if abstract else None,
         "reading_note": cells.note or None,
+        "authors": "; ".join(authors) or None,
+        "author_labs": "; ".join(author_labs) or None,
     }
+
+
+def _listed(cell: str) -> list[str]:
+    """The parts of a cell that lists things separated by semicolons; an author without a lab is written as ``-``."""
+    return [squeeze_spaces(part) or "-" for part in cell.split(";")] if cell.strip() else []
 
 
 def _identity(values: dict[str, str | int | bool | dt.date | None], *, link_is_shared: bool) -> str:
@@ -273,6 +287,11 @@ SOURCE = Source(
         "abstract": {"type": "text", "meaning": "Abstract, with white space normalised."},
         "abstract_sha256": {"type": "text", "meaning": "SHA-256 of the abstract.", "matches": r"[0-9a-f]{64}$"},
         "reading_note": {"type": "text", "meaning": "What was uncertain when the row was read."},
+        "authors": {"type": "text", "meaning": "Authors in order, separated by semicolons, if the sheet has them."},
+        "author_labs": {
+            "type": "text",
+            "meaning": "Labs of the authors in the same order, - for none, if the sheet has them.",
+        },
     },
     expected="a lab sheet (table with columns Company, Title, Date, URL, Safety_category, or its captured page)",
     licence="bibliographic facts; abstracts belong to their authors",

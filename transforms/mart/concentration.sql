@@ -13,6 +13,7 @@ hhi_normalised = { type = "real", unit = "index in 0 to 1", meaning = "(H - 1/K)
 entropy_nats = { type = "real", unit = "nats", meaning = "Shannon entropy of the shares.", required = true, minimum = 0 }
 effective_number = { type = "real", unit = "groups", meaning = "Number of equal groups with the same entropy: e to the entropy.", required = true, minimum = 1 }
 largest_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of the largest group.", required = true, minimum = 0, maximum = 1 }
+counting_rule = {}
 */
 with works as (
     select
@@ -74,6 +75,7 @@ select
     greatest(0.0, (hhi - 1.0 / groups) / nullif(1 - 1.0 / groups, 0)) as hhi_normalised,
     entropy_nats,
     exp(entropy_nats) as effective_number,
-    largest_share
+    largest_share,
+    'works' as counting_rule
 from indexed
 order by scope, over_dimension

@@ -12,8 +12,10 @@ share_low = { minimum = 0, maximum = 1 }
 share_high = { minimum = 0, maximum = 1 }
 jeffreys_low = { type = "real", unit = "share in 0 to 1", meaning = "Lower end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
 jeffreys_high = { type = "real", unit = "share in 0 to 1", meaning = "Upper end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
-caution = { type = "text", meaning = "Why the share should not be quoted without its interval; missing where nothing stands against it.", one_of = ["fewer than 30 works in the year", "interval wider than 0.20"] }
+caution = { type = "text", meaning = "Why the share should not be quoted without its interval; missing where nothing stands against it.", one_of = ["fewer than 30 in all", "interval wider than 0.20"] }
 is_part_period = {}
+is_provisional = {}
+counting_rule = {}
 */
 select
     lab,
@@ -25,10 +27,9 @@ select
     share_high,
     jeffreys_low(works, total_works) as jeffreys_low,
     jeffreys_high(works, total_works) as jeffreys_high,
-    case
-        when total_works < 30 then 'fewer than 30 works in the year'
-        when share_high - share_low > 0.20 then 'interval wider than 0.20'
-    end as caution,
-    is_part_period
+    share_caution(works, total_works) as caution,
+    is_part_period,
+    is_provisional,
+    'works' as counting_rule
 from mart.publications_by_lab_year
 order by lab, published_year

@@ -14,6 +14,9 @@ ratio_high = { type = "real", unit = "ratio", meaning = "Upper end of the interv
 p_value = { type = "real", unit = "probability", meaning = "Exact two-sided p-value of equal rates, for this comparison alone.", required = true, minimum = 0, maximum = 1 }
 p_adjusted = { type = "real", unit = "probability", meaning = "The p-value after Benjamini and Hochberg over all comparisons of this table.", required = true, minimum = 0, maximum = 1 }
 finding = { type = "text", meaning = "“up” or “down” only if the adjusted p-value is below 0.05; “too few” below 5 works in either year.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
+growth = { type = "real", unit = "ratio", meaning = "Rate ratio less 1; missing below 5 works in either year." }
+sentence = { type = "text", meaning = "The comparison as a sentence that may be quoted.", required = true }
+counting_rule = {}
 */
 with compared as (
     select
@@ -23,7 +26,11 @@ with compared as (
         earlier.works as first_works,
         later.works as second_works,
         earlier.exposure_years as first_exposure,
-        later.exposure_years as second_exposure
+        later.exposure_years as second_exposure,
+        earlier.works_per_year as first_rate,
+        later.works_per_year as second_rate,
+        earlier.is_part_period as is_first_part,
+        later.is_part_period as is_second_part
     from mart.publication_rates_by_year as earlier
     inner join mart.publication_rates_by_year as later
         on earlier.lab = later.lab and earlier.published_year < later.published_year
@@ -67,11 +74,26 @@ select
     ratio_high,
     p_value,
     p_adjusted,
-    case
-        when least(first_works, second_works) < 5 then 'too few'
-        when p_adjusted < 0.05 and rate_ratio > 1 then 'up'
-        when p_adjusted < 0.05 and rate_ratio < 1 then 'down'
-        else 'no clear change'
-    end as finding
+    change_finding(first_works, second_works, rate_ratio, p_adjusted) as finding,
+    growth_shown(first_works, second_works, rate_ratio - 1) as growth,
+    concat(
+        case when lab = 'all' then 'All labs together' else lab end,
+        printf(': %.1f works a year in %d', second_rate, year(second_year)),
+        case when is_second_part then ' (covered in part)' else '' end,
+        printf(' against %.1f in %d', first_rate, year(first_year)),
+        case when is_first_part then ' (covered in part)' else '' end,
+        case
+            when least(first_works, second_works) < 5 then printf('; with %d and %d works too few to compare.', first_works, second_works)
+            else concat(
+                printf(', ratio %.2f (95 %% interval %.2f to %.2f): ', rate_ratio, ratio_low, ratio_high),
+                case change_finding(first_works, second_works, rate_ratio, p_adjusted)
+                    when 'up' then 'up, also after correction for all comparisons made.'
+                    when 'down' then 'down, also after correction for all comparisons made.'
+                    else 'no clear change.'
+                end
+            )
+        end
+    ) as sentence,
+    'works' as counting_rule
 from adjusted
 order by lab, first_year, second_year

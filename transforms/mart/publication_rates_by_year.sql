@@ -11,13 +11,16 @@ works_per_year = { type = "real", unit = "works per year", meaning = "Works by e
 rate_low = { type = "real", unit = "works per year", meaning = "Lower end of the exact (Garwood) 95 % interval of the rate.", minimum = 0 }
 rate_high = { type = "real", unit = "works per year", meaning = "Upper end of the exact (Garwood) 95 % interval of the rate.", minimum = 0 }
 is_part_period = {}
+is_provisional = {}
+counting_rule = {}
 */
 with counted as (
     select
         coalesce(lab, 'all') as lab,
         published_year,
         cast(sum(works) as bigint) as works,
-        bool_or(is_part_period) as is_part_period
+        bool_or(is_part_period) as is_part_period,
+        bool_or(is_provisional) as is_provisional
     from mart.publications_by_lab_year
     group by grouping sets ((lab, published_year), (published_year))
 ),
@@ -42,6 +45,8 @@ select
     works / nullif(exposure_years, 0) as works_per_year,
     poisson_rate_low(works, nullif(exposure_years, 0)) as rate_low,
     poisson_rate_high(works, nullif(exposure_years, 0)) as rate_high,
-    is_part_period
+    is_part_period,
+    is_provisional,
+    'works' as counting_rule
 from exposed
 order by lab, published_year

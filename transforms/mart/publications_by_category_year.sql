@@ -14,11 +14,20 @@ share_high = { minimum = 0, maximum = 1 }
 cumulative_publication_rows = { minimum = 0 }
 cumulative_works = { minimum = 0 }
 is_part_period = {}
+is_provisional = {}
+counting_rule = {}
 */
-with years as (
+with defaults as (
+    select taxonomy
+    from reference.taxonomies
+    where is_default
+),
+
+years as (
     select
         cast(date_trunc('year', published_month) as date) as published_year,
-        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period
+        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period,
+        bool_or(is_provisional) as is_provisional
     from mart.publications_by_lab_category_month
     group by all
 ),
@@ -26,6 +35,7 @@ with years as (
 all_categories as (
     select category
     from reference.categories
+    where taxonomy = (select defaults.taxonomy from defaults)
     union distinct
     select category
     from mart.publications_by_lab_category_month
@@ -36,6 +46,7 @@ counted as (
         all_categories.category,
         years.published_year,
         years.is_part_period,
+        years.is_provisional,
         cast(coalesce(sum(months.publication_rows), 0) as bigint) as publication_rows,
         cast(coalesce(sum(months.works), 0) as bigint) as works
     from all_categories
@@ -65,6 +76,8 @@ select
     wilson_high(works, total_works) as share_high,
     cumulative_publication_rows,
     cumulative_works,
-    is_part_period
+    is_part_period,
+    is_provisional,
+    'rows, works' as counting_rule
 from running
 order by category, published_year

@@ -16,11 +16,20 @@ rolling_12_month_share = { type = "real", unit = "share in 0 to 1", meaning = "S
 share_low = { type = "real", unit = "share in 0 to 1", meaning = "Lower end of the 95 % Wilson interval of the share.", minimum = 0, maximum = 1 }
 share_high = { type = "real", unit = "share in 0 to 1", meaning = "Upper end of the 95 % Wilson interval of the share.", minimum = 0, maximum = 1 }
 is_part_period = { type = "boolean", meaning = "Whether the source covers the period only in part.", required = true }
+is_provisional = { type = "boolean", meaning = "Whether the period may still be filling up.", required = true }
+counting_rule = {}
 */
-with covered as (
+with defaults as (
+    select taxonomy
+    from reference.taxonomies
+    where is_default
+),
+
+covered as (
     select
         covers_from,
-        covers_until
+        covers_until,
+        provisional_from
     from clean.coverage
     where source = 'lab_sheet'
 ),
@@ -34,18 +43,19 @@ panels as (
     select distinct
         lab,
         category
-    from clean.publications
-    where published_on is not null
+    from mart.publication_counts_by_month
+    where counting_rule = 'rows' and taxonomy = (select defaults.taxonomy from defaults) and published_month is not null
 ),
 
 counted as (
     select
         lab,
         category,
-        cast(date_trunc('month', published_on) as date) as published_month,
-        cast(count(*) as bigint) as publication_rows,
-        cast(count(*) filter (where not is_duplicate) as bigint) as works
-    from clean.publications
+        published_month,
+        cast(coalesce(sum(publications) filter (where counting_rule = 'rows'), 0) as bigint) as publication_rows,
+        cast(coalesce(sum(publications) filter (where counting_rule = 'works'), 0) as bigint) as works
+    from mart.publication_counts_by_month
+    where counting_rule in ('rows', 'works') and taxonomy = (select defaults.taxonomy from defaults)
     group by all
 ),
 
@@ -110,7 +120,9 @@ select
     case when running.rolling_12_month_works is not null then wilson_low(running.rolling_12_month_works, rolling_totals.rolling_12_month_total_works) end as share_low,
     case when running.rolling_12_month_works is not null then wilson_high(running.rolling_12_month_works, rolling_totals.rolling_12_month_total_works) end as share_high,
     running.published_month < covered.covers_from
-    or last_day(running.published_month) > covered.covers_until as is_part_period
+    or last_day(running.published_month) > covered.covers_until as is_part_period,
+    coalesce(running.published_month >= covered.provisional_from, false) as is_provisional,
+    'rows, works' as counting_rule
 from running
 inner join rolling_totals on running.published_month = rolling_totals.published_month
 cross join covered

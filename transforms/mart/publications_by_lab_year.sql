@@ -14,6 +14,8 @@ share_high = { minimum = 0, maximum = 1 }
 cumulative_publication_rows = { minimum = 0 }
 cumulative_works = { minimum = 0 }
 is_part_period = {}
+is_provisional = {}
+counting_rule = {}
 */
 with counted as (
     select
@@ -21,7 +23,8 @@ with counted as (
         cast(date_trunc('year', published_month) as date) as published_year,
         cast(sum(publication_rows) as bigint) as publication_rows,
         cast(sum(works) as bigint) as works,
-        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period
+        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period,
+        bool_or(is_provisional) as is_provisional
     from mart.publications_by_lab_category_month
     group by all
 ),
@@ -46,6 +49,8 @@ select
     wilson_high(works, total_works) as share_high,
     cumulative_publication_rows,
     cumulative_works,
-    is_part_period
+    is_part_period,
+    is_provisional,
+    'rows, works' as counting_rule
 from running
 order by lab, published_year

@@ -1,0 +1,120 @@
+"""Counts of 20 million synthetic publications, by every rule and grain, beside plain DuckDB on the same Parquet.
+
+Run with ``python -m benchmarks.counting [millions]``. Each figure is the median of several runs, taken in turn with
+the plain query that gives the same rows; what is compared is checked to be equal.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from orchestration.assets import transforms
+from warehouse import reference
+from warehouse.sql import FUNCTIONS, QUESTIONS
+
+RUNS = 5
+GRAINS = {"month": "month", "quarter": "quarter", "year": "year"}
+WEIGHTS = {
+    "rows": "whole_weight",
+    "works": "case when not is_duplicate then whole_weight end",
+    "works_fractional": "case when not is_duplicate then fractional_weight end",
+    "works_first_author": "case when not is_duplicate then first_author_weight end",
+}
+
+
+def made(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
+    """A database with the tables that a count needs; the publications lie in Parquet."""
+    connection = duckdb.connect(folder / "made.duckdb")
+    connection.execute("create schema mart; create schema reference; create schema clean")
+    connection.execute(FUNCTIONS)
+    for table in reference.tables():
+        connection.register("given", reference.frame_of(table))
+        connection.execute(f"create table {table.name} as from given")
+    connection.execute(f"""
+        copy (
+            select
+                printf('%016x', i) as publication_id,
+                labs.lab,
+                categories.category,
+                date '2015-01-01' + cast(hash(i, 'd') % 4190 as integer) as published_on,
+                hash(i, 'u') % 40 = 0 as is_duplicate,
+                cast(1 as double) as whole_weight,
+                cast(1 + hash(i, 'w') % 4 as double) / 4 as fractional_weight,
+                cast(hash(i, 'f') % 2 as double) as first_author_weight
+            from range({rows}) as numbers (i)
+            inner join (select lab, row_number() over () - 1 as n from reference.labs) as labs
+                on labs.n = hash(i, 'l') % (select count(*) from reference.labs)
+            inner join (
+                select category, row_number() over () - 1 as n from reference.categories where taxonomy = 'iaps'
+            ) as categories
+                on categories.n = hash(i, 'c') % (select count(*) from reference.categories where taxonomy = 'iaps')
+        ) to '{folder}/publications.parquet'
+    """)
+    connection.execute(f"create view mart.counted_publications as from '{folder}/publications.parquet'")
+    connection.execute("""
+        create table clean.coverage as
+        select 'lab_sheet' as source, date '2015-01-01' as covers_from, date '2026-06-30' as covers_until,
+            cast(null as date) as provisional_from
+    """)
+    return connection
+
+
+def median_of(connection: duckdb.DuckDBPyConnection, *queries: str) -> list[float]:
+    """Median seconds of each query, run in turn."""
+    taken: list[list[float]] = [[] for _ in queries]
+    for _ in range(RUNS):
+        for place, query in enumerate(queries):
+            started = time.perf_counter()
+            connection.execute(query).fetchall()
+            taken[place].append(time.perf_counter() - started)
+    return [statistics.median(times) for times in taken]
+
+
+def main(say: Callable[[str], None] = print) -> None:
+    """Measure and print."""
+    rows = int(float(sys.argv[1]) * 1_000_000) if len(sys.argv) > 1 else 20_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        connection = made(Path(folder), rows)
+        cube = transforms()["mart.publication_counts_by_month"].query
+        (building,) = median_of(connection, cube)
+        connection.execute(f"create table mart.publication_counts_by_month as {cube}")
+        connection.execute(QUESTIONS)
+        say(f"{rows:,} publications; all rules and taxonomies at once: {building:.2f} s")
+        say("rule, grain: question of the mart, rows counted by rule, plain DuckDB [ms]; ratios to plain")
+        for rule, weight in WEIGHTS.items():
+            for grain in GRAINS:
+                plain = f"""
+                    select lab, category, date_trunc('{grain}', published_on) as starts_on, sum({weight}) as n
+                    from '{folder}/publications.parquet' group by all having sum({weight}) > 0 order by all
+                """
+                by_rule = f"""
+                    select lab, category, date_trunc('{grain}', published_on) as starts_on, sum(weight) as n
+                    from publications_behind(rule := '{rule}') group by all order by all
+                """
+                asked = f"""
+                    select lab, category, starts_on, publications
+                    from publication_counts(rule := '{rule}', grain := '{grain}') where publications > 0
+                    order by lab, category, starts_on
+                """
+                expected, *others = (connection.execute(query).fetchall() for query in (plain, by_rule, asked))
+                for found in others:
+                    if [row[:2] for row in found] != [row[:2] for row in expected] or any(
+                        abs(one[3] - other[3]) > 1e-6 for one, other in zip(found, expected, strict=True)
+                    ):
+                        raise SystemExit(f"{rule}, {grain}: the counts differ")
+                mart, counted, direct = median_of(connection, asked, by_rule, plain)
+                say(
+                    f"{rule:20} {grain:8} {mart * 1e3:7.0f} {counted * 1e3:7.0f} {direct * 1e3:7.0f}"
+                    f"   {mart / direct:5.2f} {counted / direct:5.2f}"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Why a number changed: any two releases, any counting table, every change in named causes that add up."""
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, frames, read
+from warehouse.bridge import CAUSES, bridge, counting_tables
+
+TOLD = {
+    "new work": "appeared after the older release was made",
+    "found late": "was there before, but not known",
+    "source withdrawn": "is no longer among the records",
+    "merged or split": "was marked as a duplicate, or no longer is",
+    "relabelled": "has another lab, category or author’s lab",
+    "date corrected": "has another date",
+    "rule changed": "is counted otherwise, without having changed itself",
+}
+
+st.title("Why did this number change?", anchor=False)
+names = [release.name for release in read.all_releases()]
+if len(names) < 2:
+    st.info("There is one release so far. After the next one, its changes are told here, cause by cause.", icon="🕰️")
+    st.stop()
+with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    newer = st.selectbox("Newer release", names[::-1], key="new", bind="query-params", width=160)
+    older = st.selectbox(
+        "Older release", names[::-1], index=min(1, len(names) - 1), key="old", bind="query-params", width=160
+    )
+    held = {release.name: release for release in read.all_releases()}
+    with read.reading(held[newer].path):
+        tables = list(counting_tables(held[newer]))
+    first = tables.index("mart.publications_by_lab_year") if "mart.publications_by_lab_year" in tables else 0
+    table = st.selectbox("Table", tables, index=first, key="table", bind="query-params", width=420)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing")
+def compared(old: tuple[str, str], new: tuple[str, str], table: str) -> pl.DataFrame | str:
+    """The bridge between two releases, named by number and moment; a sentence where it cannot be had."""
+    try:
+        with read.reading(held[old[0]].path):
+            return bridge(held[old[0]], held[new[0]], table)
+    except KeyError as error:
+        return str(error.args[0])
+
+
+keys = {name: (name, str(held[name].manifest["published_at"])) for name in (older, newer)}
+found = compared(keys[older], keys[newer], table)
+st.caption(f"From {frames.dated(held[older])} to {frames.dated(held[newer])}")
+if isinstance(found, str):
+    st.warning(found, icon="⚠️")
+elif found.is_empty():
+    st.success("No number of this table changed.", icon="✅")
+else:
+    st.markdown("##### Causes")
+    for cause in CAUSES:
+        part = found.filter(pl.col("cause") == cause)
+        if not part.is_empty():
+            st.markdown(f"**{cause}** · {part.height:,} changed cells · the publication {TOLD[cause]}")
+    st.dataframe(found, hide_index=True, column_config=charts.columns(found, {}), key="bridge")
+    st.caption(
+        "The amounts of a cell add up to the difference of its two values, exactly. A publication that leaves one cell "
+        "for another shows in both."
+    )
+    table_of_changes = found
+    st.download_button(
+        "CSV",
+        lambda: charts.csv(table_of_changes),
+        f"bridge_{older}_{newer}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon="⬇️",
+    )

@@ -1,0 +1,69 @@
+"""Numbers that others published, beside the same counts here: where they agree, where they differ, and why."""
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, frames, read
+
+release = read.chosen()
+_CLAIMS = """
+    select outcome, claim, says, published_value, counted_value, tolerance, counting_rule, why, source
+    from mart.published_counts
+    order by outcome != 'differs', outcome, source, claim
+"""
+_DIFFERENCES = "select * from mart.published_count_differences order by claim, difference desc, title"
+_SCORES = "select * from mart.lab_watch_scores order by score desc"
+
+claims = read.ask(release, _CLAIMS)
+numbers = dict(claims.group_by("outcome").len().iter_rows())
+st.title("Published numbers: where we agree, where we differ, and why", anchor=False)
+places = st.columns(3)
+for place, outcome in zip(places, ("agrees", "differs", "not comparable"), strict=True):
+    place.metric(outcome.capitalize(), numbers.get(outcome, 0))
+st.caption(
+    "Each claim is counted anew at every run, by its own counting rule and over its own span of time. One that does "
+    f"not come out is a failed check. Data as of {frames.dated(release)}."
+)
+shown = st.segmented_control(
+    "Show",
+    ["all", "agrees", "differs", "not comparable"],
+    default="all",
+    key="outcome",
+    bind="query-params",
+    required=True,
+)
+kept = claims if shown == "all" else claims.filter(pl.col("outcome") == shown)
+if kept.is_empty():
+    st.success("No claim differs: every count that can be compared comes out." if shown == "differs" else "No claim.")
+else:
+    told = charts.columns(kept, read.meanings(release, "mart.published_counts"))
+    st.dataframe(kept, hide_index=True, column_config=told, key="claims")
+
+differences = read.ask(release, _DIFFERENCES)
+if not differences.is_empty():
+    st.subheader("The publications that make the difference", anchor=False)
+    told = charts.columns(differences, read.meanings(release, "mart.published_count_differences"))
+    st.dataframe(differences, hide_index=True, column_config=told, key="differences")
+
+st.subheader("A derived index, worked through: the AI Lab Watch score", anchor=False)
+st.latex(
+    r"r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \qquad "
+    r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right)"
+)
+st.write(
+    "with the works n of the newest covered year and the two before it, and the part f of the newest year that is "
+    "covered. The formula is that of AI Lab Watch; the works are those of this lake, so the scores are not theirs."
+)
+scores = read.ask(release, _SCORES)
+st.dataframe(
+    scores,
+    hide_index=True,
+    column_config=charts.columns(scores, read.meanings(release, "mart.lab_watch_scores")),
+    key="scores",
+)
+for row in scores.head(1).iter_rows(named=True):
+    terms = f"3 · {row['newest_year_works']} + 2 · {row['second_year_works']} + {row['third_year_works']}"
+    st.markdown(
+        f"{frames.text(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
+        f"{row['weighted_works_per_year']:.2f} works a year, score {row['score']:.2f}."
+    )

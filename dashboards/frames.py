@@ -1,0 +1,41 @@
+"""What several pages say alike: dates, names, the release a figure rests on, and links that do not change."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from warehouse.release import Release
+
+
+def plain(name: str) -> str:
+    """A name as people write it: ``works_first_author`` is works, first author."""
+    first, _, rest = name.partition("_")
+    if first in {"rows", "works"} and rest:
+        return f"{first}, {rest.replace('_', ' ')}"
+    return name.replace("_", " ")
+
+
+def written(date: dt.date) -> str:
+    """A date as the pages write it: 31 Jul 2024."""
+    return f"{date.day} {date:%b %Y}"
+
+
+def text(told: str) -> str:
+    """A text from the data for a place that takes Markdown: shown as it is, whatever it holds."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", told)
+
+
+def dated(release: Release) -> str:
+    """A release with the moment of its publication."""
+    at = dt.datetime.fromisoformat(release.manifest["published_at"])
+    return f"release {release.name}, {written(at.date())}, {at:%H:%M} UTC"
+
+
+def permanent_link(release: Release) -> str:
+    """The address of the present view with its release, so that it shows the same numbers for ever."""
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    return "?" + urlencode({**asked, "release": release.name}, doseq=True)

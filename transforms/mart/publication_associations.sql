@@ -1,0 +1,114 @@
+/*
+row = "Two properties of works: whether they go together, and how closely."
+key = ["first_dimension", "second_dimension"]
+
+[columns]
+first_dimension = { type = "text", meaning = "One property of a work.", required = true, one_of = ["category"] }
+second_dimension = { type = "text", meaning = "The other property.", required = true, one_of = ["lab", "year"] }
+works = { minimum = 0 }
+chi_square = { type = "real", unit = "χ²", meaning = "Pearson's statistic of independence.", minimum = 0 }
+degrees_of_freedom = { type = "integer", unit = "degrees of freedom", meaning = "(rows - 1)(columns - 1), of those with works.", required = true, minimum = 0 }
+cramers_v = { type = "real", unit = "0 to 1", meaning = "Cramér's V: 0 for no association, 1 for a complete one; missing unless both have two values.", minimum = 0, maximum = 1 }
+p_value = { type = "real", unit = "probability", meaning = "Monte-Carlo p-value of independence with these margins.", minimum = 0, maximum = 1 }
+small_cells = { type = "integer", unit = "cells", meaning = "Cells in which fewer than 5 works are expected, so that only the Monte-Carlo p-value holds.", required = true, minimum = 0 }
+sentence = { type = "text", meaning = "The association as a sentence that may be quoted.", required = true }
+counting_rule = {}
+*/
+with placed as (
+    select
+        category as first_value,
+        'lab' as second_dimension,
+        lab as second_value,
+        works
+    from mart.publications_by_lab_category_month
+    union all
+    select
+        category as first_value,
+        'year' as second_dimension,
+        strftime(published_month, '%Y') as second_value,
+        works
+    from mart.publications_by_lab_category_month
+),
+
+firsts as (
+    select
+        first_value,
+        second_dimension,
+        sum(works) as row_total
+    from placed
+    group by all
+    having sum(works) > 0
+),
+
+seconds as (
+    select
+        second_dimension,
+        second_value,
+        sum(works) as column_total,
+        sum(sum(works)) over (partition by second_dimension) as total
+    from placed
+    group by second_dimension, second_value
+    having sum(works) > 0
+),
+
+cells as (
+    select
+        firsts.second_dimension,
+        firsts.first_value,
+        seconds.second_value,
+        seconds.total,
+        coalesce(sum(placed.works), 0) as observed,
+        firsts.row_total * seconds.column_total / seconds.total as expected
+    from firsts
+    inner join seconds on firsts.second_dimension = seconds.second_dimension
+    left join placed
+        on
+            firsts.second_dimension = placed.second_dimension
+            and firsts.first_value = placed.first_value
+            and seconds.second_value = placed.second_value
+    group by all
+),
+
+tested as (
+    select
+        second_dimension,
+        cast(max(total) as bigint) as works,
+        sum(power(observed - expected, 2) / expected) as chi_square,
+        cast((count(distinct first_value) - 1) * (count(distinct second_value) - 1) as bigint) as degrees_of_freedom,
+        least(count(distinct first_value), count(distinct second_value)) as smaller,
+        count(distinct second_value) as columns,
+        cast(count(*) filter (where expected < 5) as bigint) as small_cells,
+        list(cast(observed as double) order by first_value, second_value) as counts
+    from cells
+    group by second_dimension
+),
+
+measured as (
+    select
+        *,
+        case when degrees_of_freedom > 0 then least(1.0, sqrt(chi_square / works / (smaller - 1))) end as cramers_v,
+        association_p_value(counts, columns) as p_value
+    from tested
+)
+
+select
+    'category' as first_dimension,
+    second_dimension,
+    works,
+    chi_square,
+    degrees_of_freedom,
+    cramers_v,
+    p_value,
+    small_cells,
+    case
+        when p_value is null then concat('Category and ', second_dimension, ': too few values to compare.')
+        else concat(
+            'Category and ',
+            second_dimension,
+            case when p_value < 0.05 then ' go together' else ' show no clear association' end,
+            printf(' (Cramér’s V %.2f, Monte-Carlo p %.3f, %d works).', cramers_v, p_value, works)
+        )
+    end as sentence,
+    'works' as counting_rule
+from measured
+order by second_dimension

@@ -1,0 +1,47 @@
+/*
+row = "A publication at its place in a snapshot: why it is counted where it is, and where that is written."
+key = ["publication_id", "snapshot_id", "record_ordinal"]
+
+[columns]
+publication_id = {}
+title = { type = "text", meaning = "Title of the publication.", required = true }
+lab = { type = "text", meaning = "The lab it is counted for, by its name in reference.labs.", required = true }
+lab_as_written = { type = "text", meaning = "The lab as the source writes it.", required = true }
+category = { type = "text", meaning = "The safety category it is counted in.", required = true }
+category_as_written = { type = "text", meaning = "The category as the source writes it.", required = true }
+basis = { type = "text", meaning = "The label or rule that put it there.", required = true }
+is_newest_version = { type = "boolean", meaning = "Whether this is the version that is counted.", required = true }
+locator = {}
+record_ordinal = {}
+snapshot_id = {}
+original_name = {}
+snapshot_url = { type = "text", meaning = "Where the snapshot was fetched from, if it was." }
+sha256 = {}
+fetched_at = {}
+*/
+select
+    publications.publication_id,
+    publications.title,
+    publications.lab,
+    sheet.lab as lab_as_written,
+    publications.category,
+    sheet.category as category_as_written,
+    concat(
+        'label of the source',
+        case when sheet.lab != publications.lab then concat('; the lab is another name of ', publications.lab) else '' end,
+        case when publications.is_duplicate then '; marked as a duplicate, so only rules that count rows count it' else '' end
+    ) as basis,
+    dense_rank() over (partition by publications.publication_id order by sheet.last_seen_at desc, sheet.version_id desc) = 1
+        as is_newest_version,
+    sightings.locator,
+    sightings.record_ordinal,
+    snapshots.snapshot_id,
+    snapshots.original_name,
+    snapshots.url as snapshot_url,
+    snapshots.sha256,
+    snapshots.fetched_at
+from clean.publications as publications
+inner join raw.sightings as sightings on publications.publication_id = sightings.record_id
+inner join raw.lab_sheet_publications as sheet on sightings.version_id = sheet.version_id
+inner join raw.snapshots as snapshots on sightings.snapshot_id = snapshots.snapshot_id
+order by publications.publication_id, snapshots.snapshot_id, sightings.record_ordinal

@@ -1,0 +1,188 @@
+-- Questions with parameters, in every release: counts by any counting rule, in any taxonomy, at any grain.
+
+-- Publications per lab, category and period; a period without any is a row with zero.
+--   rule         a counting rule of reference.counting_rules
+--   grain        month, quarter, year or rolling_12_months (whole windows only, one ending with each month)
+--   in_taxonomy  a taxonomy of reference.taxonomies
+create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+with asked as (
+    select
+        covers_from,
+        covers_until,
+        provisional_from,
+        case
+            when not exists (select 1 from reference.counting_rules where counting_rule = rule)
+                then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
+            when not exists (select 1 from reference.taxonomies where taxonomy = in_taxonomy)
+                then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
+            when grain not in ('month', 'quarter', 'year', 'rolling_12_months')
+                then error(concat('no grain ', grain, '; there are month, quarter, year, rolling_12_months'))
+            else true
+        end as is_known
+    from clean.coverage
+    where source = 'lab_sheet'
+),
+
+months as (
+    select
+        *,
+        unnest(generate_series(date_trunc('month', covers_from), date_trunc('month', covers_until), interval 1 month)) as published_month
+    from asked
+    where is_known
+),
+
+periods as (
+    select distinct
+        covers_from,
+        covers_until,
+        provisional_from,
+        cast(case grain
+            when 'rolling_12_months' then published_month - interval 11 month
+            when 'month' then published_month
+            when 'quarter' then date_trunc('quarter', published_month)
+            else date_trunc('year', published_month)
+        end as date) as starts_on,
+        cast(case grain
+            when 'quarter' then date_trunc('quarter', published_month) + interval 3 month
+            when 'year' then date_trunc('year', published_month) + interval 1 year
+            else published_month + interval 1 month
+        end - interval 1 day as date) as ends_on
+    from months
+),
+
+spans as (
+    select *
+    from periods
+    where grain != 'rolling_12_months' or starts_on >= date_trunc('month', covers_from)
+),
+
+counted as (
+    select
+        lab,
+        category,
+        published_month,
+        publications
+    from mart.publication_counts_by_month
+    where counting_rule = rule and taxonomy = in_taxonomy
+),
+
+panels as (
+    select
+        labs.lab,
+        categories.category
+    from (select lab from reference.labs union select lab from counted) as labs
+    cross join (
+        select category
+        from reference.categories
+        where taxonomy = in_taxonomy
+        union
+        select category
+        from counted
+    ) as categories
+),
+
+filled as (
+    select
+        panels.lab,
+        panels.category,
+        spans.starts_on,
+        spans.ends_on,
+        coalesce(sum(counted.publications), 0.0) as publications
+    from panels
+    cross join spans
+    left join counted
+        on
+            panels.lab = counted.lab
+            and panels.category = counted.category
+            and counted.published_month between spans.starts_on and spans.ends_on
+    group by all
+)
+
+select
+    rule as counting_rule,
+    in_taxonomy as taxonomy,
+    filled.lab,
+    filled.category,
+    filled.starts_on,
+    filled.ends_on,
+    filled.publications,
+    greatest(0, 1 + date_diff('day', greatest(asked.covers_from, filled.starts_on), least(asked.covers_until, filled.ends_on))) / 365.25 as exposure_years,
+    filled.starts_on < asked.covers_from or filled.ends_on > asked.covers_until as is_part_period,
+    coalesce(filled.ends_on >= asked.provisional_from, false) as is_provisional
+from filled
+cross join asked
+order by filled.starts_on, filled.lab, filled.category;
+
+-- Shares of labs (or of categories) in all publications of a period, with Wilson intervals and what to be careful about.
+--   dimension  lab or category
+create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+with counted as (
+    select
+        case dimension
+            when 'lab' then lab
+            when 'category' then category
+            else error(concat('no dimension ', dimension, '; there are lab and category'))
+        end as member,
+        starts_on,
+        ends_on,
+        sum(publications) as publications,
+        bool_or(is_part_period) as is_part_period,
+        bool_or(is_provisional) as is_provisional
+    from publication_counts(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
+    group by all
+),
+
+totalled as (
+    select
+        *,
+        sum(publications) over (partition by starts_on) as total_publications
+    from counted
+)
+
+select
+    rule as counting_rule,
+    in_taxonomy as taxonomy,
+    member,
+    starts_on,
+    ends_on,
+    publications,
+    total_publications,
+    share_of(publications, total_publications) as share,
+    wilson_low(publications, total_publications) as share_low,
+    wilson_high(publications, total_publications) as share_high,
+    share_caution(publications, total_publications) as caution,
+    is_part_period,
+    is_provisional
+from totalled
+order by starts_on, member;
+
+-- The publications behind a number: each with the part of it that a counting rule counts for a lab and a category.
+create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
+select
+    counted.publication_id,
+    case
+        when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
+        else counted.lab
+    end as lab,
+    coalesce(crosswalk.to_category, case when taxonomies.is_default then counted.category else '(no counterpart)' end) as category,
+    counted.published_on,
+    coalesce(crosswalk.weight, 1.0) * case rules.attribution
+        when 'whole' then counted.whole_weight
+        when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+        else coalesce(counted.first_author_weight, counted.whole_weight)
+    end as weight
+from mart.counted_publications as counted
+inner join reference.counting_rules as rules on rules.counting_rule = rule
+inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
+left join reference.category_crosswalk as crosswalk
+    on
+        counted.category = crosswalk.from_category
+        and taxonomies.taxonomy = crosswalk.to_taxonomy
+        and not taxonomies.is_default
+where
+    (rules.counts_marked_duplicates or not counted.is_duplicate)
+    and case rules.attribution
+        when 'whole' then counted.whole_weight
+        when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+        else coalesce(counted.first_author_weight, counted.whole_weight)
+    end > 0;
