@@ -9,8 +9,8 @@ newest_year_elapsed = { type = "real", unit = "years", meaning = "Part of the ne
 newest_year_works = { type = "integer", unit = "works", meaning = "Works of the newest year; they count three times.", required = true, minimum = 0 }
 second_year_works = { type = "integer", unit = "works", meaning = "Works of the year before; they count twice.", required = true, minimum = 0 }
 third_year_works = { type = "integer", unit = "works", meaning = "Works of the year before that; they count once.", required = true, minimum = 0 }
-weighted_works_per_year = { type = "real", unit = "works per year", meaning = "(3 n₁ + 2 n₂ + n₃) / (3 f + 3), with the works n of the newest, second and third year and the elapsed part f.", required = true, minimum = 0 }
-score = { type = "real", unit = "0 to 1", meaning = "min(1, (works per year / 20)^0.75). The works are the lake’s own.", required = true, minimum = 0, maximum = 1 }
+weighted_works_per_year = { type = "real", unit = "works per year", meaning = "(3 n₁ + 2 n₂ + n₃) / (3 f + 3); n: works of the three years, f: elapsed part.", required = true, minimum = 0 }
+score = { type = "real", unit = "0 to 1", meaning = "min(1, (works per year / 20)^0.75). Works are those of the lake, not those that AI Lab Watch counts.", required = true, minimum = 0, maximum = 1 }
 counting_rule = {}
 */
 with newest as (
