@@ -7,6 +7,7 @@ the process, watches over it, ends it, and reads what it gives.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -37,7 +38,6 @@ _LAYERS = frozenset(
     {
         "gate",
         "no_spill",
-        "no_python",
         "external_access",
         "filesystems",
         "lock",
@@ -123,8 +123,20 @@ class Answer:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The rows as Polars holds them."""
-        frame = pl.from_arrow(self.table)
+        """The rows as Polars holds them; of several columns with one name, the later ones are numbered.
+
+        Raises:
+            Unanswered: A column is of a type that Polars cannot hold, such as an interval.
+        """
+        names: list[str] = []
+        for name in self.table.column_names:
+            numbered = (f"{name}_{number}" for number in itertools.count(1))
+            names.append(name if name not in names else next(other for other in numbered if other not in names))
+        try:
+            frame = pl.from_arrow(self.table.rename_columns(names))
+        except pl.exceptions.PolarsError as error:
+            told = f"a column cannot be shown as it is; cast it to varchar: {error}".partition(" Hint:")[0]
+            raise Unanswered(Reason.failed, told) from error
         return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
 
@@ -221,13 +233,13 @@ class Asked:
 
     def _judged(self, output: bytes, complaint: str) -> Answer | Unanswered:
         limits, ended = self._limits, ending_told(self._process.returncode)
-        too_long = f"the query was ended after {limits.wall_seconds:g} seconds, the longest it may take"
+        too_long = f"the query was ended after {limits.wall_seconds:g} s, the longest it may take"
         if self._ended_for is Reason.cancelled:
             return Unanswered(Reason.cancelled, "the query was cancelled")
         if self._ended_for is Reason.limit or ended == "SIGALRM":
             return Unanswered(Reason.limit, too_long)
         if ended == "SIGXCPU":
-            told = f"the query was ended after {limits.cpu_seconds} seconds of computing, the longest it may take"
+            told = f"the query was ended after {limits.cpu_seconds} s of computing, the longest it may take"
             return Unanswered(Reason.limit, told)
         if ended is not None:
             why = "most likely for want of memory; nothing else was harmed"

@@ -20,11 +20,13 @@ import pyarrow as pa
 from warehouse.sql_box import confine, gate
 
 _BATCH_ROWS = 2048  # DuckDB's own unit of work; small, so that a huge answer is cut early
+_TREE_DEPTH = 5000  # of JSON; an expression of DuckDB's greatest depth, 1000, takes up to four levels each
 _MESSAGE_CHARACTERS = 2000
 
 
 def main() -> None:
     """Answer one query, and end."""
+    sys.setrecursionlimit(_TREE_DEPTH)
     request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     answer = sys.stdout.buffer
     try:
@@ -43,18 +45,17 @@ def _closed(request: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, gate.Kn
     limits, layers = request["limits"], set(request["layers"])
     if "alarm" in layers:
         confine.end_after(limits["wall_seconds"])
-    config: dict[str, Any] = {
+    config: dict[str, Any] = {  # nothing of this is in reach of this process anyway, but it need not be tried
         "threads": 1,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
+        "python_enable_replacements": False,
     }
     if "engine_memory" in layers:
         config["memory_limit"] = f"{limits['memory_bytes'] // 10 * 8}B"
     if "no_spill" in layers:
         config["temp_directory"] = ""
-    if "no_python" in layers:
-        config["python_enable_replacements"] = False
     connection = duckdb.connect(request["path"], read_only=True, config=config)
     connection.execute("set TimeZone = 'UTC'")
     known = gate.Known.of(connection)
@@ -84,8 +85,10 @@ def _answer(
         _tell(answer, {"error": "refused", "text": str(error)}, request)
     except (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError):
         _tell(answer, {"error": "limit", "text": "memory"}, request)
-    except (duckdb.Error, pa.ArrowException) as error:
-        _tell(answer, {"error": "failed", "text": str(error)}, request)
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # the last is how Arrow tells what DuckDB told it
+        is_memory = str(error).startswith("Out of Memory Error")
+        told = {"error": "limit", "text": "memory"} if is_memory else {"error": "failed", "text": str(error)}
+        _tell(answer, told, request)
     else:
         _tell(answer, {"is_truncated": is_truncated}, request)
         with pa.ipc.new_stream(answer, schema) as stream:
