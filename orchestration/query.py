@@ -1,4 +1,4 @@
-"""Asking a release in SQL from the command line: one query in several forms, or a shell; as oneself or as a stranger."""
+"""Asking a release in SQL from the command line: one query in several forms, or a shell; also in the closed box."""
 
 from __future__ import annotations
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.conftest import aisle
 from warehouse import sandbox
 from warehouse.lake import Lake
 from warehouse.release import Release, current
-from warehouse.sandbox import Limits, Reason, Unanswered
+from warehouse.sandbox import Reason, Unanswered
 
 A_PYTHON_OBJECT = duckdb.connect().sql("select 'a secret of the parent' as told").to_arrow_table()
 
@@ -41,6 +35,8 @@ with publications as (select 3 as x) select x from publications
 select lab, rank() over (partition by published_year order by works desc) as r, lag(works) over w as b from mart.publications_by_lab_year window w as (partition by lab order by published_year) order by all
 from clean.publications select lab, title qualify row_number() over (partition by lab order by title) = 1 order by all
 pivot mart.publications_by_lab_year on lab in ('OpenAI', 'Anthropic') using sum(works) group by published_year order by all
+pivot mart.publications_by_lab_year on lab using sum(works) group by published_year order by all
+with t as (/* ä ☃ */ pivot mart.publications_by_lab_year on lab using sum(works) as w group by published_year) select * from t join (select date '2023-01-01' as published_year) using (published_year)
 unpivot (select 1 as a, 2 as b) on a, b into name n value v
 select unnest([1, 2, 3]) as x
 from range(3) t(i), unnest([i, i + 1]) u(x)
@@ -246,6 +242,12 @@ select current_query(), txid_current()
 select sleep_ms(1)
 select pg_sleep(1)
 select setseed(0.5)
+pivot duckdb_databases() on path using count(*)
+pivot (from duckdb_databases()) on path using count(*)
+pivot mart.publications_by_lab_year on lab || current_setting('threads') using sum(works)
+pivot mart.publications_by_lab_year on lab using any_value(current_setting('threads'))
+with p as (pivot clean.publications on lab using count(*)) select * from p, duckdb_databases()
+pivot mart.publications_by_lab_year on lab using sum(works) /* using */ group by current_setting('threads')
 show databases; show variables
 show variables
 use memory
@@ -310,7 +312,10 @@ listen x
 """,
 }
 ALL_ATTEMPTS = [
-    pytest.param(query.encode().decode("unicode_escape") if "\\x" in query or "\\u" in query else query, id=f"{family}: {query}"[:90])
+    pytest.param(
+        query.encode().decode("unicode_escape") if "\\x" in query or "\\u" in query else query,
+        id=f"{family}: {query}"[:90],
+    )
     for family, queries in ATTEMPTS.items()
     for query in queries.strip().splitlines()
 ]
@@ -333,7 +338,7 @@ class Outside:
         """Every file of the folder and of the releases with its content's hash, and the names where the box stands."""
         files = [*self.folder.rglob("*"), *self.release.path.parent.rglob("*")]
         hashes = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
-        return {**hashes, "/": json.dumps(sorted(os.listdir("/")))}
+        return {**hashes, "/": str(sorted(Path("/").iterdir()))}
 
 
 @pytest.fixture(scope="session")
@@ -342,7 +347,7 @@ def release(released_lake: Lake) -> Release:
 
 
 @pytest.fixture(scope="module")
-def outside(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+def outside(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Outside:
     folder = tmp_path_factory.mktemp("canary")
     (folder / "secret.txt").write_text("a canary sings", encoding="utf-8")
     (folder / "table.csv").write_text("told\na canary sings\n", encoding="utf-8")
@@ -350,7 +355,7 @@ def outside(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Itera
     duckdb.sql("select 'a canary sings' as told").write_parquet(str(folder / "t.parquet"))
     with duckdb.connect(folder / "other.duckdb") as other:
         other.execute("create table t as select 'a canary sings' as told")
-    yield Outside(release, folder)
+    return Outside(release, folder)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-sys.modules["numpy"] = None  # type: ignore[assignment] # DuckDB and Arrow do without, and it takes long to load
-
 import duckdb
 import pyarrow as pa
 
@@ -28,7 +26,8 @@ def main() -> None:
     """Answer one query, and end."""
     sys.setrecursionlimit(_TREE_DEPTH)
     request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    answer = sys.stdout.buffer
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what DuckDB may print by itself, such as a progress bar, must not mix with the answer
     try:
         connection, known = _closed(request)
     except (duckdb.Error, OSError) as error:
@@ -58,6 +57,7 @@ def _closed(request: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, gate.Kn
         config["temp_directory"] = ""
     connection = duckdb.connect(request["path"], read_only=True, config=config)
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     known = gate.Known.of(connection)
     # what is loaded on first use must be loaded now, while files can still be opened
     connection.sql("select json_serialize_sql('select 1')").to_arrow_reader(_BATCH_ROWS).read_all()

@@ -67,7 +67,7 @@ class Unconfinable(OSError):
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def limit_resources(address_bytes: int, cpu_seconds: int) -> None:

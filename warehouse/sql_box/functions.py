@@ -76,8 +76,20 @@ ALLOWED = frozenset(
 
 # rows out of nothing or out of a value, and what tables, columns and functions there are
 TABLES_ALLOWED = frozenset(
-    "range generate_series unnest repeat repeat_row json_each json_tree pg_timezone_names"
-    " duckdb_tables duckdb_columns duckdb_functions duckdb_keywords".split()
+    [
+        "range",
+        "generate_series",
+        "unnest",
+        "repeat",
+        "repeat_row",
+        "json_each",
+        "json_tree",
+        "pg_timezone_names",
+        "duckdb_tables",
+        "duckdb_columns",
+        "duckdb_functions",
+        "duckdb_keywords",
+    ]
 )
 
 _REASONS = {

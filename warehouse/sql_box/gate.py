@@ -6,6 +6,7 @@ with it, and it judges by allow lists: whatever it does not know stays outside.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,14 +17,48 @@ import duckdb
 from warehouse.sql_box.functions import ALLOWED, REFUSED, REFUSED_PREFIXES, TABLES_ALLOWED
 
 _EXPRESSIONS = frozenset(
-    "BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA LAMBDA_REF OPERATOR"
-    " POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW".split()
+    [
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "LAMBDA_REF",
+        "OPERATOR",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "TYPE",
+        "WINDOW",
+    ]
 )
 _PARTS = frozenset(
-    "SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE"
-    " BASE_TABLE TABLE_FUNCTION JOIN SUBQUERY EMPTY EXPRESSION_LIST PIVOT SHOW_REF"
-    " ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER"
-    " ORDER_DEFAULT ASCENDING DESCENDING".split()
+    [
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "RECURSIVE_CTE_NODE",
+        "CTE_NODE",
+        "BASE_TABLE",
+        "TABLE_FUNCTION",
+        "JOIN",
+        "SUBQUERY",
+        "EMPTY",
+        "EXPRESSION_LIST",
+        "PIVOT",
+        "SHOW_REF",
+        "ORDER_MODIFIER",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ASCENDING",
+        "DESCENDING",
+    ]
 )
 _SHOWN = frozenset({"__show_tables_expanded", '"tables"', '"databases"'})
 
@@ -78,11 +113,12 @@ def admit(connection: duckdb.DuckDBPyConnection, query: str, known: Known) -> No
         kind = statements[0].type.name
     except ValueError:  # a kind of statement that DuckDB's Python side does not know yet
         kind = "another statement"
-    if kind == "MULTI":
-        raise Refused("a pivot must name its columns here: pivot … on lab in ('OpenAI', 'Anthropic') using …")
-    if kind != "SELECT":
+    judged = _with_columns_named(connection, query) if kind == "MULTI" else query
+    if judged is None:
+        raise Refused("this pivot must name its columns: pivot … on lab in ('OpenAI', 'Anthropic') using …")
+    if kind not in ("SELECT", "MULTI"):
         raise Refused(f"only a query is taken here (select, from, with, values, describe, …), not {kind.lower()}")
-    ((text,),) = connection.execute("select json_serialize_sql(?)", [query]).fetchall()
+    ((text,),) = connection.execute("select json_serialize_sql(?)", [judged]).fetchall()
     try:
         tree = json.loads(text)
     except RecursionError as error:
@@ -93,6 +129,25 @@ def admit(connection: duckdb.DuckDBPyConnection, query: str, known: Known) -> No
     own = {str(entry["key"]).lower() for part in parts for entry in _entries(part.get("cte_map"))}
     for part in parts:
         _judge(part, known, own)
+
+
+def _with_columns_named(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
+    """The same text with a list of columns put into its pivot, if it is a pivot that leaves them to the data.
+
+    DuckDB runs such a pivot as several statements, of which it tells no syntax tree. Of the text with the list it
+    does, and since nothing else differs, what may be in the one may be in the other.
+    """
+    raw = query.encode()  # DuckDB counts in bytes
+    at = [place for place, _ in duckdb.tokenize(query) if raw[place : place + 5].lower() == b"using"]
+    for places in [*([place] for place in at), at]:
+        text = raw
+        for place in reversed(places):
+            text = text[:place] + b" in ('') " + text[place:]
+        with contextlib.suppress(duckdb.Error):
+            statements = connection.extract_statements(text.decode())
+            if len(statements) == 1 and statements[0].type.name == "SELECT":
+                return text.decode()
+    return None
 
 
 def _parts(tree: Any) -> Iterator[dict[str, Any]]:
@@ -153,9 +208,9 @@ def _judge_table(path: list[str], known: Known, own: Collection[str]) -> None:
 
 def _judge_show(part: dict[str, Any], known: Known) -> None:
     path = [name.lower() for name in part["qualified_name"].get("path") or [] if name]
-    is_open = (
-        part["show_type"] == "SHOW_SPECIAL" and path and path[0] in _SHOWN
-    ) or (part["show_type"] == "SHOW_FROM" and set(path) <= {known.database, *known.schemas})
+    is_open = (part["show_type"] == "SHOW_SPECIAL" and path and path[0] in _SHOWN) or (
+        part["show_type"] == "SHOW_FROM" and set(path) <= {known.database, *known.schemas}
+    )
     if not is_open:
         raise Refused(f"show {'.'.join(path)} is not open here: `show all tables` lists the tables".replace('"', ""))
 
