@@ -78,6 +78,18 @@ from mart.snapshot_yields
 where is_newest and is_cut_short
 """
 
+_GONE = """
+select stream, fetched_at, records_read, records_gone
+from mart.snapshot_yields
+where is_newest and source = 'lab_sheet' and records_gone > 0
+"""
+
+_FUTURE = """
+select title, published_on, last_seen_at
+from raw.lab_sheet_publications
+where published_on > cast(last_seen_at as date) + 1
+"""
+
 _SILENT = """
 select source, newest_on, covers_until, silent_days, silence_p_value
 from mart.source_silences
@@ -167,6 +179,20 @@ def checks() -> list[Check]:
             "mart.snapshot_yields",
             "The newest snapshot of each file or address holds about as much as the earlier ones.",
             _CUT_SHORT,
+            False,
+        ),
+        Check(
+            "records_are_still_listed",
+            "mart.snapshot_yields",
+            "The newest snapshot of a sheet has every record of the one before; what is gone is kept.",
+            _GONE,
+            False,
+        ),
+        Check(
+            "dates_are_past",
+            "raw.lab_sheet_publications",
+            "No publication is dated after the day on which it was seen; such a date is not used.",
+            _FUTURE,
             False,
         ),
         Check(

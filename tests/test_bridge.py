@@ -83,7 +83,7 @@ def test_change_of_a_publication_has_its_cause(change: dict[str, Any], expected:
 
 
 def test_new_late_and_withdrawn_are_told_apart() -> None:
-    late, new = {**PAPER, "published_on": dt.date(2024, 7, 1)}, {**PAPER, "published_on": dt.date(2025, 2, 1)}
+    late, new = {**PAPER, "published_on": dt.date(2024, 7, 1)}, {**PAPER, "published_on": dt.date(2026, 2, 1)}
     found = causes({1: PAPER, 2: PAPER}, {1: PAPER, 3: late, 4: new})
     assert {(cause, amount) for measure, cause, amount in found if measure == "works"} == {
         ("found late", 1),

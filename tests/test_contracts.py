@@ -161,15 +161,46 @@ def test_snapshot_with_far_less_than_usual_raises_the_alarm(tmp_path: Path) -> N
     lake = Lake(tmp_path)
     release = made(lake, [], **tables)
     broken = check_named("no_snapshot_was_cut_short").broken_by(lake)
-    assert broken.select("stream", "records_read", "usual_records", "records_gone").rows() == [
-        ("sheet.csv", 30, 80.5, 1)
-    ]
+    assert broken.select("stream", "records_read", "usual_records", "records_gone").rows() == [("sheet.csv", 30, 81, 1)]
     # the next whole snapshot ends it
     tables["raw__snapshots"].append(snapshot(5, "sheet.csv", 82)[0])
     tables["raw__parses"].append(snapshot(5, "sheet.csv", 82)[1])
     made(lake, [], **tables)
     assert check_named("no_snapshot_was_cut_short").broken_by(lake).is_empty()
     assert asked(release, "select count(*) from clean.publications") == [(0,)]
+
+
+@pytest.mark.parametrize(("now", "is_cut"), [(64, False), (63, True)])
+def test_a_list_that_grows_may_lose_a_fifth(tmp_path: Path, now: int, is_cut: bool) -> None:
+    given = [snapshot(1, "sheet.csv", 80), snapshot(2, "sheet.csv", now)]
+    lake = Lake(tmp_path)
+    made(lake, [], raw__snapshots=[s for s, _ in given], raw__parses=[p for _, p in given])
+    assert check_named("no_snapshot_was_cut_short").broken_by(lake).is_empty() != is_cut
+
+
+def test_records_that_are_gone_are_told_and_kept(tmp_path: Path) -> None:
+    lake, sheet = Lake(tmp_path / "lake"), tmp_path / "sheet.csv"
+    header = "Company,Title,Date,URL,Safety_category,Authors,Author_labs\n"
+    kept = "OpenAI,Kept,2-Mar-23,https://example.org/kept,Robustness,A; B;,OpenAI; xAI;\n"
+    future = "xAI,Not yet,2-Mar-99,https://example.org/future,Robustness,C,xAI\n"
+    gone = "OpenAI,Gone,3-Mar-23,https://example.org/gone,Robustness,D,-\n"
+    reserved = "All,Of everyone,3-Mar-23,https://example.org/all,Robustness,,\n"
+    for text in (header + kept + future + gone + reserved, header + kept + future):
+        sheet.write_text(text)
+        assert aisle(lake.root, "add", str(sheet)).returncode == 0
+        done = aisle(lake.root, "run", AISLE_BUNDLED="no")
+        assert done.returncode == 0, done.stderr
+    assert "records_are_still_listed" in done.stderr
+    assert "dates_are_past" in done.stderr
+    titles = "select title, published_on is null from clean.publications order by title"
+    assert rows(lake, titles) == [("Gone", False), ("Kept", False), ("Not yet", True)]
+    assert rows(lake, "select reason from raw.rejects") == [
+        ("company “All” is a word that the tables use for something else",)
+    ]
+    shared = "select lab, fractional_weight from mart.counted_publications as c inner join clean.publications using (publication_id) where title = 'Kept' order by 1"
+    assert rows(lake, shared.replace("select lab", "select c.lab")) == [("OpenAI", 0.5), ("xAI", 0.5)]
+    months = "select max(ends_on) from publication_counts(grain := 'month')"
+    assert rows(lake, months) == [(dt.date(2024, 7, 31),)]  # a day in 2099 does not stretch what is covered
 
 
 @pytest.mark.parametrize(("last", "is_alarming"), [(dt.date(2024, 7, 10), False), (dt.date(2024, 1, 31), True)])

@@ -159,6 +159,8 @@ def test_nascent_categories_are_zeros_in_every_question(released_lake: Lake) -> 
     [
         ("publication_counts(rule := 'works_twice')", "no counting rule works_twice"),
         ("publication_counts(grain := 'week')", "no grain week"),
+        ("publication_counts(grain := null)", "no grain null"),
+        ("publications_behind(rule := 'ROWS')", "no counting rule ROWS"),
         ("publication_counts(in_taxonomy := 'other')", "no taxonomy other"),
         ("publication_shares(dimension := 'country')", "no dimension country"),
     ],
@@ -238,6 +240,31 @@ def test_undated_publications_are_kept_and_counted_as_such(tmp_path: Path) -> No
     assert asked(
         release, "select records, is_covered from mart.coverage_by_source_month where published_month is null"
     ) == [(1, False)]
+
+
+def test_a_limit_is_kept(released_lake: Lake) -> None:
+    for question in ("publications_behind()", "publication_counts()", "publication_shares()"):
+        assert len(rows(released_lake, f"from {question} limit 2")) == 2
+    lost_by_the_engine = (
+        "select * from mart.counted_publications left join (from reference.labs where kind = 'x') using (lab) limit 2"
+    )
+    assert len(rows(released_lake, lost_by_the_engine)) == 2
+
+
+def test_later_records_do_not_prove_the_months_between_covered(tmp_path: Path) -> None:
+    papers = [publication(1), publication(2, published_on=dt.date(2025, 3, 5))]
+    release = made(Lake(tmp_path), papers)
+    query = "select starts_on::varchar, sum(publications)::int, bool_or(is_part_period), max(exposure_years) from publication_counts() group by 1 order by 1"
+    years = asked(release, query)
+    assert [(start[:4], n, part) for start, n, part, _ in years] == [
+        ("2022", 0, False),
+        ("2023", 1, False),
+        ("2024", 0, True),
+        ("2025", 1, True),
+    ]
+    assert years[-1][3] == 0
+    assert asked(release, "select months from mart.publication_trends where dimension = 'all'") == [(31,)]
+    assert asked(release, "select newest_year from mart.lab_watch_scores limit 1") == [(2024,)]
 
 
 def test_lake_without_publications_answers_with_zeros(tmp_path: Path) -> None:

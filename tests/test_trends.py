@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -102,11 +103,38 @@ def test_mann_kendall_in_sql_equals_its_formula(counts: list[float]) -> None:
 def test_panels_are_tested_together(released_lake: Lake) -> None:
     from statsmodels.stats.multitest import multipletests
 
-    query = "select growth_p_value, growth_p_adjusted, finding from mart.publication_trends where growth_p_value is not null"
+    query = """
+        select growth_p_value, growth_p_adjusted, finding, corrected_low, corrected_high
+        from mart.publication_trends
+        where growth_p_value is not null
+    """
     found = rows(released_lake, query)
-    expected = multipletests([p for p, _, _ in found], method="fdr_bh")[1]
-    assert [adjusted for _, adjusted, _ in found] == pytest.approx(list(expected), abs=1e-12)
-    assert all((finding in {"up", "down"}) == (adjusted < 0.05) for _, adjusted, finding in found)
+    expected = multipletests([row[0] for row in found], method="fdr_bh")[1]
+    assert [row[1] for row in found] == pytest.approx(list(expected), abs=1e-12)
+    for _, adjusted, finding, low, high in found:
+        assert (finding in {"up", "down"}) == (adjusted < 0.05) == (low > 0 or high < 0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 80)), min_size=1, max_size=4))
+def test_a_change_is_called_one_only_if_its_corrected_interval_excludes_none(labs: list[tuple[int, int, int]]) -> None:
+    papers = [
+        publication(f"{place} {year} {n}", lab=f"Lab {place}", published_on=dt.date(2022 + year, 1 + n % 7, 5))
+        for place, years in enumerate(labs)
+        for year, number in enumerate(years)
+        for n in range(number)
+    ]
+    needed = ["counted_publications", "publication_counts_by_month", "publications_by_lab_category_month"]
+    needed += ["publications_by_lab_year", "publication_rates_by_year", "publication_rate_ratios"]
+    with tempfile.TemporaryDirectory() as folder:
+        release = made(Lake(Path(folder)), papers, only=[f"mart.{name}" for name in needed])
+        with release.connect() as connection:
+            found = connection.sql("from mart.publication_rate_ratios").pl()
+    for row in found.iter_rows(named=True):
+        low, high = row["corrected_low"], row["corrected_high"] if row["corrected_high"] is not None else float("inf")
+        assert low <= row["ratio_low"] + 1e-9
+        assert (row["finding"] == "up") == (low > 1 and min(row["first_works"], row["second_works"]) >= 5)
+        assert (row["finding"] == "down") == (high < 1 and min(row["first_works"], row["second_works"]) >= 5)
 
 
 def test_few_works_have_no_growth(released_lake: Lake) -> None:
@@ -127,7 +155,13 @@ def test_trend_is_found_where_there_is_one(tmp_path: Path) -> None:
     ]
     papers = [publication(key, published_on=day) for key, day in enumerate(days)]
     last = publication("last", published_on=dt.date(2024, 12, 31))
-    release = made(Lake(tmp_path), [*papers, last])
+    span = {
+        "source": "lab_sheet",
+        "covers_from": dt.date(2022, 1, 1),
+        "covers_until": dt.date(2024, 12, 31),
+        "basis": "b",
+    }
+    release = made(Lake(tmp_path), [*papers, last], reference__coverage=[span])
     with release.connect() as connection:
         query = "select finding, change_month, change_p_value < 0.001, seasonal_p_value is not null from mart.publication_trends where dimension = 'all'"
         assert connection.execute(query).fetchall() == [("up", dt.date(2023, 7, 1), True, True)]
@@ -241,10 +275,15 @@ def test_overlap_interval_covers_the_population() -> None:
         ("share_caution(5, 29)", "fewer than 30 in all"),
         ("share_caution(15, 30)", "interval wider than 0.20"),
         ("share_caution(500, 1000)", None),
-        ("change_finding(4, 50, 12.5, 0.0001)", "too few"),
-        ("change_finding(5, 50, 10.0, 0.0001)", "up"),
-        ("change_finding(50, 5, 0.1, 0.0001)", "down"),
-        ("change_finding(5, 50, 10.0, 0.05)", "no clear change"),
+        ("change_finding(4, 50, 5.0, 20.0, 1)", "too few"),
+        ("change_finding(5, 50, 1.01, 20.0, 1)", "up"),
+        ("change_finding(50, 5, 0.1, 0.99, 1)", "down"),
+        ("change_finding(5, 50, 1.0, 20.0, 1)", "no clear change"),
+        ("change_finding(5, 50, 1.5, null, 1)", "up"),
+        ("corrected_alpha(0, 12)", 0.05 / 12),
+        ("corrected_alpha(3, 12)", 0.05 / 4),
+        ("wilson_low(null, 3)", None),
+        ("wilson_high(5, 3)", None),
         ("growth_shown(4, 9, 1.25)", None),
         ("growth_shown(5, 9, 0.5)", 0.5),
         ("season_shown(35, 0.5)", None),
@@ -257,7 +296,9 @@ def test_honesty_rules_turn_where_they_say(asked: str, expected: object) -> None
     with duckdb.connect() as connection:
         connection.execute(FUNCTIONS)
         ((found,),) = connection.execute(f"select {asked}").fetchall()
-    assert (float(found) if isinstance(expected, float) else found) == expected
+    assert (float(found) if isinstance(expected, float) else found) == (
+        pytest.approx(expected) if isinstance(expected, float) else expected
+    )
 
 
 def test_functions_take_lists_and_missing_values() -> None:

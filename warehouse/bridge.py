@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from warehouse.release import Release
+from warehouse.sql import make_ready
 
 CAUSES = (
     "new work",
@@ -78,8 +79,8 @@ _AMOUNT = {
 _MOVED = """
 with old as (from old.clean.publications),
 new as (from new.clean.publications),
--- the day up to which the old release could know of a work
-known as (select max(covers_until) as until from old.clean.coverage where source = 'lab_sheet'),
+-- the day on which the old release last looked, up to which it could know of a work
+known as (select coalesce(max(cast(last_seen_at as date)), date '1900-01-01') as until from old.clean.publications),
 caused as (
     select
         publication_id,
@@ -162,7 +163,9 @@ def counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], tuple[
     return {
         name: (tuple(key), tuple(measure for measure in MEASURES if measure in columns))
         for name, key, columns in found
-        if set(key) <= set(_CELL_OF) and set(MEASURES) & set(columns)
+        if set(key) <= set(_CELL_OF)
+        and set(MEASURES) & set(columns)
+        and ("taxonomy" in key) == ("publications" in columns)
     }
 
 
@@ -189,6 +192,7 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
         only += " and published_month is not null"
     frames = []
     with duckdb.connect() as connection:
+        make_ready(connection)
         for alias, release in (("old", old), ("new", new)):
             path = str(release.path).replace("'", "''")
             connection.execute(f"attach '{path}' as {alias} (read_only)")

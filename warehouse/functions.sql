@@ -5,7 +5,7 @@
 -- Divided by n step by step, since n² overflows.
 create or replace macro wilson_low(successes, trials) as
     case
-        when trials > 0
+        when trials > 0 and successes between 0 and trials
             then greatest(0.0, (
                 successes / trials + 3.8414588206941227 / 2 / trials
                 - 1.959963984540054 * sqrt(
@@ -17,7 +17,7 @@ create or replace macro wilson_low(successes, trials) as
 
 create or replace macro wilson_high(successes, trials) as
     case
-        when trials > 0
+        when trials > 0 and successes between 0 and trials
             then least(1.0, (
                 successes / trials + 3.8414588206941227 / 2 / trials
                 + 1.959963984540054 * sqrt(
@@ -28,7 +28,7 @@ create or replace macro wilson_high(successes, trials) as
     end;
 
 create or replace macro share_of(successes, trials) as
-    case when trials > 0 then successes / trials end;
+    case when trials > 0 and successes between 0 and trials then successes / trials end;
 
 -- The honesty rules. What a number may be called is decided here and nowhere else; tables and pages only ask.
 
@@ -39,14 +39,20 @@ create or replace macro share_caution(successes, trials) as
         when wilson_high(successes, trials) - wilson_low(successes, trials) > 0.20 then 'interval wider than 0.20'
     end;
 
--- What a change between two periods may be called: up or down only if its test survives the correction for all tests.
-create or replace macro change_finding(events_before, events_after, ratio, p_adjusted) as
+-- What a change between two periods may be called: up or down only if its interval, widened for all the comparisons that
+-- are made beside it, excludes no change.
+create or replace macro change_finding(events_before, events_after, corrected_low, corrected_high, no_change) as
     case
         when least(events_before, events_after) < 5 then 'too few'
-        when p_adjusted < 0.05 and ratio > 1 then 'up'
-        when p_adjusted < 0.05 and ratio < 1 then 'down'
+        when corrected_low > no_change then 'up'
+        when corrected_high < no_change then 'down'
         else 'no clear change'
     end;
+
+-- 1 less the level of those intervals: 0.05 times the part of the tests that pass after Benjamini and Hochberg, at least one.
+-- Benjamini and Yekutieli, J. Am. Stat. Assoc. 100 (2005) 71.
+create or replace macro corrected_alpha(passed, tests) as
+    0.05 * greatest(passed, 1) / tests;
 
 -- A growth, hidden where either period has fewer than five events.
 create or replace macro growth_shown(events_before, events_after, growth) as

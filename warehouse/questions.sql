@@ -9,14 +9,16 @@ with asked as (
     select
         covers_from,
         covers_until,
+        holds_from,
+        holds_until,
         provisional_from,
         case
             when not exists (select 1 from reference.counting_rules where counting_rule = rule)
                 then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
             when not exists (select 1 from reference.taxonomies where taxonomy = in_taxonomy)
                 then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
-            when grain not in ('month', 'quarter', 'year', 'rolling_12_months')
-                then error(concat('no grain ', grain, '; there are month, quarter, year, rolling_12_months'))
+            when coalesce(grain, '') not in ('month', 'quarter', 'year', 'rolling_12_months')
+                then error(concat('no grain ', coalesce(grain, 'null'), '; there are month, quarter, year, rolling_12_months'))
             else true
         end as is_known
     from clean.coverage
@@ -26,16 +28,14 @@ with asked as (
 months as (
     select
         *,
-        unnest(generate_series(date_trunc('month', covers_from), date_trunc('month', covers_until), interval 1 month)) as published_month
+        unnest(generate_series(date_trunc('month', holds_from), date_trunc('month', holds_until), interval 1 month)) as published_month
     from asked
     where is_known
 ),
 
 periods as (
     select distinct
-        covers_from,
-        covers_until,
-        provisional_from,
+        holds_from,
         cast(case grain
             when 'rolling_12_months' then published_month - interval 11 month
             when 'month' then published_month
@@ -53,7 +53,7 @@ periods as (
 spans as (
     select *
     from periods
-    where grain != 'rolling_12_months' or starts_on >= date_trunc('month', covers_from)
+    where grain != 'rolling_12_months' or starts_on >= date_trunc('month', holds_from)
 ),
 
 counted as (
@@ -87,7 +87,7 @@ filled as (
         panels.category,
         spans.starts_on,
         spans.ends_on,
-        coalesce(sum(counted.publications), 0.0) as publications
+        round(coalesce(sum(counted.publications), 0.0), 9) as publications
     from panels
     cross join spans
     left join counted
@@ -158,31 +158,60 @@ order by starts_on, member;
 
 -- The publications behind a number: each with the part of it that a counting rule counts for a lab and a category.
 create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
+with labels as (
+    select distinct category
+    from mart.counted_publications
+),
+
+-- no left join, so that whoever opens this file with an engine of their own may put a LIMIT on it
+counterparts as (
+    select
+        from_category as label,
+        to_category as category,
+        weight
+    from reference.category_crosswalk
+    where to_taxonomy = in_taxonomy
+    union all
+    select
+        labels.category as label,
+        case when taxonomies.is_default then labels.category else '(no counterpart)' end as category,
+        1.0 as weight
+    from labels
+    inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
+    where
+        labels.category not in (select from_category from reference.category_crosswalk where to_taxonomy = in_taxonomy)
+),
+
+weighted as (
+    select
+        counted.publication_id,
+        counted.published_on,
+        counted.category as label,
+        case
+            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
+            else counted.lab
+        end as lab,
+        case rules.attribution
+            when 'whole' then counted.whole_weight
+            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+            else coalesce(counted.first_author_weight, counted.whole_weight)
+        end as weight
+    from mart.counted_publications as counted
+    inner join reference.counting_rules as rules on rules.counting_rule = rule
+    where
+        (rules.counts_marked_duplicates or not counted.is_duplicate)
+        and case
+            when exists (select 1 from reference.counting_rules where counting_rule = rule) then true
+            else error(concat('no counting rule ', rule, '; see reference.counting_rules'))
+        end
+)
+
 select
-    counted.publication_id,
-    case
-        when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
-        else counted.lab
-    end as lab,
-    coalesce(crosswalk.to_category, case when taxonomies.is_default then counted.category else '(no counterpart)' end) as category,
-    counted.published_on,
-    coalesce(crosswalk.weight, 1.0) * case rules.attribution
-        when 'whole' then counted.whole_weight
-        when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
-        else coalesce(counted.first_author_weight, counted.whole_weight)
-    end as weight
-from mart.counted_publications as counted
-inner join reference.counting_rules as rules on rules.counting_rule = rule
-inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
-left join reference.category_crosswalk as crosswalk
-    on
-        counted.category = crosswalk.from_category
-        and taxonomies.taxonomy = crosswalk.to_taxonomy
-        and not taxonomies.is_default
-where
-    (rules.counts_marked_duplicates or not counted.is_duplicate)
-    and case rules.attribution
-        when 'whole' then counted.whole_weight
-        when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
-        else coalesce(counted.first_author_weight, counted.whole_weight)
-    end > 0;
+    weighted.publication_id,
+    weighted.lab,
+    counterparts.category,
+    weighted.published_on,
+    weighted.weight * counterparts.weight as weight
+from weighted
+inner join counterparts on weighted.label = counterparts.label
+where weighted.weight > 0;

@@ -24,7 +24,7 @@ import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_folder
-from warehouse.sql import FUNCTIONS, QUESTIONS, tables_asked
+from warehouse.sql import FUNCTIONS, QUESTIONS, make_ready, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
 _NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json)$")
@@ -56,7 +56,7 @@ class Release:
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A read-only connection to the release, in UTC."""
         connection = duckdb.connect(self.path, read_only=True)
-        connection.execute("set TimeZone = 'UTC'")
+        make_ready(connection)
         return connection
 
 
@@ -190,7 +190,7 @@ def _next_number(lake: Lake) -> int:
 
 def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame) -> None:
     with duckdb.connect(path) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+        make_ready(connection)
         connection.execute(FUNCTIONS)
         for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
             connection.execute(f"create schema {layer}")

@@ -44,21 +44,33 @@ def rate_ratio_low(events_a: float, exposure_a: float, events_b: float, exposure
     Given their sum, the events of b are binomial; the Clopper-Pearson interval [p] of their share gives that
     of the ratio as p / (1 - p) · T_a / T_b. Clopper and Pearson, Biometrika 26 (1934) 404.
     """
-    from scipy import special
-
-    if events_b == 0:
-        return 0.0
-    share = float(special.betaincinv(events_b, events_a + 1, _TAIL))
-    return share / (1 - share) * exposure_a / exposure_b
+    return corrected_ratio_low(events_a, exposure_a, events_b, exposure_b, 2 * _TAIL)
 
 
 def rate_ratio_high(events_a: float, exposure_a: float, events_b: float, exposure_b: float) -> float | None:
     """Upper end of the exact 95 % interval of rate b over rate a; missing (unbounded) if a has no events."""
+    return corrected_ratio_high(events_a, exposure_a, events_b, exposure_b, 2 * _TAIL)
+
+
+def corrected_ratio_low(events_a: float, exposure_a: float, events_b: float, exposure_b: float, alpha: float) -> float:
+    """Lower end of the exact interval of rate b over rate a at the level 1 - alpha, as `rate_ratio_low`."""
+    from scipy import special
+
+    if events_b == 0:
+        return 0.0
+    share = float(special.betaincinv(events_b, events_a + 1, alpha / 2))
+    return share / (1 - share) * exposure_a / exposure_b
+
+
+def corrected_ratio_high(
+    events_a: float, exposure_a: float, events_b: float, exposure_b: float, alpha: float
+) -> float | None:
+    """Upper end of the exact interval of rate b over rate a at the level 1 - alpha, as `rate_ratio_high`."""
     from scipy import special
 
     if events_a == 0:
         return None
-    share = float(special.betaincinv(events_b + 1, events_a, 1 - _TAIL))
+    share = float(special.betaincinv(events_b + 1, events_a, 1 - alpha / 2))
     return share / (1 - share) * exposure_a / exposure_b
 
 
@@ -97,10 +109,13 @@ _FUNCTIONS: dict[str, Callable[..., float | None]] = {
         poisson_rate_high,
         rate_ratio_low,
         rate_ratio_high,
+        corrected_ratio_low,
+        corrected_ratio_high,
         rate_ratio_p_value,
         jeffreys_low,
         jeffreys_high,
         trend_statistics.normal_two_sided_p_value,
+        trend_statistics.normal_quantile,
         trend_statistics.chi_square_p_value,
         trend_statistics.dispersion_p_value,
         trend_statistics.growth_per_period,

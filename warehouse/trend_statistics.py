@@ -25,6 +25,13 @@ def normal_two_sided_p_value(z: float) -> float:
     return float(special.erfc(abs(z) / 2**0.5))
 
 
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal distribution."""
+    from scipy import special
+
+    return float(special.ndtri(probability))
+
+
 def chi_square_p_value(statistic: float, degrees: float) -> float | None:
     """Upper tail of the chi-square distribution; missing without degrees of freedom."""
     from scipy import special

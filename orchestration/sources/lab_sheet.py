@@ -32,6 +32,7 @@ _HEADERS = {
     "author_labs": {"authorlabs", "authoraffiliations", "affiliations"},
 }
 _NEEDED = ("lab", "title", "date", "category")
+_RESERVED = re.compile(r"all|\d{4}|\(.*\)", re.IGNORECASE)  # all labs together, a year, what cannot be attributed
 _NO_ABSTRACT = re.compile(r"^abstract not found\.?$", re.IGNORECASE)
 _DUPLICATE = re.compile(r"^\[duplicate\]\s*", re.IGNORECASE)
 _MONTHS: list[str] = [name.lower() for name in MONTHS.split("|")]
@@ -140,6 +141,8 @@ def _values(cells: _Cells) -> dict[str, str | int | bool | dt.date | None]:
     category, marks = _DUPLICATE.subn("", squeeze_spaces(cells.category))
     if not lab or not title:
         raise ValueError(f"no {'company' if not lab else 'title'}")
+    if _RESERVED.fullmatch(lab):
+        raise ValueError(f"company “{lab}” is a word that the tables use for something else")
     url = squeeze_spaces(cells.url)
     if url and not re.fullmatch(r"https?://[^\s<>\"]+\.[^\s<>\"]+", url):
         raise ValueError(f"link “{url[:80]}” is not an http(s) address")
@@ -172,6 +175,7 @@ def _values(cells: _Cells) -> dict[str, str | int | bool | dt.date | None]:
 
 def _listed(cell: str) -> list[str]:
     """The parts of a cell that lists things separated by semicolons; an author without a lab is written as ``-``."""
+    cell = cell.strip().removesuffix(";")
     return [squeeze_spaces(part) or "-" for part in cell.split(";")] if cell.strip() else []
 
 

@@ -7,7 +7,7 @@ publication_id = { type = "text", meaning = "Identity of the publication: its ca
 sheet_row = {}
 lab = { type = "text", meaning = "The lab, by its name in reference.labs.", required = true, one_of = "reference.labs", warn = ["one_of"] }
 title = { type = "text", meaning = "Title; of two where one is cut short, the whole one, else the newest.", required = true }
-published_on = {}
+published_on = { type = "date", meaning = "Day of publication; missing too where the source names a day after it was seen." }
 url = {}
 category = { type = "text", meaning = "The safety category, one per publication.", required = true, one_of = "reference.categories", warn = ["one_of"] }
 is_duplicate = {}
@@ -22,7 +22,7 @@ with versions as (
         sheet.record_id,
         sheet.sheet_row,
         sheet.title,
-        sheet.published_on,
+        case when sheet.published_on <= cast(sheet.last_seen_at as date) + 1 then sheet.published_on end as published_on,
         sheet.url,
         sheet.is_duplicate,
         sheet.abstract,

@@ -11,11 +11,10 @@ looked_month = { type = "date", meaning = "First day of the month in which the s
 */
 with looked as (
     select
-        source,
-        min(fetched_at) as followed_since,
-        max(fetched_at) as looked_at
-    from raw.snapshots
-    group by source
+        'lab_sheet' as source,
+        min(first_seen_at) as followed_since,
+        max(last_seen_at) as looked_at
+    from clean.publications
 )
 
 select
@@ -25,6 +24,6 @@ select
     greatest(0, date_diff('month', date_trunc('month', publications.published_on), cast(publications.first_seen_at as date))) as delay_months,
     cast(date_trunc('month', looked.looked_at) as date) as looked_month
 from clean.publications as publications
-inner join looked on looked.source = 'lab_sheet'
+cross join looked
 where publications.published_on >= cast(looked.followed_since as date) and not publications.is_duplicate
 order by looked.source, publications.publication_id

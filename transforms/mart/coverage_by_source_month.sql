@@ -14,7 +14,9 @@ with months as (
         source,
         covers_from,
         covers_until,
-        cast(unnest(generate_series(date_trunc('month', covers_from), date_trunc('month', covers_until), interval 1 month)) as date) as published_month
+        holds_from,
+        holds_until,
+        cast(unnest(generate_series(date_trunc('month', holds_from), date_trunc('month', holds_until), interval 1 month)) as date) as published_month
     from clean.coverage
 ),
 
@@ -45,7 +47,7 @@ select
     coalesce(months.source, held.source) as source,
     coalesce(months.published_month, held.published_month) as published_month,
     cast(coalesce(held.records, 0) as bigint) as records,
-    months.source is not null as is_covered,
+    coalesce(months.published_month <= months.covers_until and last_day(months.published_month) >= months.covers_from, false) as is_covered,
     coalesce(months.published_month < months.covers_from or last_day(months.published_month) > months.covers_until, false) as is_part_period
 from months
 full outer join held on months.source = held.source and months.published_month = held.published_month

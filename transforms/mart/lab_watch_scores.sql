@@ -25,7 +25,7 @@ counted as (
     select
         rates.lab,
         cast(year(newest.published_year) as bigint) as newest_year,
-        newest.elapsed as newest_year_elapsed,
+        least(1.0, newest.elapsed) as newest_year_elapsed,
         cast(sum(rates.works) filter (where year(rates.published_year) = year(newest.published_year)) as bigint) as newest_year_works,
         cast(coalesce(sum(rates.works) filter (where year(rates.published_year) = year(newest.published_year) - 1), 0) as bigint)
             as second_year_works,

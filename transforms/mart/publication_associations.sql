@@ -10,6 +10,7 @@ chi_square = { type = "real", unit = "χ²", meaning = "Pearson's statistic of i
 degrees_of_freedom = { type = "integer", unit = "degrees of freedom", meaning = "(rows - 1)(columns - 1), of those with works.", required = true, minimum = 0 }
 cramers_v = { type = "real", unit = "0 to 1", meaning = "Cramér's V: 0 for no association, 1 for a complete one; missing unless both have two values.", minimum = 0, maximum = 1 }
 p_value = { type = "real", unit = "probability", meaning = "Monte-Carlo p-value of independence with these margins.", minimum = 0, maximum = 1 }
+p_adjusted = { type = "real", unit = "probability", meaning = "The p-value after Benjamini and Hochberg over the pairs of this table.", minimum = 0, maximum = 1 }
 small_cells = { type = "integer", unit = "cells", meaning = "Cells in which fewer than 5 works are expected, so that only the Monte-Carlo p-value holds.", required = true, minimum = 0 }
 sentence = { type = "text", meaning = "The association as a sentence that may be quoted.", required = true }
 counting_rule = {}
@@ -89,6 +90,24 @@ measured as (
         case when degrees_of_freedom > 0 then least(1.0, sqrt(chi_square / works / (smaller - 1))) end as cramers_v,
         association_p_value(counts, columns) as p_value
     from tested
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (order by p_value nulls last, second_dimension) as place,
+        count(p_value) over () as tests
+    from measured
+),
+
+adjusted as (
+    select
+        *,
+        case when p_value is not null then least(1.0, min(p_value * tests / place) over (
+            order by place desc
+            rows between unbounded preceding and current row
+        )) end as p_adjusted
+    from ranked
 )
 
 select
@@ -99,16 +118,19 @@ select
     degrees_of_freedom,
     cramers_v,
     p_value,
+    p_adjusted,
     small_cells,
     case
         when p_value is null then concat('Category and ', second_dimension, ': too few values to compare.')
         else concat(
             'Category and ',
             second_dimension,
-            case when p_value < 0.05 then ' go together' else ' show no clear association' end,
-            printf(' (Cramér’s V %.2f, Monte-Carlo p %.3f, %d works).', cramers_v, p_value, works)
+            case when p_adjusted < 0.05 then ' go together' else ' show no clear association' end,
+            printf(' (Cramér’s V %.2f, ', cramers_v),
+            case when p_adjusted < 0.001 then 'corrected p below 0.001' else printf('corrected p %.3f', p_adjusted) end,
+            printf(', %d works).', works)
         )
     end as sentence,
     'works' as counting_rule
-from measured
+from adjusted
 order by second_dimension

@@ -89,7 +89,7 @@ select
     ruled.lab,
     counterparts.category,
     ruled.published_month,
-    sum(ruled.weight * counterparts.weight) as publications
+    round(sum(ruled.weight * counterparts.weight), 9) as publications
 from ruled
 inner join counterparts on ruled.category = counterparts.label
 group by all

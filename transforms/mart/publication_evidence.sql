@@ -10,7 +10,7 @@ lab_as_written = { type = "text", meaning = "The lab as the source writes it.", 
 category = { type = "text", meaning = "The safety category it is counted in.", required = true }
 category_as_written = { type = "text", meaning = "The category as the source writes it.", required = true }
 basis = { type = "text", meaning = "The label or rule that put it there.", required = true }
-is_newest_version = { type = "boolean", meaning = "Whether this is the version that is counted.", required = true }
+is_newest_version = { type = "boolean", meaning = "Whether this is the newest version; a field that it lacks comes from an older one.", required = true }
 locator = {}
 record_ordinal = {}
 snapshot_id = {}
@@ -28,8 +28,14 @@ select
     sheet.category as category_as_written,
     concat(
         'label of the source',
-        case when sheet.lab != publications.lab then concat('; the lab is another name of ', publications.lab) else '' end,
-        case when publications.is_duplicate then '; marked as a duplicate, so only rules that count rows count it' else '' end
+        case
+            when sheet.lab = publications.lab then ''
+            when lab_aliases.lab = publications.lab or lower(sheet.lab) = lower(publications.lab)
+                then concat('; the lab is another name of ', publications.lab)
+            else '; an older version with another lab'
+        end,
+        case when lower(sheet.category) != lower(publications.category) then '; an older version with another category' else '' end,
+        case when sheet.is_duplicate then '; marked as a duplicate, so only rules that count rows count it' else '' end
     ) as basis,
     dense_rank() over (partition by publications.publication_id order by sheet.last_seen_at desc, sheet.version_id desc) = 1
         as is_newest_version,
@@ -44,4 +50,5 @@ from clean.publications as publications
 inner join raw.sightings as sightings on publications.publication_id = sightings.record_id
 inner join raw.lab_sheet_publications as sheet on sightings.version_id = sheet.version_id
 inner join raw.snapshots as snapshots on sightings.snapshot_id = snapshots.snapshot_id
+left join reference.lab_aliases as lab_aliases on lower(sheet.lab) = lower(lab_aliases.alias)
 order by publications.publication_id, snapshots.snapshot_id, sightings.record_ordinal

@@ -13,7 +13,9 @@ ratio_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact 9
 ratio_high = { type = "real", unit = "ratio", meaning = "Upper end of the interval; missing (unbounded) if the earlier year has no works.", minimum = 0 }
 p_value = { type = "real", unit = "probability", meaning = "Exact two-sided p-value of equal rates, for this comparison alone.", required = true, minimum = 0, maximum = 1 }
 p_adjusted = { type = "real", unit = "probability", meaning = "The p-value after Benjamini and Hochberg over all comparisons of this table.", required = true, minimum = 0, maximum = 1 }
-finding = { type = "text", meaning = "“up” or “down” only if the adjusted p-value is below 0.05; “too few” below 5 works in either year.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
+corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact interval of the ratio, widened for all comparisons of this table.", required = true, minimum = 0 }
+corrected_high = { type = "real", unit = "ratio", meaning = "Upper end of that interval; missing (unbounded) if the earlier year has no works.", minimum = 0 }
+finding = { type = "text", meaning = "“up” or “down” only if the corrected interval excludes 1; “too few” below 5 works in either year.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
 growth = { type = "real", unit = "ratio", meaning = "Rate ratio less 1; missing below 5 works in either year." }
 sentence = { type = "text", meaning = "The comparison as a sentence that may be quoted.", required = true }
 counting_rule = {}
@@ -61,6 +63,28 @@ adjusted as (
         *,
         least(1.0, min(p_value * tests / place) over (order by place desc rows between unbounded preceding and current row)) as p_adjusted
     from ranked
+),
+
+widened as (
+    select
+        *,
+        corrected_alpha(count(*) filter (where p_adjusted < 0.05) over (), tests) as alpha
+    from adjusted
+),
+
+corrected as (
+    select
+        *,
+        corrected_ratio_low(first_works, first_exposure, second_works, second_exposure, alpha) as corrected_low,
+        corrected_ratio_high(first_works, first_exposure, second_works, second_exposure, alpha) as corrected_high
+    from widened
+),
+
+found as (
+    select
+        *,
+        change_finding(first_works, second_works, corrected_low, corrected_high, 1) as finding
+    from corrected
 )
 
 select
@@ -74,7 +98,9 @@ select
     ratio_high,
     p_value,
     p_adjusted,
-    change_finding(first_works, second_works, rate_ratio, p_adjusted) as finding,
+    corrected_low,
+    corrected_high,
+    finding,
     growth_shown(first_works, second_works, rate_ratio - 1) as growth,
     concat(
         case when lab = 'all' then 'All labs together' else lab end,
@@ -83,17 +109,19 @@ select
         printf(' against %.1f in %d', first_rate, year(first_year)),
         case when is_first_part then ' (covered in part)' else '' end,
         case
-            when least(first_works, second_works) < 5 then printf('; with %d and %d works too few to compare.', first_works, second_works)
-            else concat(
-                printf(', ratio %.2f (95 %% interval %.2f to %.2f): ', rate_ratio, ratio_low, ratio_high),
-                case change_finding(first_works, second_works, rate_ratio, p_adjusted)
-                    when 'up' then 'up, also after correction for all comparisons made.'
-                    when 'down' then 'down, also after correction for all comparisons made.'
-                    else 'no clear change.'
-                end
+            when finding = 'too few' then printf('; with %d and %d works too few to compare.', first_works, second_works)
+            else printf(
+                ', ratio %.2f (95 %% interval %.2f to %.2f; %.2f to %.2f when corrected for all %d comparisons): %s.',
+                rate_ratio,
+                ratio_low,
+                ratio_high,
+                corrected_low,
+                corrected_high,
+                tests,
+                finding
             )
         end
     ) as sentence,
     'works' as counting_rule
-from adjusted
+from found
 order by lab, first_year, second_year

@@ -24,7 +24,9 @@ change_likelihood_ratio = { type = "real", unit = "2 ln ratio", meaning = "Twice
 change_p_value = { type = "real", unit = "probability", meaning = "How often a random order of the months gives as clear a change (permutation).", minimum = 0, maximum = 1 }
 change_poisson_p_value = { type = "real", unit = "probability", meaning = "How often a constant Poisson rate gives as clear a change.", minimum = 0, maximum = 1 }
 seasonal_p_value = { type = "real", unit = "probability", meaning = "p-value of no month-of-year effects; missing before 36 months.", minimum = 0, maximum = 1 }
-finding = { type = "text", meaning = "“up” or “down” only if the adjusted p-value of growth is below 0.05; “too few” below 5 works in a half.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
+corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the interval of growth, widened for all panels of this table." }
+corrected_high = { type = "real", unit = "ratio", meaning = "Upper end of that interval." }
+finding = { type = "text", meaning = "“up” or “down” only if the corrected interval of growth excludes 0; “too few” below 5 works in a half.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
 sentence = { type = "text", meaning = "The trend as a sentence that may be quoted.", required = true }
 counting_rule = {}
 */
@@ -176,11 +178,27 @@ adjusted as (
     from ranked
 ),
 
+widened as (
+    select
+        *,
+        normal_quantile(1 - corrected_alpha(count(*) filter (where growth_p_adjusted < 0.05) over (), tests) / 2) * 12 * monthly_error
+            as corrected_width
+    from adjusted
+),
+
+corrected as (
+    select
+        *,
+        power(1 + monthly_growth, 12) * exp(-corrected_width) - 1 as corrected_low,
+        power(1 + monthly_growth, 12) * exp(corrected_width) - 1 as corrected_high
+    from widened
+),
+
 found as (
     select
         *,
-        change_finding(first_half, second_half, 1 + growth_per_year, growth_p_adjusted) as finding
-    from adjusted
+        change_finding(first_half, second_half, corrected_low, corrected_high, 0) as finding
+    from corrected
 )
 
 select
@@ -205,19 +223,23 @@ select
     change_point_p_value(counts) as change_p_value,
     change_point_poisson_p_value(counts) as change_poisson_p_value,
     season_shown(months, seasonal_p_value(counts, month(first_month))) as seasonal_p_value,
+    corrected_low,
+    corrected_high,
     finding,
     concat(
         case when member = 'all' then 'All labs and categories together' else member end,
         printf(': %d %s in %d whole months', works, case when works = 1 then 'work' else 'works' end, months),
         case
             when finding = 'too few' then ', too few for a trend.'
-            else concat(
-                printf(', growth %+.0f %% a year (95 %% interval %+.0f to %+.0f %%): ', 100 * growth_per_year, 100 * growth_low, 100 * growth_high),
-                case finding
-                    when 'no clear change' then 'no clear change.'
-                    when 'up' then 'up, also after correction for all panels.'
-                    else 'down, also after correction for all panels.'
-                end
+            else printf(
+                ', growth %+.0f %% a year (95 %% interval %+.0f to %+.0f %%; %+.0f to %+.0f %% when corrected for all %d panels): %s.',
+                100 * growth_per_year,
+                100 * growth_low,
+                100 * growth_high,
+                100 * corrected_low,
+                100 * corrected_high,
+                tests,
+                finding
             )
         end
     ) as sentence,

@@ -29,13 +29,15 @@ covered as (
     select
         covers_from,
         covers_until,
+        holds_from,
+        holds_until,
         provisional_from
     from clean.coverage
     where source = 'lab_sheet'
 ),
 
 months as (
-    select cast(unnest(generate_series(date_trunc('month', covers_from), date_trunc('month', covers_until), interval 1 month)) as date) as published_month
+    select cast(unnest(generate_series(date_trunc('month', holds_from), date_trunc('month', holds_until), interval 1 month)) as date) as published_month
     from covered
 ),
 

@@ -60,7 +60,7 @@ counted as (
             and (claims.lab is null or claims.lab = both_ways.lab)
             and (claims.category is null or claims.category = both_ways.category)
             and (rules.counts_marked_duplicates or not both_ways.is_duplicate)
-    where claims.not_comparable is null and exists (select 1 from studied)
+    where claims.not_comparable is null and rules.attribution = 'whole' and exists (select 1 from studied)
     group by all
     having sum(both_ways.difference) != 0
 )

@@ -16,24 +16,27 @@ why = { type = "text", meaning = "Why it differs or cannot be compared, as a sen
 with kept as (
     select
         claims.claim,
-        publications.publication_id,
-        publications.lab,
-        publications.category
+        counted.category,
+        case rules.attribution
+            when 'whole' then counted.whole_weight
+            when 'fractional' then counted.fractional_weight
+            else counted.first_author_weight
+        end as weight
     from reference.published_counts as claims
     inner join reference.counting_rules as rules on claims.counting_rule = rules.counting_rule
-    inner join clean.publications as publications
+    inner join mart.counted_publications as counted
         on
-            publications.published_on between claims.published_from and claims.published_until
-            and (claims.lab is null or claims.lab = publications.lab)
-            and (claims.category is null or claims.category = publications.category)
-            and (rules.counts_marked_duplicates or not publications.is_duplicate)
+            counted.published_on between claims.published_from and claims.published_until
+            and (claims.lab is null or claims.lab = counted.lab)
+            and (claims.category is null or claims.category = counted.category)
+            and (rules.counts_marked_duplicates or not counted.is_duplicate)
 ),
 
 tallied as (
     select
         claim,
-        cast(count(distinct category) as double) as categories,
-        cast(count(publication_id) as double) as publications
+        cast(count(distinct category) filter (where weight > 0) as double) as categories,
+        sum(weight) as publications
     from kept
     group by claim
 ),

@@ -28,7 +28,7 @@ measured as (
         source,
         newest_on,
         covers_until,
-        date_diff('day', coalesce(newest_on, covers_from), covers_until) as silent_days,
+        greatest(0, date_diff('day', coalesce(newest_on, covers_from), covers_until)) as silent_days,
         records / nullif(1 + date_diff('day', covers_from, newest_on), 0) as records_per_day
     from newest
 )

@@ -57,6 +57,7 @@ def _closed(request: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, gate.Kn
         config["temp_directory"] = ""
     connection = duckdb.connect(request["path"], read_only=True, config=config)
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set disabled_optimizers = 'statistics_propagation'")  # why is told in warehouse/sql.py
     connection.execute("set enable_progress_bar = false")
     known = gate.Known.of(connection)
     # what is loaded on first use must be loaded now, while files can still be opened
