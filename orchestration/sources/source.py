@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestration.sources.conversation import Conversation, Feed, Since
 from orchestration.sources.document import Document
 
 
@@ -98,6 +99,7 @@ class Source:
         parse: Records and rejects of a recognised document; raises `Damaged`.
         newest: Name of the column that says how recent a record is, if the source has dates.
         positional: Columns that say where the record stands in its document; a change in them alone is no new version.
+        fetch: The conversation that asks its place for what is new, if it can be fetched.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Source:
     parse: Callable[[Document], Parsed]
     newest: str | None = None
     positional: tuple[str, ...] = ()
+    fetch: Callable[[Feed, Since], Conversation] | None = None
 
     @property
     def table_name(self) -> str:
