@@ -24,6 +24,7 @@ class Request:
         body: JSON of a POST.
         headers: Further headers; secrets only as ``${NAME}`` of an environment variable, filled in when sent.
         is_kept: Whether the answer becomes a snapshot; not so for one that only leads on (an index, a login).
+        hints: What the parser must know besides the bytes (a column mapping); goes with the snapshot.
     """
 
     url: str
@@ -32,6 +33,27 @@ class Request:
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_kept: bool = True
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+
+class Unanswered(Exception):
+    """Thrown into a conversation at the request that got no acceptable answer, after all retries.
+
+    A conversation whose requests do not depend on each other may catch it and go on. Uncaught, it ends the
+    conversation, which is taken up at this request the next time: nothing is skipped.
+
+    Args:
+        reason: What was found, as a sentence.
+        status: The HTTP status, if there was an answer at all.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class WrongSettings(ValueError):
+    """The settings of a feed cannot be used; raised by ``fetch``; the text names the key and what is expected."""
 
 
 @dataclass(frozen=True)
