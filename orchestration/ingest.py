@@ -135,7 +135,7 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     """
     snapshots = all_snapshots(lake)
     shared = shared_tables()
-    held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects")}
+    held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects", "unparsed_fields")}
     lost = [table.name for table in raw_tables() if lake.state(table.name) is None]
     if lost and held["parses"].height:
         say(f"{', '.join(lost)} not in the lake: reading all snapshots again")
@@ -176,10 +176,16 @@ def _ingest_source(
     table, shared = record_table(source), shared_tables()
     rows: list[_Row] = []
     rejects: list[dict[str, Any]] = []
+    unparsed: list[dict[str, Any]] = []
     read: Counter[str] = Counter()
     for snapshot in new:
-        items = _parse(lake, source, snapshot)
+        parsed = _parse(lake, source, snapshot)
+        items = parsed.items
         read[snapshot.snapshot_id] = len(items)
+        unparsed += [
+            {"snapshot_id": snapshot.snapshot_id, "source": source.name, "field": path, "records_with_field": records}
+            for path, records in sorted(parsed.unparsed.items())
+        ]
         for ordinal, item in enumerate(items, 1):
             if isinstance(item, Record):
                 rows.append(_row(source, snapshot, ordinal, item))
@@ -224,16 +230,17 @@ def _ingest_source(
         "parses": shared["parses"].frame(parses),
         "sightings": shared["sightings"].frame(sightings),
         "rejects": shared["rejects"].frame(rejects),
+        "unparsed_fields": shared["unparsed_fields"].frame(unparsed),
     }
     return _merged(source, table, old_rows, table.frame(_values(row) for row in rows)), added
 
 
-def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> list[Record | Reject]:
+def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> Parsed:
     try:
         parsed = parse_file(content_path(lake, snapshot), snapshot.original_name, snapshot.hints, source.name)[1]
     except Refused as refusal:  # it could be read when it was added: the reader has changed since
         parsed = Parsed([Reject("whole file", f"can no longer be read: {refusal}", "")])
-    return parsed.items
+    return parsed
 
 
 def _broken(table: Table, rows: list[_Row]) -> dict[str, str]:

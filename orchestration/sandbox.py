@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,21 @@ def parse_file(path: Path, name: str, hints: dict[str, str], source: str | None 
         else Reject(**item)
         for item in answer["items"]
     ]
-    return answer["source"], Parsed(items)
+    return answer["source"], Parsed(items, Counter(answer["unparsed"]), answer["is_answer"])
 
 
 def _to_json(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return {"moment": value.isoformat()}
     if isinstance(value, dt.date):
         return {"date": value.isoformat()}
     raise TypeError(f"{type(value).__name__} cannot be handed over")
 
 
 def _from_json(value: Any) -> Any:
-    return dt.date.fromisoformat(value["date"]) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return dt.datetime.fromisoformat(value["moment"]) if "moment" in value else dt.date.fromisoformat(value["date"])
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -97,9 +102,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         worst = first([f"{item.locator}: {item.reason}" for item in faults])
         found = f"{len(faults)} of its {len(parsed.items)} records are unreadable ({worst})"
         return {"refused": f"found a document of {source.name}, but {found}"}
-    if not parsed.records:
+    if not parsed.records and not parsed.is_answer:
         return {"refused": f"found a document of {source.name} without a single record"}
-    return {"source": source.name, "items": [vars(item) for item in parsed.items]}
+    return {
+        "source": source.name,
+        "items": [vars(item) for item in parsed.items],
+        "unparsed": parsed.unparsed,
+        "is_answer": parsed.is_answer,
+    }
 
 
 def _main() -> None:

@@ -40,6 +40,9 @@ def recognised(document: Document) -> Source:
             except NotThisSource as reason:
                 if reason.is_close:
                     reasons.append(f"; as {source.name}: {reason}")
+            except Unreadable:  # not as this source reads it: as a text, say, when it is JSON in one line
+                if not document.is_markup:
+                    raise
             else:
                 return source
     except (Unreadable, Damaged) as found:
