@@ -249,7 +249,9 @@ def _holder(path: Path, own: Mapping[str, Any], place: tuple[int | str, ...]) ->
     here: Any = own
     for part in place[:-1]:
         here = here.get(part) if isinstance(here, dict) else here
-    return path if isinstance(here, dict) and place[-1] in here or place[0] == "hosts" and "hosts" in own else BUNDLED
+    return (
+        path if (isinstance(here, dict) and place[-1] in here) or (place[0] == "hosts" and "hosts" in own) else BUNDLED
+    )
 
 
 def _told(path: Path, own: Mapping[str, Any], error: Any) -> str:
@@ -265,5 +267,5 @@ def _told(path: Path, own: Mapping[str, Any], error: Any) -> str:
         return f"{file}: {where}: is missing"
     says = re.sub(r"^Value error, ", "", str(error["msg"])).replace("Input should be", "expected")
     # what was found may be a secret that was put there by mistake
-    found = "" if "headers" in place or "url" in place and "${NAME}" in says else f"found {error['input']!r}; "
+    found = "" if "headers" in place or ("url" in place and "${NAME}" in says) else f"found {error['input']!r}; "
     return f"{file}: {where}: {found}{says}"
