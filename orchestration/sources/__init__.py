@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from orchestration.sources import forum_page, lab_sheet, podcast_page
+from orchestration.sources import forum_comments, forum_page, forum_posts, lab_sheet, podcast_page
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, NotThisSource, Source
 
-SOURCES: tuple[Source, ...] = (lab_sheet.SOURCE, podcast_page.SOURCE, forum_page.SOURCE)
+# those that look for what only their kind has come first, those that look at lines of text last
+SOURCES: tuple[Source, ...] = (
+    forum_posts.SOURCE,
+    forum_comments.SOURCE,
+    lab_sheet.SOURCE,
+    podcast_page.SOURCE,
+    forum_page.SOURCE,
+)
 
 
 class Refused(Exception):
