@@ -67,7 +67,7 @@ def table(tmp_path: Path, name: str, *documents: bytes) -> pl.DataFrame:
         add_file(lake, path)
     frames = ingest.ingest(lake, lambda _: None)
     for declared in ingest.raw_tables():
-        lake.write(declared, frames[declared.name])
+        lake.write(declared, frames.get(declared.name, declared.frame()))
     made = None
     for transform in transforms().values():
         if transform.table.name in (name, *needed(name)):

@@ -21,7 +21,9 @@ MAX_LINE = 1_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_CELL = 200_000
 _JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*[{\]]")
-_XML_ROOT = re.compile(r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>]*>\s*)*<([A-Za-z][\w:.-]*)")
+_XML_ROOT = re.compile(
+    r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
+)
 
 
 class Unreadable(Exception):
