@@ -117,7 +117,6 @@ class Client:
         hosts: Hosts with a pace of their own.
         folder: Where paces and robots.txt are kept between fetches.
         sleep: Waits so many seconds.
-        also_allowed: Further ``host:port`` with a private address that may be asked, such as a test's own server.
     """
 
     def __init__(
@@ -126,11 +125,10 @@ class Client:
         hosts: Iterable[Host],
         folder: Path,
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        also_allowed: Iterable[str] = (),
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._limits, self._sleep = limits, sleep
-        self._allowed = frozenset(place.lower() for place in (*limits.allow_private, *also_allowed))
+        self._allowed = frozenset(place.lower() for place in limits.allow_private)
         self._transport = Transport(self._allowed)
         self._pacer = Pacer(folder / "pace", limits, tuple(hosts), sleep)
         self._robots = Robots(folder / "robots", AGENT.partition("/")[0], self._robots_txt)

@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from expectations.suite import check
+from orchestration.journal import Line, all_lines, moment_of
 from orchestration.sandbox import parse_file
 from orchestration.snapshots import (
     Snapshot,
@@ -162,7 +163,31 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     made["raw.refused_files"] = shared["refused_files"].frame(asdict(refusal) for refusal in all_refusals(lake))
     for things, frames in parts.items():
         made[shared[things].name] = pl.concat(frames)
+    made["raw.fetches"] = shared["fetches"].frame(_fetch(line) for line in all_lines(lake))
+    again = _seen_again(made["raw.fetches"], made["raw.sightings"])
+    for source in SOURCES:
+        made[source.table_name] = _with_last_seen(made[source.table_name], again)
     return made
+
+
+def _fetch(line: Line) -> dict[str, Any]:
+    return {
+        name: moment_of(line.fetched_at) if name == "fetched_at" else getattr(line, name)
+        for name in shared_tables()["fetches"].schema
+    }
+
+
+def _seen_again(fetches: pl.DataFrame, sightings: pl.DataFrame) -> pl.DataFrame:
+    """When the versions of records were last given by their place, although that made no new snapshot."""
+    last = fetches.filter(pl.col("snapshot_id").is_not_null()).group_by("snapshot_id").agg(pl.col("fetched_at").max())
+    found = sightings.select("version_id", "snapshot_id").join(last, on="snapshot_id")
+    return found.group_by("version_id").agg(pl.col("fetched_at").max())
+
+
+def _with_last_seen(rows: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
+    joined = rows.join(again, on="version_id", how="left", maintain_order="left")
+    last = pl.max_horizontal("last_seen_at", "fetched_at").cast(rows.schema["last_seen_at"]).alias("last_seen_at")
+    return joined.with_columns(last).select(rows.columns)
 
 
 def _snapshots_frame(table: Table, snapshots: list[Snapshot]) -> pl.DataFrame:

@@ -66,7 +66,7 @@ class Pacer:
     """
 
     def __init__(
-        self, folder: Path, usual: Paced, hosts: Sequence[PacedHosts], sleep: Callable[[float], None] = time.sleep
+        self, folder: Path, usual: Paced, hosts: Sequence[PacedHosts], sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._folder, self._usual, self._hosts, self._sleep = folder, usual, hosts, sleep
 
