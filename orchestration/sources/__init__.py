@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.sources import feed_items, forum_comments, forum_page, forum_posts, lab_sheet, podcast_page
+from orchestration.sources import arxiv_papers, feed_items, forum_comments, forum_page, forum_posts, lab_sheet, podcast_page
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, NotThisSource, Source
 
@@ -10,6 +10,7 @@ from orchestration.sources.source import Damaged, NotThisSource, Source
 SOURCES: tuple[Source, ...] = (
     forum_posts.SOURCE,
     forum_comments.SOURCE,
+    arxiv_papers.SOURCE,
     feed_items.SOURCE,
     lab_sheet.SOURCE,
     podcast_page.SOURCE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _BLOCK = re.compile(
@@ -47,6 +48,6 @@ def _lines(text: str) -> str | None:
     return "\n".join(line for line in lines if line) or None
 
 
-def joined(entries: tuple[str, ...] | list[str], separator: str = "; ") -> str | None:
+def joined(entries: Iterable[str], separator: str = "; ") -> str | None:
     """The entries as one text, each once, in their order; none where there are none."""
     return separator.join(dict.fromkeys(entries)) or None
