@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from orchestration.sources import arxiv_papers, feed_items, forum_comments, forum_page, forum_posts, lab_sheet, podcast_page
+from orchestration.sources import (
+    arxiv_papers,
+    feed_items,
+    forum_comments,
+    forum_page,
+    forum_posts,
+    lab_sheet,
+    openalex_works,
+    podcast_page,
+)
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, NotThisSource, Source
 
@@ -11,6 +20,7 @@ SOURCES: tuple[Source, ...] = (
     forum_posts.SOURCE,
     forum_comments.SOURCE,
     arxiv_papers.SOURCE,
+    openalex_works.SOURCE,
     feed_items.SOURCE,
     lab_sheet.SOURCE,
     podcast_page.SOURCE,
