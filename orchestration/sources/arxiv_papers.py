@@ -30,7 +30,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "arxiv_id": {
         "type": "text",
         "required": True,
-        "matches": r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Za-z]{2})?/\d{7})$",
+        "matches": r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})$",
         "meaning": "arXiv's id of the paper, without version.",
     },
     "version_number": {"type": "integer", "unit": "ordinal", "minimum": 1, "meaning": "The version that is told of."},

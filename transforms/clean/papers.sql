@@ -1,10 +1,10 @@
 /*
-row = "A paper as one bibliography tells of it; the same paper in another bibliography is another row."
+row = "A paper or article as one place tells of it: arXiv, OpenAlex, or a lab's site; in another place it is another row."
 key = ["paper_id"]
 
 [columns]
 paper_id = { type = "text", meaning = "Identity of the paper in its source, hashed.", required = true }
-source = { type = "text", meaning = "Name of the source.", required = true, one_of = ["arxiv_papers", "openalex_works"] }
+source = { type = "text", meaning = "Name of the source.", required = true, one_of = ["arxiv_papers", "openalex_works", "lab_pages"] }
 arxiv_id = { meaning = "arXiv's id of the paper, without version, if it is there.", required = false }
 doi = {}
 openalex_id = { meaning = "OpenAlex's id of the work, where the source is OpenAlex.", required = false }
@@ -12,8 +12,9 @@ title = {}
 abstract = {}
 authors = {}
 affiliations = {}
-labs = { type = "text", meaning = "Labs among the affiliations, by institution or by what is printed, between semicolons." }
+labs = { type = "text", meaning = "Labs among the affiliations, or the lab whose site it is on, between semicolons." }
 published_on = { type = "date", meaning = "Day of publication; for arXiv, of the first version." }
+date_precision = {}
 venue = {}
 url = { type = "text", meaning = "Link to the paper." }
 citations = {}
@@ -50,6 +51,17 @@ openalex_spans as (
     group by record_id
 ),
 
+-- an index knows the month of an article, its page the day
+pages as (
+    select
+        *,
+        row_number() over (
+            partition by record_id
+            order by coalesce(date_precision = 'day', false), text is not null, last_seen_at, version_id
+        ) as recency
+    from raw.lab_pages
+),
+
 papers as (
     select
         record_id as paper_id,
@@ -62,8 +74,10 @@ papers as (
         max_by(authors, recency) filter (where authors is not null) as authors,
         max_by(affiliations, recency) filter (where affiliations is not null) as affiliations,
         null as institution_openalex_ids,
+        null as lab,
         -- the first version's day never moves; where two differ, the earlier one saw an earlier version
         min(submitted_on) as published_on,
+        if(min(submitted_on) is not null, 'day', null) as date_precision,
         max_by(journal_reference, recency) filter (where journal_reference is not null) as venue,
         'https://arxiv.org/abs/' || max(arxiv_id) as url,
         null as citations,
@@ -85,7 +99,9 @@ papers as (
         openalex.authors,
         openalex.affiliations,
         openalex.institution_openalex_ids,
+        null as lab,
         openalex.published_on,
+        if(openalex.published_on is not null, 'day', null) as date_precision,
         openalex.venue,
         openalex.url,
         openalex.citations,
@@ -95,6 +111,30 @@ papers as (
         openalex_spans.last_seen_at
     from openalex
     inner join openalex_spans on openalex.record_id = openalex_spans.record_id
+    union all
+    select
+        record_id as paper_id,
+        'lab_pages' as source,
+        null as arxiv_id,
+        null as doi,
+        null as openalex_id,
+        max_by(title, recency) as title,
+        max_by(summary, recency) filter (where summary is not null) as abstract,
+        max_by(authors, recency) filter (where authors is not null) as authors,
+        null as affiliations,
+        null as institution_openalex_ids,
+        max_by(lab, recency) as lab,
+        max_by(published_on, recency) filter (where published_on is not null) as published_on,
+        max_by(date_precision, recency) filter (where published_on is not null) as date_precision,
+        null as venue,
+        max_by(url, recency) as url,
+        null as citations,
+        false as is_withdrawn,
+        max_by(reading_note, recency) as reading_note,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from pages
+    group by record_id
 ),
 
 lab_matches as (
@@ -121,8 +161,9 @@ select
     papers.abstract,
     papers.authors,
     papers.affiliations,
-    lab_matches.labs,
+    coalesce(papers.lab, lab_matches.labs) as labs,
     papers.published_on,
+    papers.date_precision,
     papers.venue,
     papers.url,
     papers.citations,
