@@ -56,14 +56,14 @@ def parse_file(path: Path, name: str, hints: Mapping[str, str], source: str | No
     return _parsed(_asked(asked, b""))
 
 
-def parse_bytes(content: bytes, name: str, hints: Mapping[str, str], source: str) -> Parsed:
-    """Recognise and parse bytes as a document of one source, in a process of its own.
+def parse_bytes(content: bytes, name: str, hints: Mapping[str, str], source: str | None = None) -> tuple[str, Parsed]:
+    """Recognise and parse bytes, as a document of one source or of any, in a process of its own.
 
     Raises:
         Refused: The document is a failure page, not of this source, damaged, or brought its reader down.
     """
-    asked = {"name": name, "hints": dict(hints), "source": source, "is_to_be_recognised": True}
-    return _parsed(_asked(asked, content))[1]
+    asked = {"name": name, "hints": dict(hints), "source": source, "is_to_be_recognised": source is not None}
+    return _parsed(_asked(asked, content))
 
 
 def failure_in_bytes(content: bytes) -> str | None:

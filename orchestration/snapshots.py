@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestration.sandbox import parse_file
+from orchestration.sandbox import parse_bytes, parse_file
 from orchestration.sources import Refused, source_named
 from orchestration.sources.document import MAX_BYTES
 from warehouse.lake import Lake, sync_folder
@@ -138,6 +138,26 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
         lake, content, source, origin=origin, original_name=path.name, fetched_at=utc_now(), hints=hints or {}
     )
     return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects))
+
+
+def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) -> Taken:
+    """Take in what came from an address that a person named, if a source recognises it and can read it.
+
+    Raises:
+        Refused: No source can take it; it is kept under ``refused/`` with the reason.
+        OSError: The lake cannot be written.
+    """
+    hints = {**facts.pop("hints", {}), "url": url}
+    try:
+        source, parsed = parse_bytes(content, name, hints)
+        if not parsed.items:
+            raise Refused(f"found a document of {source} without a single record")
+    except Refused as refusal:
+        keep_refused(lake, name, content, str(refusal))
+        raise
+    moment = dt.datetime.now(dt.UTC)
+    kept = keep_fetched(lake, content, source, original_name=name, url=url, fetched_at=moment, hints=hints, **facts)
+    return Taken(*kept, len(parsed.records), len(parsed.rejects))
 
 
 def keep_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:

@@ -24,6 +24,7 @@ from orchestration.sandbox import failure_in_bytes, parse_bytes
 from orchestration.snapshots import held_snapshot, keep_fetched, keep_refused
 from orchestration.sources import Refused
 from orchestration.sources.conversation import Answer, Conversation, Request, Since, Unanswered, WrongSettings
+from orchestration.sources.source import first
 from warehouse.lake import Lake
 from warehouse.table import utc_now
 
@@ -73,6 +74,7 @@ class Talk:
         self.journal: Journal = self.folder.journal(self.window.name if self.window else "running")
         self.lines: list[Line] = []
         self.ordinal = 0
+        self.remarks: list[str] = []
         self.head: dict[str, Any] = {}
         self.held = self.folder.held
         self.secrets = Secrets(frozenset(), {})
@@ -264,7 +266,7 @@ class Talk:
             self._note(request, "read", reply, kept=self.journal.keep(reply.content))
             return
         hints = {**request.hints, "feed": self.followed.name, "feed_url": self.followed.url, "url": reply.url}
-        parsed = parse_bytes(reply.content, request.name, hints, self.followed.source)
+        parsed = parse_bytes(reply.content, request.name, hints, self.followed.source)[1]
         records = len(parsed.records)
         if not parsed.items:
             self._note(request, "empty", reply, kept=self.journal.keep(reply.content), records=0)
@@ -281,8 +283,13 @@ class Talk:
             headers=dict(reply.headers),
             **({"licence": self.followed.licence} if self.followed.licence else {}),
         )
-        before = self.held.get(digest, {}).get("snapshot_id")
-        result = "kept" if is_new else "unchanged" if before in {snapshot.snapshot_id, None} else "returned"
+        held = self.held.get(digest, {})
+        is_same = held.get("snapshot_id", snapshot.snapshot_id) == snapshot.snapshot_id
+        result = "kept" if is_new else "unchanged" if is_same else "returned"
+        if records < int(held.get("records", 0)) / 2:
+            self.remarks.append(
+                f"{request.name}: only {records:,} records, after {int(held['records']):,} the time before"
+            )
         self._note(request, result, reply, snapshot_id=snapshot.snapshot_id, records=records)
         self._hold(digest, snapshot.snapshot_id, records, reply.headers)
 
@@ -329,15 +336,10 @@ class Talk:
 
     def _complete(self, state: State, watermark: str | None) -> None:
         """The end: the log, what is held, and last of all the watermark."""
-        records, requests = sum(line.records or 0 for line in self.lines), len(self.lines)
-        reason = None
-        if not self.window and state.is_complete and state.watermark is None and records < state.records / 2:
-            reason = f"only {records:,} records, after {state.records:,} the time before"
         self.outcome.is_complete = True
         self.journal.archive(self.lines)
-        recent = dict(list(self.held.items())[-max(_MOST_HELD, requests) :])
-        self.folder.write_held(recent)
-        self._ended(state, is_complete=True, reason=reason, watermark=watermark)
+        self.folder.write_held(dict(list(self.held.items())[-max(_MOST_HELD, len(self.lines)) :]))
+        self._ended(state, is_complete=True, reason=first(self.remarks) or None, watermark=watermark)
         self.journal.clear()
 
     def _given_up(self, state: State, reason: str, before: int) -> None:

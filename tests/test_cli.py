@@ -48,7 +48,7 @@ def test_folder_is_added_and_what_is_refused_is_kept_aside(tmp_path: Path) -> No
     done = aisle(lake.root, "add", str(folder))
     assert done.returncode == 1
     assert "page.csv: refused: found a sign-in page titled “Sign in - Accounts”" in done.stderr
-    assert "1 of 2 files were not taken" in done.stderr
+    assert "1 of 2 were not taken" in done.stderr
     (refusal,) = all_refusals(lake)
     assert (lake.refused / refusal.sha256[:16] / "content").read_bytes() == HTML
     assert "page.csv: whole file: found a sign-in page" in aisle(lake.root, "rejects").stdout

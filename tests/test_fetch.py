@@ -348,11 +348,9 @@ def test_place_that_gives_far_less_than_before_is_pointed_out(lake: Lake) -> Non
     with served(sheet) as place:
         configure(lake, [place.host], {"works": place.url})
         assert fetched(lake)[0].reason is None
-        state = FeedFolder(lake, "works").state
-        FeedFolder(lake, "works").write_state(type(state)(**{**vars(state), "watermark": None}))
         for number in range(15):
             sheet.withdraw(number)
-        assert fetched(lake)[0].reason == "only 5 records, after 20 the time before"
+        assert fetched(lake, full=True)[0].reason == "changes from 0, page 0: only 5 records, after 20 the time before"
 
 
 def test_damaged_state_is_told_by_name(lake: Lake) -> None:
