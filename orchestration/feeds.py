@@ -202,7 +202,7 @@ def read_configuration(lake: Lake) -> Configuration:
         problems = [_told(path, own, found) for found in error.errors()]
     else:
         problems = [
-            f"{_holder(path, own, ('feeds', name) if key == 'name' else ('feeds', name, key))}: feeds.{name}.{key}: {says}"
+            f"{_holder(path, own, ('feeds', name, *([key] if key != 'name' else [])))}: feeds.{name}.{key}: {says}"
             for name, followed in configuration.feeds.items()
             for key, says in _misfits(name, followed)
         ]

@@ -19,15 +19,20 @@ from warehouse.release import NoRelease, Release, current
 from warehouse.table import utc_now
 
 _CODE = ("orchestration", "transforms", "warehouse", "expectations")
-_INSTANCE = """\
-# Written by aisle: the settings of Dagster's instance for this lake.
+_BY_US = "# Written by aisle: the settings of Dagster's instance for this lake."
+_INSTANCE = f"""\
+{_BY_US} Take this line away to keep your own.
 telemetry:
   enabled: false
 nux:
   enabled: false
+# runs that write tables wait for each other at the lake; those of feeds only for others at the same host
 concurrency:
   runs:
-    max_concurrent_runs: 1
+    max_concurrent_runs: 8
+  pools:
+    granularity: run
+    default_limit: 1
 """
 
 
@@ -107,8 +112,10 @@ def use_instance(lake: Lake) -> Path:
     """Make Dagster keep its runs in the lake; returns the folder."""
     home = lake.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        replace_file(home / "dagster.yaml", _INSTANCE.encode())
+    settings = home / "dagster.yaml"
+    held = settings.read_text(encoding="utf-8") if settings.exists() else _BY_US
+    if held.startswith(_BY_US) and held != _INSTANCE:  # whoever changes the settings takes that line away
+        replace_file(settings, _INSTANCE.encode())
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["AISLE_LAKE"] = str(lake.root)
     return home
