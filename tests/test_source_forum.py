@@ -251,10 +251,11 @@ def test_clean_tables_hold_the_newest_of_each_and_forget_what_was_withdrawn(tmp_
             "text": "<p>Words.</p>",
         }
     )
+    shown = "What the page shows to people. " * 50  # a page of a few words would be refused as none
     documents = (
         answer("posts", post(1, title="A post, edited", modifiedAt="2025-04-01T10:00:00.000Z"), post(2)),
         answer("posts", post(1, baseScore=90), post(2, deletedDraft=True, modifiedAt="2025-05-01T10:00:00.000Z")),
-        f'<!doctype html><title>A post</title><script type="application/ld+json">{page}</script>'.encode(),
+        f'<!doctype html><title>A post</title><p>{shown}</p><script type="application/ld+json">{page}</script>'.encode(),
     )
     posts = table(tmp_path, "clean.forum_posts", *documents).to_dicts()
     first, second = sorted(posts, key=lambda row: row["forum_id"])

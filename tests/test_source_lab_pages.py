@@ -136,11 +136,8 @@ def test_a_page_tells_the_day_that_its_index_does_not(tmp_path: Path) -> None:
         ).to_dicts()
     }
     assert (rows["One"]["published_on"], rows["One"]["date_precision"]) == (dt.date(2025, 10, 23), "day")
-    assert (rows["One"]["labs"], rows["One"]["authors"], rows["One"]["abstract"]) == (
-        "Anthropic",
-        "Ann et al., 2025",
-        "About one.",
-    )
+    assert (rows["One"]["labs"], rows["One"]["authors"]) == ("Anthropic", "Ann et al., 2025")
+    assert rows["One"]["abstract"].startswith("About one.")
     assert (rows["Three"]["published_on"], rows["Three"]["date_precision"]) == (dt.date(2025, 9, 1), "month")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from orchestration.sources import (
+    alignment_dataset,
     arxiv_papers,
+    crossref_works,
     feed_items,
     forum_comments,
     forum_page,
     forum_posts,
+    huggingface_papers,
     lab_pages,
     lab_sheet,
     openalex_works,
     podcast_page,
+    semanticscholar_papers,
 )
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, NotThisSource, Source
@@ -22,6 +26,10 @@ SOURCES: tuple[Source, ...] = (
     forum_comments.SOURCE,
     arxiv_papers.SOURCE,
     openalex_works.SOURCE,
+    semanticscholar_papers.SOURCE,
+    crossref_works.SOURCE,
+    huggingface_papers.SOURCE,
+    alignment_dataset.SOURCE,
     feed_items.SOURCE,
     lab_pages.SOURCE,
     lab_sheet.SOURCE,

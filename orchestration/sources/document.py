@@ -20,7 +20,7 @@ MAX_BYTES = 64 * 2**20
 MAX_LINE = 1_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_CELL = 200_000
-_JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*[{\]]")
+_JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
 _XML_ROOT = re.compile(
     r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _BLOCK = re.compile(
-    r"<(?=/?(?:p|div|li|ul|ol|h[1-6]|br|blockquote|tr|table|pre|section|article|header|footer|figure|figcaption|hr|dt|dd)\b)",
+    r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|h[1-6]|br|blockquote|tr|table|pre|section|article|header|footer|figure|figcaption|hr|dt|dd)\b)",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<[a-zA-Z/!]|&(?:#\w+|\w+);")

@@ -45,8 +45,8 @@ _NAMED = (
     r"|nov(?:ember)?|dec(?:ember)?)"
 )
 _DATE = re.compile(
-    rf"(?<!\d)(?:(?P<iso>\d{{4}}[-/]\d\d[-/]\d\d)|(?:(?P<day>\d{{1,2}})(?:[a-z]{2})?\s+)?\b(?P<month>{_NAMED})\b\.?"
-    rf"(?:\s+(?P<later>\d{{1,2}})(?:[a-z]{2})?,)?\s+(?P<year>20\d\d))(?!\d)",
+    rf"(?<!\d)(?:(?P<iso>\d{{4}}[-/]\d\d[-/]\d\d)|(?:(?P<day>\d{{1,2}})(?:[a-z]{{2}})?\s+)?\b(?P<month>{_NAMED})\b\.?"
+    rf"(?:\s+(?P<later>\d{{1,2}})(?:[a-z]{{2}})?,)?\s+(?P<year>20\d\d))(?!\d)",
     re.IGNORECASE,
 )
 _NEAR_TITLE = 600  # characters; a date further off belongs to something else
