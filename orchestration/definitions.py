@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 import dagster as dg
 
@@ -86,8 +87,13 @@ def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=repr(seen))
 
 
+with warnings.catch_warnings():
+    # months of the past in one run are a beta feature of Dagster, which is of no interest to whoever runs this
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    _FEED_ASSETS = feed_assets(CONFIGURATION)
+
 defs = dg.Definitions(
-    assets=[*all_assets(CONFIGURATION), *feed_assets(CONFIGURATION)],
+    assets=[*all_assets(CONFIGURATION), *_FEED_ASSETS],
     asset_checks=all_checks(),
     jobs=[run_all],
     schedules=[daily, *feed_schedules(CONFIGURATION)],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -42,6 +43,8 @@ from warehouse.table import Column, Table, table_from_toml
 
 Say = Callable[[str], None]
 ID_LENGTH = 16
+_TOLD_ONE_BY_ONE = 20
+_TELL_SECONDS = 3.0
 
 
 @cache
@@ -203,7 +206,12 @@ def _ingest_source(
     rejects: list[dict[str, Any]] = []
     unparsed: list[dict[str, Any]] = []
     read: Counter[str] = Counter()
-    for snapshot in new:
+    begun = told = time.monotonic()
+    for number, snapshot in enumerate(new):
+        if (now := time.monotonic()) > told + _TELL_SECONDS:
+            told = now
+            rate = f"{number / (now - begun):.0f} a second"
+            say(f"{source.name}: {number:,} of {len(new):,} snapshots read, {sum(read.values()):,} records, {rate}")
         parsed = _parse(lake, source, snapshot)
         items = parsed.items
         read[snapshot.snapshot_id] = len(items)
@@ -248,9 +256,7 @@ def _ingest_source(
         }
         for snapshot in new
     ]
-    for snapshot, parse in zip(new, parses, strict=True):
-        numbers = ", ".join(f"{parse[f'records_{what}']} {what}" for what in ("read", "kept", "repeated", "rejected"))
-        say(f"{source.name}: {snapshot.original_name}: {numbers}")
+    _tell(source, new, parses, say)
     added = {
         "parses": shared["parses"].frame(parses),
         "sightings": shared["sightings"].frame(sightings),
@@ -258,6 +264,18 @@ def _ingest_source(
         "unparsed_fields": shared["unparsed_fields"].frame(unparsed),
     }
     return _merged(source, table, old_rows, table.frame(_values(row) for row in rows)), added
+
+
+def _tell(source: Source, new: list[Snapshot], parses: list[dict[str, Any]], say: Say) -> None:
+    """Tell the account of each snapshot, or of all together where they are many."""
+    if len(new) > _TOLD_ONE_BY_ONE:
+        whole = {name: sum(parse[name] for parse in parses) for name in parses[0] if name.startswith("records_")}
+        accounts = [(f"{len(new):,} snapshots", whole)]
+    else:
+        accounts = [(snapshot.original_name, parse) for snapshot, parse in zip(new, parses, strict=True)]
+    for name, account in accounts:
+        numbers = ", ".join(f"{account[f'records_{what}']} {what}" for what in ("read", "kept", "repeated", "rejected"))
+        say(f"{source.name}: {name}: {numbers}")
 
 
 def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> Parsed:
