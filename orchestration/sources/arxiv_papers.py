@@ -360,4 +360,5 @@ SOURCE = Source(
     newest="submitted_on",
     positional=("record_changed_on",),
     fetch=fetch,
+    by_window=True,
 )

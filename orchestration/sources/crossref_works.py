@@ -164,4 +164,5 @@ SOURCE = Source(
     newest="published_on",
     positional=("citations",),
     fetch=_fetch,
+    by_window=True,
 )

@@ -150,4 +150,5 @@ SOURCE = Source(
     newest="posted_at",
     positional=("score", "alignment_score", "agreement_score", "votes", "replies"),
     fetch=_fetch,
+    by_window=True,
 )

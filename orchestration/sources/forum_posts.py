@@ -231,4 +231,5 @@ SOURCE = Source(
     newest="posted_at",
     positional=("score", "alignment_score", "votes", "comments"),
     fetch=_fetch,
+    by_window=True,
 )

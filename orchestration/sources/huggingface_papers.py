@@ -138,4 +138,5 @@ SOURCE = Source(
     newest="published_on",
     positional=("votes", "comments", "code_stars"),
     fetch=_fetch,
+    by_window=True,
 )

@@ -255,4 +255,5 @@ SOURCE = Source(
     newest="published_on",
     positional=("citations", "updated_at"),
     fetch=_fetch,
+    by_window=True,
 )

@@ -174,4 +174,5 @@ SOURCE = Source(
     newest="published_on",
     positional=("citations", "influential_citations", "semanticscholar_hash"),
     fetch=_fetch,
+    by_window=True,
 )
