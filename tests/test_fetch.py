@@ -19,7 +19,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from orchestration.journal import FeedFolder, all_lines
-from orchestration.sandbox import parse_bytes
+from orchestration.sandbox import failure_in_bytes, parse_bytes
 from orchestration.snapshots import all_refusals, all_snapshots
 from orchestration.sources import Refused
 from tests.conftest import PROJECT, SHARED
@@ -266,7 +266,8 @@ def test_last_good_data_stays_when_a_failure_page_comes(lake: Lake) -> None:
     assert titles(raw(lake)) == sorted([*before, "Work 9"])
 
 
-FAILURE_PAGES = sorted((SHARED / "samples" / "failure_pages_html").glob("*.gz")) if SHARED.is_dir() else []
+SAMPLES = SHARED / "samples"
+FAILURE_PAGES = sorted((SAMPLES / "failure_pages_html").glob("*.gz"))
 
 
 @pytest.mark.skipif(not FAILURE_PAGES, reason="the captured failure pages are not here: no ../shared/samples")
@@ -362,3 +363,13 @@ def test_damaged_state_is_told_by_name(lake: Lake) -> None:
         assert f"{path} is damaged" in (fetched(lake)[0].reason or "")
         path.write_text(json.dumps({}), encoding="utf-8")
         assert fetched(lake)[0].is_complete
+
+
+ARTICLES = sorted([*SAMPLES.glob("lab_pages_html/*/*.gz"), *SAMPLES.glob("forummagnum/html/*.gz")])
+
+
+@pytest.mark.skipif(not ARTICLES, reason="the captured pages are not here: no ../shared/samples")
+def test_captured_article_is_no_failure_page() -> None:
+    found = {path.name: failure_in_bytes(gzip.decompress(path.read_bytes())) for path in ARTICLES}
+    assert len(found) == 36
+    assert {name: told for name, told in found.items() if told} == {}
