@@ -22,7 +22,6 @@ from orchestration import ingest as raw
 from orchestration.feed_assets import freshness_of
 from orchestration.feeds import Configuration
 from orchestration.run import CheckResult, LakeRun, accounted, code_version, inputs_of
-from orchestration.snapshots import all_snapshots
 from transforms import engine
 from transforms.reader import Transform, read_transforms
 from warehouse import reference, release
@@ -200,6 +199,8 @@ def _tables_asset(
 
 def _ingest(context: dg.AssetExecutionContext, lake: Lake) -> Mapping[str, pl.DataFrame]:
     raw.take_in(lake, context.log.info)
+    # noted before they are read: what is fetched from now on is for the next run
+    context.resources.lake_run.inputs = inputs_of(lake)
     return raw.ingest(lake, context.log.info)
 
 
@@ -268,15 +269,14 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     """Publish all tables, unless the newest release holds just the same."""
     account: LakeRun = context.resources.lake_run
     lake = account.lake
-    inputs = inputs_of(lake)
     facts = {
-        "snapshots": [snapshot.snapshot_id for snapshot in all_snapshots(lake)],
+        "snapshots": lake.read(raw.shared_tables()["snapshots"])["snapshot_id"].to_list(),
         "code_version": code_version(),
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in account.checks],
     }
     published, is_new = _guarded(lambda: release.publish(lake, all_tables(), facts))
-    account.release, account.is_new_release, account.inputs = published.number, is_new, inputs
+    account.release, account.is_new_release = published.number, is_new
     context.log.info(
         f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
     )

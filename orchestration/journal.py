@@ -258,6 +258,11 @@ class Journal:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def followed_feeds(lake: Lake) -> list[str]:
+    """Names of the feeds that were ever fetched."""
+    return sorted(path.parent.name for path in (lake.root / "fetch" / "feeds").glob("*/state.json"))
+
+
 def all_lines(lake: Lake) -> list[Line]:
     """The lines of all feeds, each once."""
     folder = lake.root / "fetch" / "feeds"

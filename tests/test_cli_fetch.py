@@ -27,12 +27,15 @@ def test_fetched_and_run_it_is_released(lake: Lake) -> None:
     with served(lambda _: Given(table(GOOD))) as place, served(lambda _: Given(b"", 404)) as gone:
         configure(lake, [place.host, gone.host], {"sheet": place.url, "gone": gone.url})
         done = aisle(lake.root, "fetch")
+        asked = len(place.asked) + len(gone.asked)
+        ran = aisle(lake.root, "run", AISLE_BUNDLED="no")
+        assert len(place.asked) + len(gone.asked) == asked  # a run touches no network
     assert done.returncode == 1
     assert "✓ sheet: 1 requests (1 kept), 1 records" in done.stderr
     assert "✗ gone: gone: HTTP status 404 (1 requests (1 failed), 0 records)" in done.stderr
     assert "1 of 2 feeds did not come to their end" in done.stderr
-    done = aisle(lake.root, "run", AISLE_BUNDLED="no")
-    assert done.returncode == 0, done.stderr
+    assert ran.returncode == 0, ran.stderr
+    assert "feed gone is not complete (1 times): gone: HTTP status 404" in ran.stdout
     with current(lake).connect() as connection:
         told = "feed, result, http_status, records, reason, snapshot_id is not null"
         rows = connection.execute(f"select {told} from raw.fetches order by feed").fetchall()

@@ -8,7 +8,6 @@ can be replayed: a fetch that was killed is taken up again by sending it the ans
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -81,12 +80,6 @@ class Feed:
     source: str
     url: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def hints(self) -> dict[str, str]:
-        """What a parser may know of its document: the feed's name and address, and its settings as texts (or JSON)."""
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in self.settings.items()}
-        return {**texts, "feed": self.name, "feed_url": self.url}
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,11 @@ def _work(work: Fields) -> tuple[str, dict[str, Value]]:
         printed += [{"author": people[-1], "affiliation": place} for place in places if place]
     day, precision = None, None
     for name in _DAYS:
-        told = (work.whole(name) or {}).get("date-parts") or [[]]
-        if day is None and told[0]:
-            day, precision = period(told[0])
+        moment = work.within(name)
+        moment.pass_over("date-time", "timestamp")
+        told = moment.whole("date-parts")
+        if day is None and told:
+            day, precision = period(told[0] if isinstance(told, list) else told)
     values: dict[str, Value] = {
         "work_type": work.text("type"),
         "publisher": work.line("publisher"),

@@ -21,6 +21,8 @@ MAX_LINE = 1_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_CELL = 200_000
 _JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
+_MENDABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_UNHOLDABLE = re.compile("[\ud800-\udfff\x00]")
 _XML_ROOT = re.compile(
     r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
 )
@@ -260,11 +262,21 @@ def strict_json(data: bytes) -> Any:
         raise ValueError(f"{constant} is no JSON number")
 
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=refused)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=refused)
+        return _mended(value) if _MENDABLE.search(data) else value
     except UnicodeDecodeError as error:
         raise Unreadable(f"JSON that is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start:,}") from error
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"no whole JSON ({error or 'nested too deeply'})") from error
+
+
+def _mended(value: Any) -> Any:
+    """The value without lone surrogates and zero characters in its texts, which no table can hold."""
+    if isinstance(value, str):
+        return _UNHOLDABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(entry) for entry in value]
+    return {_mended(key): _mended(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def _cell(value: object) -> str:

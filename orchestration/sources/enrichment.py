@@ -65,14 +65,17 @@ def in_batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
-def period(parts: Sequence[Any]) -> tuple[dt.date | None, str | None]:
+def period(parts: Any) -> tuple[dt.date | None, str | None]:
     """Day and precision of a year, a year and month, or a whole day given as numbers.
 
     Raises:
         ValueError: There is no such day.
     """
-    numbers = [int(part) for part in parts if part is not None][:3]
-    if not numbers:
-        return None, None
-    whole = [*numbers, 1, 1][:3]
-    return dt.date(*whole), ("year", "month", "day")[len(numbers) - 1]
+    if not isinstance(parts, list):
+        raise ValueError(f"{str(parts)[:40]} is no list of year, month and day")
+    try:
+        numbers = [int(part) for part in parts if part is not None][:3]
+        whole = [*numbers, 1, 1][:3]
+        return (dt.date(*whole), ("year", "month", "day")[len(numbers) - 1]) if numbers else (None, None)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{str(parts)[:40]} are no year, month and day ({error})") from error

@@ -8,12 +8,11 @@ they are counted in ``raw.unparsed_fields``, so that a renamed or new field is s
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+_LARGEST = 2**63 - 1
 _MISSING: Mapping[str, Any] = {}
 
 
@@ -43,13 +42,12 @@ class Fields:
         return self.data.get(name)
 
     def text(self, name: str) -> str | None:
-        """The text, without lone surrogates and zero bytes, which no table can hold; none where it is empty.
+        """The text; none where it is empty.
 
         Raises:
             ValueError: The value is neither a text nor missing.
         """
-        value = self._of_kind(name, (str,), "a text")
-        return _LONE_SURROGATE.sub("\ufffd", value) or None if value is not None else None
+        return self._of_kind(name, (str,), "a text") or None
 
     def line(self, name: str) -> str | None:
         """The text with every run of white space as one space.
@@ -67,8 +65,8 @@ class Fields:
             ValueError: The value is no whole number.
         """
         value = self._of_kind(name, (int, float), "a whole number")
-        if isinstance(value, float) and not value.is_integer():
-            raise ValueError(f"{self.path(name)} is {value}, not a whole number")
+        if value is not None and (not float(value).is_integer() or abs(value) > _LARGEST):
+            raise ValueError(f"{self.path(name)} is {str(value)[:40]}, not a whole number that a table can hold")
         return int(value) if value is not None else None
 
     def real(self, name: str) -> float | None:
@@ -146,7 +144,7 @@ class Fields:
         for entry in entries:
             if not isinstance(entry, str | None):
                 raise ValueError(f"{self.path(name)} holds {_shown(entry)}, not a text")
-        lines = [" ".join(_LONE_SURROGATE.sub("\ufffd", entry or "").split()) for entry in entries]
+        lines = [" ".join((entry or "").split()) for entry in entries]
         return [line for line in lines if line]
 
     def pass_over(self, *names: str) -> None:

@@ -36,14 +36,15 @@ def _paper(entry: Fields) -> tuple[str, dict[str, Value]]:
     for author in authors:
         author.pass_over("_id", "hidden", "user", "status", "statusLastChangedAt")
         names.append(author.line("name") or "")
-    organisation = paper.whole("organization")
+    owner = paper.whole("organization")
+    organisation = owner.get("fullname") if isinstance(owner, Mapping) else None
     published, listed = paper.moment("publishedAt"), paper.moment("submittedOnDailyAt")
     values: dict[str, Value] = {
         "listed_on": listed.date() if listed else None,
         "votes": paper.integer("upvotes"),
         "comments": entry.integer("numComments"),
         "keywords": joined(paper.texts("ai_keywords")),
-        "organisation": organisation.get("fullname") if isinstance(organisation, Mapping) else None,
+        "organisation": organisation if isinstance(organisation, str) else None,
         "code_url": paper.text("githubRepo"),
         "code_stars": paper.integer("githubStars"),
         "arxiv_id": key.removeprefix("arxiv:"),

@@ -92,7 +92,10 @@ def dated(text: str) -> tuple[dt.date, str] | None:
 
 
 def _host(url: str | None) -> str:
-    return (urlsplit(url or "").hostname or "").removeprefix("www.")
+    try:
+        return (urlsplit(url or "").hostname or "").removeprefix("www.")
+    except ValueError:  # brackets that are no address of a host
+        return ""
 
 
 def _lab(document: Document, url: str) -> str | None:
@@ -234,6 +237,13 @@ def _index_nodes(document: Document) -> list[LexborNode]:
     return nodes if any(node.tag == "a" for node in nodes) and any(node.tag == "div" for node in nodes) else []
 
 
+def _joined(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:  # brackets that are no address of a host
+        return address
+
+
 def _index(document: Document, nodes: list[LexborNode]) -> Parsed:
     """The articles of an index: each stands below the month it is of."""
     parsed = Parsed()
@@ -247,7 +257,7 @@ def _index(document: Document, nodes: list[LexborNode]) -> Parsed:
         number += 1
         heading, description, byline = (node.css_first(name) for name in ("h3", ".description", ".byline"))
         title = " ".join(heading.text().split()) if heading else ""
-        url = urljoin(base or "", node.attributes.get("href") or "")
+        url = _joined(base or "", node.attributes.get("href") or "")
         lab = _lab(document, base or url)
         if not title or not re.match(r"https?://\S+$", url) or lab is None:
             reason = "no title" if not title else "its address or lab cannot be told: add the index by its address"

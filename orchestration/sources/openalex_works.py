@@ -70,6 +70,8 @@ def _abstract(index: Any) -> tuple[str | None, str | None]:
         places = sorted((int(place), str(word)) for word, all_places in index.items() for place in all_places)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError("abstract_inverted_index is no index of words and places") from error
+    if not places:
+        return None, None
     if len(places) > _MOST_WORDS:
         return None, f"an abstract of {len(places):,} words left out: it is a whole page"
     note = "the abstract has gaps" if places[-1][0] - places[0][0] + 1 > len(places) else None
@@ -103,9 +105,10 @@ def _work(work: Fields) -> tuple[str, dict[str, Value]]:
     venue = place.within("source")
     venue.pass_over(*venue.data)
     url = place.text("landing_page_url")
-    locations = [
-        str(one.get("landing_page_url") or "") for one in work.whole("locations") or [] if isinstance(one, Mapping)
-    ]
+    locations = []
+    for location in work.each("locations"):
+        locations.append(location.text("landing_page_url") or "")
+        location.pass_over(*location.data)
     people, ids, printed, institutions = [], [], [], []
     for one in work.each("authorships"):
         one.pass_over("author_position", "countries", "is_corresponding", "affiliations")

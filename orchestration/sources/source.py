@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 from orchestration.sources.conversation import Conversation, Feed, Since
 from orchestration.sources.document import Document
 
-
 Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 
 
