@@ -143,8 +143,12 @@ def fetch(
         raise fail(f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}")
     window = Window(since.date() if since else None, until.date() if until else None) if since or until else None
     feeds = list({followed.name: followed for followed in feeds}.values())
-    with _Told() as told:
-        outcomes = fetch_all(lake, configuration, feeds, window=window, full=full, say=told.say, progress=told)
+    try:
+        with _Told() as told:
+            outcomes = fetch_all(lake, configuration, feeds, window=window, full=full, say=say, progress=told)
+    except KeyboardInterrupt as stopped:
+        say("stopped; what was under way is taken up again by the next aisle fetch")
+        raise typer.Exit(130) from stopped
     for outcome in outcomes:
         say(_line(outcome))
     failed = [outcome for outcome in outcomes if not outcome.is_complete]
@@ -187,10 +191,6 @@ class _Told:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
-
-    def say(self, text: str) -> None:
-        """Tell a line."""
-        say(text)
 
     def __call__(self, outcome: Outcome) -> None:
         now = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from orchestration.feeds import Configuration, Followed
@@ -57,16 +57,18 @@ def fetch_all(
         return outcome
 
     pool = ThreadPoolExecutor(configuration.fetch.parallel, "fetch")
-    outcomes: list[Outcome] = []
+    futures = [pool.submit(one, followed) for followed in feeds]
     try:
-        for outcome in pool.map(one, feeds):
-            outcomes.append(outcome)
-            if outcome.is_news:
-                replace_file(changed_mark(lake), utc_now().isoformat().encode())
+        # by short waits, since a signal may reach another thread and would not end a long one
+        while wait(futures, timeout=0.2).not_done:
+            pass
     finally:
         stop.set()  # reached early only by Ctrl-C or a fault: what is under way can be taken up again
         pool.shutdown(cancel_futures=True)
         client.close()
+        outcomes = [future.result() for future in futures if future.done() and not future.cancelled()]
+        if any(outcome.is_news for outcome in outcomes):
+            replace_file(changed_mark(lake), utc_now().isoformat().encode())
     return outcomes
 
 

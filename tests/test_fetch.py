@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import random
@@ -19,10 +18,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from orchestration.journal import FeedFolder, all_lines
-from orchestration.sandbox import failure_in_bytes, parse_bytes
 from orchestration.snapshots import all_refusals, all_snapshots
-from orchestration.sources import Refused
-from tests.conftest import PROJECT, SHARED
+from tests.conftest import PROJECT
 from tests.server import ENDING, PASSING, Asked, Given, served
 from tests.sheet_place import SheetPlace, configure, fetchable, fetched, raw, titles
 from warehouse.lake import Lake
@@ -122,6 +119,35 @@ def test_killed_again_and_again_it_ends_without_gap_or_repeat(lake: Lake) -> Non
     assert titles(tables) == sorted(f"Work {number}" for number in range(300))
     assert tables["raw.sightings"].height == 300
     assert not list(FeedFolder(lake, "works").path.glob("running"))
+
+
+STOPPED = """
+import signal
+from tests.sheet_place import fetchable
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with fetchable():
+    from orchestration.cli import app
+    app(["fetch"])
+"""
+
+
+def test_stopped_by_hand_it_says_so_and_is_taken_up_again(lake: Lake) -> None:
+    sheet = filled(2000)
+    with served(sheet) as place:
+        configure(lake, [place.host], {"works": place.url})
+        environment = {**os.environ, "AISLE_LAKE": str(lake.root)}
+        command = [sys.executable, "-c", STOPPED]
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
+        while len(place.asked) < 20 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert "stopped; what was under way is taken up again" in process.communicate()[1]
+        assert process.returncode == 130
+        assert len(place.asked) < 400
+        told: list[str] = []
+        assert fetched(lake, told=told)[0].is_complete
+    assert any("taken up again after" in line for line in told)
+    assert results(lake) == {"kept": 400}
 
 
 def test_journal_torn_by_a_kill_is_taken_up_before_the_tear(lake: Lake) -> None:
@@ -266,21 +292,6 @@ def test_last_good_data_stays_when_a_failure_page_comes(lake: Lake) -> None:
     assert titles(raw(lake)) == sorted([*before, "Work 9"])
 
 
-SAMPLES = SHARED / "samples"
-FAILURE_PAGES = sorted((SAMPLES / "failure_pages_html").glob("*.gz"))
-
-
-@pytest.mark.skipif(not FAILURE_PAGES, reason="the captured failure pages are not here: no ../shared/samples")
-@pytest.mark.parametrize("path", FAILURE_PAGES, ids=lambda path: path.name.removesuffix(".html.gz"))
-def test_captured_failure_page_is_refused_by_what_it_is(path: Path) -> None:
-    kinds = (
-        "bot wall|consent page|page not found|refusal of access|too many requests|server error|error page|empty shell"
-    )
-    for source in ("lab_sheet", "forum_posts", "forum_page"):
-        with pytest.raises(Refused, match=kinds):
-            parse_bytes(gzip.decompress(path.read_bytes()), "a page", {}, source)
-
-
 def test_conversation_that_gets_no_further_is_begun_anew(lake: Lake) -> None:
     sheet, broken = filled(12), True
 
@@ -363,13 +374,3 @@ def test_damaged_state_is_told_by_name(lake: Lake) -> None:
         assert f"{path} is damaged" in (fetched(lake)[0].reason or "")
         path.write_text(json.dumps({}), encoding="utf-8")
         assert fetched(lake)[0].is_complete
-
-
-ARTICLES = sorted([*SAMPLES.glob("lab_pages_html/*/*.gz"), *SAMPLES.glob("forummagnum/html/*.gz")])
-
-
-@pytest.mark.skipif(not ARTICLES, reason="the captured pages are not here: no ../shared/samples")
-def test_captured_article_is_no_failure_page() -> None:
-    found = {path.name: failure_in_bytes(gzip.decompress(path.read_bytes())) for path in ARTICLES}
-    assert len(found) == 36
-    assert {name: told for name, told in found.items() if told} == {}
