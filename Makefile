@@ -37,6 +37,7 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box
+	$(BIN)/python -m benchmarks.fetch
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

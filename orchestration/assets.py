@@ -19,8 +19,9 @@ import polars as pl
 
 from expectations import across, suite
 from orchestration import ingest as raw
+from orchestration.feed_assets import freshness_of
+from orchestration.feeds import Configuration
 from orchestration.run import CheckResult, LakeRun, accounted, code_version, inputs_of
-from orchestration.snapshots import all_snapshots
 from transforms import engine
 from transforms.reader import Transform, read_transforms
 from warehouse import reference, release
@@ -85,7 +86,13 @@ def _schema(table: Table) -> dg.TableSchema:
     )
 
 
-def _spec(table: Table, sources: tuple[str, ...], version: str, kinds: set[str]) -> dg.AssetSpec:
+def _spec(
+    table: Table,
+    sources: tuple[str, ...],
+    version: str,
+    kinds: set[str],
+    freshness: dg.FreshnessPolicy | None = None,
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         _key(table.name),
         deps=[_key(source) for source in sources],
@@ -94,6 +101,7 @@ def _spec(table: Table, sources: tuple[str, ...], version: str, kinds: set[str])
         kinds=kinds,
         code_version=version,
         metadata={"dagster/column_schema": _schema(table)},
+        freshness_policy=freshness,
     )
 
 
@@ -170,12 +178,13 @@ def _tables_asset(
     version: str,
     kind: str,
     make: Callable[[dg.AssetExecutionContext, Lake], Mapping[str, pl.DataFrame]],
+    freshness: Mapping[str, dg.FreshnessPolicy | None],
 ) -> dg.AssetsDefinition:
     """One step that makes several tables at once."""
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(table, (), version, {kind, "deltalake"}) for table in tables],
+        specs=[_spec(table, (), version, {kind, "deltalake"}, freshness.get(table.name)) for table in tables],
         check_specs=[spec for table in tables for spec in _check_specs(table)],
         retry_policy=_RETRY,
         required_resource_keys={"lake_run"},
@@ -190,6 +199,8 @@ def _tables_asset(
 
 def _ingest(context: dg.AssetExecutionContext, lake: Lake) -> Mapping[str, pl.DataFrame]:
     raw.take_in(lake, context.log.info)
+    # noted before they are read: what is fetched from now on is for the next run
+    context.resources.lake_run.inputs = inputs_of(lake)
     return raw.ingest(lake, context.log.info)
 
 
@@ -258,15 +269,14 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     """Publish all tables, unless the newest release holds just the same."""
     account: LakeRun = context.resources.lake_run
     lake = account.lake
-    inputs = inputs_of(lake)
     facts = {
-        "snapshots": [snapshot.snapshot_id for snapshot in all_snapshots(lake)],
+        "snapshots": lake.read(raw.shared_tables()["snapshots"])["snapshot_id"].to_list(),
         "code_version": code_version(),
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in account.checks],
     }
     published, is_new = _guarded(lambda: release.publish(lake, all_tables(), facts))
-    account.release, account.is_new_release, account.inputs = published.number, is_new, inputs
+    account.release, account.is_new_release = published.number, is_new
     context.log.info(
         f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
     )
@@ -281,8 +291,8 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     )
 
 
-def all_assets() -> list[dg.AssetsDefinition]:
-    """The assets of all tables and the release."""
+def all_assets(configuration: Configuration) -> list[dg.AssetsDefinition]:
+    """The assets of all tables and the release; raw tables that feeds fill are to be fresh."""
     references = list(reference.tables())
     reference_version = _short_hash(
         "".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv")))
@@ -295,8 +305,16 @@ def all_assets() -> list[dg.AssetsDefinition]:
             reference_version,
             "csv",
             lambda _, __: {t.name: reference.frame_of(t) for t in references},
+            {},
         ),
-        _tables_asset("ingest", raw.raw_tables(), raw_version, "python", _ingest),
+        _tables_asset(
+            "ingest",
+            raw.raw_tables(),
+            raw_version,
+            "python",
+            _ingest,
+            {source.table_name: freshness_of(configuration, source) for source in raw.SOURCES},
+        ),
         *(_transform_asset(transform) for transform in transforms().values()),
         release_asset,
     ]

@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from warehouse.lake import PROJECT, Lake, UnusableLake
+from orchestration import cli_fetch
+from orchestration.console import fail as _fail
+from orchestration.console import lake_of_environment as _lake
+from orchestration.console import out as _out
+from orchestration.console import say as _say
+from warehouse.lake import PROJECT, Lake
 
 app = typer.Typer(
     name="aisle",
     help="A data lake with dashboards for AI-safety research: who publishes what, and how that changes.\n\n"
-    "Start with `aisle run`, look with `aisle status` and `aisle dashboard`, ask with `aisle sql`.",
+    "Start with `aisle run`, look with `aisle status` and `aisle dashboard`, ask with `aisle sql`.\n\n"
+    "Follow places with `aisle sources` and `aisle fetch`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_out = Console(width=None if sys.stdout.isatty() else 160)
-_err = Console(stderr=True)
 
 
 class Format(StrEnum):
@@ -39,60 +42,9 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-def _say(text: str) -> None:
-    _err.print(escape(text), highlight=False, soft_wrap=True)
-
-
-def _fail(text: str) -> typer.Exit:
-    _err.print(f"[red]{escape(text)}[/red]", highlight=False, soft_wrap=True)
-    return typer.Exit(1)
-
-
-def _lake() -> Lake:
-    try:
-        return Lake.of_environment()
-    except UnusableLake as error:
-        raise _fail(str(error)) from error
-
-
-@app.command()
-def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders whose files are added.", show_default=False)],
-    owner: Annotated[
-        str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")
-    ] = None,
-) -> None:
-    """Take files into the lake: recognised by content, kept unchanged as a snapshot, or refused with the reason.
-
-    Known are the sheet of lab publications (CSV, TSV, XLSX or a captured page), captured forum user pages and
-    captured podcast pages. A refused file is kept aside. Next: `aisle run`.
-    """
-    from orchestration.snapshots import add_file, visible_files
-    from orchestration.sources import Refused
-
-    lake, refused = _lake(), 0
-    files = [file for path in paths for file in (visible_files(path) if path.is_dir() else [path])]
-    if not files:
-        raise _fail("no file in these folders")
-    for file in files:
-        try:
-            taken = add_file(lake, file, hints={"owner": owner} if owner else {})
-        except Refused as refusal:
-            refused += 1
-            _say(f"✗ {file}: refused: {refusal}; kept under {lake.refused}")
-        except OSError as error:
-            refused += 1
-            _say(f"✗ {file}: cannot be read: {error.strerror or error}")
-        else:
-            snapshot = taken.snapshot
-            told = f"{snapshot.source}, {taken.records} records" + (
-                f", {taken.rejects} rejected" if taken.rejects else ""
-            )
-            when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-            _say(f"✓ {file}: {told} (snapshot {snapshot.snapshot_id}, {when})")
-    if refused:
-        raise _fail(f"{refused} of {len(files)} files were not taken")
-    _say("next: aisle run")
+app.command()(cli_fetch.add)
+app.command()(cli_fetch.fetch)
+app.command()(cli_fetch.sources)
 
 
 @app.command()

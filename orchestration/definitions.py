@@ -1,15 +1,18 @@
-"""What Dagster loads: assets, checks, the one job, its schedule and the sensor on the inbox."""
+"""What Dagster loads: assets, checks, the one job, its schedule, the sensor on the inbox, and the feeds."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 import dagster as dg
 
 from orchestration.assets import all_assets, all_checks, lake_run
+from orchestration.feed_assets import GROUP, feed_assets, feed_schedules, fetched_sensor
+from orchestration.feeds import Configuration, ConfigurationError, read_configuration
 from orchestration.snapshots import visible_files
-from warehouse.lake import Lake
+from warehouse.lake import Lake, UnusableLake
 
 JOB = "run_all"
 
@@ -50,9 +53,20 @@ class _Plain(logging.Formatter):
         return ("! " if record.levelno >= logging.WARNING else "  ") + text
 
 
+def _configuration() -> Configuration:
+    """The configuration of feeds; none are known while it cannot be used, since the tables must not wait for that."""
+    try:
+        return read_configuration(Lake.of_environment())
+    except (ConfigurationError, UnusableLake) as error:
+        logging.getLogger("aisle").error("no feed is known to Dagster: %s", error)
+        return Configuration()
+
+
+CONFIGURATION = _configuration()
+
 run_all = dg.define_asset_job(
     JOB,
-    dg.AssetSelection.all(),
+    dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP),
     description="Parse, check, transform, release.",
     config={"loggers": {"console": {}}},
 )
@@ -73,12 +87,17 @@ def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=repr(seen))
 
 
+with warnings.catch_warnings():
+    # months of the past in one run are a beta feature of Dagster, which is of no interest to whoever runs this
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    _FEED_ASSETS = feed_assets(CONFIGURATION)
+
 defs = dg.Definitions(
-    assets=all_assets(),
+    assets=[*all_assets(CONFIGURATION), *_FEED_ASSETS],
     asset_checks=all_checks(),
     jobs=[run_all],
-    schedules=[daily],
-    sensors=[inbox],
+    schedules=[daily, *feed_schedules(CONFIGURATION)],
+    sensors=[inbox, fetched_sensor(JOB)],
     resources={"lake_run": lake_run},
     executor=dg.in_process_executor,
     loggers={"console": dg.LoggerDefinition(_plain, description="Only what the steps themselves say.")},

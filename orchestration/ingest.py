@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from expectations.suite import check
+from orchestration.journal import Line, all_lines, moment_of
 from orchestration.sandbox import parse_file
 from orchestration.snapshots import (
     Snapshot,
@@ -40,6 +42,8 @@ from warehouse.table import Column, Table, table_from_toml
 
 Say = Callable[[str], None]
 ID_LENGTH = 16
+_TOLD_ONE_BY_ONE = 20
+_TELL_SECONDS = 3.0
 
 
 @cache
@@ -133,7 +137,7 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     """
     snapshots = all_snapshots(lake)
     shared = shared_tables()
-    held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects")}
+    held = {things: lake.read(shared[things]) for things in ("parses", "sightings", "rejects", "unparsed_fields")}
     lost = [table.name for table in raw_tables() if lake.state(table.name) is None]
     if lost and held["parses"].height:
         say(f"{', '.join(lost)} not in the lake: reading all snapshots again")
@@ -160,7 +164,31 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
     made["raw.refused_files"] = shared["refused_files"].frame(asdict(refusal) for refusal in all_refusals(lake))
     for things, frames in parts.items():
         made[shared[things].name] = pl.concat(frames)
+    made["raw.fetches"] = shared["fetches"].frame(_fetch(line) for line in all_lines(lake))
+    again = _seen_again(made["raw.fetches"], made["raw.sightings"])
+    for source in SOURCES:
+        made[source.table_name] = _with_last_seen(made[source.table_name], again)
     return made
+
+
+def _fetch(line: Line) -> dict[str, Any]:
+    return {
+        name: moment_of(line.fetched_at) if name == "fetched_at" else getattr(line, name)
+        for name in shared_tables()["fetches"].schema
+    }
+
+
+def _seen_again(fetches: pl.DataFrame, sightings: pl.DataFrame) -> pl.DataFrame:
+    """When the versions of records were last given by their place, although that made no new snapshot."""
+    last = fetches.filter(pl.col("snapshot_id").is_not_null()).group_by("snapshot_id").agg(pl.col("fetched_at").max())
+    found = sightings.select("version_id", "snapshot_id").join(last, on="snapshot_id")
+    return found.group_by("version_id").agg(pl.col("fetched_at").max())
+
+
+def _with_last_seen(rows: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
+    joined = rows.join(again, on="version_id", how="left", maintain_order="left")
+    last = pl.max_horizontal("last_seen_at", "fetched_at").cast(rows.schema["last_seen_at"]).alias("last_seen_at")
+    return joined.with_columns(last).select(rows.columns)
 
 
 def _snapshots_frame(table: Table, snapshots: list[Snapshot]) -> pl.DataFrame:
@@ -174,10 +202,21 @@ def _ingest_source(
     table, shared = record_table(source), shared_tables()
     rows: list[_Row] = []
     rejects: list[dict[str, Any]] = []
+    unparsed: list[dict[str, Any]] = []
     read: Counter[str] = Counter()
-    for snapshot in new:
-        items = _parse(lake, source, snapshot)
+    begun = told = time.monotonic()
+    for number, snapshot in enumerate(new):
+        if (now := time.monotonic()) > told + _TELL_SECONDS:
+            told = now
+            rate = f"{number / (now - begun):.0f} a second"
+            say(f"{source.name}: {number:,} of {len(new):,} snapshots read, {sum(read.values()):,} records, {rate}")
+        parsed = _parse(lake, source, snapshot)
+        items = parsed.items
         read[snapshot.snapshot_id] = len(items)
+        unparsed += [
+            {"snapshot_id": snapshot.snapshot_id, "source": source.name, "field": path, "records_with_field": records}
+            for path, records in sorted(parsed.unparsed.items())
+        ]
         for ordinal, item in enumerate(items, 1):
             if isinstance(item, Record):
                 rows.append(_row(source, snapshot, ordinal, item))
@@ -215,23 +254,34 @@ def _ingest_source(
         }
         for snapshot in new
     ]
-    for snapshot, parse in zip(new, parses, strict=True):
-        numbers = ", ".join(f"{parse[f'records_{what}']} {what}" for what in ("read", "kept", "repeated", "rejected"))
-        say(f"{source.name}: {snapshot.original_name}: {numbers}")
+    _tell(source, new, parses, say)
     added = {
         "parses": shared["parses"].frame(parses),
         "sightings": shared["sightings"].frame(sightings),
         "rejects": shared["rejects"].frame(rejects),
+        "unparsed_fields": shared["unparsed_fields"].frame(unparsed),
     }
     return _merged(source, table, old_rows, table.frame(_values(row) for row in rows)), added
 
 
-def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> list[Record | Reject]:
+def _tell(source: Source, new: list[Snapshot], parses: list[dict[str, Any]], say: Say) -> None:
+    """Tell the account of each snapshot, or of all together where they are many."""
+    if len(new) > _TOLD_ONE_BY_ONE:
+        whole = {name: sum(parse[name] for parse in parses) for name in parses[0] if name.startswith("records_")}
+        accounts = [(f"{len(new):,} snapshots", whole)]
+    else:
+        accounts = [(snapshot.original_name, parse) for snapshot, parse in zip(new, parses, strict=True)]
+    for name, account in accounts:
+        numbers = ", ".join(f"{account[f'records_{what}']} {what}" for what in ("read", "kept", "repeated", "rejected"))
+        say(f"{source.name}: {name}: {numbers}")
+
+
+def _parse(lake: Lake, source: Source, snapshot: Snapshot) -> Parsed:
     try:
         parsed = parse_file(content_path(lake, snapshot), snapshot.original_name, snapshot.hints, source.name)[1]
     except Refused as refusal:  # it could be read when it was added: the reader has changed since
         parsed = Parsed([Reject("whole file", f"can no longer be read: {refusal}", "")])
-    return parsed.items
+    return parsed
 
 
 def _broken(table: Table, rows: list[_Row]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from orchestration.journal import FeedFolder, followed_feeds
 from orchestration.run import last_run
 from orchestration.snapshots import all_refusals, all_snapshots
 from orchestration.sources import SOURCES
@@ -95,7 +96,7 @@ def findings_table(lake: Lake) -> RichTable | str:
 
 
 def status_lines(lake: Lake) -> list[str]:
-    """The release, the last run with the checks that failed, and the files that were refused."""
+    """The release, the last run with the checks that failed, the feeds that did, and the files that were refused."""
     lines = []
     try:
         release = current(lake)
@@ -112,6 +113,10 @@ def status_lines(lake: Lake) -> list[str]:
         outcome = f"release v{run['release']}" if run["release"] else "no release"
         lines.append(f"last run ended {ended} UTC: {outcome}; {len(run['checks'])} checks, {len(failed)} not passed")
         lines += [f"  {'✗' if c['is_critical'] else '!'} {c['table']}: {c['check']}: {c['says']}" for c in failed]
+    for feed in followed_feeds(lake):
+        state = FeedFolder(lake, feed).state
+        if state.conversation_id and not state.is_complete:
+            lines.append(f"feed {feed} is not complete ({state.failures} times): {state.reason}")
     if refused := all_refusals(lake):
         lines.append(f"refused files: {len(refused)} (aisle rejects)")
     return lines

@@ -12,21 +12,27 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from orchestration.journal import all_lines
 from orchestration.snapshots import all_refusals, all_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.release import NoRelease, Release, current
 from warehouse.table import utc_now
 
 _CODE = ("orchestration", "transforms", "warehouse", "expectations")
-_INSTANCE = """\
-# Written by aisle: the settings of Dagster's instance for this lake.
+_BY_US = "# Written by aisle: the settings of Dagster's instance for this lake."
+_INSTANCE = f"""\
+{_BY_US} Take this line away to keep your own.
 telemetry:
   enabled: false
 nux:
   enabled: false
+# runs that write tables wait for each other at the lake; those of feeds only for others at the same host
 concurrency:
   runs:
-    max_concurrent_runs: 1
+    max_concurrent_runs: 8
+  pools:
+    granularity: run
+    default_limit: 1
 """
 
 
@@ -83,8 +89,12 @@ def code_version() -> str:
 
 
 def inputs_of(lake: Lake) -> str:
-    """Hash of everything a run depends on: the snapshots, the refused files and the code."""
+    """Hash of everything a run depends on: the snapshots, the refused files and the code.
+
+    That a feed gave again what it gave before is no reason for a run, unless it gave something else in between.
+    """
     known = [s.snapshot_id for s in all_snapshots(lake)] + [r.sha256 for r in all_refusals(lake)]
+    known += [f"{line.snapshot_id} {line.fetched_at}" for line in all_lines(lake) if line.result == "returned"]
     return sha256("\n".join([code_version(), *sorted(known)]).encode()).hexdigest()
 
 
@@ -102,8 +112,10 @@ def use_instance(lake: Lake) -> Path:
     """Make Dagster keep its runs in the lake; returns the folder."""
     home = lake.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        replace_file(home / "dagster.yaml", _INSTANCE.encode())
+    settings = home / "dagster.yaml"
+    held = settings.read_text(encoding="utf-8") if settings.exists() else _BY_US
+    if held.startswith(_BY_US) and held != _INSTANCE:  # whoever changes the settings takes that line away
+        replace_file(settings, _INSTANCE.encode())
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["AISLE_LAKE"] = str(lake.root)
     return home

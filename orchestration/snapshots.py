@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
 import json
 import os
@@ -16,16 +17,16 @@ import tempfile
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from orchestration.sandbox import parse_file
+from orchestration.sandbox import parse_bytes, parse_file
 from orchestration.sources import Refused, source_named
 from orchestration.sources.document import MAX_BYTES
 from warehouse.lake import Lake, sync_folder
 from warehouse.table import utc_now
 
 BUNDLED = Path(__file__).parents[1] / "warehouse" / "bundled"
-Origin = Literal["bundled", "file", "inbox"]
+Origin = Literal["bundled", "file", "inbox", "fetch"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,19 @@ class Snapshot:
     """One snapshot.
 
     Args:
-        snapshot_id: First 16 hex digits of the content's SHA-256.
+        snapshot_id: First 16 hex digits of the content's SHA-256; where another source holds the same content, of the
+            SHA-256 of the source's name and the content.
         source: Name of the source it is of.
-        origin: How it came: with the project (``bundled``), by ``aisle add`` (``file``), or by the inbox.
-        original_name: Name of the file it came as.
+        origin: How it came: with the project (``bundled``), by ``aisle add`` (``file``), by the inbox or a ``fetch``.
+        original_name: Name of the file it came as, or what was asked for.
         url: Where it was fetched from, if it was.
         sha256: Hash of the content.
         size_bytes: Length of the content.
         fetched_at: When the content was taken in (for bundled facts: when they were compiled).
         licence: Terms under which the records may be used.
-        hints: What the person who added it knows of it (``owner``).
+        hints: What the person who added it knows of it (``owner``), or the feed (``feed``, a mapping of columns).
+        http_status: The status of the answer it is, if it was fetched.
+        headers: Some headers of that answer, in lower case.
     """
 
     snapshot_id: str
@@ -55,6 +59,13 @@ class Snapshot:
     licence: str
     url: str | None = None
     hints: dict[str, str] = field(default_factory=dict)
+    http_status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def feed(self) -> str | None:
+        """Name of the feed that fetched it, if one did."""
+        return self.hints.get("feed") if self.origin == "fetch" else None
 
 
 @dataclass(frozen=True)
@@ -121,10 +132,51 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
     try:
         source, parsed = parse_file(path.resolve(), path.name, hints or {})
     except Refused as refusal:
-        _keep_refused(lake, path.name, content, str(refusal))
+        keep_refused(lake, path.name, content, str(refusal))
         raise
-    taken = _keep(lake, content, source, origin=origin, name=path.name, fetched_at=utc_now(), hints=hints or {})
-    return Taken(taken[0], taken[1], len(parsed.records), len(parsed.rejects))
+    snapshot, is_new = _keep(
+        lake, content, source, origin=origin, original_name=path.name, fetched_at=utc_now(), hints=hints or {}
+    )
+    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects))
+
+
+def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) -> Taken:
+    """Take in what came from an address that a person named, if a source recognises it and can read it.
+
+    Raises:
+        Refused: No source can take it; it is kept under ``refused/`` with the reason.
+        OSError: The lake cannot be written.
+    """
+    hints = {**facts.pop("hints", {}), "url": url}
+    try:
+        source, parsed = parse_bytes(content, name, hints)
+        if not parsed.items:
+            raise Refused(f"found a document of {source} without a single record")
+    except Refused as refusal:
+        keep_refused(lake, name, content, str(refusal))
+        raise
+    moment = dt.datetime.now(dt.UTC)
+    kept = keep_fetched(lake, content, source, original_name=name, url=url, fetched_at=moment, hints=hints, **facts)
+    return Taken(*kept, len(parsed.records), len(parsed.rejects))
+
+
+def keep_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
+    """Keep what was fetched and found readable as a snapshot, with what is known of it; whether it is a new one.
+
+    Raises:
+        OSError: The lake cannot be written, or a snapshot in it is damaged.
+    """
+    return _keep(lake, content, source, origin="fetch", **facts)
+
+
+def held_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
+    """A snapshot and its bytes, if it is held and undamaged."""
+    try:
+        snapshot = _read(lake.snapshots / source / snapshot_id / "snapshot.json")
+        content = content_path(lake, snapshot).read_bytes()
+    except OSError:
+        return None
+    return (snapshot, content) if hashlib.sha256(content).hexdigest() == snapshot.sha256 else None
 
 
 def add_bundled(lake: Lake) -> list[Snapshot]:
@@ -135,7 +187,7 @@ def add_bundled(lake: Lake) -> list[Snapshot]:
         compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
         content = (BUNDLED / name).read_bytes()
         snapshot, is_new = _keep(
-            lake, content, facts["source"], origin="bundled", name=name, fetched_at=compiled, hints={}
+            lake, content, facts["source"], origin="bundled", original_name=name, fetched_at=compiled
         )
         new += [snapshot] if is_new else []
     return new
@@ -152,36 +204,26 @@ def _read(path: Path) -> Snapshot:
     return Snapshot(**told)
 
 
-def _keep(
-    lake: Lake,
-    content: bytes,
-    source: str,
-    *,
-    origin: Origin,
-    name: str,
-    fetched_at: dt.datetime,
-    hints: dict[str, str],
-) -> tuple[Snapshot, bool]:
+def _keep(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
     sha256 = hashlib.sha256(content).hexdigest()
-    folder = lake.snapshots / source / sha256[:16]
-    if (folder / "snapshot.json").exists():
-        return _read(folder / "snapshot.json"), False
-    snapshot = Snapshot(
-        snapshot_id=sha256[:16],
-        source=source,
-        origin=origin,
-        original_name=name,
-        sha256=sha256,
-        size_bytes=len(content),
-        fetched_at=fetched_at,
-        licence=source_named(source).licence,
-        hints=hints,
-    )
-    _place(folder, content, {**asdict(snapshot), "fetched_at": fetched_at.isoformat()}, "snapshot.json")
+    salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
+    lake.snapshots.mkdir(parents=True, exist_ok=True)
+    with (lake.snapshots / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # else two sources with the same content could each think they are the first
+        for identity in (sha256[:16], salted[:16]):
+            if (path := lake.snapshots / source / identity / "snapshot.json").exists():
+                return _read(path), False
+        is_elsewhere = any(lake.snapshots.glob(f"[!.]*/{sha256[:16]}/snapshot.json"))
+        facts.setdefault("licence", source_named(source).licence)
+        identity = (salted if is_elsewhere else sha256)[:16]
+        snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=len(content), **facts)
+        told = {**asdict(snapshot), "fetched_at": snapshot.fetched_at.isoformat()}
+        _place(lake.snapshots / source / snapshot.snapshot_id, content, told, "snapshot.json")
     return snapshot, True
 
 
-def _keep_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
+def keep_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
+    """Keep aside what no source can take, with the reason; the same bytes once."""
     sha256 = hashlib.sha256(content).hexdigest()
     folder = lake.refused / sha256[:16]
     refusal = Refusal(sha256, name, len(content), reason, utc_now())

@@ -47,11 +47,11 @@ def test_folder_is_added_and_what_is_refused_is_kept_aside(tmp_path: Path) -> No
     (folder / ".hidden").write_bytes(b"\0")
     done = aisle(lake.root, "add", str(folder))
     assert done.returncode == 1
-    assert "page.csv: refused: found an HTML page titled “Sign in - Accounts”" in done.stderr
-    assert "1 of 2 files were not taken" in done.stderr
+    assert "page.csv: refused: found a sign-in page titled “Sign in - Accounts”" in done.stderr
+    assert "1 of 2 were not taken" in done.stderr
     (refusal,) = all_refusals(lake)
     assert (lake.refused / refusal.sha256[:16] / "content").read_bytes() == HTML
-    assert "page.csv: whole file: found an HTML page" in aisle(lake.root, "rejects").stdout
+    assert "page.csv: whole file: found a sign-in page" in aisle(lake.root, "rejects").stdout
 
 
 @pytest.mark.parametrize("path", ["no-such-file.csv", "/proc/1/mem"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import polars as pl
@@ -33,11 +34,8 @@ def good_value(column: Column, number: int) -> Any:
         return dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=number)
     if column.matches is None:
         return f"text {number}"
-    if column.matches.startswith("[a-z]"):
-        return f"name_{number}"
-    hexadecimal = {"[0-9a-f]{16}$": 16, "[0-9a-f]{64}$": 64}
-    digits = next((length for pattern, length in hexadecimal.items() if pattern in column.matches), 0)
-    return f"{number:0{digits}x}" if digits else f"https://example.org/{number}"
+    forms = ("https://example.org/{0}", "{0:016x}", "{0:064x}", "I{0}", "W{0}", "id{0}", "2401.{0:05}", "name_{0}")
+    return next(text for form in forms if re.match(column.matches, text := form.format(number)))
 
 
 def good_frame(table: Table, rows: int = 3) -> pl.DataFrame:

@@ -34,7 +34,7 @@ WRONG = {
         table(GOOD) + b"OpenAI,Z\xfcrich,3-Mar-24,https://openai.com/c,Robustness,\n",
         r"not valid UTF-8: byte 0xfc at offset \d+, line 3",
     ),
-    "sign_in_page": (HTML, "an HTML page titled “Sign in - Accounts”"),
+    "sign_in_page": (HTML, "a sign-in page titled “Sign in - Accounts”"),
     "prose": (b"# Notes\nSome thoughts about nothing in particular.\n", "a text of 2 lines that begins “# Notes”"),
     "one_long_line": (b"a" * 10_000_000, "line 1 has 10,000,000 characters"),
     "unclosed_quote": (UNCLOSED, "a quote that is opened and never closed"),
@@ -64,7 +64,7 @@ def test_wrong_file_is_refused_with_what_was_found(tmp_path: Path, name: str) ->
 
 def test_refusal_says_what_was_expected() -> None:
     with pytest.raises(
-        Refused, match="expected one of: a lab sheet .*; a captured podcast page .*; a captured forum user page"
+        Refused, match="expected one of: .*a lab sheet .*; a captured podcast page .*; a captured forum user page"
     ):
         recognised(Document(WRONG["prose"][0], "a file"))
 
@@ -107,10 +107,10 @@ def test_workbook_that_ends_its_reader_is_refused_and_we_live(tmp_path: Path) ->
 
 
 def test_time_limit_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "WALL_SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 0.0001)
     path = tmp_path / "slow.csv"
     path.write_bytes(table(GOOD))
-    with pytest.raises(Refused, match="could not be read within"):
+    with pytest.raises(Refused, match="could not be read within|seconds to be read"):
         sandbox.parse_file(path, path.name, {})
 
 

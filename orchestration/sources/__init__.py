@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from orchestration.sources import forum_page, lab_sheet, podcast_page
+from orchestration.sources import (
+    alignment_dataset,
+    arxiv_papers,
+    crossref_works,
+    feed_items,
+    forum_comments,
+    forum_page,
+    forum_posts,
+    huggingface_papers,
+    lab_pages,
+    lab_sheet,
+    openalex_works,
+    podcast_page,
+    semanticscholar_papers,
+)
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, NotThisSource, Source
 
-SOURCES: tuple[Source, ...] = (lab_sheet.SOURCE, podcast_page.SOURCE, forum_page.SOURCE)
+# those that look for what only their kind has come first, those that look at lines of text last
+SOURCES: tuple[Source, ...] = (
+    forum_posts.SOURCE,
+    forum_comments.SOURCE,
+    arxiv_papers.SOURCE,
+    openalex_works.SOURCE,
+    semanticscholar_papers.SOURCE,
+    crossref_works.SOURCE,
+    huggingface_papers.SOURCE,
+    alignment_dataset.SOURCE,
+    feed_items.SOURCE,
+    lab_pages.SOURCE,
+    lab_sheet.SOURCE,
+    podcast_page.SOURCE,
+    forum_page.SOURCE,
+)
 
 
 class Refused(Exception):
@@ -40,6 +69,9 @@ def recognised(document: Document) -> Source:
             except NotThisSource as reason:
                 if reason.is_close:
                     reasons.append(f"; as {source.name}: {reason}")
+            except Unreadable:  # not as this source reads it: as a text, say, when it is JSON in one line
+                if not document.is_markup:
+                    raise
             else:
                 return source
     except (Unreadable, Damaged) as found:

@@ -9,15 +9,23 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 import re
 import zipfile
+import zlib
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_BYTES = 64 * 2**20
 MAX_LINE = 1_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_CELL = 200_000
+_JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
+_MENDABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_UNHOLDABLE = re.compile("[\ud800-\udfff\x00]")
+_XML_ROOT = re.compile(
+    r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
+)
 
 
 class Unreadable(Exception):
@@ -44,6 +52,66 @@ class Document:
         self.content = content
         self.name = name
         self.hints = hints or {}
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes, unpacked if they are gzipped.
+
+        Raises:
+            Unreadable: Damaged, cut short, or unpacking to more than is read.
+        """
+        if not self.content.startswith(b"\x1f\x8b"):
+            return self.content
+        unpacked, rest = b"", self.content
+        try:
+            while rest:  # gzip files may be several, one after the other
+                unpacker = zlib.decompressobj(wbits=31)
+                unpacked += unpacker.decompress(rest, MAX_UNPACKED - len(unpacked) + 1)
+                if len(unpacked) > MAX_UNPACKED:
+                    raise Unreadable(f"gzipped data that unpacks to over {MAX_UNPACKED:,} bytes, which are not read")
+                if not unpacker.eof:
+                    raise Unreadable("gzipped data that is cut short")
+                rest = unpacker.unused_data
+        except zlib.error as error:
+            raise Unreadable(f"damaged gzipped data ({error})") from error
+        return unpacked
+
+    @cached_property
+    def head(self) -> str:
+        """The beginning, as text as far as it is one, without leading white space; for looking at only."""
+        return self.data[:4096].decode("utf-8", "ignore").lstrip("\ufeff \t\r\n")
+
+    @cached_property
+    def json_lines(self) -> list[tuple[int, Any]]:
+        """Number and value of each line of a JSON Lines document; nothing where its first line is no whole object.
+
+        A line that is no JSON has its `Unreadable` as value, so that one damaged line costs only itself.
+        """
+        if not _JSON_OPENING.match(self.head) or self.head.startswith("["):
+            return []
+        values: list[tuple[int, Any]] = []
+        for number, line in enumerate(self.data.splitlines(), 1):
+            if line.strip():
+                try:
+                    values.append((number, strict_json(line)))
+                except Unreadable as error:
+                    if not values:
+                        return []
+                    values.append((number, error))
+        return values
+
+    @cached_property
+    def json(self) -> Any:
+        """The value of a JSON document; none for one that does not begin like an object or list, or of several lines.
+
+        Raises:
+            Unreadable: It begins like one and is not one: cut short, not UTF-8, or with NaN or Infinity.
+        """
+        if not _JSON_OPENING.match(self.head):
+            return None
+        if self.json_lines:
+            return self.json_lines[0][1] if len(self.json_lines) == 1 else None
+        return strict_json(self.data)
 
     @cached_property
     def is_workbook(self) -> bool:
@@ -104,11 +172,22 @@ class Document:
     @property
     def html_title(self) -> str | None:
         """Title of the page if the text is HTML (``(no title)`` where it has none), else nothing."""
-        head = self.text[:4096].lstrip().lower()
-        if not re.match(r"<!doctype html|<html|<head|<\?xml[^>]*>\s*<!doctype html", head):
+        if not re.match(r"<!doctype html|<html|<head|<\?xml[^>]*>\s*<!doctype html", self.head.lower()):
             return None
-        title = re.search(r"<title[^>]*>(.*?)</title>", self.text[:65536], re.DOTALL | re.IGNORECASE)
+        head = self.data[:65536].decode("utf-8", "ignore")
+        title = re.search(r"<title[^>]*>(.*?)</title>", head, re.DOTALL | re.IGNORECASE)
         return " ".join(title.group(1).split())[:80] if title else "(no title)"
+
+    @property
+    def xml_root(self) -> str | None:
+        """Name of the first element if the bytes are XML and no HTML page, with its prefix: ``rss``, ``rdf:RDF``."""
+        root = _XML_ROOT.match(self.head)
+        return root[1] if root and self.html_title is None else None
+
+    @property
+    def is_markup(self) -> bool:
+        """Whether it begins like HTML, XML or JSON, and so is neither a workbook nor lines for people."""
+        return self.html_title is not None or self.xml_root is not None or bool(_JSON_OPENING.match(self.head))
 
     @cached_property
     def kind(self) -> str:
@@ -117,6 +196,14 @@ class Document:
             return "an XLSX workbook"
         if (title := self.html_title) is not None:
             return f"an HTML page titled “{title}”, perhaps a sign-in page"
+        if self.xml_root is not None:
+            return f"an XML document of <{self.xml_root}>"
+        if len(self.json_lines) > 1:
+            return f"{len(self.json_lines):,} lines of JSON"
+        if isinstance(self.json, dict):
+            return f"a JSON object with {', '.join(list(self.json)[:6]) or 'nothing in it'}"[:120]
+        if isinstance(self.json, list):
+            return f"a JSON list of {len(self.json):,}"
         filled = sum(1 for line in self.lines if line.strip())
         opening = next(line.strip() for line in self.lines if line.strip())[:60]
         return f"a text of {filled:,} lines that begins “{opening}”"
@@ -162,6 +249,34 @@ class Document:
             ]
         except Exception as error:  # the library raises many kinds for a damaged workbook
             raise Unreadable(f"a workbook that cannot be read ({error})") from error
+
+
+def strict_json(data: bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        Unreadable: No JSON, not UTF-8, with NaN or Infinity (which JSON has not), or nested too deeply.
+    """
+
+    def refused(constant: str) -> Any:
+        raise ValueError(f"{constant} is no JSON number")
+
+    try:
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=refused)
+        return _mended(value) if _MENDABLE.search(data) else value
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"JSON that is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start:,}") from error
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"no whole JSON ({error or 'nested too deeply'})") from error
+
+
+def _mended(value: Any) -> Any:
+    """The value without lone surrogates and zero characters in its texts, which no table can hold."""
+    if isinstance(value, str):
+        return _UNHOLDABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(entry) for entry in value]
+    return {_mended(key): _mended(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def _cell(value: object) -> str:

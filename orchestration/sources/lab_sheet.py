@@ -8,14 +8,17 @@ the same in both if it has the same link. Row numbers are kept but never identif
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from orchestration.sources.conversation import Conversation, Feed, Since
 from orchestration.sources.document import Document, Row
 from orchestration.sources.lab_page import MONTHS, CapturedRow, captured_rows, split_cells
 from orchestration.sources.links import link_key
+from orchestration.sources.sheet_query import fetch, gviz_rows
 from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, Source, digest, squeeze_spaces
 
 # what the header cells are called in the sheets seen so far, in lower case with only letters and digits
@@ -82,11 +85,21 @@ def published_on(text: str) -> dt.date | None:
         raise ValueError(f"date “{text}” does not exist ({error})") from error
 
 
-def _header(row: Row) -> dict[str, int]:
+def _plain(cell: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", cell.lower())
+
+
+def _names(document: Document) -> Mapping[str, set[str]]:
+    """What the header calls the columns: as sheets usually do, or as whoever follows this one says (``columns``)."""
+    told = json.loads(document.hints.get("columns", "{}"))
+    return {**_HEADERS, **{name: {_plain(header)} for name, header in told.items()}}
+
+
+def _header(row: Row, names: Mapping[str, set[str]]) -> dict[str, int]:
     """Positions of the known columns in a header row; a name that stands twice raises `Damaged`."""
-    plain = [re.sub(r"[^a-z0-9]", "", cell.lower()) for cell in row.cells]
+    plain = [_plain(cell) for cell in row.cells]
     found: dict[str, int] = {}
-    for name, spellings in _HEADERS.items():
+    for name, spellings in names.items():
         places = [place for place, cell in enumerate(plain) if cell in spellings]
         if len(places) > 1:
             raise Damaged(f"row {row.number}: two columns for {name} ({', '.join(row.cells[p] for p in places)})")
@@ -97,12 +110,18 @@ def _header(row: Row) -> dict[str, int]:
 
 def _table(document: Document) -> tuple[int, dict[str, int], list[Row]] | None:
     """Position of the header row, its columns and all rows, of the first sheet that has such a header."""
-    for rows in document.sheets:
+    names = _names(document)
+    for rows in _sheets(document):
         for place, row in enumerate(rows[:10]):
-            header = _header(row)
+            header = _header(row, names)
             if all(name in header for name in _NEEDED):
                 return place, header, rows
     return None
+
+
+def _sheets(document: Document) -> list[list[Row]]:
+    answered = gviz_rows(document)
+    return document.sheets if answered is None else [answered]
 
 
 def _table_cells(place: int, header: dict[str, int], rows: list[Row]) -> Iterator[_Cells | Reject]:
@@ -188,7 +207,8 @@ def _identity(values: dict[str, str | int | bool | dt.date | None], *, link_is_s
 
 
 def _captured(document: Document) -> list[CapturedRow]:
-    return [] if document.is_workbook or document.html_title else captured_rows(document.lines)
+    is_other = document.is_workbook or document.is_markup or gviz_rows(document) is not None
+    return [] if is_other else captured_rows(document.lines)
 
 
 def recognise(document: Document) -> None:
@@ -199,13 +219,15 @@ def recognise(document: Document) -> None:
     """
     if _captured(document):
         return
-    if document.kind.startswith("an HTML page"):
+    if document.is_markup:
         raise NotThisSource("no table: " + document.kind)
     if _table(document) is None:
-        first_row = next((rows[0] for rows in document.sheets if rows), Row(1, []))
-        is_close = len(_header(first_row)) >= 2
+        names = _names(document)
+        first_row = next((rows[0] for rows in _sheets(document) if rows), Row(1, []))
+        is_close = len(_header(first_row, names)) >= 2 or "columns" in document.hints
+        wanted = [name if names[name] is _HEADERS[name] else f"{name} ({next(iter(names[name]))})" for name in _NEEDED]
         raise NotThisSource(
-            f"no header row with {', '.join(_NEEDED)}; row 1 is “{' | '.join(first_row.cells)[:80]}”", is_close=is_close
+            f"no header row with {', '.join(wanted)}; row 1 is “{' | '.join(first_row.cells)[:80]}”", is_close=is_close
         )
 
 
@@ -252,6 +274,10 @@ def parse(document: Document) -> Parsed:
             shared = bool(values["url"]) and sharing[link_key(str(values["url"]))] > 1
             parsed.items.append(Record(_identity(values, link_is_shared=shared), values, cells.locator))
     return parsed
+
+
+def _fetch(feed: Feed, since: Since) -> Conversation:
+    return fetch(frozenset(_HEADERS), feed, since)
 
 
 SOURCE = Source(
@@ -303,4 +329,5 @@ SOURCE = Source(
     parse=parse,
     newest="published_on",
     positional=("sheet_row",),
+    fetch=_fetch,
 )

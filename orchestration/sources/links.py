@@ -53,6 +53,9 @@ def link_key(link: str) -> str:
             if issuer == "arxiv":  # old identifiers are also written with a subject class: cs.AI/0501001
                 identifier = re.sub(r"\.\w\w/", "/", identifier)
             return f"{issuer}:{identifier.lower() if issuer in _LOWER_CASE else identifier}"
-    parts = urlsplit(f"https://{bare}")
+    try:
+        parts = urlsplit(f"https://{bare}")
+    except ValueError:  # brackets that are no address of a host
+        return f"url:{bare}"
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])])
     return f"url:{parts.netloc.lower()}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+from orchestration.sources.conversation import Conversation, Feed, Since
 from orchestration.sources.document import Document
+
+Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Record:
     """
 
     identity: str
-    values: Mapping[str, str | int | float | bool | dt.date | None]
+    values: Mapping[str, Value]
     locator: str
 
 
@@ -50,9 +54,17 @@ class Reject:
 
 @dataclass
 class Parsed:
-    """What a document holds: ``items`` in the document's own order."""
+    """What a document holds: ``items`` in the document's own order.
+
+    Args:
+        items: Its records and rejects.
+        unparsed: For each path of a field that is filled and not read, in how many records it stands.
+        is_answer: Whether the document is an answer of its place, which rightly may hold no record at all.
+    """
 
     items: list[Record | Reject] = field(default_factory=list)
+    unparsed: Counter[str] = field(default_factory=Counter)
+    is_answer: bool = False
 
     @property
     def records(self) -> list[Record]:
@@ -87,9 +99,9 @@ class Source:
     """One kind of place that data comes from.
 
     Args:
-        name: Short name, as in ``aisle status`` and in ``raw.<name>_<things>``.
+        name: Short name, as in ``aisle status``.
         title: The name for a person.
-        things: What its records are, a plural noun; with ``name`` it makes the raw table's name.
+        things: What its records are, a plural noun, by which the name can end; see `table_name`.
         row: What one record is, as a sentence.
         columns: TOML-like declarations of the content columns of its raw table.
         expected: What a document of this source looks like, to be told with a refusal.
@@ -98,6 +110,8 @@ class Source:
         parse: Records and rejects of a recognised document; raises `Damaged`.
         newest: Name of the column that says how recent a record is, if the source has dates.
         positional: Columns that say where the record stands in its document; a change in them alone is no new version.
+        fetch: The conversation that asks its place for what is new, if it can be fetched.
+        by_window: Whether ``fetch`` can be asked for the days of a window (``Since.start`` and ``Since.end``).
     """
 
     name: str
@@ -111,11 +125,13 @@ class Source:
     parse: Callable[[Document], Parsed]
     newest: str | None = None
     positional: tuple[str, ...] = ()
+    fetch: Callable[[Feed, Since], Conversation] | None = None
+    by_window: bool = False
 
     @property
     def table_name(self) -> str:
-        """Name of the raw table: ``raw.<name>_<things>``."""
-        return f"raw.{self.name}_{self.things}"
+        """Name of the raw table: ``raw.<name>_<things>``, the things once where the name ends with them."""
+        return f"raw.{self.name.removesuffix('_' + self.things)}_{self.things}"
 
 
 def digest(*parts: object, length: int = 64) -> str:

@@ -1,0 +1,140 @@
+"""CPU seconds of a harvest: 10,000 comments of a forum, in windows of time, from a server of this machine.
+
+Run with ``python -m benchmarks.fetch``. The server is a process of its own, whose work is not counted; the pace is
+set to nothing, so that only our own work is measured. Then the harvest is repeated (nothing is new), and run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.pipeline import measured
+from tests.server import Asked, Given, served
+
+COMMENTS = 10_000
+FIRST = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+DAYS = 700
+WORDS = (
+    "we",
+    "think",
+    "that",
+    "this",
+    "model",
+    "may",
+    "learn",
+    "what",
+    "reward",
+    "means",
+    "when",
+    "data",
+    "is",
+    "hard",
+)
+CONFIGURATION = """
+[fetch]
+bundled = false
+contact = "bench@example.org"
+interval_seconds = 0
+allow_private = ["HOST"]
+[feeds.comments]
+source = "forum_comments"
+url = "http://HOST/graphql"
+robots = "ignore"
+enabled = true
+settings = { from = "FIRST" }
+"""
+
+
+def comments() -> list[tuple[str, dict[str, object]]]:
+    """Made-up comments of 50 to 400 words with their times, oldest first."""
+    chance = random.Random(1)  # noqa: S311
+    moments = sorted(FIRST + dt.timedelta(seconds=chance.randrange(DAYS * 86400)) for _ in range(COMMENTS))
+    made = []
+    for number, moment in enumerate(moments):
+        time_of = moment.isoformat().replace("+00:00", ".000Z")
+        post = f"p{number % 500}"
+        paragraphs = [" ".join(chance.choices(WORDS, k=chance.randint(25, 200))) for _ in range(2)]
+        page = f"https://www.lesswrong.com/posts/{post}/a-post"
+        made.append(
+            (
+                time_of,
+                {
+                    "_id": f"c{number}",
+                    "postId": post,
+                    "pageUrl": f"{page}?commentId=c{number}",
+                    "postedAt": time_of,
+                    "lastEditedAt": time_of,
+                    "baseScore": chance.randint(-5, 60),
+                    "voteCount": 9,
+                    "user": {
+                        "_id": f"u{number % 300}",
+                        "slug": f"user-{number % 300}",
+                        "displayName": f"User {number % 300}",
+                    },
+                    "post": {"_id": post, "title": f"Post {post}", "slug": "a-post", "pageUrl": page},
+                    "contents": {"html": "".join(f"<p>{text}</p>" for text in paragraphs), "wordCount": 100},
+                },
+            )
+        )
+    return made
+
+
+def serve() -> None:
+    """Serve the comments until killed."""
+    held = comments()
+
+    def answering(asked: Asked) -> Given:
+        told = json.loads(asked.body)["variables"]
+        terms = next(iter(told["selector"].values()))
+        inside = [comment for moment, comment in held if terms["after"] <= moment < terms["before"]]
+        shown = inside[told["offset"] :][: told["limit"]]
+        return Given(json.dumps({"data": {"comments": {"results": shown, "totalCount": len(inside)}}}).encode())
+
+    with served(answering) as place:
+        print(place.host, flush=True)
+        time.sleep(3600)
+
+
+def main() -> None:
+    """Print a line for each command."""
+    aisle = "from orchestration.cli import main; main()"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.fetch", "serve"], stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        host = server.stdout.readline().strip() if server.stdout else ""
+        with tempfile.TemporaryDirectory() as folder:
+            lake = Path(folder) / "lake"
+            lake.mkdir()
+            (lake / "feeds.toml").write_text(
+                CONFIGURATION.replace("HOST", host).replace("FIRST", f"{FIRST:%Y-%m-%d}"), encoding="utf-8"
+            )
+            print(f"{'':34}{'CPU s':>8}{'wall s':>8}")
+            for name, arguments in (
+                (f"aisle fetch, {COMMENTS:,} comments", ("fetch",)),
+                ("aisle fetch, two days again", ("fetch",)),
+                ("aisle run", ("run",)),
+            ):
+                cpu, wall = measured(aisle, lake, *arguments)
+                print(f"{name:34}{cpu:8.2f}{wall:8.2f}", flush=True)
+            log = [
+                json.loads(line)
+                for path in (lake / "fetch" / "feeds" / "comments" / "log").glob("*.jsonl")
+                for line in path.read_text(encoding="utf-8").splitlines()
+            ]
+            records, kept = sum(line["records"] or 0 for line in log), sum(line["result"] == "kept" for line in log)
+            print(f"{len(log)} requests, {records:,} records in all, {kept} snapshots")
+    finally:
+        server.kill()
+        server.wait()
+
+
+if __name__ == "__main__":
+    serve() if sys.argv[1:] == ["serve"] else main()

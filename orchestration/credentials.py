@@ -1,0 +1,76 @@
+"""Secrets: named in the configuration, held by the environment, filled in when a request is sent, and nowhere else.
+
+Whatever is written or said passes through `Secrets.hidden`, which puts the name back in the place of the value,
+also where a server repeats it in an address or an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
+
+_PLACE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SHORTEST = 8
+
+
+class MissingSecret(Exception):
+    """A secret that a feed needs is not to be had; the text names the variable and says what to do."""
+
+
+def names_in(*texts: str) -> frozenset[str]:
+    """The names of the environment variables that texts ask for."""
+    return frozenset(name for text in texts for name in _PLACE.findall(text))
+
+
+class Secrets:
+    """The secrets that one feed may use.
+
+    Args:
+        names: Their names: those that the configuration or the kind of source itself asks for. Text that comes from
+            outside and looks like a name is left as it is.
+        environment: Where their values are.
+    """
+
+    def __init__(self, names: frozenset[str], environment: Mapping[str, str]) -> None:
+        self._names = names
+        self._values = {name: environment.get(name, "").strip() for name in names}
+
+    def filled(self, text: str, *, is_address: bool = False) -> str:
+        """The text with the values in the place of the names.
+
+        Args:
+            text: The text.
+            is_address: Whether it is an address, in which a value must be percent-encoded.
+
+        Raises:
+            MissingSecret: A variable is not set, or too short to be recognised and hidden wherever it turns up.
+        """
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1]
+            if name not in self._names:
+                return found[0]
+            if not self._values[name]:
+                raise MissingSecret(f"the environment variable {name} is not set: set it, or disable the feed")
+            if len(self._values[name]) < SHORTEST:
+                raise MissingSecret(f"the environment variable {name} has fewer than {SHORTEST} characters")
+            return quote(self._values[name], safe="") if is_address else self._values[name]
+
+        return _PLACE.sub(value, text)
+
+    def hidden(self, text: str) -> str:
+        """The text with the names in the place of the values, however they are encoded."""
+        for name, value in self._values.items():
+            if len(value) >= SHORTEST:
+                for form in {value, quote(value, safe=""), quote(value), quote_plus(value)}:
+                    text = text.replace(form, f"${{{name}}}")
+        return text
+
+    def hidden_bytes(self, content: bytes) -> bytes:
+        """The bytes of an answer with the names in the place of the values, should the server repeat them."""
+        for name, value in self._values.items():
+            if len(value) >= SHORTEST:
+                for form in {value, quote(value, safe=""), quote_plus(value)}:
+                    content = content.replace(form.encode(), f"${{{name}}}".encode())
+        return content

@@ -1,0 +1,187 @@
+"""The commands that bring data in, as a person uses them: what they say, what they leave alone, with which exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestration.feeds import ConfigurationError, read_configuration
+from orchestration.journal import FeedFolder
+from orchestration.snapshots import all_refusals, all_snapshots
+from tests.conftest import aisle
+from tests.server import HTML_PAGE, Given, served
+from tests.sheet_place import configure
+from tests.test_lab_sheet import GOOD, table
+from warehouse.lake import Lake
+from warehouse.release import current
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def test_fetched_and_run_it_is_released(lake: Lake) -> None:
+    with served(lambda _: Given(table(GOOD))) as place, served(lambda _: Given(b"", 404)) as gone:
+        configure(lake, [place.host, gone.host], {"sheet": place.url, "gone": gone.url})
+        done = aisle(lake.root, "fetch")
+        asked = len(place.asked) + len(gone.asked)
+        ran = aisle(lake.root, "run", AISLE_BUNDLED="no")
+        assert len(place.asked) + len(gone.asked) == asked  # a run touches no network
+    assert done.returncode == 1
+    assert "✓ sheet: 1 requests (1 kept), 1 records" in done.stderr
+    assert "✗ gone: gone: HTTP status 404 (1 requests (1 failed), 0 records)" in done.stderr
+    assert "1 of 2 feeds did not come to their end" in done.stderr
+    assert ran.returncode == 0, ran.stderr
+    assert "feed gone is not complete (1 times): gone: HTTP status 404" in ran.stdout
+    with current(lake).connect() as connection:
+        told = "feed, result, http_status, records, reason, snapshot_id is not null"
+        rows = connection.execute(f"select {told} from raw.fetches order by feed").fetchall()
+        assert rows == [("gone", "failed", 404, None, "HTTP status 404", False), ("sheet", "kept", 200, 1, None, True)]
+        assert connection.execute("select origin, feed, url from raw.snapshots").fetchall() == [
+            ("fetch", "sheet", place.url)
+        ]
+        assert connection.execute("select count(*) from clean.publications").fetchall() == [(1,)]
+    shown = aisle(lake.root, "sources", COLUMNS="300").stdout
+    (line,) = [line for line in shown.splitlines() if line.strip().startswith("gone")]
+    assert "not complete (1 times): gone: HTTP status 404" in line
+    (line,) = [line for line in shown.splitlines() if line.strip().startswith("sheet ")]
+    assert " complete " in line
+
+
+def test_without_a_network_each_feed_says_so_and_what_is_held_is_released(lake: Lake) -> None:
+    configure(lake, [], {"one": "http://one.invalid/x", "two": "http://127.0.0.1:9/x"}, attempts=2)
+    done = aisle(lake.root, "fetch", timeout=60)
+    assert done.returncode == 1
+    assert "✗ one: one: cannot be reached: the name one.invalid cannot be resolved" in done.stderr
+    assert "✗ two: two: 127.0.0.1 leads to 127.0.0.1, which is not a public address" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert aisle(lake.root, "run").returncode == 0
+
+
+def test_backfill_leaves_the_watermark(lake: Lake) -> None:
+    with served(lambda _: Given(table(GOOD))) as place:
+        configure(lake, [place.host], {"sheet": place.url})
+        assert aisle(lake.root, "fetch", "sheet").returncode == 0
+        before = FeedFolder(lake, "sheet").state
+        done = aisle(lake.root, "fetch", "lab_sheet", "--since", "2024-01-01")
+        assert done.returncode == 1
+        assert "lab_sheet cannot be asked for certain days" in done.stderr
+        assert FeedFolder(lake, "sheet").state == before
+        assert aisle(lake.root, "fetch", "--since", "2024-02-01", "--until", "2024-01-01").returncode == 1
+
+
+def test_wrong_name_lists_those_there_are(lake: Lake) -> None:
+    configure(lake, [], {"one": "http://one.invalid/x"})
+    done = aisle(lake.root, "fetch", "tow")
+    assert done.returncode == 1
+    assert "no feed and no source of a feed is called 'tow'; there are one" in done.stderr
+
+
+def test_nothing_enabled_is_no_fault_and_touches_no_network(lake: Lake) -> None:
+    done = aisle(lake.root, "fetch")
+    assert done.returncode == 0
+    assert "no feed is enabled" in done.stderr
+    assert not (lake.root / "fetch" / "feeds").exists()
+    assert not any(followed.enabled for followed in read_configuration(lake).feeds.values())
+
+
+def test_address_is_added_by_what_it_gives(lake: Lake) -> None:
+    answers = {"/sheet": Given(table(GOOD)), "/wall": Given(HTML_PAGE), "/closed": Given(b"", 403)}
+    with served(lambda asked: answers[asked.path]) as place:
+        configure(lake, [place.host], {})
+        done = aisle(lake.root, "add", *(f"{place.url}{path}" for path in answers), "ftp://example.org/x")
+    assert done.returncode == 1
+    assert "/sheet: lab_sheet, 1 records (snapshot" in done.stderr
+    assert "/wall: refused: found a bot wall titled “Just a moment...”" in done.stderr
+    assert "/closed: HTTP status 403" in done.stderr
+    assert "3 of 4 were not taken" in done.stderr
+    (snapshot,) = all_snapshots(lake)
+    assert (snapshot.origin, snapshot.url, snapshot.http_status) == ("fetch", f"{place.url}/sheet", 200)
+    assert len(all_refusals(lake)) == 1
+
+
+def test_file_is_kept_where_the_configuration_cannot_be_read(lake: Lake, tmp_path: Path) -> None:
+    lake.root.mkdir()
+    (lake.root / "feeds.toml").write_text("[fetch", encoding="utf-8")
+    for command in (["fetch"], ["sources"], ["add", "http://127.0.0.1/"]):
+        done = aisle(lake.root, *command)
+        assert done.returncode == 1
+        assert f"{lake.root / 'feeds.toml'}: cannot be read" in done.stderr
+        assert "Traceback" not in done.stderr
+    (tmp_path / "sheet.csv").write_bytes(table(GOOD))
+    assert aisle(lake.root, "add", str(tmp_path / "sheet.csv")).returncode == 0
+    assert aisle(lake.root, "run").returncode == 0
+
+
+WRONG = [
+    ('feeds.a.cadence', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\ncadence="dayly"', "found 'dayly'; expected hourly, daily, weekly or the five fields of cron"),
+    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"\nurl="ftp://e.org"', "found 'ftp://e.org'; expected an absolute http or https address"),
+    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"', "is missing"),
+    ('feeds.a.source', '[feeds.a]\nsource="nothing"\nurl="https://e.org"', "found 'nothing'; expected one of: "),
+    ('feeds.a.robots', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nrobots="no"', "found 'no'; expected 'respect' or 'ignore'"),
+    ('feeds.a.licens', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nlicens="x"', "not a known key; expected one of: source, url"),
+    ('feeds.A b.name', '[feeds."A b"]\nsource="lab_sheet"\nurl="https://e.org"', "expected lower-case letters"),
+    ('fetch.attempts', '[fetch]\nattempts=0', "found 0; expected greater than or equal to 1"),
+    ('fetch.allow_private', '[fetch]\nallow_private=["*"]', "expected exactly one host and port"),
+    ('hosts.0.interval_seconds', '[[hosts]]\nnames=["e.org"]\ninterval_seconds="x"', "expected a valid number"),
+    ('typo', 'typo = 1', "not a known key; expected one of: fetch, hosts, feeds"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "text", "told"), WRONG, ids=[key for key, _, _ in WRONG])
+def test_wrong_configuration_names_file_key_and_what_was_expected(lake: Lake, key: str, text: str, told: str) -> None:
+    lake.root.mkdir()
+    path = lake.root / "feeds.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        read_configuration(lake)
+    assert f"{path}: {key}" in str(error.value)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'headers = { "X-Api-Key" = "4711-secret" }',
+        'headers = { Authorization = "Bearer 4711-secret" }',
+        'url = "https://e.org/?api_key=4711-secret"',
+        'url = "https://me:4711-secret@e.org/"',
+    ],
+)
+def test_secret_in_the_configuration_is_refused_and_not_repeated(lake: Lake, text: str) -> None:
+    lake.root.mkdir()
+    url = "" if text.startswith("url") else 'url = "https://e.org"\n'
+    (lake.root / "feeds.toml").write_text(f'[feeds.a]\nsource = "lab_sheet"\n{url}{text}', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"\$\{NAME\}") as error:
+        read_configuration(lake)
+    assert "4711" not in str(error.value)
+
+
+def test_own_configuration_is_laid_over_the_bundled_key_by_key(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.root.mkdir()
+    bundled = read_configuration(lake)
+    name = next(iter(bundled.feeds))
+    (lake.root / "feeds.toml").write_text(f"[feeds.{name}]\nenabled = true\n[fetch]\nattempts = 2\n", encoding="utf-8")
+    mine = read_configuration(lake)
+    assert mine.feeds[name] == bundled.feeds[name].model_copy(update={"enabled": True})
+    assert mine.fetch.attempts == 2
+    assert mine.fetch.interval_seconds == bundled.fetch.interval_seconds
+    other = tmp_path / "other.toml"
+    monkeypatch.setenv("AISLE_FEEDS", str(other))
+    with pytest.raises(ConfigurationError, match="AISLE_FEEDS names this file"):
+        read_configuration(lake)
+    other.write_text("[fetch]\nbundled = false\n", encoding="utf-8")
+    assert read_configuration(lake).feeds == {}
+
+
+def test_state_is_json_a_person_can_read(lake: Lake) -> None:
+    with served(lambda _: Given(table(GOOD))) as place:
+        configure(lake, [place.host], {"sheet": place.url})
+        assert aisle(lake.root, "fetch").returncode == 0
+    told = json.loads((FeedFolder(lake, "sheet").path / "state.json").read_text(encoding="utf-8"))
+    assert (told["is_complete"], told["requests"], told["kept"], told["records"]) == (True, 1, 1, 1)

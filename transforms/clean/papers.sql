@@ -1,0 +1,175 @@
+/*
+row = "A paper or article as one place tells of it: arXiv, OpenAlex, or a lab's site; in another place it is another row."
+key = ["paper_id"]
+
+[columns]
+paper_id = { type = "text", meaning = "Identity of the paper in its source, hashed.", required = true }
+source = { type = "text", meaning = "Name of the source.", required = true, one_of = ["arxiv_papers", "openalex_works", "lab_pages"] }
+arxiv_id = { meaning = "arXiv's id of the paper, without version, if it is there.", required = false }
+doi = {}
+openalex_id = { meaning = "OpenAlex's id of the work, where the source is OpenAlex.", required = false }
+title = {}
+abstract = {}
+authors = {}
+affiliations = {}
+labs = { type = "text", meaning = "Labs among the affiliations, or the lab whose site it is on, between semicolons." }
+published_on = { type = "date", meaning = "Day of publication; for arXiv, of the first version." }
+date_precision = {}
+venue = {}
+url = { type = "text", meaning = "Link to the paper." }
+citations = {}
+is_withdrawn = { type = "boolean", meaning = "Whether it was retracted, or its record deleted.", required = true }
+reading_note = {}
+first_seen_at = {}
+last_seen_at = {}
+*/
+with arxiv as (
+    select
+        *,
+        row_number() over (
+            partition by record_id
+            order by version_number nulls first, revised_on nulls first, last_seen_at, version_id
+        ) as recency
+    from raw.arxiv_papers
+),
+
+openalex as (
+    select *
+    from raw.openalex_works
+    qualify
+        row_number() over (
+            partition by record_id order by updated_at desc nulls last, last_seen_at desc, version_id desc
+        ) = 1
+),
+
+openalex_spans as (
+    select
+        record_id,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from raw.openalex_works
+    group by record_id
+),
+
+-- an index knows the month of an article, its page the day
+pages as (
+    select
+        *,
+        row_number() over (
+            partition by record_id
+            order by coalesce(date_precision = 'day', false), text is not null, last_seen_at, version_id
+        ) as recency
+    from raw.lab_pages
+),
+
+papers as (
+    select
+        record_id as paper_id,
+        'arxiv_papers' as source,
+        max(arxiv_id) as arxiv_id,
+        max_by(doi, recency) filter (where doi is not null) as doi,
+        null as openalex_id,
+        max_by(title, recency) filter (where title is not null) as title,
+        max_by(abstract, recency) filter (where abstract is not null) as abstract,
+        max_by(authors, recency) filter (where authors is not null) as authors,
+        max_by(affiliations, recency) filter (where affiliations is not null) as affiliations,
+        null as institution_openalex_ids,
+        null as lab,
+        -- the first version's day never moves; where two differ, the earlier one saw an earlier version
+        min(submitted_on) as published_on,
+        if(min(submitted_on) is not null, 'day', null) as date_precision,
+        max_by(journal_reference, recency) filter (where journal_reference is not null) as venue,
+        'https://arxiv.org/abs/' || max(arxiv_id) as url,
+        null as citations,
+        max_by(is_deleted, last_seen_at) as is_withdrawn,
+        null as reading_note,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from arxiv
+    group by record_id
+    union all
+    select
+        openalex.record_id as paper_id,
+        'openalex_works' as source,
+        openalex.arxiv_id,
+        openalex.doi,
+        openalex.openalex_id,
+        openalex.title,
+        openalex.abstract,
+        openalex.authors,
+        openalex.affiliations,
+        openalex.institution_openalex_ids,
+        null as lab,
+        openalex.published_on,
+        if(openalex.published_on is not null, 'day', null) as date_precision,
+        openalex.venue,
+        openalex.url,
+        openalex.citations,
+        coalesce(openalex.is_retracted, false) as is_withdrawn,
+        openalex.reading_note,
+        openalex_spans.first_seen_at,
+        openalex_spans.last_seen_at
+    from openalex
+    inner join openalex_spans on openalex.record_id = openalex_spans.record_id
+    union all
+    select
+        record_id as paper_id,
+        'lab_pages' as source,
+        null as arxiv_id,
+        null as doi,
+        null as openalex_id,
+        max_by(title, recency) as title,
+        max_by(summary, recency) filter (where summary is not null) as abstract,
+        max_by(authors, recency) filter (where authors is not null) as authors,
+        null as affiliations,
+        null as institution_openalex_ids,
+        max_by(lab, recency) as lab,
+        max_by(published_on, recency) filter (where published_on is not null) as published_on,
+        max_by(date_precision, recency) filter (where published_on is not null) as date_precision,
+        null as venue,
+        max_by(url, recency) as url,
+        null as citations,
+        false as is_withdrawn,
+        max_by(reading_note, recency) as reading_note,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from pages
+    group by record_id
+),
+
+lab_matches as (
+    select
+        papers.paper_id,
+        string_agg(distinct lab_institutions.lab, '; ' order by lab_institutions.lab) as labs
+    from papers
+    inner join reference.lab_institutions as lab_institutions
+        on
+            list_contains(
+                string_split(papers.institution_openalex_ids, '; '), lab_institutions.openalex_institution_id
+            )
+            or regexp_matches(papers.affiliations, lab_institutions.affiliation_pattern)
+    group by papers.paper_id
+)
+
+select
+    papers.paper_id,
+    papers.source,
+    papers.arxiv_id,
+    papers.doi,
+    papers.openalex_id,
+    papers.title,
+    papers.abstract,
+    papers.authors,
+    papers.affiliations,
+    coalesce(papers.lab, lab_matches.labs) as labs,
+    papers.published_on,
+    papers.date_precision,
+    papers.venue,
+    papers.url,
+    papers.citations,
+    papers.is_withdrawn,
+    papers.reading_note,
+    papers.first_seen_at,
+    papers.last_seen_at
+from papers
+left join lab_matches on papers.paper_id = lab_matches.paper_id
