@@ -59,7 +59,7 @@ indexed as (
         cast(count(*) as bigint) as groups,
         sum(k * k) / (max(n) * max(n)) as hhi,
         sum(k * (k - 1)) / nullif(max(n) * (max(n) - 1), 0) as hhi_unbiased,
-        greatest(0.0, -sum(share * ln(share))) as entropy_nats,
+        greatest(0.0, round(-sum(share * ln(share)), 12)) as entropy_nats,
         max(share) as largest_share
     from shared
     group by scope, over_dimension
