@@ -34,7 +34,7 @@ from orchestration.snapshots import (
     visible_files,
 )
 from orchestration.sources import SOURCES, Refused
-from orchestration.sources.source import Parsed, Record, Reject, Source, digest
+from orchestration.sources.source import Parsed, Record, Reject, Source, digest, first
 from warehouse.lake import Lake
 from warehouse.reference import FOLDER as REFERENCE
 from warehouse.reference import names_of
@@ -153,8 +153,11 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
         rows = lake.read(record_table(source)).filter(
             pl.col("version_id").is_in(old["sightings"]["version_id"].to_list())
         )
-        if (old["parses"]["parser_version"] != parser_version(source)).any():
-            say(f"{source.name}: the reader has changed, reading all {len(mine)} snapshots again")
+        gone = done - {snapshot.snapshot_id for snapshot in mine}
+        has_changed = (old["parses"]["parser_version"] != parser_version(source)).any()
+        if gone or has_changed:
+            why = f"{first(sorted(gone))} taken away" if gone else "the reader has changed"
+            say(f"{source.name}: {why}, reading all {len(mine)} snapshots again")
             old, rows, done = {things: frame.clear() for things, frame in old.items()}, rows.clear(), set()
         new = [snapshot for snapshot in mine if snapshot.snapshot_id not in done]
         made[source.table_name], added = _ingest_source(lake, source, new, rows, say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,21 @@ def test_broken_contract_fails_its_check_with_the_rows_that_make_the_difference(
     evidence = "select distinct basis, original_name from mart.publication_evidence where title = 'A late find'"
     assert rows(lake, evidence) == [("label of the source", "more.csv")]
     assert rows(lake, "select count(*) from mart.list_overlaps where both_works = 1") == [(1,)]
+
+
+def test_a_snapshot_that_is_taken_away_takes_its_records_along(tmp_path: Path) -> None:
+    lake, sheet = Lake(tmp_path / "lake"), tmp_path / "wrong.csv"
+    sheet.write_text("Company,Title,Date,Safety_category\nOpenAI,A mistake,2-Mar-23,Robustness\n")
+    assert aisle(lake.root, "add", str(sheet)).returncode == 0
+    assert aisle(lake.root, "run").returncode == 0
+    assert rows(lake, "select count(*) from clean.publications") == [(81,)]
+    ((identity,),) = rows(lake, "select snapshot_id from raw.snapshots where original_name = 'wrong.csv'")
+    shutil.rmtree(lake.snapshots / "lab_sheet" / identity)
+    done = aisle(lake.root, "run")
+    assert f"lab_sheet: {identity} taken away" in done.stderr
+    assert rows(lake, "select count(*) from clean.publications") == [(80,)]
+    told = aisle(lake.root, "diff", "v1", "v2", "--format", "csv").stdout
+    assert "source withdrawn,-1,A mistake" in told
 
 
 def test_unknown_setting_of_a_claim_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
