@@ -21,7 +21,7 @@ from expectations import across, suite
 from orchestration import ingest as raw
 from orchestration.run import CheckResult, LakeRun, accounted, code_version, inputs_of
 from orchestration.snapshots import all_snapshots
-from transforms import engine
+from transforms import engine, lineage
 from transforms.reader import Transform, read_transforms
 from warehouse import reference, release
 from warehouse.dictionary import limits_in_words
@@ -44,7 +44,12 @@ def transforms() -> dict[str, Transform]:
 
 def all_tables() -> list[Table]:
     """The declarations of all tables of a release."""
-    return [*reference.tables(), *raw.raw_tables(), *(transform.table for transform in transforms().values())]
+    return [
+        *reference.tables(),
+        lineage.TABLE,
+        *raw.raw_tables(),
+        *(transform.table for transform in transforms().values()),
+    ]
 
 
 @dg.resource(
@@ -193,6 +198,10 @@ def _ingest(context: dg.AssetExecutionContext, lake: Lake) -> Mapping[str, pl.Da
     return raw.ingest(lake, context.log.info)
 
 
+def _lineage(_: dg.AssetExecutionContext, __: Lake) -> Mapping[str, pl.DataFrame]:
+    return {lineage.TABLE.name: lineage.lineage_of(transforms().values(), all_tables())}
+
+
 def _transform_asset(transform: Transform) -> dg.AssetsDefinition:
     table = transform.table
 
@@ -288,6 +297,7 @@ def all_assets() -> list[dg.AssetsDefinition]:
         "".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv")))
     )
     raw_version = _short_hash("".join(raw.parser_version(source) for source in raw.SOURCES))
+    lineage_version = "".join(transform.query for transform in transforms().values())
     return [
         _tables_asset(
             "reference",
@@ -296,6 +306,7 @@ def all_assets() -> list[dg.AssetsDefinition]:
             "csv",
             lambda _, __: {t.name: reference.frame_of(t) for t in references},
         ),
+        _tables_asset("lineage", [lineage.TABLE], _short_hash(lineage_version), "python", _lineage),
         _tables_asset("ingest", raw.raw_tables(), raw_version, "python", _ingest),
         *(_transform_asset(transform) for transform in transforms().values()),
         release_asset,
