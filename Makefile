@@ -36,6 +36,7 @@ ui: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.counting
+	$(BIN)/python -m benchmarks.sql_box
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

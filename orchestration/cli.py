@@ -162,6 +162,9 @@ def sql(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
     release: Annotated[str | None, typer.Option(help="Ask a past release, such as v3.")] = None,
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ask the release of that day.")] = None,
+    boxed: Annotated[
+        bool, typer.Option("--sandbox", help="Ask in the closed box: for a query whose author you do not know.")
+    ] = False,
 ) -> None:
     """Ask the released tables in DuckDB's SQL, read-only.
 
@@ -178,9 +181,9 @@ def sql(
         if query is None and not sys.stdin.isatty():
             query = sys.stdin.read()
         if query is None:
-            asking.shell(chosen, _out)
+            asking.shell(chosen, _out, is_boxed=boxed)
         else:
-            asking.answer(chosen, query, form.value, output, _out)
+            asking.answer(chosen, query, form.value, output, _out, is_boxed=boxed)
     except (NoRelease, asking.QueryError) as error:
         raise _fail(str(error)) from error
 

@@ -1,10 +1,12 @@
-"""Asking a release in SQL from the command line: one query in several forms, or a shell."""
+"""Asking a release in SQL from the command line: one query in several forms, or a shell; also in the closed box."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import sys
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -12,6 +14,7 @@ import polars as pl
 from rich.console import Console
 from rich.markup import escape
 
+from warehouse import sandbox
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, releases
 
@@ -44,21 +47,44 @@ def chosen_release(lake: Lake, name: str | None, as_of: dt.date | None = None) -
     return held[wanted]
 
 
-def answer(release: Release, query: str, form: str, output: Path | None, console: Console) -> None:
-    """Run one query on a release and print or write its rows.
+def answer(
+    release: Release, query: str, form: str, output: Path | None, console: Console, *, is_boxed: bool = False
+) -> None:
+    """Run one query on a release, in the closed box if wanted, and print or write its rows.
 
     Raises:
         QueryError: The query fails, or its rows cannot be written in this form.
     """
-    with release.connect() as connection:
-        write(_rows(connection, query), form, output, console)
+    with _asking(release, is_boxed) as rows:
+        write(rows(query), form, output, console)
+
+
+@contextlib.contextmanager
+def _asking(release: Release, is_boxed: bool) -> Generator[Callable[[str], pl.DataFrame]]:
+    """What gives the rows of a query on this release."""
+    if is_boxed:
+        yield partial(_boxed_rows, release)
+    else:
+        with release.connect() as connection:
+            yield partial(_rows, connection)
+
+
+def _boxed_rows(release: Release, query: str) -> pl.DataFrame:
+    try:
+        found = sandbox.ask(release, query)
+        frame = found.frame
+    except sandbox.Unanswered as error:
+        raise QueryError(str(error)) from error
+    if found.is_truncated:
+        sys.stderr.write(f"only the first {frame.height:,} rows: there are more than the closed box gives\n")
+    return frame
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
     try:
         relation = connection.sql(query)
         return pl.DataFrame() if relation is None else relation.pl()
-    except duckdb.Error as error:
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise QueryError(str(error)) from error
 
 
@@ -115,14 +141,14 @@ def _markdown(frame: pl.DataFrame) -> str:
     return line(frame.columns) + line(rules) + "".join(rows)
 
 
-def shell(release: Release, console: Console) -> None:
+def shell(release: Release, console: Console, *, is_boxed: bool = False) -> None:
     """Ask again and again until ``.quit`` or the end of input; a failed query says why and the shell goes on."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - history and editing for input()
     console.print(
         f"release {release.name} of {release.manifest['published_at'][:16]} UTC, read-only. {_HELP}", highlight=False
     )
-    with release.connect() as connection:
+    with _asking(release, is_boxed) as rows:
         query = ""
         while True:
             try:
@@ -138,7 +164,7 @@ def shell(release: Release, console: Console) -> None:
             query += (line if query else _expanded(line)) + "\n"
             if query.rstrip().endswith(";"):
                 try:
-                    _print_table(_rows(connection, query), console)
+                    _print_table(rows(query), console)
                 except QueryError as error:
                     console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
                 query = ""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 from orchestration.sources import Refused, recognised, source_named
 from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.source import Damaged, Parsed, Record, Reject, first
+from warehouse.sql_box.confine import ending_told, limit_resources
 
 MEMORY_BYTES = 2 * 2**30
 CPU_SECONDS = 60
@@ -51,8 +50,8 @@ def parse_file(path: Path, name: str, hints: dict[str, str], source: str | None 
         )
     except subprocess.TimeoutExpired as error:
         raise Refused(f"found a file that could not be read within {WALL_SECONDS} seconds") from error
-    if done.returncode < 0:
-        ended = signal.Signals(-done.returncode).name
+    ended = ending_told(done.returncode)
+    if ended is not None:
         limit = f" (more than {CPU_SECONDS} s of computing)" if ended == "SIGXCPU" else ""
         raise Refused(f"found a file whose reading ended with {ended}{limit}; it is probably damaged or forged")
     try:
@@ -103,10 +102,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_resources(MEMORY_BYTES, CPU_SECONDS)
     answer = _answer(json.loads(sys.stdin.buffer.read()))
     sys.stdout.write(json.dumps(answer, default=_to_json))
 
