@@ -254,6 +254,19 @@ def _across_check(check: across.Check) -> dg.AssetChecksDefinition:
     return checked
 
 
+def _index(context: dg.AssetExecutionContext, published: release.Release) -> None:
+    """Make what full-text search needs; without it the pages search by plain SQL, so its faults hold back nothing."""
+    try:
+        from warehouse import search
+
+        count = search.build(published)
+    except (ImportError, OSError) as error:
+        context.log.warning(f"release {published.name} is searched without an index, which is slower: {error}")
+    else:
+        if count is not None:
+            context.log.info(f"release {published.name}: {count:,} things can be searched")
+
+
 @dg.asset(
     key=RELEASE,
     deps=[_key(table.name) for table in all_tables()],
@@ -279,6 +292,7 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     context.log.info(
         f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
     )
+    _index(context, published)
     rows = {name: told["rows"] for name, told in published.manifest["tables"].items()}
     return dg.MaterializeResult(
         metadata={

@@ -28,7 +28,7 @@ from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_fo
 from warehouse.sql import FUNCTIONS, QUESTIONS, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
-_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json)$")
+_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json|search)$")
 
 
 class NoRelease(LookupError):
