@@ -13,7 +13,7 @@ from dashboards import read
 from warehouse.release import NoRelease
 
 PAGES = [
-    st.Page("app_pages/publications.py", title="Publications", icon="📚", default=True),
+    st.Page("app_pages/trends.py", title="Trends", icon="📈", default=True),
     st.Page("app_pages/work.py", title="Work", icon="📄"),
 ]
 DATA = [
@@ -24,6 +24,7 @@ DATA = [
     st.Page("app_pages/changes.py", title="Changes", icon="🕰️"),
     st.Page("app_pages/dictionary.py", title="Dictionary", icon="📖"),
     st.Page("app_pages/lineage.py", title="Lineage", icon="🧬"),
+    st.Page("app_pages/sql.py", title="SQL", icon="⌨️"),
 ]
 
 # an emoji, because a named icon would be fetched from elsewhere

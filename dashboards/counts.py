@@ -15,6 +15,7 @@ Grain = Literal["month", "quarter", "year", "rolling_12_months"]
 Dimension = Literal["lab", "category"]
 
 COUNTS = "mart.publication_counts_by_month"
+MOST = 1000  # publications listed at once
 
 
 @dataclass(frozen=True)
@@ -228,38 +229,15 @@ def publications_over_time(release: Release, selection: Selection) -> pl.DataFra
     return ask(release, *over_time(selection))
 
 
-def with_range_over_rules(release: Release, selection: Selection, frame: pl.DataFrame) -> pl.DataFrame:
-    """The counts with ``lowest`` and ``highest``: their range over all rules that can be applied.
-
-    Rules that cannot tell the lab of more than 5 % of the publications are left out.
-
-    Args:
-        release: The release.
-        selection: What is drawn.
-        frame: Rows of `publications_over_time` for it.
-    """
-    applicable = [rule.name for rule in rules(release) if rule.is_applicable]
-    by_rule = [publications_over_time(release, replace(selection, rule=name)) for name in applicable]
-    cell = ["starts_on", *selection.dimensions]
-    each = [part.select(*cell, pl.col("publications").alias(f"by_{n}")) for n, part in enumerate(by_rule)]
-    for part in each:
-        frame = frame.join(part, on=cell, how="left", maintain_order="left")
-    names = [f"by_{n}" for n in range(len(each))] or ["publications"]
-    ranged = frame.with_columns(lowest=pl.min_horizontal(names), highest=pl.max_horizontal(names))
-    return ranged.drop(name for name in names if name != "publications")
-
-
-def highest(release: Release, selection: Selection, panel: Dimension | None, *, is_stacked: bool) -> float:
-    """The largest number that a chart must have room for: one scale for all panels.
+def highest(release: Release, selection: Selection, panel: Dimension | None) -> float:
+    """The highest stack that bars must have room for: one scale for all panels.
 
     Args:
         release: The release.
         selection: What is drawn.
         panel: The dimension that has a panel each, if any.
-        is_stacked: Whether the numbers of a period stand upon each other.
     """
-    parts = replace(selection, dimensions=((panel,) if panel else ()) if is_stacked else selection.dimensions)
-    query, parameters = over_time(parts)
+    query, parameters = over_time(replace(selection, dimensions=(panel,) if panel else ()))
     return float(ask(release, f"select coalesce(max(publications), 0.0) from ({query})", parameters).item())
 
 
@@ -293,9 +271,9 @@ def papers(
         span: First and last day of a period, or all that have a date, or those that have none.
 
     Returns:
-        ``publication_id``, ``title``, ``lab``, ``category``, ``published_on``, ``counted`` (the part of it that is
-        counted here), ``is_duplicate`` and ``url``; a link that is not http or https is left out, for it could run
-        something when clicked.
+        The newest `MOST` of them: ``publication_id``, ``title``, ``lab``, ``category``, ``published_on``, ``counted``
+        (the part of it that is counted here), ``is_duplicate``, ``url`` and ``in_all`` (how many there are); a link
+        that is not http or https is left out, for it could run something when clicked.
     """
     # what has no date is in no span of time
     within = replace(selection, since=None, until=None) if span == "undated" else selection
@@ -304,6 +282,7 @@ def papers(
         with behind as (
             select
                 publication_id,
+                any_value(published_on) as published_on,
                 sum(weight) as counted
             from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
             where
@@ -311,6 +290,13 @@ def papers(
                 and ($starts_on::date is null or published_on between $starts_on::date and $ends_on::date)
                 and {conditions}
             group by publication_id
+        ),
+
+        newest as (
+            select *, (select count(*) from behind) as in_all
+            from behind
+            order by published_on desc, publication_id
+            limit {MOST}
         )
 
         select
@@ -318,13 +304,14 @@ def papers(
             title,
             lab,
             category,
-            published_on,
+            publications.published_on,
             counted,
             is_duplicate,
-            case when regexp_full_match(url, '(?i)https?://\S+') then url end as url
-        from behind
-        inner join clean.publications as publications on behind.publication_id = publications.publication_id
-        order by published_on, lab, title, publications.publication_id
+            case when regexp_full_match(url, '(?i)https?://\S+') then url end as url,
+            in_all
+        from newest
+        inner join clean.publications as publications on newest.publication_id = publications.publication_id
+        order by publications.published_on desc, lab, title, publications.publication_id
     """
     starts_on, ends_on = (None, None) if isinstance(span, str) else span
     given = {"is_undated": span == "undated", "starts_on": starts_on, "ends_on": ends_on}

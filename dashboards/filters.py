@@ -33,7 +33,14 @@ def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
     return tuple(st.multiselect(label, options, key=key, placeholder=f"All {label.lower()}", bind="query-params"))
 
 
-def bar(release: Release, offered: Collection[str] = ALL, *, prefix: str = "", rule: str | None = None) -> Selection:
+def bar(
+    release: Release,
+    offered: Collection[str] = ALL,
+    *,
+    prefix: str = "",
+    rule: str | None = None,
+    taxonomy: str | None = None,
+) -> Selection:
     """The bar of filters, and what is chosen in it.
 
     Args:
@@ -41,13 +48,14 @@ def bar(release: Release, offered: Collection[str] = ALL, *, prefix: str = "", r
         offered: Which of `ALL` a page has; the others are at their defaults.
         prefix: Put before the names in the URL, where a page has two bars.
         rule: The counting rule unless another is chosen; the first one if not given.
+        taxonomy: The taxonomy where it cannot be chosen here; the first one if not given.
     """
     rules = [told.name for told in counts.rules(release)]
     taxonomies = list(counts.taxonomies(release))
     # the taxonomy is chosen below the categories that it decides about
     key = f"{prefix}taxonomy"
-    asked = st.session_state.get(key) or st.query_params.get(key)
-    taxonomy = asked if asked in taxonomies else taxonomies[0]
+    asked = st.session_state.get(key) or st.query_params.get(key) if "taxonomy" in offered else taxonomy
+    taxonomy = str(asked) if asked in taxonomies else taxonomies[0]
     labs: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     of_labs, of_categories = st.columns([2, 3], gap="small") if {"labs", "categories"} & set(offered) else (None, None)

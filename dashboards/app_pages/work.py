@@ -62,7 +62,7 @@ if found.is_empty():
         f"{frames.dated(release).capitalize()} has no work of this identity. Open one from the list of publications.",
         icon="🔎",
     )
-    st.page_link("app_pages/publications.py", label="All publications", icon="📚")
+    st.page_link("app_pages/trends.py", label="All publications", icon="📚")
     st.stop()
 
 work = found.row(0, named=True)
