@@ -5,6 +5,7 @@ Nothing typed on a page ever reaches another connection than that of the closed 
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -112,12 +113,38 @@ def numeric(frame: pl.DataFrame) -> list[str]:
 
 
 def showable(frame: pl.DataFrame) -> pl.DataFrame:
-    """An answer as a page can show it: bytes as hexadecimal text, and columns of nothing but missing values as text."""
-    return frame.with_columns(
-        *(pl.col(name).bin.encode("hex") for name, kind in frame.schema.items() if kind == pl.Binary),
-        *(pl.col(name).cast(pl.String) for name, kind in frame.schema.items() if kind == pl.Null),
-        *(pl.col(name).cast(pl.Float64) for name, kind in frame.schema.items() if isinstance(kind, pl.Decimal)),
+    """An answer as a page can show it.
+
+    Bytes become hexadecimal text, whole numbers of any length integers if they fit, other decimal numbers real ones,
+    and columns of nothing but missing values texts.
+    """
+    return frame.with_columns(_simple(frame[name]) for name in frame.columns)
+
+
+def _simple(column: pl.Series) -> pl.Series:
+    kind = column.dtype
+    if kind == pl.Binary:
+        return column.bin.encode("hex")
+    if kind == pl.Null:
+        return column.cast(pl.String)
+    if isinstance(kind, pl.Decimal):
+        whole = column.cast(pl.Int64, strict=False)
+        is_exact = not kind.scale and whole.null_count() == column.null_count()
+        return whole if is_exact else column.cast(pl.Float64)
+    return column
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """An answer as a file of text can hold it: lists and structures as JSON."""
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    return showable(frame).with_columns(
+        pl.Series(name, [None if value is None else _json(value) for value in frame[name].to_list()], pl.String)
+        for name in nested
     )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def drawn(frame: pl.DataFrame, drawing: Drawing, ink: str) -> alt.Chart:

@@ -131,7 +131,7 @@ def answered(answer: Answer, query: str) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
             "CSV",
-            lambda: charts.csv(frame),
+            lambda: charts.csv(asking.flat(exact)),
             f"query_{release.name}.csv",
             "text/csv",
             on_click="ignore",
