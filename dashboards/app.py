@@ -13,7 +13,10 @@ from dashboards import read
 from warehouse.release import NoRelease
 
 PAGES = [
-    st.Page("app_pages/trends.py", title="Trends", icon="📈", default=True),
+    st.Page("app_pages/overview.py", title="Overview", icon="🔭", default=True),
+    st.Page("app_pages/trends.py", title="Trends", icon="📈"),
+    st.Page("app_pages/labs.py", title="Labs", icon="🏢"),
+    st.Page("app_pages/categories.py", title="Categories", icon="🏷️"),
     st.Page("app_pages/work.py", title="Work", icon="📄"),
 ]
 DATA = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ class Figure:
         draw: Makes the chart, given the colour of text. Asked again, for a light page, when a picture is downloaded.
         parameters: Values of the query's parameters.
         meanings: What the data dictionary says about the columns of the frame.
+        cautions: What a reader must be careful about, a sentence each, in Markdown.
     """
 
     release: Release
@@ -65,6 +66,7 @@ class Figure:
     draw: Draw
     parameters: Mapping[str, Any] | None = None
     meanings: Mapping[str, Meaning] | None = None
+    cautions: Sequence[str] = ()
 
     @property
     def facts(self) -> str:
@@ -93,6 +95,8 @@ def show(figure: Figure, on_page: Callable[[], None] | None = None) -> None:
         else:
             drawn = figure.draw(charts.ink(st.context.theme.type))
             st.altair_chart(drawn, key=f"{figure.key} chart", alt=f"{figure.alt} The tab Table has the numbers.")
+        for caution in figure.cautions:
+            st.caption(caution)
         if figure.finding:
             st.markdown(f"**Finding** · {frames.text(figure.finding)}")
     with table:

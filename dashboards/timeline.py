@@ -66,6 +66,26 @@ def highest(frame: pl.DataFrame, view: View) -> float:
     return max((float(top) for top in tops if isinstance(top, int | float)), default=0.0)
 
 
+def cautions(frame: pl.DataFrame) -> list[str]:
+    """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
+    periods = frame.select("period", "covered_part", "is_part_period", "is_provisional").unique(maintain_order=True)
+    told = []
+    in_part = [f"{row['period']} ({row['covered_part']})" for row in periods.to_dicts() if row["is_part_period"]]
+    if in_part:
+        told.append(
+            f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
+            "A smaller number there must not be read as a decline."
+        )
+    provisional = periods.filter("is_provisional")["period"].to_list()
+    if provisional:
+        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
+        told.append(
+            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
+            "so drawn pale, until 50 reporting delays have been seen."
+        )
+    return told
+
+
 def axis_title(grain: Grain, view: View) -> str:
     """What the numbers of a chart are."""
     per = grain.replace("_", " ").removeprefix("rolling ").removesuffix("s")
@@ -74,6 +94,11 @@ def axis_title(grain: Grain, view: View) -> str:
 
 def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Chart:
     """The key to the colours, one for all panels, in as many columns as there is room for."""
+    drawn: Any = alt.Chart(pl.DataFrame({series: list(colour_of)})).properties(height=1)
+    return drawn.mark_square(size=0).encode(color=_key(series, colour_of, ink, columns))
+
+
+def _key(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Color:
     shape = alt.Legend(
         labelColor=ink,
         orient="top",
@@ -89,15 +114,22 @@ def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: A
         rowPadding=4,
         offset=0,
     )
-    key = alt.Color(f"{series}:N", scale=scale(colour_of), legend=shape, title=None)
-    drawn: Any = alt.Chart(pl.DataFrame({series: list(colour_of)})).encode(color=key).properties(height=1)
-    return drawn.mark_square(size=0)
+    return alt.Color(f"{series}:N", scale=scale(colour_of), legend=shape, title=None)
 
 
 def on_page(chart: Any, ink: str) -> Any:
     """A chart as a page shows it: as wide as there is room, its text in the page's colour."""
     fitted = chart.properties(**FITTED).configure_view(strokeOpacity=0)
     return fitted.configure_axis(labelColor=ink, titleColor=ink).configure_title(limit=0, color=ink)
+
+
+def with_legend(chart: Any, look: Look) -> Any:
+    """A single panel with the key to its colours above it, in one chart."""
+    # points without size, of which only the legend shows
+    key: Any = alt.Chart(pl.DataFrame({look.series: list(look.colour_of)})).mark_square(size=0)
+    return alt.layer(chart, key.encode(color=_key(look.series, look.colour_of, look.ink))).resolve_legend(
+        color="independent"
+    )
 
 
 def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int) -> Any:

@@ -146,7 +146,7 @@ look = timeline.Look(
 
 
 def draw_panels() -> None:
-    """The panels side by side, each taking clicks, and what to be careful about."""
+    """The panels side by side, each taking clicks."""
     if view != "heat map" and (view == "bars" or len(drawn) > 1):
         key_to_colours = timeline.on_page(timeline.legend(series, drawn, look.ink), look.ink)
         st.altair_chart(key_to_colours, key="legend", alt=f"Colours of each {series}.")
@@ -165,28 +165,16 @@ def draw_panels() -> None:
                 on_select=lambda key=key, panel=panel: clicked(key, panel, series, panel_of),
                 alt=f"{told}. The tab Table has the numbers.",
             )
-    in_part = [f"{period} ({row['covered_part']})" for period, row in periods.items() if row["is_part_period"]]
-    if in_part:
-        st.caption(
-            f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
-            "A smaller number there must not be read as a decline."
-        )
-    provisional = [period for period, row in periods.items() if row["is_provisional"]]
-    if provisional:
-        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
-        st.caption(
-            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
-            "so drawn pale, until 50 reporting delays have been seen."
-        )
-    if totals.selected < FEW:
-        st.caption(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
-    if view == "share" and (caution := trends.cautions(frame)):
-        st.caption(f"Bands are Wilson intervals at 95 %. **{caution}**")
-    if look.annotations is not None:
-        said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
-        st.caption(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
 
 
+cautions = timeline.cautions(frame)
+if totals.selected < FEW:
+    cautions.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
+if view == "share" and (caution := trends.cautions(frame)):
+    cautions.append(f"Bands are Wilson intervals at 95 %. **{caution}**")
+if look.annotations is not None:
+    said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
+    cautions.append(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
 unsplit = f", for each {panel_of}" if panel_of else ""
 named = comparison.named(replace(selection, since=None, until=None))
 with chart_area:
@@ -207,6 +195,7 @@ with chart_area:
                 1 if view == "heat map" else PANELS_IN_A_ROW,
             ),
             meanings=meanings,
+            cautions=cautions,
         ),
         on_page=draw_panels,
     )
