@@ -42,7 +42,7 @@ if table is None:
         "rows",
         "columns",
         "key",
-        look=pl.col("table_name").map_elements(lambda name: address("dictionary", table=name), pl.String),
+        look=pl.Series([address("dictionary", table=name) for name in found["table_name"]], dtype=pl.String),
     )
     st.dataframe(
         told,
@@ -68,11 +68,11 @@ if table is not None or wanted:
         st.info("None of its columns says that." if table else "No column says that.", icon="🔎")
         st.stop()
     st.subheader(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
-    shown = columns.with_columns(
-        origin=pl.struct("table_name", "column_name").map_elements(
-            lambda one: address("lineage", table=one["table_name"], column=one["column_name"]), pl.String
-        )
-    )
+    origins = [
+        address("lineage", table=name, column=column)
+        for name, column in columns.select("table_name", "column_name").iter_rows()
+    ]
+    shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
     st.dataframe(
         shown.drop("table_name") if table else shown,
         hide_index=True,

@@ -1,5 +1,6 @@
 """Where a table and each of its columns come from, down to what a source says, and what is made from them."""
 
+import polars as pl
 import streamlit as st
 
 from dashboards import charts, data, data_charts, frames, read
@@ -45,6 +46,8 @@ else:
     with st.container(key="lineage graph", height="content"):
         st.graphviz_chart(data_charts.lineage_graph(edges, table, charts.ink(st.context.theme.type)), width="content")
     st.caption("Grey: what a source says. Brown: kept by hand. Blue: one row per thing. Green: answers.")
+    with st.expander("The graph as a table"):
+        st.dataframe(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), hide_index=True, key="edges")
 
 if column is None:
     st.info("Choose a column to follow its values back to what a source says.", icon="🧬")

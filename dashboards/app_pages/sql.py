@@ -126,7 +126,8 @@ def answered(answer: Answer, query: str) -> None:
     st.caption(f"{size} of {len(frame.columns)} columns in {answer.seconds:.2f} s{more}")
     if frame.is_empty():
         st.info("The query ran and found no row.", icon="🔎")
-    st.dataframe(frame, hide_index=True, key="rows")
+    dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
+    st.dataframe(frame, hide_index=True, column_config=dates, key="rows")
     exact = answer.frame
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
