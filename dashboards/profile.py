@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dashboards import counts, ready
+from dashboards import ready
 from dashboards.counts import Dimension, Selection
 from dashboards.figure import Figure
 from dashboards.read import ask
@@ -16,14 +16,19 @@ OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
 
 def names(release: Release, dimension: Dimension) -> list[str]:
     """The labs, or the categories of the default taxonomy, those with most works first."""
+    known = {
+        "lab": "select lab as name from reference.labs",
+        "category": "select category as name from reference.categories inner join reference.taxonomies using (taxonomy)"
+        " where is_default",
+    }[dimension]
     query = f"""
-        select {dimension} as name
-        from clean.publications
-        group by {dimension}
-        order by count(*) filter (where not is_duplicate) desc, name
+        select name
+        from ({known} union select {dimension} from clean.publications)
+        left join clean.publications on name = {dimension}
+        group by name
+        order by count(publication_id) filter (where not is_duplicate) desc, name
     """
-    held = ask(release, query)["name"].to_list()
-    return [*held, *(name for name in counts.names(release, dimension) if name not in held)]
+    return ask(release, query)["name"].to_list()
 
 
 def selection(dimension: Dimension, name: str, rule: str) -> Selection:
