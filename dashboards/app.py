@@ -1,6 +1,6 @@
 """The dashboards: the list of pages, and what stands instead of a page where there is nothing to read.
 
-A new page is one file in ``app_pages/`` and one line in ``PAGES``.
+A new page is one file in ``app_pages/`` and one line in ``PAGES``, or in ``DATA`` if it is about the data themselves.
 """
 
 # pandas comes first: Streamlit and Altair import it late, and two sessions that open a cold server at the same
@@ -13,16 +13,30 @@ from dashboards import read
 from warehouse.release import NoRelease
 
 PAGES = [
-    st.Page("app_pages/publications.py", title="Publications", icon="📚", default=True),
+    st.Page("app_pages/overview.py", title="Overview", icon="🔭", default=True),
+    st.Page("app_pages/trends.py", title="Trends", icon="📈"),
+    st.Page("app_pages/labs.py", title="Labs", icon="🏢"),
+    st.Page("app_pages/categories.py", title="Categories", icon="🏷️"),
+    st.Page("app_pages/works.py", title="Works", icon="🔎"),
+    st.Page("app_pages/work.py", title="Work", icon="📄", visibility="hidden"),
+    st.Page("app_pages/discussion.py", title="Discussion", icon="💬"),
+    st.Page("app_pages/curriculum.py", title="Curriculum", icon="🎧"),
+    st.Page("app_pages/item.py", title="Item", icon="📄", visibility="hidden"),
+]
+DATA = [
+    st.Page("app_pages/coverage.py", title="Sources", icon="🗓️"),
+    st.Page("app_pages/checks.py", title="Checks", icon="✅"),
     st.Page("app_pages/published_numbers.py", title="Published numbers", icon="🤝"),
+    st.Page("app_pages/rejects.py", title="Rejects", icon="🧹"),
     st.Page("app_pages/changes.py", title="Changes", icon="🕰️"),
-    st.Page("app_pages/coverage.py", title="Coverage", icon="🗓️"),
-    st.Page("app_pages/work.py", title="Work", icon="📄"),
+    st.Page("app_pages/dictionary.py", title="Dictionary", icon="📖"),
+    st.Page("app_pages/lineage.py", title="Lineage", icon="🧬"),
+    st.Page("app_pages/sql.py", title="SQL", icon="⌨️"),
 ]
 
 # an emoji, because a named icon would be fetched from elsewhere
 st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
-page = st.navigation(PAGES, position="top")
+page = st.navigation({"": PAGES, "Data": DATA}, position="top")
 try:
     page.run()
 except NoRelease:

@@ -15,11 +15,7 @@ Grain = Literal["month", "quarter", "year", "rolling_12_months"]
 Dimension = Literal["lab", "category"]
 
 COUNTS = "mart.publication_counts_by_month"
-# what the filters let through; every query on publications says it alike
-_SELECTED = """
-    (len($labs::varchar[]) = 0 or list_contains($labs::varchar[], lab))
-    and (len($categories::varchar[]) = 0 or list_contains($categories::varchar[], category))
-"""
+MOST = 1000  # publications listed at once
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,8 @@ class Selection:
         taxonomy: The taxonomy of the categories.
         grain: Length of a period.
         dimensions: What a count is per, besides the period.
+        since: A day in the first period that is asked for; none for as early as it is covered.
+        until: A day in the last one.
     """
 
     labs: tuple[str, ...] = ()
@@ -41,18 +39,37 @@ class Selection:
     taxonomy: str = "iaps"
     grain: Grain = "year"
     dimensions: tuple[Dimension, ...] = ("lab", "category")
+    since: dt.date | None = None
+    until: dt.date | None = None
 
     @property
-    def filters(self) -> dict[str, Any]:
+    def counting(self) -> dict[str, Any]:
         """The parameters that every query on publications takes."""
-        labs, categories = list(self.labs), list(self.categories)
-        return {"labs": labs, "categories": categories, "rule": self.rule, "taxonomy": self.taxonomy}
+        return {"rule": self.rule, "taxonomy": self.taxonomy}
 
-    @property
-    def grouping(self) -> dict[str, Any]:
-        """The parameters that say what a count is per."""
-        by_lab, by_category = ("lab" in self.dimensions), ("category" in self.dimensions)
-        return {"grain": self.grain, "by_lab": by_lab, "by_category": by_category}
+    def conditions(self, day: str) -> tuple[str, dict[str, Any]]:
+        """What the filters let through, as SQL that every query on publications says alike, and its parameters.
+
+        Args:
+            day: The column by which it is told whether a row is in the span of time: the whole periods from the
+                first to the last one asked for.
+        """
+        every = {"quarter": 3, "year": 12}.get(self.grain, 1)
+        asked: list[tuple[str, str, Any]] = [
+            ("list_contains($labs, lab)", "labs", list(self.labs)),
+            ("list_contains($categories, category)", "categories", list(self.categories)),
+            (f"{day} >= $since", "since", self.since and _period(self.since, every)[0]),
+            (f"{day} <= $until", "until", self.until and _period(self.until, every)[1]),
+        ]
+        given = [part for part in asked if part[2]]
+        return " and ".join(part[0] for part in given) or "true", {name: value for _, name, value in given}
+
+
+def _period(day: dt.date, months: int) -> tuple[dt.date, dt.date]:
+    """First and last day of the month, quarter or year in which a day lies."""
+    first = (day.month - 1) // months * months + 1
+    after = dt.date(day.year + (first + months > 12), (first + months - 1) % 12 + 1, 1)
+    return dt.date(day.year, first, 1), after - dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -126,13 +143,29 @@ def taxonomies(release: Release) -> dict[str, str]:
     return dict(ask(release, query).iter_rows())
 
 
+def months(release: Release) -> dict[str, tuple[dt.date, dt.date]]:
+    """The months that the source covers, whole or in part, as ``2023-04``, each with its first and last day."""
+    query = """
+        select strftime(month, '%Y-%m'), cast(month as date), last_day(month)
+        from (
+            select unnest(generate_series(date_trunc('month', covers_from), covers_until, interval 1 month)) as month
+            from clean.coverage
+            where source = 'lab_sheet'
+        )
+        order by month
+    """
+    return {name: (first, last) for name, first, last in ask(release, query).iter_rows()}
+
+
 def totals(release: Release, selection: Selection) -> Totals:
     """Counts over all periods, and the span of time that the source covers."""
+    conditions, parameters = selection.conditions("published_month")
+    of_undated, _ = replace(selection, since=None, until=None).conditions("published_month")
     query = f"""
         with counted as (
             select
                 published_month is not null as is_dated,
-                {_SELECTED} as is_selected,
+                case when published_month is null then {of_undated} else {conditions} end as is_selected,
                 lab = '(authors not known)' as is_unattributed,
                 publications
             from mart.publication_counts_by_month
@@ -150,125 +183,87 @@ def totals(release: Release, selection: Selection) -> Totals:
         from clean.coverage
         where source = 'lab_sheet'
     """
-    return Totals(**ask(release, query, selection.filters).row(0, named=True))
+    return Totals(**ask(release, query, {**selection.counting, **parameters}).row(0, named=True))
+
+
+def over_time(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """The query for publications per period and per dimension of a selection, and its parameters.
+
+    Its columns are ``period``, ``starts_on``, ``ends_on``, the dimensions, ``publications``, ``is_part_period``,
+    ``is_provisional`` and ``covered_part``, sorted by period and dimensions; periods without any are zeros.
+    """
+    # a rolling window belongs to the month with which it ends
+    conditions, parameters = selection.conditions("ends_on" if selection.grain == "rolling_12_months" else "starts_on")
+    dimensions = "".join(f"{name}, " for name in selection.dimensions)
+    periods = {
+        "month": "strftime(starts_on, '%Y-%m')",
+        "quarter": "strftime(starts_on, '%Y Q') || quarter(starts_on)",
+        "year": "strftime(starts_on, '%Y')",
+        "rolling_12_months": "strftime(ends_on, '%Y-%m')",
+    }
+    query = f"""
+select
+    {periods[selection.grain]} as period,
+    starts_on,
+    ends_on,
+    {dimensions}sum(publications) as publications,
+    bool_or(is_part_period) as is_part_period,
+    bool_or(is_provisional) as is_provisional,
+    case
+        when starts_on < covers_from and ends_on > covers_until
+            then strftime(covers_from, '%-d %b') || ' to ' || strftime(covers_until, '%-d %b')
+        when starts_on < covers_from then 'from ' || strftime(covers_from, '%-d %b')
+        when ends_on > covers_until then 'to ' || strftime(covers_until, '%-d %b')
+    end as covered_part
+from publication_counts(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
+cross join (select covers_from, covers_until from clean.coverage where source = 'lab_sheet')
+where {conditions}
+group by all
+order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
+"""
+    return query, {**selection.counting, "grain": selection.grain, **parameters}
 
 
 def publications_over_time(release: Release, selection: Selection) -> pl.DataFrame:
-    """Publications per period and per dimension of the selection, periods without any as zeros.
-
-    Returns:
-        The table as it is shown (``period``, ``starts_on``, ``ends_on``, the dimensions, ``publications``,
-        ``is_part_period``, ``is_provisional``, ``covered_part``), sorted by period and dimensions.
-    """
-    query = f"""
-        with grouped as (
-            select
-                starts_on,
-                ends_on,
-                case when $by_lab then lab end as lab,
-                case when $by_category then category end as category,
-                sum(publications) as publications,
-                bool_or(is_part_period) as is_part_period,
-                bool_or(is_provisional) as is_provisional
-            from publication_counts(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
-            where
-                {_SELECTED}
-            group by all
-        )
-
-        select
-            case $grain
-                when 'month' then strftime(starts_on, '%Y-%m')
-                when 'quarter' then strftime(starts_on, '%Y Q') || quarter(starts_on)
-                when 'year' then strftime(starts_on, '%Y')
-                else strftime(ends_on, '%Y-%m')
-            end as period,
-            starts_on,
-            ends_on,
-            lab,
-            category,
-            publications,
-            is_part_period,
-            is_provisional,
-            case
-                when starts_on < covers_from and ends_on > covers_until
-                    then strftime(covers_from, '%-d %b') || ' to ' || strftime(covers_until, '%-d %b')
-                when starts_on < covers_from then 'from ' || strftime(covers_from, '%-d %b')
-                when ends_on > covers_until then 'to ' || strftime(covers_until, '%-d %b')
-            end as covered_part
-        from grouped
-        cross join clean.coverage
-        where source = 'lab_sheet'
-        order by starts_on, lab, category
-    """
-    frame = ask(release, query, {**selection.filters, **selection.grouping})
-    return frame.drop(name for name in ("lab", "category") if name not in selection.dimensions)
+    """The rows of `over_time`."""
+    return ask(release, *over_time(selection))
 
 
-def with_range_over_rules(release: Release, selection: Selection, frame: pl.DataFrame) -> pl.DataFrame:
-    """The counts with ``lowest`` and ``highest``: their range over all rules that can be applied.
-
-    Rules that cannot tell the lab of more than 5 % of the publications are left out.
-
-    Args:
-        release: The release.
-        selection: What is drawn.
-        frame: Rows of `publications_over_time` for it.
-    """
-    applicable = [rule.name for rule in rules(release) if rule.is_applicable]
-    by_rule = [publications_over_time(release, replace(selection, rule=name)) for name in applicable]
-    cell = ["starts_on", *selection.dimensions]
-    each = [part.select(*cell, pl.col("publications").alias(f"by_{n}")) for n, part in enumerate(by_rule)]
-    for part in each:
-        frame = frame.join(part, on=cell, how="left", maintain_order="left")
-    names = [f"by_{n}" for n in range(len(each))] or ["publications"]
-    ranged = frame.with_columns(lowest=pl.min_horizontal(names), highest=pl.max_horizontal(names))
-    return ranged.drop(name for name in names if name != "publications")
-
-
-def highest(release: Release, selection: Selection, panel: Dimension | None, *, is_stacked: bool) -> float:
-    """The largest number that a chart must have room for: one scale for all panels.
+def highest(release: Release, selection: Selection, panel: Dimension | None) -> float:
+    """The highest stack that bars must have room for: one scale for all panels.
 
     Args:
         release: The release.
         selection: What is drawn.
         panel: The dimension that has a panel each, if any.
-        is_stacked: Whether the numbers of a period stand upon each other.
     """
-    query = f"""
-        select coalesce(max(publications), 0.0) as highest
-        from (
-            select sum(publications) as publications
-            from publication_counts(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
-            where
-                {_SELECTED}
-            group by
-                starts_on,
-                case when $by_lab then lab end,
-                case when $by_category then category end
-        )
-    """
-    parts = replace(selection, dimensions=((panel,) if panel else ()) if is_stacked else selection.dimensions)
-    return float(ask(release, query, {**selection.filters, **parts.grouping}).item())
+    query, parameters = over_time(replace(selection, dimensions=(panel,) if panel else ()))
+    return float(ask(release, f"select coalesce(max(publications), 0.0) from ({query})", parameters).item())
 
 
-def findings(release: Release, selection: Selection) -> dict[str, str]:
-    """What the statistics say of the selected labs and categories, or of all together, a sentence each.
+def findings(release: Release, selection: Selection) -> list[str]:
+    """What the statistics say of what is selected, a sentence each.
 
-    The trends are of works, per lab and per category of the default taxonomy.
+    Trends are tested for works, over all whole months that are covered: of all together, of each lab, and of each
+    category of the default taxonomy. Of anything else they say nothing, and that is said.
     """
+    is_default = selection.taxonomy == next(iter(taxonomies(release)))
+    is_of_one_kind = not (selection.labs and selection.categories) and (is_default or not selection.categories)
+    if not is_of_one_kind or selection.since or selection.until:
+        return ["No trend is tested for this choice, only for all, for labs and for categories, over all months."]
     query = """
-        select member, sentence
+        select sentence
         from mart.publication_trends
-        where
-            case
-                when len($labs::varchar[]) + len($categories::varchar[]) = 0 then dimension = 'all'
-                else list_contains($labs::varchar[], member) or list_contains($categories::varchar[], member)
-            end
-        order by dimension, member
+        where dimension = $dimension and ($dimension = 'all' or list_contains($members::varchar[], member))
+        order by member
     """
-    given = {"labs": list(selection.labs), "categories": list(selection.categories)}
-    return dict(ask(release, query, given).iter_rows())
+    members = list(selection.labs or selection.categories)
+    dimension = "lab" if selection.labs else "category" if selection.categories else "all"
+    found = ask(release, query, {"dimension": dimension, "members": members})["sentence"].to_list()
+    others = (
+        "" if selection.rule == "works" else f" (Tested for works; the chart shows {selection.rule.replace('_', ' ')}.)"
+    )
+    return [f"{sentence}{others if sentence == found[-1] else ''}" for sentence in found]
 
 
 def papers(
@@ -282,21 +277,32 @@ def papers(
         span: First and last day of a period, or all that have a date, or those that have none.
 
     Returns:
-        ``publication_id``, ``title``, ``lab``, ``category``, ``published_on``, ``counted`` (the part of it that is
-        counted here), ``is_duplicate`` and ``url``; a link that is not http or https is left out, for it could run
-        something when clicked.
+        The newest `MOST` of them: ``publication_id``, ``title``, ``lab``, ``category``, ``published_on``, ``counted``
+        (the part of it that is counted here), ``is_duplicate``, ``url`` and ``in_all`` (how many there are); a link
+        that is not http or https is left out, for it could run something when clicked.
     """
+    # what has no date is in no span of time
+    within = replace(selection, since=None, until=None) if span == "undated" else selection
+    conditions, parameters = within.conditions("published_on")
     query = rf"""
         with behind as (
             select
                 publication_id,
+                any_value(published_on) as published_on,
                 sum(weight) as counted
             from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
             where
                 (published_on is null) = $is_undated
                 and ($starts_on::date is null or published_on between $starts_on::date and $ends_on::date)
-                and {_SELECTED}
+                and {conditions}
             group by publication_id
+        ),
+
+        newest as (
+            select *, (select count(*) from behind) as in_all
+            from behind
+            order by published_on desc, publication_id
+            limit {MOST}
         )
 
         select
@@ -304,14 +310,15 @@ def papers(
             title,
             lab,
             category,
-            published_on,
+            publications.published_on,
             counted,
             is_duplicate,
-            case when regexp_full_match(url, '(?i)https?://\S+') then url end as url
-        from behind
-        inner join clean.publications as publications on behind.publication_id = publications.publication_id
-        order by published_on, lab, title, publications.publication_id
+            case when regexp_full_match(url, '(?i)https?://\S+') then url end as url,
+            in_all
+        from newest
+        inner join clean.publications as publications on newest.publication_id = publications.publication_id
+        order by publications.published_on desc, lab, title, publications.publication_id
     """
     starts_on, ends_on = (None, None) if isinstance(span, str) else span
     given = {"is_undated": span == "undated", "starts_on": starts_on, "ends_on": ends_on}
-    return ask(release, query, {**selection.filters, **given})
+    return ask(release, query, {**selection.counting, **parameters, **given})

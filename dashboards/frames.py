@@ -31,8 +31,17 @@ def text(told: str) -> str:
 
 def dated(release: Release) -> str:
     """A release with the moment of its publication."""
-    at = dt.datetime.fromisoformat(release.manifest["published_at"])
-    return f"release {release.name}, {written(at.date())}, {at:%H:%M} UTC"
+    return f"release {release.name}, {moment(release.manifest['published_at'])}"
+
+
+def moment(told: str) -> str:
+    """A moment in UTC as the pages write it: 31 Jul 2024, 14:05 UTC.
+
+    Args:
+        told: The moment as ISO 8601 has it.
+    """
+    at = dt.datetime.fromisoformat(told)
+    return f"{written(at.date())}, {at:%H:%M} UTC"
 
 
 def permanent_link(release: Release) -> str:

@@ -17,6 +17,7 @@ import duckdb
 import polars as pl
 import streamlit as st
 
+from dashboards.frames import text
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, pointer, releases
 
@@ -74,7 +75,14 @@ def chosen() -> Release:
         UnreadableRelease: There is a release, but not whole.
     """
     wanted = st.query_params.get("release")
-    return next((release for release in all_releases() if release.name == wanted), None) or newest()
+    if wanted is None:
+        return newest()
+    named = next((release for release in all_releases() if release.name == wanted), None)
+    if named is None:
+        current_one = newest()
+        st.warning(f"This lake has no release “{text(wanted)}”: what follows is of {current_one.name}.", icon="⚠️")
+        return current_one
+    return named
 
 
 def all_releases() -> list[Release]:
@@ -93,9 +101,13 @@ def ask(release: Release, query: str, parameters: Mapping[str, Any] | None = Non
     Raises:
         UnreadableRelease: The release lacks what is asked for, or cannot be read.
     """
+    return _answer(key(release), query, dict(parameters or {}))
+
+
+def key(release: Release) -> tuple[int, str, str]:
+    """What answers about a release are remembered by."""
     # number alone would not do: a lake deleted and made anew counts from one again
-    key = (release.number, str(release.path), str(release.manifest["published_at"]))
-    return _answer(key, query, dict(parameters or {}))
+    return release.number, str(release.path), str(release.manifest["published_at"])
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -22,7 +22,7 @@ from orchestration import ingest as raw
 from orchestration.feed_assets import freshness_of
 from orchestration.feeds import Configuration
 from orchestration.run import CheckResult, LakeRun, accounted, code_version, inputs_of
-from transforms import engine
+from transforms import engine, lineage
 from transforms.reader import Transform, read_transforms
 from warehouse import reference, release
 from warehouse.dictionary import limits_in_words
@@ -45,7 +45,12 @@ def transforms() -> dict[str, Transform]:
 
 def all_tables() -> list[Table]:
     """The declarations of all tables of a release."""
-    return [*reference.tables(), *raw.raw_tables(), *(transform.table for transform in transforms().values())]
+    return [
+        *reference.tables(),
+        lineage.TABLE,
+        *raw.raw_tables(),
+        *(transform.table for transform in transforms().values()),
+    ]
 
 
 @dg.resource(
@@ -204,6 +209,10 @@ def _ingest(context: dg.AssetExecutionContext, lake: Lake) -> Mapping[str, pl.Da
     return raw.ingest(lake, context.log.info)
 
 
+def _lineage(_: dg.AssetExecutionContext, __: Lake) -> Mapping[str, pl.DataFrame]:
+    return {lineage.TABLE.name: lineage.lineage_of(transforms().values(), all_tables())}
+
+
 def _transform_asset(transform: Transform) -> dg.AssetsDefinition:
     table = transform.table
 
@@ -256,6 +265,19 @@ def _across_check(check: across.Check) -> dg.AssetChecksDefinition:
     return checked
 
 
+def _index(context: dg.AssetExecutionContext, published: release.Release) -> None:
+    """Make what full-text search needs; without it the pages search by plain SQL, so its faults hold back nothing."""
+    try:
+        from warehouse import search
+
+        count = search.build(published)
+    except (ImportError, OSError) as error:
+        context.log.warning(f"release {published.name} is searched without an index, which is slower: {error}")
+    else:
+        if count is not None:
+            context.log.info(f"release {published.name}: {count:,} things can be searched")
+
+
 @dg.asset(
     key=RELEASE,
     deps=[_key(table.name) for table in all_tables()],
@@ -280,6 +302,7 @@ def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Non
     context.log.info(
         f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
     )
+    _index(context, published)
     rows = {name: told["rows"] for name, told in published.manifest["tables"].items()}
     return dg.MaterializeResult(
         metadata={
@@ -298,6 +321,7 @@ def all_assets(configuration: Configuration) -> list[dg.AssetsDefinition]:
         "".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv")))
     )
     raw_version = _short_hash("".join(raw.parser_version(source) for source in raw.SOURCES))
+    lineage_version = "".join(transform.query for transform in transforms().values())
     return [
         _tables_asset(
             "reference",
@@ -315,6 +339,7 @@ def all_assets(configuration: Configuration) -> list[dg.AssetsDefinition]:
             _ingest,
             {source.table_name: freshness_of(configuration, source) for source in raw.SOURCES},
         ),
+        _tables_asset("lineage", [lineage.TABLE], _short_hash(lineage_version), "python", _lineage, {}),
         *(_transform_asset(transform) for transform in transforms().values()),
         release_asset,
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.assets import all_tables, transforms
 from orchestration.ingest import raw_tables
-from transforms import engine
+from transforms import engine, lineage
 from warehouse import reference
 from warehouse.lake import Lake
 from warehouse.release import Release, publish
@@ -51,7 +51,8 @@ def made(
         lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.frame_of(table))
     for table in raw_tables():
         lake.write(table, table.frame(rows.get(table.name, ())))
-    written: list[Table] = [*reference.tables(), *raw_tables()]
+    lake.write(lineage.TABLE, lineage.TABLE.frame(rows.get(lineage.TABLE.name, ())))
+    written: list[Table] = [*reference.tables(), lineage.TABLE, *raw_tables()]
     for name, transform in transforms().items():
         if name in rows:
             lake.write(transform.table, transform.table.frame(rows[name]))

@@ -42,6 +42,7 @@ def snapshot(number: int, name: str, records: int, **facts: Any) -> tuple[dict[s
         "size_bytes": 1,
         "fetched_at": NOW + dt.timedelta(days=number),
         "licence": "x",
+        "feed": None,
         **facts,
     }
     parse = {
@@ -263,7 +264,9 @@ def test_evidence_leads_from_every_number_to_its_snapshot(seeded_lake: Lake) -> 
 
 
 def test_lab_watch_score_follows_its_formula(released_lake: Lake) -> None:
-    found = rows(released_lake, "select lab, weighted_works_per_year, score from mart.lab_watch_scores order by lab")
+    found = rows(
+        released_lake, "select lab, weighted_works_per_year, lab_watch_score from mart.lab_watch_scores order by lab"
+    )
     elapsed = 213 / 365.25
     for (_, rate, score), works in zip(found, [(4, 12, 9), (14, 18, 10), (4, 2, 5)], strict=True):
         expected = (3 * works[0] + 2 * works[1] + works[2]) / (3 * elapsed + 3)

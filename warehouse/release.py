@@ -9,6 +9,7 @@ one is never disturbed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_fo
 from warehouse.sql import FUNCTIONS, QUESTIONS, make_ready, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
-_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json)$")
+_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json|search)$")
 
 
 class NoRelease(LookupError):
@@ -52,6 +53,12 @@ class Release:
     def name(self) -> str:
         """The release as people name it: ``v12``."""
         return f"v{self.number}"
+
+    @property
+    def content_sha256(self) -> str:
+        """One hash of all its tables: two releases have the same one only if they hold the same."""
+        told = sorted((name, table["content_sha256"]) for name, table in self.manifest["tables"].items())
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A read-only connection to the release, in UTC."""

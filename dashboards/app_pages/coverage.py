@@ -1,32 +1,59 @@
-"""What the sources cover: records per month, silences, snapshots with far less than usual, and overlaps of lists."""
+"""The sources: how fresh each is, under which licence, what it covers, and what became of its records."""
+
+import datetime as dt
 
 import streamlit as st
 
-from dashboards import charts, frames, read
+from dashboards import charts, data, figure, frames, read
 
 release = read.chosen()
-st.title("Coverage", anchor=False)
-st.caption(f"What each source claims to cover, and what it holds. Data as of {frames.dated(release)}.")
+st.title("Sources and their coverage", anchor=False)
+st.caption(f"What each source holds, claims to cover, and how fresh it is. Data as of {frames.dated(release)}.")
 
-spans = read.ask(release, "select * from clean.coverage order by source")
-st.dataframe(
-    spans, hide_index=True, column_config=charts.columns(spans, read.meanings(release, "clean.coverage")), key="spans"
-)
+sources = data.sources(release, dt.datetime.now(dt.UTC).date())
+if sources.is_empty():
+    st.info("This release holds no source. Add a file with `aisle add`, then run `aisle run`.", icon="🌱")
+else:
+    told = charts.columns(sources, {**read.meanings(release, "clean.coverage"), **read.meanings(release, "raw.parses")})
+    told["newest_at"] = st.column_config.DatetimeColumn(
+        "Newest snapshot",
+        format="D MMM YYYY, HH:mm",
+        timezone="UTC",
+        help="When its newest bytes were fetched, in UTC.",
+    )
+    told["days_since"] = st.column_config.NumberColumn("Days since", help="Days from the newest snapshot until today.")
+    told["licence"] = st.column_config.TextColumn("Licence", width="large")
+    st.dataframe(sources, hide_index=True, column_config=told, key="sources")
+    st.caption(
+        "Records read are kept, repeated from another snapshot, or rejected; the three add up to those read, for every "
+        "source and every snapshot."
+    )
+    st.page_link("app_pages/rejects.py", label="Rejected records, with reasons", icon="🧹")
 
-months = read.ask(
-    release,
-    "select * from mart.coverage_by_source_month where published_month is not null order by source, published_month",
-)
-ink = charts.ink(st.context.theme.type)
-for (source,), part in months.partition_by("source", as_dict=True).items():
-    st.markdown(f"##### {frames.plain(str(source))}: records per month of publication")
-    told = f"Records of {source} per month of publication. The tables below have the numbers."
-    st.altair_chart(charts.records_by_month(part, ink), key=f"months {source}", alt=told)
-undated = read.ask(
-    release, "select source, records from mart.coverage_by_source_month where published_month is null order by source"
-)
-for row in undated.iter_rows(named=True):
-    st.caption(f"**{frames.plain(row['source'])}**: {row['records']:,} records without a date, in no chart over time.")
+for source in sources["source"]:
+    months = figure.asked(release, data.MONTHS, {"source": source})
+    frame = months["frame"]
+    if frame.is_empty():
+        continue
+    part = frame.filter("is_part_period").height
+    finding = f"{int(frame['records'].sum()):,} dated records in {frame.height:,} months"
+    figure.show(
+        figure.Figure(
+            **months,
+            title=f"Records of {frames.plain(source)} per month of publication",
+            unit="records",
+            rule="record",
+            source=source,
+            finding=finding + (f", of which {part} are covered only in part." if part else "."),
+            name=f"records_{source}_{release.name}",
+            alt=f"Records of {source} per month of publication.",
+            key=f"months {source}",
+            draw=lambda ink, frame=frame: charts.records_by_month(frame, ink),
+            meanings=read.meanings(release, "mart.coverage_by_source_month"),
+        )
+    )
+for source, records in data.undated(release).items():
+    st.caption(f"**{frames.plain(source)}**: {records:,} records without a date, in no chart over time.")
 
 for heading, table, empty in (
     ("Silences", "mart.source_silences", "No source claims to cover a span of time."),
@@ -46,3 +73,4 @@ for heading, table, empty in (
         st.dataframe(
             rows, hide_index=True, column_config=charts.columns(rows, read.meanings(release, table)), key=table
         )
+st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")

@@ -12,7 +12,7 @@ _CLAIMS = """
     order by outcome != 'differs', outcome, source, claim
 """
 _DIFFERENCES = "select * from mart.published_count_differences order by claim, difference desc, title"
-_SCORES = "select * from mart.lab_watch_scores order by score desc"
+_SCORES = "select * from mart.lab_watch_scores order by lab_watch_score desc"
 
 claims = read.ask(release, _CLAIMS)
 numbers = dict(claims.group_by("outcome").len().iter_rows())
@@ -65,5 +65,5 @@ for row in scores.head(1).iter_rows(named=True):
     terms = f"3 · {row['newest_year_works']} + 2 · {row['second_year_works']} + {row['third_year_works']}"
     st.markdown(
         f"{frames.text(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
-        f"{row['weighted_works_per_year']:.2f} works a year, score {row['score']:.2f}."
+        f"{row['weighted_works_per_year']:.2f} works a year, score {row['lab_watch_score']:.2f}."
     )

@@ -10,7 +10,7 @@ newest_year_works = { type = "integer", unit = "works", meaning = "Works of the 
 second_year_works = { type = "integer", unit = "works", meaning = "Works of the year before; they count twice.", required = true, minimum = 0 }
 third_year_works = { type = "integer", unit = "works", meaning = "Works of the year before that; they count once.", required = true, minimum = 0 }
 weighted_works_per_year = { type = "real", unit = "works per year", meaning = "(3 n₁ + 2 n₂ + n₃) / (3 f + 3); n: works of the three years, f: elapsed part.", required = true, minimum = 0 }
-score = { type = "real", unit = "0 to 1", meaning = "min(1, (works per year / 20)^0.75). Works are those of the lake, not those that AI Lab Watch counts.", required = true, minimum = 0, maximum = 1 }
+lab_watch_score = { type = "real", unit = "0 to 1", meaning = "min(1, (works per year / 20)^0.75). Works are those of the lake, not those that AI Lab Watch counts.", required = true, minimum = 0, maximum = 1 }
 counting_rule = {}
 */
 with newest as (
@@ -46,7 +46,7 @@ weighted as (
 
 select
     *,
-    least(1.0, power(weighted_works_per_year / 20, 0.75)) as score,
+    least(1.0, power(weighted_works_per_year / 20, 0.75)) as lab_watch_score,
     'works' as counting_rule
 from weighted
 order by lab

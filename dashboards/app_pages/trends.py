@@ -1,4 +1,4 @@
-"""Publications per lab per category over time, and the papers behind each number."""
+"""Publications per lab per category over time, any two selections compared, and the papers behind each number."""
 
 import datetime as dt
 from dataclasses import replace
@@ -6,34 +6,13 @@ from typing import cast, get_args
 
 import polars as pl
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from dashboards import charts, counts, frames, read
-from dashboards.counts import Dimension, Selection
+from dashboards import charts, comparison, counts, figure, filters, frames, intervals, read, timeline, trends
+from dashboards.counts import Dimension
 
 PANELS_IN_A_ROW = 3
 FEW = 30
 OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
-
-
-def choice(label: str, options: tuple[str, ...], key: str, explained: str | None = None) -> str:
-    """One of a few; the first unless chosen otherwise, in the URL or here."""
-    chosen = st.segmented_control(
-        label, options, key=key, default=options[0], required=True, help=explained, bind="query-params"
-    )
-    return str(chosen)
-
-
-def pick(label: str, names: list[str], key: str, width: int, first: str | None = None) -> str:
-    """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
-    index = names.index(first) if first else 0
-    return str(st.selectbox(label, names, index=index, key=key, width=width, bind="query-params"))
-
-
-def many(place: DeltaGenerator, label: str, options: list[str], key: str) -> tuple[str, ...]:
-    """Any of many; none chosen means all."""
-    chosen = place.multiselect(label, options, key=key, placeholder=f"All {label.lower()}", bind="query-params")
-    return tuple(chosen)
 
 
 def listed_anew() -> None:
@@ -61,17 +40,10 @@ st.title("Publications per lab per category over time", anchor=False)
 
 rules = {rule.name: rule for rule in counts.rules(release)}
 taxonomies = counts.taxonomies(release)
-taxonomy = st.session_state.get("taxonomy") or st.query_params.get("taxonomy") or next(iter(taxonomies))
-taxonomy = taxonomy if taxonomy in taxonomies else next(iter(taxonomies))
-of_labs, of_categories = st.columns([2, 3], gap="small")
-labs = many(of_labs, "Labs", counts.names(release, "lab", taxonomy), "labs")
-categories = many(of_categories, "Categories", counts.names(release, "category", taxonomy), "categories")
+chosen_filters = filters.bar(release)
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-    rule = rules[pick("Counting rule", list(rules), "count", 200)]
-    taxonomy = pick("Taxonomy", list(taxonomies), "taxonomy", 190)
-    grain = cast("counts.Grain", pick("Per", list(get_args(counts.Grain)), "per", 190, "year"))
-    view = cast("charts.View", choice("View", get_args(charts.View), "view"))
-    series = cast("Dimension", choice("Colour", ("category", "lab"), "colour"))
+    view = cast("trends.View", filters.choice("View", get_args(trends.View), "view"))
+    series = cast("Dimension", filters.choice("Colour", ("category", "lab"), "colour"))
     is_split = st.toggle(f"One panel per {OTHER[series]}", value=True, key="panels", bind="query-params")
     is_ranged = st.toggle(
         "Range over rules",
@@ -80,16 +52,25 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         disabled=view != "lines",
         help="With lines: a band from the lowest to the highest count over all rules that can be applied.",
     )
+    is_annotated = st.toggle(
+        "Meanwhile", key="meanwhile", bind="query-params", help="Marks releases of models and other events in time."
+    )
+    is_compared = st.toggle(
+        "Compare", key="compare", bind="query-params", help="With another selection, by their rates."
+    )
 panel_of = OTHER[series] if is_split else None
-selection = Selection(labs, categories, rule.name, taxonomy, grain, ("lab", "category") if is_split else (series,))
-frame = counts.publications_over_time(release, selection)
-if is_ranged and view == "lines":
-    frame = counts.with_range_over_rules(release, selection, frame)
+dimensions: tuple[Dimension, ...] = ("lab", "category") if is_split else (series,)
+selection = replace(chosen_filters, dimensions=dimensions)
+rule, taxonomy, labs, categories = rules[selection.rule], selection.taxonomy, selection.labs, selection.categories
+if view == "cumulative" and selection.grain == "rolling_12_months":
+    st.info("Rolling windows overlap and cannot be added up: the cumulative counts are per month.", icon="🔎")
+    selection = replace(selection, grain="month")
+grain = selection.grain
+query, parameters = trends.question(release, selection, view, series, is_ranged=is_ranged)
 totals = counts.totals(release, selection)
 
 in_all = f" of {totals.dated:,g}" if totals.selected != totals.dated else ""
 st.markdown(f"##### {totals.selected:,g}{in_all} {frames.plain(rule.name)}")
-st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]}.")
 if totals.unattributed:
     st.warning(
         f"The authors of {totals.unattributed:,g} of {totals.dated:,g} publications are not known, so this rule cannot "
@@ -98,13 +79,12 @@ if totals.unattributed:
     )
 newest = f"newest record {frames.written(totals.newest_on)}" if totals.newest_on else "no dated record"
 facts = [
-    f"Data as of {frames.dated(release)}",
     newest,
     f"covers {frames.written(totals.covers_from)} to {frames.written(totals.covers_until)}",
 ]
 if totals.undated:
     facts.append(f"**{totals.undated:,g} more without a date, not drawn**")
-st.caption(" · ".join(facts))
+st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]} · {' · '.join(facts)}")
 
 if totals.dated == 0:
     st.info("This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.", icon="🔎")
@@ -113,6 +93,8 @@ if totals.selected == 0:
     st.info("No publication fits this choice. Take away a lab or a category above, or choose another lab.", icon="🔎")
     st.stop()
 
+given = figure.asked(release, query, parameters)
+frame: pl.DataFrame = given["frame"]
 periods = {row["period"]: row for row in frame.iter_rows(named=True)}
 options = {"period": [*periods, *(["undated"] if totals.undated else [])]}
 options["of_lab"] = list(labs) or counts.names(release, "lab", taxonomy)
@@ -146,61 +128,114 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
 
 colour_of = charts.colours(series, counts.names(release, series, taxonomy))
 drawn = {name: colour for name, colour in colour_of.items() if name in frame[series].unique()}
-picked = {"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]}
 panels = {"": frame}
 if panel_of is not None:
     parts = {name: part for (name,), part in frame.partition_by(panel_of, as_dict=True).items()}
     panels = {name: parts[name] for name in counts.names(release, panel_of, taxonomy) if name in parts}
-ink = charts.ink(st.context.theme.type)
-highest = counts.highest(release, selection, panel_of, is_stacked=view == "bars")
+look = timeline.Look(
+    series=series,
+    grain=grain,
+    view=view,
+    colour_of=drawn,
+    highest=counts.highest(release, selection, panel_of) if view == "bars" else timeline.highest(frame, view),
+    ink=charts.ink(st.context.theme.type),
+    meanings=meanings,
+    picked={"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]},
+    annotations=trends.annotations(release, frame) if is_annotated else None,
+)
 
-with chart_area:
-    if view == "bars" or len(drawn) > 1:
-        st.altair_chart(charts.legend(series, drawn, ink), key="legend")
-    in_row = min(PANELS_IN_A_ROW, len(panels))
+
+def draw_panels() -> None:
+    """The panels side by side, each taking clicks."""
+    if view != "heat map" and (view == "bars" or len(drawn) > 1):
+        key_to_colours = timeline.on_page(timeline.legend(series, drawn, look.ink), look.ink)
+        st.altair_chart(key_to_colours, key="legend", alt=f"Colours of each {series}.")
+    in_row = 1 if view == "heat map" else min(PANELS_IN_A_ROW, len(panels))
     for place, (panel, part) in enumerate(panels.items()):
         if place % in_row == 0:
             columns = st.columns(in_row, gap="small")
         clicks = st.session_state.get("clicks", {}).get(panel, 0)
         key = f"chart {panel} {series} {view} {grain} {rule.name} {taxonomy} {clicks}"
-        chart = charts.over_time(
-            part,
-            heading=panel or None,
-            series=series,
-            grain=grain,
-            view=view,
-            colour_of=drawn,
-            highest=highest,
-            picked=picked,
-            meanings=meanings,
-            height=270 if len(panels) <= PANELS_IN_A_ROW else 150,
-            ink=ink,
-        )
-        told = f"Publications per {frames.plain(grain)} by {series}, as {view}. {panel}".strip()
+        height = 270 if len(panels) <= PANELS_IN_A_ROW else 150
+        told = f"{timeline.axis_title(grain, view)} by {series}, as {view}. {panel}".strip()
         with columns[place % in_row]:
             st.altair_chart(
-                chart,
+                timeline.on_page(timeline.panel(part, look, height, heading=panel or None), look.ink),
                 key=key,
                 on_select=lambda key=key, panel=panel: clicked(key, panel, series, panel_of),
-                alt=f"{told}. The table below has the numbers.",
+                alt=f"{told}. The tab Table has the numbers.",
             )
-    in_part = [f"{period} ({row['covered_part']})" for period, row in periods.items() if row["is_part_period"]]
-    if in_part:
-        st.caption(
-            f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
-            "A smaller number there must not be read as a decline."
+
+
+cautions = timeline.cautions(frame)
+if totals.selected < FEW:
+    cautions.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
+if view == "share" and (caution := trends.cautions(frame)):
+    cautions.append(f"Bands are Wilson intervals at 95 %. **{caution}**")
+if look.annotations is not None:
+    said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
+    cautions.append(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
+unsplit = f", for each {panel_of}" if panel_of else ""
+named = comparison.named(replace(selection, since=None, until=None))
+with chart_area:
+    figure.show(
+        figure.Figure(
+            **given,
+            title=f"{timeline.axis_title(grain, view)} by {series}{unsplit}: {named}",
+            unit={"share": "share of publications"}.get(view, "publications"),
+            rule=rule.name,
+            source="lab sheets (lab_sheet)",
+            finding=" ".join(counts.findings(release, selection)),
+            name=f"publications_by_{'_'.join(dimensions)}_{grain}_{rule.name}_{release.name}",
+            alt=f"{timeline.axis_title(grain, view)} by {series}.",
+            key="trends",
+            draw=lambda ink: timeline.in_picture(
+                panels,
+                replace(look, ink=ink, is_clickable=False, picked={}),
+                1 if view == "heat map" else PANELS_IN_A_ROW,
+            ),
+            meanings=meanings,
+            cautions=cautions,
+        ),
+        on_page=draw_panels,
+    )
+    if is_compared:
+        st.subheader("Compared with", anchor=False)
+        told = filters.bar(release, ("labs", "categories", "span"), prefix="other_", taxonomy=taxonomy)
+        other = replace(told, rule=rule.name, grain=grain)
+        found = comparison.compared(release, selection, other)
+        rates = comparison.rates(release, found)
+        figure.show(
+            figure.Figure(
+                release=release,
+                sql=found.sql,
+                parameters=found.parameters,
+                frame=rates,
+                title=f"{comparison.named(other)}, compared with {comparison.named(selection)}",
+                unit="publications per covered year",
+                rule=rule.name,
+                source="lab sheets (lab_sheet)",
+                finding=found.sentence,
+                name=f"comparison_{rule.name}_{release.name}",
+                alt=f"Rates of two selections with exact 95 % intervals. {found.sentence}",
+                key="comparison",
+                draw=lambda ink: intervals.chart(
+                    rates,
+                    member="selection",
+                    value="publications_per_year",
+                    low="rate_low",
+                    high="rate_high",
+                    title="Publications per covered year",
+                    form=".3~g",
+                    ink=ink,
+                ),
+            )
         )
-    provisional = [period for period, row in periods.items() if row["is_provisional"]]
-    if provisional:
-        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
         st.caption(
-            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
-            "so drawn pale, until 50 reporting delays have been seen."
+            "Lines are exact 95 % intervals. The test is of this comparison alone: of twenty made where nothing "
+            "differs, about one will look clear. The comparisons of all years, corrected for their number, are in "
+            "`mart.publication_rate_ratios`."
         )
-    if totals.selected < FEW:
-        st.caption(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
-    for sentence in counts.findings(release, selection).values():
-        st.markdown(f"**Finding** · {frames.text(sentence)}")
 
 span: tuple[dt.date, dt.date] | str = "dated"
 if chosen["period"] == "undated":
@@ -212,10 +247,14 @@ narrowed = replace(
     labs=(chosen["of_lab"],) if chosen["of_lab"] else labs,
     categories=(chosen["of_category"],) if chosen["of_category"] else categories,
 )
-listed = counts.papers(release, narrowed, span).with_columns(
+behind = counts.papers(release, narrowed, span)
+of_all = behind["in_all"].max() or 0
+listed = behind.drop("in_all").with_columns(
     evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
 )
-listed_in_words = f"{listed.height:,} {'publication' if listed.height == 1 else 'publications'} listed"
+listed_in_words = f"{of_all:,} {'publication' if of_all == 1 else 'publications'} listed"
+if behind.height != of_all:
+    listed_in_words = f"{listed_in_words}, of which the newest {behind.height:,} are shown"
 st.caption(f"{listed_in_words}. Click on a bar or a point above to list the papers behind it, or choose here.")
 st.dataframe(
     listed.drop("publication_id", *([] if listed["counted"].n_unique() > 1 else ["counted"])),
@@ -233,29 +272,3 @@ st.dataframe(
     },
     key="papers",
 )
-
-st.subheader("Numbers drawn", anchor=False)
-name = f"publications_by_{'_'.join(selection.dimensions)}_{grain}_{rule.name}_{release.name}"
-with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-    # made only when asked for: a file made in advance can be gone again before the browser has looked for it
-    st.download_button(
-        "CSV",
-        lambda: charts.csv(frame),
-        f"{name}.csv",
-        "text/csv",
-        on_click="ignore",
-        icon="⬇️",
-        help="For spreadsheets; text that one would run as a formula gets an apostrophe in front.",
-    )
-    st.download_button(
-        "Parquet",
-        lambda: charts.parquet(frame),
-        f"{name}.parquet",
-        "application/vnd.apache.parquet",
-        on_click="ignore",
-        icon="⬇️",
-        help="Exactly the rows below.",
-    )
-    st.caption(f"{frame.height:,} rows, zeros included")
-    st.markdown(f"[Permanent link to this figure]({frames.permanent_link(release)})")
-st.dataframe(frame, hide_index=True, column_config=charts.columns(frame, meanings), key="numbers")

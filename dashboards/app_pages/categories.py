@@ -1,0 +1,5 @@
+"""A category: what it means, its history, its labs, its newest publications and what its counts rest on."""
+
+from dashboards import profile_page
+
+profile_page.show("category")

@@ -1,0 +1,77 @@
+"""What was checked when each release was made, what failed, and how that ran over the releases."""
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, data, data_charts, frames, read
+
+release = read.chosen()
+st.title("Checks", anchor=False)
+st.caption(
+    "Every table is checked for its declared limits, and tables are checked against each other. A critical check that "
+    f"fails holds back the release; others warn. Data as of {frames.dated(release)}."
+)
+
+last = data.last_run_checks()
+if last is not None and any(check.is_critical for check in last[1]):
+    st.error(
+        f"The last run, which ended {frames.moment(last[0])}, published nothing: a critical check failed. "
+        "What is shown is the release before it.",
+        icon="⛔",
+    )
+    for check in last[1]:
+        if check.is_critical:
+            st.markdown(f"`{check.table}` · {frames.text(check.check)} · {frames.text(check.says)}")
+
+told = data.checks(release)
+failed = [check for check in told if not check.passed]
+counted = st.columns(3)
+counted[0].metric("Checks passed", sum(check.passed for check in told))
+counted[1].metric("Warnings", sum(not check.is_critical for check in failed))
+counted[2].metric("Critical failures", sum(check.is_critical for check in failed))
+
+if not told:
+    st.info("The manifest of this release tells of no checks.", icon="🔎")
+    st.stop()
+outcomes = ["all", "failed", "passed"]
+shown = st.segmented_control(
+    "Show", outcomes, default="all", key="outcome", bind="query-params", required=True, width="content"
+)
+kept = [check for check in told if shown == "all" or check.passed == (shown == "passed")]
+if not kept:
+    st.success("No check failed." if shown == "failed" else "No check passed.", icon="✅")
+else:
+    rows = pl.DataFrame(kept).select(
+        pl.when("passed").then(pl.lit("passed")).when("is_critical").then(pl.lit("failed")).otherwise(
+            pl.lit("warns")
+        ).alias("outcome"),
+        "table",
+        "check",
+        pl.when("is_critical").then(pl.lit("holds back the release")).otherwise(pl.lit("warns")).alias("if it fails"),
+        "says",
+    )  # fmt: skip
+    st.dataframe(rows, hide_index=True, column_config=charts.columns(rows, {}), key="checks")
+    with st.container(horizontal=True, gap="small"):
+        name = f"checks_{release.name}"
+        st.download_button("CSV", lambda: charts.csv(rows), f"{name}.csv", "text/csv", on_click="ignore", icon="⬇️")
+        st.download_button(
+            "Parquet",
+            lambda: charts.parquet(rows),
+            f"{name}.parquet",
+            "application/vnd.apache.parquet",
+            on_click="ignore",
+            icon="⬇️",
+        )
+
+st.subheader("Over the releases", anchor=False)
+over = data.checks_over(read.all_releases())
+if over["release"].n_unique() < 2:
+    st.info("There is one release so far; after the next one its checks are shown here beside these.", icon="🕰️")
+else:
+    st.caption("Unit: checks · one bar for each release · source: the manifests of the releases")
+    drawn = data_charts.outcomes_over_releases(over, charts.ink(st.context.theme.type))
+    st.altair_chart(drawn, key="over", alt="Checks by outcome for each release. The table below has the numbers.")
+    st.dataframe(over, hide_index=True, column_config=charts.columns(over, {}), key="outcomes")
+    with st.expander("The SQL behind it"):
+        st.code(data.CHECKS_OVER_RELEASES.replace("$manifests", "'data/releases/aisle.v*.json'"), language="sql")
+        st.caption("It reads the manifests, so ask DuckDB itself in the project’s folder; `aisle sql` reads no files.")

@@ -1,0 +1,97 @@
+"""What every table and column means, with its type, unit and limits, and a search over all of it."""
+
+from urllib.parse import urlencode
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, data, frames, read
+
+
+def address(page: str, **asked: str) -> str:
+    """The address of another page about the same release as this one."""
+    pinned = {"release": st.query_params["release"]} if "release" in st.query_params else {}
+    return f"/{page}?{urlencode({**asked, **pinned})}"
+
+
+release = read.chosen()
+st.title("Data dictionary", anchor=False)
+st.caption(
+    "Made from the declarations that the tables are built and checked by, so it cannot fall behind them. "
+    f"Data as of {frames.dated(release)}."
+)
+with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    wanted = str(
+        st.text_input("Search", key="q", bind="query-params", placeholder="works, interval, abstract …", width=360)
+    ).strip()
+    names = data.tables(release)["table_name"].to_list()
+    table = st.selectbox(
+        "Table", names, index=None, placeholder="All tables", key="table", bind="query-params", width=360
+    )
+link = st.column_config.LinkColumn
+
+if table is None:
+    found = data.tables(release, wanted)
+    if found.is_empty():
+        st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon="🔎")
+        st.stop()
+    st.subheader(f"{found.height:,} {'table' if found.height == 1 else 'tables'}", anchor=False)
+    told = found.select(
+        "table_name",
+        pl.col("row_meaning").alias("a row is"),
+        "rows",
+        "columns",
+        "key",
+        look=pl.Series([address("dictionary", table=name) for name in found["table_name"]], dtype=pl.String),
+    )
+    st.dataframe(
+        told,
+        hide_index=True,
+        key="tables",
+        column_config={
+            **charts.columns(told, {}),
+            "rows": st.column_config.NumberColumn("Rows", format="localized"),
+            "a row is": st.column_config.TextColumn("A row is", width="large"),
+            "look": link("Columns", display_text="columns", width=90),
+        },
+    )
+columns = data.columns(release, table, wanted)
+if table is not None:
+    (told,) = data.tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
+    rows = f"{told['rows']:,} rows" if told["rows"] is not None else ""
+    st.subheader(table, anchor=False)
+    st.markdown(f"{frames.text(told['row_meaning'])} {rows} · key: {frames.text(told['key'] or 'none')}")
+    with st.container(horizontal=True, gap="small"):
+        st.link_button("Where it comes from", address("lineage", table=table), icon="🧬")
+if table is not None or wanted:
+    if columns.is_empty():
+        st.info("None of its columns says that." if table else "No column says that.", icon="🔎")
+        st.stop()
+    st.subheader(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
+    origins = [
+        address("lineage", table=name, column=column)
+        for name, column in columns.select("table_name", "column_name").iter_rows()
+    ]
+    shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
+    st.dataframe(
+        shown.drop("table_name") if table else shown,
+        hide_index=True,
+        key="columns",
+        column_config={
+            **charts.columns(shown, read.meanings(release, "reference.dictionary")),
+            "origin": link("Origin", display_text="origin", width=80),
+        },
+    )
+everything = data.columns(release, table, wanted)
+with st.container(horizontal=True, gap="small"):
+    name = f"dictionary_{release.name}"
+    st.download_button("CSV", lambda: charts.csv(everything), f"{name}.csv", "text/csv", on_click="ignore", icon="⬇️")
+    st.download_button(
+        "Parquet",
+        lambda: charts.parquet(everything),
+        f"{name}.parquet",
+        "application/vnd.apache.parquet",
+        on_click="ignore",
+        icon="⬇️",
+    )
+st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")

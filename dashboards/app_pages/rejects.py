@@ -1,0 +1,77 @@
+"""What could not be used, and why: records of sources, and whole files that no source could take."""
+
+import streamlit as st
+
+from dashboards import charts, data, frames, read
+
+release = read.chosen()
+st.title("Rejects: what could not be used, and why", anchor=False)
+st.caption(
+    "Every record that is read is kept, repeated or rejected; none is lost silently. A rejected one keeps its raw text "
+    f"and its place. Data as of {frames.dated(release)}."
+)
+
+reasons = data.reject_reasons(release)
+total = int(reasons["records"].sum())
+st.metric("Rejected records", f"{total:,}")
+if total == 0:
+    st.success("Every record of every snapshot could be used.", icon="✅")
+else:
+    st.subheader("Reasons", anchor=False)
+    told = charts.columns(reasons, read.meanings(release, "raw.rejects"))
+    st.dataframe(reasons, hide_index=True, column_config=told, key="reasons")
+    st.subheader("Records", anchor=False)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        source = st.selectbox(
+            "Source",
+            reasons["source"].unique().sort().to_list(),
+            index=None,
+            placeholder="All sources",
+            key="source",
+            bind="query-params",
+            width=220,
+        )
+        reason = st.selectbox(
+            "Reason",
+            reasons["reason"].unique().sort().to_list(),
+            index=None,
+            placeholder="All reasons",
+            key="reason",
+            bind="query-params",
+            width=420,
+        )
+    found = data.rejects(release, source, reason)
+    if found.is_empty():
+        st.info("No record of this source was rejected for this reason.", icon="🔎")
+    else:
+        told = charts.columns(found, read.meanings(release, "raw.rejects"))
+        st.dataframe(found, hide_index=True, column_config=told, key="rejects")
+        more = " at most; the files have all" if found.height == data.SHOWN_REJECTS else ""
+        st.caption(f"{found.height:,} {'record' if found.height == 1 else 'records'} shown{more}")
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "CSV",
+                lambda: charts.csv(data.rejects(release, source, reason, None)),
+                f"rejects_{release.name}.csv",
+                "text/csv",
+                on_click="ignore",
+                icon="⬇️",
+                help="Formulas in texts are disarmed.",
+            )
+            st.download_button(
+                "Parquet",
+                lambda: charts.parquet(data.rejects(release, source, reason, None)),
+                f"rejects_{release.name}.parquet",
+                "application/vnd.apache.parquet",
+                on_click="ignore",
+                icon="⬇️",
+            )
+
+st.subheader("Files that no source could take", anchor=False)
+refused = data.refused_files(release)
+if refused.is_empty():
+    st.success("No file was refused.", icon="✅")
+else:
+    told = charts.columns(refused, read.meanings(release, "raw.refused_files"))
+    st.dataframe(refused, hide_index=True, column_config=told, key="refused")
+    st.caption("They lie unchanged in the lake’s folder `refused`.")

@@ -1,0 +1,208 @@
+"""A query of one's own on a release, in the closed box: shared by its address, shown as a table and as a chart."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from dashboards import asking, charts, data, figure, frames, read
+from dashboards.asking import Drawing
+from warehouse.release import Release
+from warehouse.sandbox import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
+
+PATIENCE_SECONDS = 0.6  # most answers come before the page would have to say that it waits
+LOOK_SECONDS = 0.4
+_TOLD = {
+    Reason.refused: ("This is not a query that may run here", "🚫"),
+    Reason.failed: ("The query has an error", "⚠️"),
+    Reason.limit: ("The query wanted too much", "⏱️"),
+    Reason.cancelled: ("Cancelled", "✋"),
+    Reason.broken: ("The query could not be run", "⛔"),
+}
+
+release = read.chosen()
+st.title("Ask in SQL", anchor=False)
+st.caption(
+    f"DuckDB’s SQL on {frames.dated(release)}. One query at a time; it can read the released tables and do nothing "
+    f"else. At most {DEFAULT_LIMITS.wall_seconds:g} s, {DEFAULT_LIMITS.memory_bytes // 2**20} MB and "
+    f"{DEFAULT_LIMITS.rows:,} rows."
+)
+
+
+def put(query: str) -> None:
+    """Make this the query."""
+    st.session_state["query"] = query
+    for name in ("mark", "across", "up", "colour"):
+        st.session_state.pop(name, None)
+
+
+def asked_for(release: Release, query: str, *, is_anew: bool) -> Asked | Unanswered:
+    """The query at work, started if it is another than before or wanted anew; why not, if it cannot be started."""
+    wanted = (str(release.path), str(release.manifest["published_at"]), query)
+    held: tuple[Any, Asked | Unanswered] | None = st.session_state.get("asked")
+    if held is not None and held[0] == wanted and not is_anew:
+        return held[1]
+    if held is not None and isinstance(held[1], Asked):
+        held[1].cancel()
+    try:
+        started: Asked | Unanswered = asking.start(release, query)
+    except Unanswered as why:
+        started = why
+    st.session_state["asked"] = (wanted, started)
+    return started
+
+
+def awaited(asked: Asked) -> None:
+    """Say that the query runs, and look for its end; runs again and again while the rest of the page stands still."""
+    if not asked.is_running:
+        st.rerun()
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="waiting"):
+        st.button("Cancel", on_click=asked.cancel, icon="✋", key="cancel")
+        st.markdown("The query runs …")
+
+
+def refusal(why: Unanswered) -> None:
+    """Say why there is no answer."""
+    title, icon = _TOLD[why.reason]
+    show = st.info if why.reason is Reason.cancelled else st.warning
+    show(f"**{title}.** {frames.text(str(why))}", icon=icon)
+
+
+def chart_of(frame: pl.DataFrame, query: str) -> None:
+    """A chart of the answer, with everything that belongs to a figure."""
+    st.subheader("Chart", anchor=False)
+    numbers = asking.numeric(frame)
+    if frame.is_empty() or not numbers or len(frame.columns) < 2:
+        st.info("A chart needs rows, a column of numbers and one more column.", icon="📊")
+        return
+    others = [name for name in frame.columns if name not in numbers] or frame.columns
+    for key, names in (("across", frame.columns), ("up", numbers), ("colour", frame.columns)):
+        if st.session_state.get(key) not in (None, *names):  # a column of the query before
+            del st.session_state[key]
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        mark = str(
+            st.segmented_control("Draw", asking.MARKS, default="none", key="mark", bind="query-params", required=True)
+        )
+        if mark == "none":
+            return
+        across = st.selectbox(
+            "Across", frame.columns, index=frame.columns.index(others[0]), key="across", bind="query-params", width=220
+        )
+        up = st.selectbox("Up", numbers, key="up", bind="query-params", width=220)
+        colour = st.selectbox(
+            "Colour", frame.columns, index=None, placeholder="One colour", key="colour", bind="query-params", width=220
+        )
+    drawing = Drawing(mark, across, up, colour)
+    if frame.height > asking.MOST_DRAWN:
+        st.caption(f"Drawn are the first {asking.MOST_DRAWN:,} rows.")
+    figure.show(
+        figure.Figure(
+            release=release,
+            title=f"{up} by {across}" + (f" and {colour}" if colour else ""),
+            unit=up,
+            rule="the query under SQL",
+            source="the tables of the query",
+            finding=None,
+            sql=query,
+            frame=frame,
+            name=f"query_{release.name}",
+            alt=f"A chart of {up} by {across}.",
+            key="answer",
+            draw=lambda ink: asking.drawn(frame, drawing, ink),
+        )
+    )
+
+
+def answered(answer: Answer, query: str) -> None:
+    """Show the rows of an answer, and what can be done with them."""
+    try:
+        frame = asking.showable(answer.frame)
+    except Unanswered as why:
+        refusal(why)
+        return
+    more = f", the first of more: at most {DEFAULT_LIMITS.rows:,} are given" if answer.is_truncated else ""
+    size = f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}"
+    st.subheader("Answer", anchor=False)
+    st.caption(f"{size} of {len(frame.columns)} columns in {answer.seconds:.2f} s{more}")
+    if frame.is_empty():
+        st.info("The query ran and found no row.", icon="🔎")
+    dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
+    st.dataframe(frame, hide_index=True, column_config=dates, key="rows")
+    exact = answer.frame
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.download_button(
+            "CSV",
+            lambda: charts.csv(asking.flat(exact)),
+            f"query_{release.name}.csv",
+            "text/csv",
+            on_click="ignore",
+            icon="⬇️",
+            help="Formulas in texts are disarmed.",
+        )
+        st.download_button(
+            "Parquet",
+            lambda: charts.parquet(exact),
+            f"query_{release.name}.parquet",
+            "application/vnd.apache.parquet",
+            on_click="ignore",
+            icon="⬇️",
+        )
+        st.markdown(f"[Permanent link to this answer]({frames.permanent_link(release)})")
+    chart_of(frame, query)
+
+
+def schema() -> None:
+    """The tables and their columns, to look up and to start from."""
+    st.markdown("###### Tables and columns")
+    names = data.tables(release)["table_name"].to_list()
+    table = st.selectbox("Table", names, index=None, placeholder="Look up a table", key="table")
+    if table is None:
+        st.caption(f"{len(names)} tables. Each is named with its layer: raw, clean, mart or reference.")
+        return
+    columns = data.columns(release, table)
+    st.dataframe(
+        columns.select("column_name", "column_type", "column_meaning"),
+        hide_index=True,
+        height=260,
+        key="schema",
+        column_config=charts.columns(columns, {}),
+    )
+    listed = ",\n    ".join(columns["column_name"])
+    st.button("Ask for this table", on_click=put, args=(f"select\n    {listed}\nfrom {table}\nlimit 100",))
+
+
+typed, beside = st.columns([3, 2], gap="medium")
+with typed, st.form("ask", border=False, enter_to_submit=True):
+    query = str(
+        st.text_area(
+            "Query",
+            key="query",
+            bind="query-params",
+            height=260,
+            placeholder="select lab, count(*) as works from clean.publications group by lab",
+            help="Ctrl and Enter together run it too.",
+        )
+        or ""
+    ).strip()
+    is_pressed = st.form_submit_button("Run", icon="▶️", type="primary")
+with beside:
+    with st.expander("Examples", expanded=not query):
+        for told, text in asking.EXAMPLES.items():
+            st.button(told, on_click=put, args=(text,), key=told, type="tertiary")
+    schema()
+
+if not query:
+    st.info("Type a query, or start from an example.", icon="⌨️")
+    st.stop()
+asked = asked_for(release, query, is_anew=is_pressed)
+if isinstance(asked, Unanswered):
+    refusal(asked)
+elif not asking.waited(asked, PATIENCE_SECONDS):
+    st.fragment(awaited, run_every=LOOK_SECONDS)(asked)
+else:
+    try:
+        answer = asked.wait()
+    except Unanswered as why:
+        refusal(why)
+    else:
+        answered(answer, query)

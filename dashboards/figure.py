@@ -1,0 +1,248 @@
+"""The one frame around every chart: what it shows, by which rule and as of when, and all that a reader may take along.
+
+A figure has a title, a line with its unit, counting rule, release and source, the chart, the finding, and tabs with the
+table of the same numbers, downloads, the SQL that gives them and how to cite them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, frames, read
+from dashboards.read import Meaning
+from warehouse.release import Release
+
+Draw = Callable[[str], Any]  # a chart of Altair of any kind
+_WIDTH = 760  # of a picture's plot, in pixels
+_LINE = 118  # letters that fit on a line of a picture
+_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+# strings and comments are passed over, so that a dollar within them is no parameter
+_PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|\$(\w+)")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart and what is to be said of it.
+
+    Args:
+        release: The release that it shows.
+        title: What it shows, in a line.
+        unit: What is counted or measured.
+        rule: Name of the counting rule, or how else its numbers come about.
+        source: Where the records come from.
+        finding: What may be said of it, in a sentence; it may hold texts from the data.
+        sql: The query that gives the numbers, with its parameters as ``$name``.
+        frame: The rows of that query, which are also what is drawn.
+        name: Name of its files, without an ending.
+        alt: What a screen reader says of the chart.
+        key: Tells the figure from others on its page.
+        draw: Makes the chart, given the colour of text. Asked again, for a light page, when a picture is downloaded.
+        parameters: Values of the query's parameters.
+        meanings: What the data dictionary says about the columns of the frame.
+        cautions: What a reader must be careful about, a sentence each, in Markdown.
+    """
+
+    release: Release
+    title: str
+    unit: str
+    rule: str
+    source: str
+    finding: str | None
+    sql: str
+    frame: pl.DataFrame
+    name: str
+    alt: str
+    key: str
+    draw: Draw
+    parameters: Mapping[str, Any] | None = None
+    meanings: Mapping[str, Meaning] | None = None
+    cautions: Sequence[str] = ()
+
+    @property
+    def facts(self) -> str:
+        """The line under the title: unit, counting rule, release and source."""
+        told = [self.unit, f"counted by {frames.plain(self.rule)}" if self.rule else ""]
+        told += [f"data as of {frames.dated(self.release)}", f"source: {self.source}"]
+        line = " · ".join(part for part in told if part)
+        return line[:1].upper() + line[1:]
+
+
+def show(figure: Figure, on_page: Callable[[], None] | None = None) -> None:
+    """Show a figure with all that belongs to it.
+
+    Args:
+        figure: What to show.
+        on_page: Draws the chart on the page, where it is more than one or takes clicks; else it is drawn as given.
+    """
+    st.markdown(f"##### {frames.text(figure.title)}")
+    st.caption(frames.text(figure.facts))
+    chart, table, files, sql, citation = st.tabs(
+        ["Chart", "Table", "Download", "SQL", "Cite"], key=f"{figure.key} tabs"
+    )
+    with chart:
+        if on_page is not None:
+            on_page()
+        else:
+            drawn = figure.draw(charts.ink(st.context.theme.type))
+            st.altair_chart(drawn, key=f"{figure.key} chart", alt=f"{figure.alt} The tab Table has the numbers.")
+        for caution in figure.cautions:
+            st.caption(caution)
+        if figure.finding:
+            st.markdown(f"**Finding** · {frames.text(figure.finding)}")
+    with table:
+        told = charts.columns(figure.frame, figure.meanings or {})
+        st.dataframe(figure.frame, hide_index=True, column_config=told, key=f"{figure.key} numbers")
+        st.caption(f"{figure.frame.height:,} {'row' if figure.frame.height == 1 else 'rows'}, the ones drawn")
+    with files:
+        _downloads(figure)
+    with sql:
+        st.code(written_out(figure.sql, figure.parameters), language="sql", wrap_lines=True)
+        st.caption(f'Gives the table: `aisle sql --release {figure.release.name} "…"`')
+    with citation:
+        _citation(figure)
+
+
+def _downloads(figure: Figure) -> None:
+    """Files, made only when asked for: one made in advance can be gone again before the browser has looked for it."""
+    kinds: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
+        ("CSV", "text/csv", lambda: charts.csv(figure.frame), "For spreadsheets; formulas in texts are disarmed."),
+        ("Parquet", "application/vnd.apache.parquet", lambda: charts.parquet(figure.frame), "Exactly the table."),
+        ("PNG", "image/png", lambda: png(figure), "The chart as a picture, with its title, rule and finding."),
+        ("SVG", "image/svg+xml", lambda: svg(figure).encode(), "The same as a drawing that can be enlarged."),
+    )
+    with st.container(horizontal=True, gap="small"):
+        for label, mime, made, explained in kinds:
+            st.download_button(
+                label,
+                made,
+                f"{figure.name}.{label.lower()}",
+                mime,
+                key=f"{figure.key} {label}",
+                on_click="ignore",
+                icon="⬇️",
+                help=explained,
+            )
+
+
+def _citation(figure: Figure) -> None:
+    link = address(figure.release)
+    st.code(citation(figure, link), language=None, wrap_lines=True)
+    st.code(bibtex(figure, link), language="latex", wrap_lines=True)
+    st.markdown(f"[Permanent link to this figure]({frames.permanent_link(figure.release)})")
+
+
+def address(release: Release) -> str:
+    """The whole address of the present view with its release; without the server's part where that is not known."""
+    here = urlsplit(st.context.url or "")
+    return here._replace(query=frames.permanent_link(release).removeprefix("?"), fragment="").geturl()
+
+
+def citation(figure: Figure, link: str) -> str:
+    """The figure as it may be quoted: title, release with the hash of its content, moment, address."""
+    release = figure.release
+    return (
+        f"“{figure.title}”. {figure.facts.partition(' · ')[0]}, counted by {frames.plain(figure.rule)}. "
+        f"aisle, {frames.dated(release)}, content SHA-256 {release.content_sha256}. {link}"
+    )
+
+
+def bibtex(figure: Figure, link: str) -> str:
+    """The same for BibTeX, as an entry of the kind ``misc``."""
+    release = figure.release
+    at = dt.datetime.fromisoformat(release.manifest["published_at"])
+    title = re.sub(r"([\\{}$&#%_^~])", lambda found: rf"\{found[1]}" if found[1] in "{}$&#%_" else " ", figure.title)
+    return textwrap.dedent(f"""\
+        @misc{{aisle_{release.name}_{release.content_sha256[:8]},
+          title        = {{{{{title}}}}},
+          howpublished = {{aisle, release {release.name}}},
+          year         = {{{at.year}}},
+          note         = {{content SHA-256 {release.content_sha256}}},
+          url          = {{{link}}}
+        }}""")
+
+
+def written_out(sql: str, parameters: Mapping[str, Any] | None) -> str:
+    """A query with its parameters filled in, so that it runs as it stands.
+
+    Raises:
+        KeyError: A parameter has no value.
+    """
+    given = parameters or {}
+    filled = _PARAMETER.sub(lambda found: _literal(given[found[1]]) if found[1] else found[0], sql)
+    return textwrap.dedent(filled).strip()
+
+
+def _literal(value: Any) -> str:
+    """A value as DuckDB reads it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_literal(part) for part in value)}]"
+    if isinstance(value, dt.date):
+        return f"date '{value}'"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def picture(figure: Figure) -> dict[str, Any]:
+    """The figure as Vega-Lite that stands by itself: light, of a fixed width, with title, facts and finding."""
+    spec = figure.draw(charts.ink("light")).to_dict()
+    if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
+        spec["width"] = _WIDTH
+    for name in ("autosize", "padding"):  # those are for a page
+        spec.pop(name, None)
+    told = [*textwrap.wrap(figure.facts, _LINE), *textwrap.wrap(figure.finding or "", _LINE)]
+    heading = {"text": textwrap.wrap(figure.title, 80), "subtitle": told, "anchor": "start", "offset": 14}
+    if isinstance(spec.get("title"), str):
+        heading["text"].append(spec["title"])
+    look = {"fontSize": 17, "subtitleFontSize": 11.5, "subtitleColor": charts.ink("light"), "subtitlePadding": 6}
+    config = spec.get("config", {})
+    axis = {"gridColor": "#e3e7eb", "domainColor": "#9aa5b1", "labelFontSize": 11, **config.get("axis", {})}
+    styled = {**config, "font": _FONT, "view": {"stroke": None}, "axis": axis}
+    return {**spec, "title": {**heading, **look}, "background": "#ffffff", "padding": 18, "config": styled}
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG; nothing is fetched for it."""
+    import vl_convert  # heavy, and needed only when somebody asks for a picture
+
+    return vl_convert.vegalite_to_svg(picture(figure), vl_version=_version(), allowed_base_urls=[])
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, at twice the size so that it prints well; nothing is fetched for it."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(picture(figure), vl_version=_version(), scale=2, allowed_base_urls=[])
+
+
+def _version() -> str:
+    """The version of Vega-Lite that the charts are written in, as the converter names it."""
+    import vl_convert
+
+    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    held = vl_convert.get_vegalite_versions()
+    return wanted if wanted in held else held[-1]
+
+
+def asked(release: Release, sql: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The parts of a `Figure` that come from its query: release, query, parameters and rows."""
+    return {
+        "release": release,
+        "sql": sql,
+        "parameters": parameters,
+        "frame": read.ask(release, sql, parameters),
+    }

@@ -1,0 +1,94 @@
+"""The one bar of filters: the same choices, under the same names in the URL, on every page that counts publications."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import cast, get_args
+
+import streamlit as st
+
+from dashboards import counts
+from dashboards.counts import Grain, Selection
+from warehouse.release import Release
+
+ALL = ("labs", "categories", "count", "taxonomy", "per", "span")
+
+
+def choice(label: str, options: Sequence[str], key: str, explained: str | None = None) -> str:
+    """One of a few; the first unless chosen otherwise, in the URL or here."""
+    chosen = st.segmented_control(
+        label, options, key=key, default=options[0], required=True, help=explained, bind="query-params"
+    )
+    return str(chosen) if chosen in options else options[0]  # an empty word in the address is no choice
+
+
+def pick(label: str, names: Sequence[str], key: str, width: int, first: str | None = None) -> str:
+    """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
+    index = names.index(first) if first in names else 0
+    return str(st.selectbox(label, names, index=index, key=key, width=width, bind="query-params"))
+
+
+def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
+    """Any of many; none chosen means all."""
+    return tuple(st.multiselect(label, options, key=key, placeholder=f"All {label.lower()}", bind="query-params"))
+
+
+def bar(
+    release: Release,
+    offered: Collection[str] = ALL,
+    *,
+    prefix: str = "",
+    rule: str | None = None,
+    taxonomy: str | None = None,
+) -> Selection:
+    """The bar of filters, and what is chosen in it.
+
+    Args:
+        release: The release whose labs, categories, rules and months can be chosen.
+        offered: Which of `ALL` a page has; the others are at their defaults.
+        prefix: Put before the names in the URL, where a page has two bars.
+        rule: The counting rule unless another is chosen; the first one if not given.
+        taxonomy: The taxonomy where it cannot be chosen here; the first one if not given.
+    """
+    rules = [told.name for told in counts.rules(release)]
+    taxonomies = list(counts.taxonomies(release))
+    # the taxonomy is chosen below the categories that it decides about
+    key = f"{prefix}taxonomy"
+    asked = st.session_state.get(key) or st.query_params.get(key) if "taxonomy" in offered else taxonomy
+    taxonomy = str(asked) if asked in taxonomies else taxonomies[0]
+    labs: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    of_labs, of_categories = st.columns([2, 3], gap="small") if {"labs", "categories"} & set(offered) else (None, None)
+    if "labs" in offered and of_labs is not None:
+        with of_labs:
+            labs = many("Labs", counts.names(release, "lab", taxonomy), f"{prefix}labs")
+    if "categories" in offered and of_categories is not None:
+        with of_categories:
+            categories = many("Categories", counts.names(release, "category", taxonomy), f"{prefix}categories")
+    counted, grain = rule or rules[0], "year"
+    since = until = None
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if "count" in offered:
+            counted = pick("Counting rule", rules, f"{prefix}count", 190, rule)
+        if "taxonomy" in offered:
+            taxonomy = pick("Taxonomy", taxonomies, key, 180)
+        if "per" in offered:
+            grain = pick("Per", get_args(Grain), f"{prefix}per", 180, "year")
+        if "span" in offered:
+            months = counts.months(release)
+            since = _month("From", list(months), f"{prefix}since")
+            until = _month("Until", list(months)[::-1], f"{prefix}until")
+    return Selection(
+        labs,
+        categories,
+        counted,
+        taxonomy,
+        cast("Grain", grain),
+        since=months[since][0] if since else None,
+        until=months[until][1] if until else None,
+    )
+
+
+def _month(label: str, names: Sequence[str], key: str) -> str | None:
+    """A month as ``2023-04``, or none for all time; typing narrows the list."""
+    return st.selectbox(label, names, index=None, key=key, placeholder="All time", width=130, bind="query-params")

@@ -1,0 +1,134 @@
+"""The page of a lab or of a category; both are drawn alike."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts, counts, figure, filters, frames, handout, profile, read
+from dashboards.counts import Dimension
+
+_ICON = {"lab": "🏢", "category": "🏷️"}
+
+
+def show(dimension: Dimension) -> None:
+    """Draw the profile of the lab or category that the address names (``?lab=OpenAI``), else of the largest.
+
+    Raises:
+        NoRelease: Nothing was released yet.
+        UnreadableRelease: There is a release, but not whole.
+    """
+    release = read.chosen()
+    names = profile.names(release, dimension)
+    if not names:
+        st.title(dimension.capitalize(), anchor=False)
+        st.info(f"This release knows no {dimension}.", icon="🔎")
+        return
+    heading = st.container()
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        name = filters.pick(dimension.capitalize(), names, dimension, 320)
+        rules = [rule.name for rule in counts.rules(release)]
+        rule = filters.pick("Counting rule", rules, "count", 190, "works")
+    heading.title(f"{_ICON[dimension]} {frames.text(name)}", anchor=False)
+    st.caption(f"Data as of {frames.dated(release)}")
+    chosen = profile.selection(dimension, name, rule)
+    rests = profile.rests_on(release, dimension, name)
+    meant = profile.definitions(release, dimension, name)
+    _defined(dimension, meant)
+    if not rests["rows"]:
+        st.info(f"This release holds no publication of {name}.", icon="🔎")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for told in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
+            st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width=150)
+    concentrated = profile.concentration(release, dimension, name)
+    if concentrated:
+        st.write(frames.text(concentrated))
+
+    drawn: list[figure.Figure] = []
+    if counts.totals(release, chosen).selected:
+        drawn = profile.figures(release, dimension, chosen, name)
+        history, mix, share = drawn
+        figure.show(history)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            figure.show(mix)
+        with right:
+            figure.show(share)
+    else:
+        st.info("By this rule nothing can be counted here: choose another counting rule above.", icon="🔎")
+
+    newest = counts.papers(release, chosen, "dated").head(profile.NEWEST)
+    st.subheader("Newest publications", anchor=False)
+    _listed(newest, release.name)
+    st.subheader("What the counts rest on", anchor=False)
+    bases = profile.bases(release, dimension, name)
+    st.dataframe(bases, hide_index=True, column_config=charts.columns(bases, {}), key="bases")
+    st.caption(
+        f"{rests['rows']:,} rows of {rests['snapshots']:,} snapshots; {rests['marked_duplicates']:,} are marked as "
+        f"duplicates by their source, {rests['undated']:,} have no date and are in no chart over time."
+    )
+    link = figure.address(release)
+    st.download_button(
+        "One page to hand on",
+        lambda: handout.page(
+            release,
+            name,
+            [sentence for sentence in (concentrated, profile.finding(release, dimension, name)) if sentence],
+            drawn,
+            [
+                ("What it is", meant),
+                ("Newest publications", newest.select("title", "lab", "category", "published_on", "url")),
+                ("What the counts rest on", bases),
+            ],
+            link,
+        ),
+        f"{dimension}_{''.join(letter if letter.isalnum() else '_' for letter in name).lower()}_{release.name}.html",
+        "text/html",
+        on_click="ignore",
+        icon="📄",
+        help="A single HTML file with the charts in it: to print, to send, to keep.",
+    )
+    with st.container(horizontal=True):
+        st.markdown(f"[Permanent link to this profile]({frames.permanent_link(release)})")
+        query = {f"{ {'lab': 'labs', 'category': 'categories'}[dimension] }": name, "count": rule}
+        st.page_link("app_pages/trends.py", label="Explore its trends", icon="📈", query_params=query)
+
+
+def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
+    """What a lab or category is, in words."""
+    rows = meant.to_dicts()
+    if not rows:
+        st.warning(
+            f"The reference does not know this {dimension}: it is counted under the name of its source.", icon="⚠️"
+        )
+    elif dimension == "lab":
+        row = rows[0]
+        also = f" · also written {frames.text(row['also_written'])}" if row["also_written"] else ""
+        st.markdown(f"{frames.text((row['kind'] or 'kind not known').capitalize())}{also}")
+        if charts.is_link(row["website"]):
+            st.link_button("Website", row["website"], icon="↗️")
+    else:
+        for row in rows:
+            how = f" ({frames.text(row['correspondence'])})" if row["correspondence"] else ""
+            said = frames.text(row["definition"] or "not defined by its authors")
+            st.markdown(f"**{frames.text(row['taxonomy'])}**: {frames.text(row['category'])}{how}. {said}")
+
+
+def _listed(newest: pl.DataFrame, release: str) -> None:
+    if newest.is_empty():
+        st.info("None of them has a date.", icon="🔎")
+        return
+    evidence = pl.format("/work?id={}&release={}", "publication_id", pl.lit(release))
+    shown = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key="newest",
+        column_config={
+            **charts.columns(shown, {}),
+            "title": st.column_config.TextColumn("Title", width="large"),
+            "evidence": st.column_config.LinkColumn("Evidence", display_text="evidence", width=90),
+            "url": st.column_config.LinkColumn("Link", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=140),
+        },
+    )

@@ -1,0 +1,355 @@
+"""Charts of periods: stacked bars, lines with bands, heat maps; part and provisional periods are pale.
+
+A click selects a point; its parameter is ``pick`` with the fields ``period`` and the series.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from dashboards.charts import FITTED, PART, PICK, scale, title
+from dashboards.counts import Dimension, Grain
+from dashboards.read import Meaning
+from dashboards.trends import View
+
+_FADED = 0.3
+_FEW = 16  # with more periods than this, a number for each would touch the next
+_MONTHS = {"01": "Jan", "04": "Apr", "07": "Jul", "10": "Oct"}
+_COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
+_BAND: Mapping[str, tuple[str, str]] = {"share": ("share_low", "share_high"), "lines": ("lowest", "highest")}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all panels of a figure share.
+
+    Args:
+        series: The dimension told by colour, or by row in a heat map.
+        grain: Length of a period.
+        view: How it is drawn.
+        colour_of: Colour of each value of the series.
+        highest: Upper end of the scale, the same for all panels.
+        ink: Colour of text.
+        meanings: What the data dictionary says about the columns.
+        picked: What to bring out, as values of columns; all else is faded. Nothing is faded if all are none.
+        annotations: Rows of `trends.annotations` to mark in time.
+        is_clickable: Whether a click selects; a picture has nobody to click.
+    """
+
+    series: Dimension
+    grain: Grain
+    view: View
+    colour_of: Mapping[str, str]
+    highest: float
+    ink: str
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    picked: Mapping[str, str | None] = field(default_factory=dict)
+    annotations: pl.DataFrame | None = None
+    is_clickable: bool = True
+
+    @property
+    def column(self) -> str:
+        """The column that is drawn."""
+        return _COLUMN.get(self.view, "publications")
+
+
+def highest(frame: pl.DataFrame, view: View) -> float:
+    """The largest number that lines or a heat map must have room for, bands included."""
+    names = [_COLUMN.get(view, "publications"), _BAND.get(view, ("", ""))[1]]
+    tops = [frame[name].max() for name in names if name in frame.columns]
+    return max((float(top) for top in tops if isinstance(top, int | float)), default=0.0)
+
+
+def cautions(frame: pl.DataFrame) -> list[str]:
+    """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
+    periods = frame.select("period", "covered_part", "is_part_period", "is_provisional").unique(maintain_order=True)
+    told = []
+    in_part = [f"{row['period']} ({row['covered_part']})" for row in periods.to_dicts() if row["is_part_period"]]
+    if in_part:
+        told.append(
+            f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
+            "A smaller number there must not be read as a decline."
+        )
+    provisional = periods.filter("is_provisional")["period"].to_list()
+    if provisional:
+        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
+        told.append(
+            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
+            "so drawn pale, until 50 reporting delays have been seen."
+        )
+    return told
+
+
+def axis_title(grain: Grain, view: View) -> str:
+    """What the numbers of a chart are."""
+    per = grain.replace("_", " ").removeprefix("rolling ").removesuffix("s")
+    return {"share": f"Share of the {per}", "cumulative": "Publications so far"}.get(view, f"Publications per {per}")
+
+
+def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Chart:
+    """The key to the colours, one for all panels, in as many columns as there is room for."""
+    drawn: Any = alt.Chart(pl.DataFrame({series: list(colour_of)})).properties(height=1)
+    return drawn.mark_square(size=0).encode(color=_key(series, colour_of, ink, columns))
+
+
+def _key(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Color:
+    shape = alt.Legend(
+        labelColor=ink,
+        orient="top",
+        direction="horizontal",
+        columns=columns or alt.ExprRef("max(1, floor(width / 240))"),
+        symbolType="square",
+        symbolSize=150,
+        symbolStrokeWidth=0,
+        symbolOpacity=1,
+        labelLimit=320,
+        labelFontSize=12,
+        columnPadding=14,
+        rowPadding=4,
+        offset=0,
+    )
+    return alt.Color(f"{series}:N", scale=scale(colour_of), legend=shape, title=None)
+
+
+def on_page(chart: Any, ink: str) -> Any:
+    """A chart as a page shows it: as wide as there is room, its text in the page's colour."""
+    fitted = chart.properties(**FITTED).configure_view(strokeOpacity=0)
+    return fitted.configure_axis(labelColor=ink, titleColor=ink).configure_title(limit=0, color=ink)
+
+
+def with_legend(chart: Any, look: Look) -> Any:
+    """A single panel with the key to its colours above it, in one chart."""
+    # points without size, of which only the legend shows
+    key: Any = alt.Chart(pl.DataFrame({look.series: list(look.colour_of)})).mark_square(size=0)
+    return alt.layer(chart, key.encode(color=_key(look.series, look.colour_of, look.ink))).resolve_legend(
+        color="independent"
+    )
+
+
+def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int) -> Any:
+    """All panels of a figure with their legend as one chart, for a file."""
+    width = 760 // min(in_row, len(panels)) - 40
+    drawn = [panel(part, look, 240, heading=name or None).properties(width=width) for name, part in panels.items()]
+    whole: Any = alt.concat(*drawn, columns=in_row) if len(drawn) > 1 else drawn[0]
+    if look.view != "heat map":
+        whole = alt.vconcat(legend(look.series, look.colour_of, look.ink, columns=3).properties(width=760), whole)
+    return whole.configure_axis(labelColor=look.ink, titleColor=look.ink)
+
+
+def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None) -> Any:
+    """One panel: the rows of a query of `trends`, with the title that it has among several.
+
+    Args:
+        frame: The rows that belong to the panel.
+        look: What it shares with the others.
+        height: Height of the plot in pixels.
+        heading: Its title, if there are several.
+    """
+    is_picked = pl.all_horizontal(
+        pl.lit(True), *(pl.col(name) == value for name, value in look.picked.items() if value and name in frame.columns)
+    )
+    periods = frame["period"].unique(maintain_order=True).to_list()
+    inner, outer = (0.22, 0.18) if look.view == "bars" else (0.04, 0) if look.view == "heat map" else (1, 0.5)
+    covered = pl.when("is_part_period").then(pl.format("{} ({})", "period", "covered_part")).otherwise("period")
+    told = pl.when("is_provisional").then(pl.format("{}, may still be filling up", covered)).otherwise(covered)
+    is_pale = pl.col("is_part_period") | pl.col("is_provisional")
+    shown = frame.with_columns(told=told, is_picked=is_picked, is_pale=is_pale)
+    x = alt.X(
+        "period:O",
+        title=None,
+        scale=alt.Scale(domain=periods, paddingInner=inner, paddingOuter=outer),
+        axis=_axis(frame, look.grain),
+    )
+    base = alt.Chart(shown).encode(
+        x=x,
+        color=alt.Color(f"{look.series}:N", scale=scale(look.colour_of), legend=None),
+        tooltip=_tooltip(frame, look),
+    )
+    marks = _Marks(base, look, is_few=len(periods) <= _FEW)
+    layers = {"bars": marks.bars, "heat map": marks.heat_map}.get(look.view, marks.lines)()
+    if look.annotations is not None and not look.annotations.is_empty():
+        layers += _annotated(look.annotations, x, look.ink)
+    if look.view == "heat map":
+        height = 24 * frame[look.series].n_unique() + 10
+    chart = alt.layer(*layers).properties(height=height)
+    return chart.properties(title=heading) if heading else chart
+
+
+def _tooltip(frame: pl.DataFrame, look: Look) -> list[alt.Tooltip]:
+    named = [(name, title(name, look.meanings)) for name in ("lab", "category") if name in frame.columns]
+    shares = [("share", "Share"), ("share_low", "at least"), ("share_high", "at most")] if look.view == "share" else []
+    so_far = [("cumulative_publications", "So far")] if look.view == "cumulative" else []
+    return [
+        alt.Tooltip("told:N", title="Period"),
+        *(alt.Tooltip(f"{name}:N", title=told) for name, told in named),
+        alt.Tooltip("publications:Q", title="Publications", format="~r"),
+        *(alt.Tooltip(f"{name}:Q", title=told, format="~r") for name, told in so_far),
+        *(alt.Tooltip(f"{name}:Q", title=told, format=".1%") for name, told in shares),
+        *([alt.Tooltip("caution:N", title="Caution")] if shares else []),
+    ]
+
+
+def _axis(frame: pl.DataFrame, grain: Grain) -> alt.Axis:
+    """The axis of periods: the year under its first part, and the part covered under a part period."""
+    periods = dict(frame.select("period", "covered_part").unique(maintain_order=True).iter_rows())
+    lines: dict[str, list[str]] = {}
+    for period, part in periods.items():
+        year, within = period[:4], period[5:]
+        if grain == "year":
+            lines[period] = [year]
+        elif grain == "quarter":
+            is_told = len(periods) <= _FEW or within == "Q1"
+            lines[period] = [within if is_told else "", year if within == "Q1" or not lines else ""]
+        else:
+            is_told = within == "01" or (len(periods) <= 3 * _FEW and within in _MONTHS)
+            lines[period] = [_MONTHS[within] if is_told else "", year if within == "01" else ""]
+        if part is not None:
+            lines[period].append(f"({part})")
+    # left to itself, the axis would drop the last label, which is the one of the part period
+    overlap = "greedy" if len(periods) > 3 * _FEW else False
+    label = alt.ExprRef(f"{json.dumps(lines)}[datum.value]")
+    return alt.Axis(labelExpr=label.expr, labelAngle=0, labelOverlap=overlap, labelLineHeight=14, ticks=False)
+
+
+def _annotated(annotations: pl.DataFrame, x: alt.X, ink: str) -> list[Any]:
+    """A broken line and a mark at the top for each period in which something happened."""
+    told = pl.format("{}: {}", pl.col("happened_on").cast(pl.String), "annotation")
+    rows = (
+        annotations.with_columns(told=told).group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
+    )
+    base: Any = alt.Chart(rows).encode(x=x, tooltip=alt.Tooltip("told:N", title="Meanwhile"))
+    top = alt.value(0)
+    return [
+        base.mark_rule(color=ink, strokeDash=[2, 3], opacity=0.55),
+        base.mark_point(shape="triangle-down", filled=True, size=70, color=ink, opacity=0.9).encode(y=top),
+    ]
+
+
+class _Marks:
+    """The marks of a panel over what they share."""
+
+    def __init__(self, base: Any, look: Look, *, is_few: bool) -> None:
+        self._base, self._look, self._is_few = base, look, is_few
+        form = ".0%" if look.view == "share" else "~r"
+        # room above the highest for its number
+        top = max(look.highest, 0.01) if look.view == "share" else max(look.highest, 1)
+        self._scale = alt.Scale(domain=[0, top * 1.08], nice=False)
+        step = 0.01 if look.view == "share" else 1
+        self._axis = alt.Axis(format=form, tickCount=6, domain=False, ticks=False, tickMinStep=step)
+        self._outline = alt.Stroke(f"{look.series}:N", scale=scale(look.colour_of), legend=None)
+
+    def _y(self, column: str) -> alt.Y:
+        named = axis_title(self._look.grain, self._look.view)
+        return alt.Y(f"{column}:Q", scale=self._scale, axis=self._axis, title=named)
+
+    def _picking(self, chart: Any) -> Any:
+        fields = ["period", self._look.series]
+        pick = alt.selection_point(name=PICK, fields=fields, on="click", empty=False)
+        return chart.add_params(pick) if self._look.is_clickable else chart
+
+    def bars(self) -> list[Any]:
+        bars = self._base.transform_filter("datum.publications > 0").mark_bar(cursor="pointer")
+        bars = bars.encode(
+            y=self._y("publications"),
+            order=alt.Order(f"{self._look.series}:N", sort="descending"),
+            stroke=self._outline,
+            opacity=_faded(1),
+            fillOpacity=_if_part(PART, 1),
+            strokeWidth=_if_part(1.4, 0),
+            strokeDash=_if_part([4, 2], [1, 0]),
+        )
+        numbers = (
+            alt.Chart(self._base.data)
+            .transform_aggregate(stack="sum(publications)", groupby=["period"])
+            .transform_filter("datum.stack > 0")
+            .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="~r"))
+            .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, tooltip=None, color=self._look.ink)
+        )
+        return [self._picking(bars), numbers] if self._is_few else [self._picking(bars)]
+
+    def lines(self) -> list[Any]:
+        series, column = self._look.series, self._look.column
+        before = {"period_before": "period", "value_before": column, "was_pale": "is_pale"}
+        # segments rather than one line, so that those to or from a part period can be broken ones
+        segments = (
+            self._base.transform_window(
+                window=[alt.WindowFieldDef(op="lag", field=name, **{"as": lag}) for lag, name in before.items()],
+                groupby=[series],
+                sort=[alt.SortField("period")],
+            )
+            .transform_filter(f"isValid(datum.period_before) && isValid(datum.value_before) && isValid(datum.{column})")
+            .mark_rule(strokeWidth=2.2, strokeCap="round", tooltip=None)
+            .encode(
+                y=self._y(column),
+                y2="value_before:Q",
+                x2="period_before:O",
+                opacity=_faded(0.9),
+                strokeDash=alt.when("datum.is_pale || datum.was_pale")
+                .then(alt.value([3, 4]))
+                .otherwise(alt.value([1, 0])),
+            )
+        )
+        # no points for zeros: those of all series would lie upon each other, and there is no paper to list
+        points = (
+            self._base.transform_filter("datum.publications > 0")
+            .mark_point(filled=True, cursor="pointer", opacity=1)
+            .encode(
+                y=self._y(column),
+                size=alt.value(75 if self._is_few else 40),
+                stroke=self._outline,
+                opacity=_faded(1),
+                fillOpacity=_if_part(PART, 1),
+                strokeWidth=_if_part(1.6, 0),
+            )
+        )
+        return [*self._band(), segments, self._picking(points)]
+
+    def _band(self) -> list[Any]:
+        """The interval of shares, or the range over counting rules, where the rows have it."""
+        low, high = _BAND.get(self._look.view, ("", ""))
+        if low not in self._base.data.columns:
+            return []
+        is_crowded = self._base.data[self._look.series].n_unique() > 4
+        band = self._base.mark_area(opacity=0.09 if is_crowded else 0.2, tooltip=None)
+        return [band.encode(y=self._y(low), y2=f"{high}:Q", detail=f"{self._look.series}:N")]
+
+    def heat_map(self) -> list[Any]:
+        series = self._look.series
+        top = max(self._look.highest, 1)
+        names = alt.Axis(labelLimit=210, domain=False, ticks=False, title=None)
+        y = alt.Y(f"{series}:N", sort=list(self._look.colour_of), axis=names, scale=alt.Scale(paddingInner=0.06))
+        # cividis is read alike by those who see colours and those who do not
+        ink, per = self._look.ink, axis_title(self._look.grain, "heat map")
+        key = alt.Legend(orient="top", title=per, format="~r", tickMinStep=1, labelColor=ink, titleColor=ink)
+        shades = alt.Scale(scheme="cividis", domain=[0, top])
+        # with few periods each cell has its number, so that no key is needed
+        colour = alt.Color("publications:Q", scale=shades, legend=None if self._is_few else key)
+        cells = self._base.transform_filter("datum.publications > 0").mark_rect(cursor="pointer")
+        cells = cells.encode(y=y, color=colour, opacity=_faded(1))
+        empty = self._base.transform_filter("datum.publications == 0").mark_rect(tooltip=None, opacity=0.07)
+        zeros = empty.encode(y=y, color=alt.value(ink))
+        numbers = (
+            self._base.transform_filter("datum.publications > 0")
+            .encode(
+                y=y,
+                text=alt.Text("publications:Q", format="~r"),
+                color=alt.when(f"datum.publications > {top / 2}").then(alt.value("#111")).otherwise(alt.value("#fff")),
+            )
+            .mark_text(fontSize=11, tooltip=None)
+        )
+        drawn = [zeros, self._picking(cells)]
+        return [*drawn, numbers] if self._is_few else drawn
+
+
+def _if_part(then: Any, otherwise: Any) -> Any:
+    return alt.when("datum.is_pale").then(alt.value(then)).otherwise(alt.value(otherwise))
+
+
+def _faded(otherwise: float) -> Any:
+    return alt.when("datum.is_picked").then(alt.value(otherwise)).otherwise(alt.value(_FADED * otherwise))

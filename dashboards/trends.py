@@ -1,0 +1,145 @@
+"""What the trends ask beyond plain counts: shares, cumulative counts, ranges over rules, what happened meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import polars as pl
+
+from dashboards import counts
+from dashboards.counts import Dimension, Selection
+from dashboards.read import ask
+from warehouse.release import Release
+
+View = Literal["bars", "lines", "share", "heat map", "cumulative"]
+
+
+def question(release: Release, selection: Selection, view: View, series: Dimension, *, is_ranged: bool = False) -> Any:
+    """The query for a view of a selection, and its parameters.
+
+    Its columns are those of `counts.over_time` and besides, for shares, ``total_publications``, ``share``,
+    ``share_low``, ``share_high`` (Wilson, 95 %) and ``caution``; for cumulative counts ``cumulative_publications``; for
+    a range over rules ``lowest`` and ``highest``.
+
+    Args:
+        release: The release, which knows the rules that can be applied.
+        selection: What is counted. A share is one of all publications in its period, and in its panel if there are
+            some: what the filter of the series leaves out stays in the total.
+        view: How it is drawn.
+        series: The dimension told by colour.
+        is_ranged: Whether lines have a band over all rules that can be applied.
+    """
+    if view == "share":
+        return _shares(selection, series)
+    if view == "cumulative":
+        query, parameters = counts.over_time(selection)
+        order = "".join(f", {name}" for name in selection.dimensions)
+        per = f"partition by {', '.join(selection.dimensions)} " if selection.dimensions else ""
+        query = f"""
+select
+    *,
+    sum(publications) over ({per}order by starts_on) as cumulative_publications
+from ({_inner(query)})
+order by starts_on{order}
+"""
+        return query, parameters
+    if is_ranged and view == "lines":
+        return _ranged(release, selection)
+    return counts.over_time(selection)
+
+
+def _inner(query: str) -> str:
+    return query.replace("\n", "\n    ").rstrip(" ")
+
+
+def _shares(selection: Selection, series: Dimension) -> tuple[str, dict[str, Any]]:
+    names = selection.labs if series == "lab" else selection.categories
+    of_all = replace(selection, labs=()) if series == "lab" else replace(selection, categories=())
+    query, parameters = counts.over_time(of_all)
+    panels = "".join(f", {name}" for name in selection.dimensions if name != series)
+    kept = "where list_contains($of_series, " + series + ")" if names else ""
+    asked = f"""
+with totalled as (
+    select
+        *,
+        sum(publications) over (partition by starts_on{panels}) as total_publications
+    from ({_inner(query)})
+)
+
+select
+    *,
+    share_of(publications, total_publications) as share,
+    wilson_low(publications, total_publications) as share_low,
+    wilson_high(publications, total_publications) as share_high,
+    share_caution(publications, total_publications) as caution
+from totalled
+{kept}
+order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
+"""
+    return asked, {**parameters, **({"of_series": list(names)} if names else {})}
+
+
+def _ranged(release: Release, selection: Selection) -> tuple[str, dict[str, Any]]:
+    """Rules that cannot tell the lab of more than 5 % of the publications are left out of the range."""
+    query, parameters = counts.over_time(selection)
+    applicable = [rule.name for rule in counts.rules(release) if rule.is_applicable] or [selection.rule]
+    cell = ", ".join(("starts_on", *selection.dimensions))
+    each = [
+        f"select {cell}, publications from ({_inner(query.replace('$rule', f'$rule_{place}'))})"
+        for place in range(len(applicable))
+    ]
+    union = "\n    union all\n    ".join(each)
+    asked = f"""
+with by_rule as (
+    {union}
+),
+
+ranged as (
+    select {cell}, min(publications) as lowest, max(publications) as highest
+    from by_rule
+    group by all
+)
+
+select *
+from ({_inner(query)})
+inner join ranged using ({cell})
+order by {cell}
+"""
+    return asked, {**parameters, **{f"rule_{place}": name for place, name in enumerate(applicable)}}
+
+
+def annotations(release: Release, frame: pl.DataFrame) -> pl.DataFrame:
+    """What happened in the periods of a frame: ``period``, ``happened_on``, ``kind``, ``annotation``, ``source``.
+
+    Rolling windows overlap, so each takes only what happened in its last month.
+
+    Args:
+        release: The release.
+        frame: Rows of `counts.over_time`.
+    """
+    if frame.is_empty() or "reference.annotations" not in release.manifest["tables"]:  # an old release may lack it
+        return pl.DataFrame()
+    spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True).to_dict(as_series=False)
+    query = """
+        select periods.period, happened_on, kind, annotation, source
+        from (select unnest($period) as period, unnest($starts_on) as starts_on, unnest($ends_on) as ends_on) as periods
+        inner join reference.annotations as annotations
+            on
+                happened_on between starts_on and ends_on
+                and (not $is_rolling or happened_on >= date_trunc('month', ends_on))
+        order by happened_on, annotation
+    """
+    rolling = len(spans["period"]) > 1 and spans["starts_on"][1] <= spans["ends_on"][0]
+    return ask(release, query, {**spans, "is_rolling": rolling})
+
+
+def cautions(frame: pl.DataFrame) -> str | None:
+    """How many of the shares drawn should not be quoted without their interval, as a sentence."""
+    told = frame.filter(pl.col("caution").is_not_null()).height
+    if not told:
+        return None
+    return (
+        f"{told:,} of {frame.height:,} shares rest on fewer than 30 publications or have an interval wider than 0.20: "
+        "quote those only with their interval."
+    )

@@ -1,0 +1,92 @@
+"""Trends in all their views, compared, over a span of time, with what happened meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import polars as pl
+import pytest
+
+from dashboards import trends
+from tests.test_dashboard import copied, numbers, opened, papers, said  # noqa: F401 - a fixture
+from warehouse.lake import Lake
+
+
+@pytest.mark.parametrize("view", get_args(trends.View))
+@pytest.mark.parametrize("grain", ["month", "rolling_12_months"])
+def test_every_view_opens_by_its_address(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, view: str, grain: str
+) -> None:
+    app = opened(released_lake, monkeypatch, view=view, per=grain, meanwhile="true", count="works")
+    assert not app.exception
+    assert app.segmented_control(key="view").value == view
+    assert "counted by works" in said(app)
+    assert "14 Mar 2023\\: OpenAI releases GPT-4" in said(app)
+    if view == "cumulative" and grain == "rolling_12_months":
+        assert "cannot be added up" in app.info[0].value
+
+
+def test_shares_have_intervals_and_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, view="share", colour="lab", panels="false", count="works")
+    shown = numbers(app)
+    assert shown.filter(pl.col("period") == "2023")["share"].sum() == pytest.approx(1)
+    assert shown.select((pl.col("share_low") <= pl.col("share")).all()).item()
+    assert "quote those only with their interval" in said(app)
+
+
+def test_a_span_of_time_is_part_of_the_address(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, since="2023-01", until="2023-12", per="month")
+    assert not app.exception
+    assert set(numbers(app)["period"].str.slice(0, 4)) == {"2023"}
+    assert papers(app).height == 32
+    assert "32 of 80 rows" in said(app)
+
+
+def test_two_selections_are_compared_with_an_honest_finding(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(released_lake, monkeypatch, labs="Google DeepMind", compare="true", other_labs="OpenAI", count="works")
+    assert not app.exception
+    told = said(app)
+    assert "OpenAI\\: 11 in 2.58 covered years; Google DeepMind\\: 42 in 2.58; rate ratio 0.26" in told
+    assert "\\: lower." in told
+    assert "of twenty made where nothing" in told
+    assert app.dataframe[1].value["rate_low"].notna().all()
+    same = opened(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
+    assert "13 publications are in both" in said(same)
+
+
+def test_the_sql_and_the_citation_stand_beside_the_chart(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, labs="OpenAI")
+    codes = [code.value for code in app.code]
+    assert any("list_contains(['OpenAI'], lab)" in code for code in codes)
+    assert any("content SHA-256" in code for code in codes)
+
+
+def test_a_long_list_shows_its_newest_and_says_so(
+    copied: Callable[..., Lake],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lake = copied(
+        "insert into clean.publications by name select * replace (publication_id || n as publication_id)"
+        " from clean.publications cross join range(1, 20) as numbers(n)",
+        "insert into mart.counted_publications by name select * replace (publication_id || n as publication_id)"
+        " from mart.counted_publications cross join range(1, 20) as numbers(n)",
+    )
+    app = opened(lake, monkeypatch)
+    assert not app.exception
+    assert "1,600 publications listed, of which the newest 1,000 are shown" in said(app)
+    assert papers(app).height == 1000
+
+
+def test_a_release_without_annotations_still_opens(
+    copied: Callable[..., Lake],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lake = copied("drop table reference.annotations")
+    manifest = lake.releases / "aisle.v1.json"
+    manifest.write_text(manifest.read_text().replace("reference.annotations", "reference.other"))
+    app = opened(lake, monkeypatch, meanwhile="true")
+    assert not app.exception
+    assert "nothing noted" in said(app)
