@@ -17,7 +17,11 @@ PAGES = [
     st.Page("app_pages/trends.py", title="Trends", icon="📈"),
     st.Page("app_pages/labs.py", title="Labs", icon="🏢"),
     st.Page("app_pages/categories.py", title="Categories", icon="🏷️"),
-    st.Page("app_pages/work.py", title="Work", icon="📄"),
+    st.Page("app_pages/works.py", title="Works", icon="🔎"),
+    st.Page("app_pages/work.py", title="Work", icon="📄", visibility="hidden"),
+    st.Page("app_pages/discussion.py", title="Discussion", icon="💬"),
+    st.Page("app_pages/curriculum.py", title="Curriculum", icon="🎧"),
+    st.Page("app_pages/item.py", title="Item", icon="📄", visibility="hidden"),
 ]
 DATA = [
     st.Page("app_pages/coverage.py", title="Sources", icon="🗓️"),

@@ -93,9 +93,13 @@ def ask(release: Release, query: str, parameters: Mapping[str, Any] | None = Non
     Raises:
         UnreadableRelease: The release lacks what is asked for, or cannot be read.
     """
+    return _answer(key(release), query, dict(parameters or {}))
+
+
+def key(release: Release) -> tuple[int, str, str]:
+    """What answers about a release are remembered by."""
     # number alone would not do: a lake deleted and made anew counts from one again
-    key = (release.number, str(release.path), str(release.manifest["published_at"]))
-    return _answer(key, query, dict(parameters or {}))
+    return release.number, str(release.path), str(release.manifest["published_at"])
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -20,7 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import tantivy
 from tantivy import Occur, Query
 
@@ -62,7 +61,6 @@ class Found:
     Args:
         total: How many things.
         items: Kind and identity of those asked for, in order.
-        facets: Things by value, for each facet; counted as if nothing were chosen in that facet itself.
         marks: The words to bring out in texts, without endings.
         loose: Words, as they are spelled, of which those that are alike are brought out too.
         said: What a reader should know of how the words were taken; empty if as they stand.
@@ -70,7 +68,6 @@ class Found:
 
     total: int
     items: tuple[tuple[str, str], ...]
-    facets: Mapping[str, Mapping[str, int]]
     marks: frozenset[str] = frozenset()
     loose: frozenset[str] = frozenset()
     said: tuple[str, ...] = ()
@@ -119,8 +116,12 @@ def _building(releases: Path) -> Generator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def build(release: Release) -> int | None:
+def build(release: Release, *, is_damaged: bool = False) -> int | None:
     """Build the index of a release unless it is there already.
+
+    Args:
+        release: The release.
+        is_damaged: Whether the one that is there cannot be used.
 
     Returns:
         How many things it holds, or none if it was there.
@@ -129,11 +130,11 @@ def build(release: Release) -> int | None:
         NoIndex: It cannot be made, such as on a full or a read-only disk; nothing of it is left.
         duckdb.Error: The release cannot be read.
     """
-    if is_built(release):
+    if is_built(release) and not is_damaged:
         return None
     try:
         with _building(release.path.parent) as aside:
-            if is_built(release):  # by another process, while this one waited
+            if is_built(release) and not is_damaged:  # by another process, while this one waited
                 return None
             draft = aside / "index"
             draft.mkdir()
@@ -153,7 +154,7 @@ def build(release: Release) -> int | None:
 def _fill(folder: Path, release: Release) -> int:
     with release.connect() as connection:
         query = f"""
-            with things as ({things(held(tables_of(connection)))}),
+            with things as ({things(held(release.manifest["tables"]))}),
             places as (
                 select
                     kind,
@@ -217,12 +218,6 @@ def _document(
     )
 
 
-def tables_of(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Names of the tables of a release."""
-    found = connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-    return {name for (name,) in found}
-
-
 def _registered(index: tantivy.Index) -> tantivy.Index:
     for name, analyser in analysers().items():
         index.register_tokenizer(name, analyser)
@@ -267,13 +262,8 @@ class Index:
             limit: How many to name.
             offset: How many to pass over.
         """
-        taken = Words(self._searcher, self._schema, asked.words)
-        query, said = taken.all_of(), list(taken.said)
+        query, taken, said = self._understood(asked)
         found = self._search(query, asked, order, limit, offset)
-        if _total(found) == 0 and taken.are_several and _total(self._searcher.search(query, 1)) == 0:
-            query = taken.some_of()
-            found = self._search(query, asked, order, limit, offset)
-            said += ["Nothing has all these words; these have some of them."] if _total(found) else []
         items = []
         for _, address in found.hits:
             kind, _, identity = self._searcher.doc(address)["item"][0].partition("\n")
@@ -281,11 +271,20 @@ class Index:
         return Found(
             total=_total(found),
             items=tuple(items),
-            facets=self._counted(query, asked),
             marks=frozenset(taken.exact),
             loose=frozenset(taken.loose),
             said=tuple(said),
         )
+
+    def _understood(self, asked: Asked) -> tuple[Query, Words, list[str]]:
+        """The query for the words, the words, and what is to be said of how they were taken."""
+        taken = Words(self._searcher, self._schema, asked.words)
+        query = taken.all_of()
+        if taken.are_several and _total(self._searcher.search(query, 1)) == 0:
+            some = taken.some_of()
+            if _total(self._searcher.search(some, 1)):
+                return some, taken, [*taken.said, "Nothing has all these words; these have some of them."]
+        return query, taken, list(taken.said)
 
     def _search(self, query: Query, asked: Asked, order: Order, limit: int, offset: int) -> tantivy.SearchResult:
         within = self._within(query, asked.facets)
@@ -302,8 +301,10 @@ class Index:
         ]
         return query.and_must_match(*limits) if limits else query
 
-    def _counted(self, query: Query, asked: Asked) -> dict[str, dict[str, int]]:
-        """Things by value of each facet, one pass for all facets in which nothing is chosen."""
+    def facets(self, asked: Asked) -> dict[str, dict[str, int]]:
+        """Things by value of each facet, counted as if nothing were chosen in that facet itself."""
+        query, _, _ = self._understood(asked)
+        # one pass for all facets in which nothing is chosen
         chosen = [name for name in FACETS if asked.facets.get(name)]
         counted = self._counts(query, asked.facets, [name for name in FACETS if name not in chosen])
         for name in chosen:

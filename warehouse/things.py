@@ -29,7 +29,7 @@ class Thing:
         authors: Who wrote or read it, between semicolons.
         published_on: The day it appeared.
         url: Where it is found.
-        only: Which rows are things; others are the same thing once more.
+        only: Which rows are things, if not all; the others are the same thing once more.
     """
 
     kind: str
@@ -44,7 +44,7 @@ class Thing:
     authors: str = "null"
     published_on: str = "null"
     url: str = "null"
-    only: str = "true"
+    only: str = ""
 
 
 _AUTHORS = """(
@@ -142,7 +142,6 @@ THINGS = (
     ),
 )
 
-_TYPES = {"published_on": "date"}
 _TOLD = tuple(field.name for field in fields(Thing) if field.name not in {"kind", "table", "only"})
 
 
@@ -160,11 +159,17 @@ def things(kinds: Collection[Thing]) -> str:
     """
     parts = []
     for thing in kinds:
-        told = ",\n    ".join(
-            f'cast({getattr(thing, name)} as {_TYPES.get(name, "varchar")}) as "{name}"' for name in _TOLD
-        )
-        parts.append(f"select\n    '{thing.kind}' as kind,\n    {told}\nfrom {thing.table}\nwhere {thing.only}")
+        told = [f"'{thing.kind}' as kind", *(f"{_typed(getattr(thing, name), name)} as {name}" for name in _TOLD)]
+        columns = ",\n    ".join(told)
+        where = f"\nwhere {thing.only}" if thing.only else ""
+        parts.append(f"select\n    {columns}\nfrom {thing.table}{where}")
     if not parts:
-        told = ", ".join(f'cast(null as {_TYPES.get(name, "varchar")}) as "{name}"' for name in _TOLD)
-        return f"select 'nothing' as kind, {told} where false"
+        nothing = [f"{_typed('null', name)} as {name}" for name in _TOLD]
+        return f"select 'nothing' as kind, {', '.join(nothing)} where false"
     return "\nunion all\n".join(parts)
+
+
+def _typed(expression: str, name: str) -> str:
+    if expression != "null":
+        return expression
+    return f"cast(null as {'date' if name == 'published_on' else 'varchar'})"

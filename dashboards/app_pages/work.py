@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import charts, frames, read
+from dashboards import charts, discussion, evidence, frames, listing, read, search
 
 release = read.chosen()
 asked = st.query_params.get("id", "")
@@ -55,37 +55,74 @@ _IN_TAXONOMIES = """
     order by taxonomies.is_default desc, weight desc
 """
 
+_ALIKE = """
+    select
+        'publication' as kind,
+        others.publication_id as item_id,
+        publications.title,
+        string_agg(others.basis, ', ' order by others.basis desc) as why
+    from mart.alike_publications as this
+    inner join mart.alike_publications as others
+        on
+            this.basis = others.basis
+            and this.group_sha256 = others.group_sha256
+            and this.publication_id != others.publication_id
+    inner join clean.publications as publications on others.publication_id = publications.publication_id
+    where this.publication_id = $id
+    group by all
+    order by publications.title, item_id
+    limit 50
+"""
+
 found = read.ask(release, _WORK, {"id": asked})
 if found.is_empty():
     st.title("Work", anchor=False)
     st.info(
-        f"{frames.dated(release).capitalize()} has no work of this identity. Open one from the list of publications.",
+        f"{frames.dated(release).capitalize()} has no work of this identity. Search for it.",
         icon="🔎",
     )
-    st.page_link("app_pages/trends.py", label="All publications", icon="📚")
+    st.page_link("app_pages/works.py", label="Search", icon="🔎")
     st.stop()
 
 work = found.row(0, named=True)
 st.title(frames.text(work["title"]), anchor=False)
 day = frames.written(work["published_on"]) if work["published_on"] else "no date known"
 st.markdown(f"**{frames.text(work['lab'])}** · {frames.text(work['category'])} · {day}")
+alike = read.ask(release, _ALIKE, {"id": asked})
 if work["is_duplicate"]:
     st.warning("The source marks this row as a duplicate of another: rules that count works leave it out.", icon="👥")
 if charts.is_link(work["url"]):
     st.link_button("Open the publication", work["url"], icon="↗️")
 st.caption(f"Data as of {frames.dated(release)} · identity `{work['publication_id']}`")
 
+if work["abstract"]:
+    with st.expander("Abstract"):
+        st.text(work["abstract"])
+
+st.subheader("Also seen as", anchor=False)
+if alike.is_empty():
+    said = "which one it duplicates, the source does not say" if work["is_duplicate"] else "none is a duplicate of it"
+    st.caption(f"No other publication has its title, its abstract or its link; {said}.")
+for row in alike.iter_rows(named=True):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        listing.link(row)
+        st.caption(row["why"])
+
+mentions = discussion.linked_from(release, asked)
+if not mentions.is_empty():
+    st.subheader("Discussed in", anchor=False)
+    spoken = [(kind, item) for kind, item in mentions.select("kind", "item_id").head(50).iter_rows()]
+    for row in search.told(release, spoken).iter_rows(named=True):
+        listing.link(row)
+
 st.subheader("Where it is counted", anchor=False)
 st.dataframe(read.ask(release, _COUNTED, {"id": asked}), hide_index=True, key="counted")
 st.caption("A missing weight means that its authors are not known, so that the rule cannot tell its lab.")
 st.dataframe(read.ask(release, _IN_TAXONOMIES, {"id": asked}), hide_index=True, key="taxonomies")
 
-st.subheader("Evidence", anchor=False)
-evidence = read.ask(release, _EVIDENCE, {"id": asked})
-meanings = read.meanings(release, "mart.publication_evidence")
-st.dataframe(evidence, hide_index=True, column_config=charts.columns(evidence, meanings), key="evidence")
-st.caption(
-    "Each row is a place in a snapshot: bytes kept unchanged, named by their SHA-256. "
-    "The version marked as newest is the one that is counted."
-)
-st.markdown(f"[Permanent link to this work]({frames.permanent_link(release)})")
+st.subheader("Cite", anchor=False)
+listing.downloads(f"aisle_{release.name}_work_{asked}", "work", lambda: search.told(release, [("publication", asked)]))
+
+places = read.ask(release, _EVIDENCE, {"id": asked})
+st.caption("The version marked as newest is the one that is counted.")
+evidence.panel(release, places, "mart.publication_evidence")

@@ -1,0 +1,67 @@
+"""What the page of the curriculum asks: entries of podcasts and courses, and the sites and works that they lead to."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dashboards import read
+from warehouse.release import Release
+
+SITES = "select * from mart.episodes_by_linked_site order by episodes desc, linked_site"
+_NO_LINK = "(no link)"
+
+
+def totals(release: Release) -> dict[str, int]:
+    """``entries``, ``episodes`` (without repeats), and of these ``linked``, ``with_authors`` and ``publishers``."""
+    query = """
+        select
+            count(*) as entries,
+            count(*) filter (where not is_repeat) as episodes,
+            count(linked_url) filter (where not is_repeat) as linked,
+            count(authors) filter (where not is_repeat) as with_authors,
+            count(distinct publisher) as publishers
+        from clean.episodes
+    """
+    return read.ask(release, query).row(0, named=True)
+
+
+def sites(release: Release) -> list[str]:
+    """The linked sites, those with the most episodes first."""
+    return read.ask(release, SITES)["linked_site"].to_list()
+
+
+def episodes(release: Release, of_sites: tuple[str, ...]) -> pl.DataFrame:
+    """The episodes that link to these sites, all if none is given, as the list shows them; a repeat is left out.
+
+    Returns:
+        ``entry``, ``linked_site``, ``authors``, ``narrator``, ``publisher``, ``begins``, ``linked_url`` (left out
+        unless http or https), ``publication_id`` of the publication it leads to, and ``episode_id``.
+    """
+    query = rf"""
+        select
+            episodes.entry,
+            coalesce(episodes.linked_site, '{_NO_LINK}') as linked_site,
+            episodes.authors,
+            episodes.narrator,
+            episodes.publisher,
+            left(episodes.summary, 160) as begins,
+            case
+                when regexp_full_match(episodes.linked_url, '(?i)https?://\S+') then episodes.linked_url
+            end as linked_url,
+            links.publication_id,
+            episodes.episode_id
+        from clean.episodes as episodes
+        left join mart.discussed_links as links
+            on
+                links.kind = 'episode'
+                and episodes.episode_id = links.item_id
+                and links.linked_key = link_key(episodes.linked_url)
+        where
+            not episodes.is_repeat
+            and (
+                len($sites::varchar[]) = 0
+                or list_contains($sites::varchar[], coalesce(episodes.linked_site, '{_NO_LINK}'))
+            )
+        order by episodes.entry, episodes.episode_id
+    """
+    return read.ask(release, query, {"sites": list(of_sites)})

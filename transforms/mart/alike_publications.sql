@@ -1,0 +1,49 @@
+/*
+row = "A publication that is like others in some way: in the same group are those that may be the same work."
+key = ["basis", "group_sha256", "publication_id"]
+
+[columns]
+basis = { type = "text", meaning = "In what they are alike.", required = true, one_of = ["the same title", "the same abstract", "the same link"] }
+group_sha256 = { type = "text", meaning = "SHA-256 of what they share; the same for all of a group.", required = true }
+publication_id = {}
+publications = { type = "integer", unit = "publications", meaning = "How many are in the group.", required = true, minimum = 2 }
+*/
+with shared as (
+    select
+        'the same title' as basis,
+        sha256(lower(regexp_replace(title, '\s+', ' ', 'g'))) as group_sha256,
+        publication_id
+    from clean.publications
+    union all
+    select
+        'the same abstract' as basis,
+        sha256(abstract) as group_sha256,
+        publication_id
+    from clean.publications
+    where abstract is not null
+    union all
+    select
+        'the same link' as basis,
+        sha256(link_key(url)) as group_sha256,
+        publication_id
+    from clean.publications
+    where url is not null
+),
+
+counted as (
+    select
+        basis,
+        group_sha256,
+        publication_id,
+        cast(count(*) over (partition by basis, group_sha256) as bigint) as publications
+    from shared
+)
+
+select
+    basis,
+    group_sha256,
+    publication_id,
+    publications
+from counted
+where publications > 1
+order by basis, group_sha256, publication_id
