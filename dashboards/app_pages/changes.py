@@ -51,7 +51,7 @@ if isinstance(found, str):
 elif found.is_empty():
     st.success("No number of this table changed.", icon="✅")
 else:
-    st.markdown("##### Causes")
+    st.header("Causes", anchor=False)
     for cause in CAUSES:
         part = found.filter(pl.col("cause") == cause)
         if not part.is_empty():

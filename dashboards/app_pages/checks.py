@@ -63,7 +63,7 @@ else:
             icon="⬇️",
         )
 
-st.subheader("Over the releases", anchor=False)
+st.header("Over the releases", anchor=False)
 over = data.checks_over(read.all_releases())
 if over["release"].n_unique() < 2:
     st.info("There is one release so far; after the next one its checks are shown here beside these.", icon="🕰️")

@@ -65,7 +65,7 @@ for heading, table, empty in (
         "No source has been followed for long enough: a list taken in once tells no delays.",
     ),
 ):
-    st.subheader(heading, anchor=False)
+    st.header(heading, anchor=False)
     rows = read.ask(release, f"from {table} order by all")
     if rows.is_empty():
         st.info(empty)

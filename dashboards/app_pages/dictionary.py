@@ -35,7 +35,7 @@ if table is None:
     if found.is_empty():
         st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon="🔎")
         st.stop()
-    st.subheader(f"{found.height:,} {'table' if found.height == 1 else 'tables'}", anchor=False)
+    st.header(f"{found.height:,} {'table' if found.height == 1 else 'tables'}", anchor=False)
     told = found.select(
         "table_name",
         pl.col("row_meaning").alias("a row is"),
@@ -59,7 +59,7 @@ columns = data.columns(release, table, wanted)
 if table is not None:
     (told,) = data.tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
     rows = f"{told['rows']:,} rows" if told["rows"] is not None else ""
-    st.subheader(table, anchor=False)
+    st.header(table, anchor=False)
     st.markdown(f"{frames.text(told['row_meaning'])} {rows} · key: {frames.text(told['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
         st.link_button("Where it comes from", address("lineage", table=table), icon="🧬")
@@ -67,7 +67,7 @@ if table is not None or wanted:
     if columns.is_empty():
         st.info("None of its columns says that." if table else "No column says that.", icon="🔎")
         st.stop()
-    st.subheader(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
+    st.header(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
     origins = [
         address("lineage", table=name, column=column)
         for name, column in columns.select("table_name", "column_name").iter_rows()

@@ -11,7 +11,7 @@ release = read.chosen()
 st.title("Lineage: where a number comes from", anchor=False)
 st.caption(
     f"Read from the queries that make the tables. Data as of {frames.dated(release)}, "
-    f"code `{release.manifest.get('code_version', 'unknown')}`."
+    f"code {release.manifest.get('code_version', 'unknown')}."
 )
 if not data.has_lineage(release):
     st.info("This release was made before lineage was written down; a newer one has it.", icon="🕰️")
@@ -60,7 +60,7 @@ for heading, found, none in (
     ),
     (f"{column}: what is made from its values", data.uses(release, table, column), "No column of another table."),
 ):
-    st.subheader(frames.text(heading), anchor=False)
+    st.header(frames.text(heading), anchor=False)
     if found.is_empty():
         st.info(none, icon="🌱")
     else:

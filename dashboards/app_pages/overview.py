@@ -61,7 +61,7 @@ else:
             st.dataframe(changed, hide_index=True, column_config=charts.columns(changed, {}), key="changed")
     st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon="🕰️")
 keep = f"[what is new since {release.name}](?seen={release.name})"
-st.caption(f"To be told of what is new at your next visit, keep this address: {keep}")
+st.markdown(f"To be told of what is new at your next visit, keep this address: {keep}")
 
 if held.get("publications"):
     st.subheader("Trends", anchor=False)

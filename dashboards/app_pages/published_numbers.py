@@ -41,11 +41,11 @@ else:
 
 differences = read.ask(release, _DIFFERENCES)
 if not differences.is_empty():
-    st.subheader("The publications that make the difference", anchor=False)
+    st.header("The publications that make the difference", anchor=False)
     told = charts.columns(differences, read.meanings(release, "mart.published_count_differences"))
     st.dataframe(differences, hide_index=True, column_config=told, key="differences")
 
-st.subheader("A derived index, worked through: the AI Lab Watch score", anchor=False)
+st.header("A derived index, worked through: the AI Lab Watch score", anchor=False)
 st.latex(
     r"r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \qquad "
     r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right)"

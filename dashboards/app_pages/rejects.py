@@ -17,10 +17,10 @@ st.metric("Rejected records", f"{total:,}")
 if total == 0:
     st.success("Every record of every snapshot could be used.", icon="✅")
 else:
-    st.subheader("Reasons", anchor=False)
+    st.header("Reasons", anchor=False)
     told = charts.columns(reasons, read.meanings(release, "raw.rejects"))
     st.dataframe(reasons, hide_index=True, column_config=told, key="reasons")
-    st.subheader("Records", anchor=False)
+    st.header("Records", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         source = st.selectbox(
             "Source",
@@ -67,7 +67,7 @@ else:
                 icon="⬇️",
             )
 
-st.subheader("Files that no source could take", anchor=False)
+st.header("Files that no source could take", anchor=False)
 refused = data.refused_files(release)
 if refused.is_empty():
     st.success("No file was refused.", icon="✅")

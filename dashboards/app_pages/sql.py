@@ -70,7 +70,7 @@ def refusal(why: Unanswered) -> None:
 
 def chart_of(frame: pl.DataFrame, query: str) -> None:
     """A chart of the answer, with everything that belongs to a figure."""
-    st.subheader("Chart", anchor=False)
+    st.header("Chart", anchor=False)
     numbers = asking.numeric(frame)
     if frame.is_empty() or not numbers or len(frame.columns) < 2:
         st.info("A chart needs rows, a column of numbers and one more column.", icon="📊")
@@ -122,7 +122,7 @@ def answered(answer: Answer, query: str) -> None:
         return
     more = f", the first of more: at most {DEFAULT_LIMITS.rows:,} are given" if answer.is_truncated else ""
     size = f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}"
-    st.subheader("Answer", anchor=False)
+    st.header("Answer", anchor=False)
     st.caption(f"{size} of {len(frame.columns)} columns in {answer.seconds:.2f} s{more}")
     if frame.is_empty():
         st.info("The query ran and found no row.", icon="🔎")
@@ -153,7 +153,7 @@ def answered(answer: Answer, query: str) -> None:
 
 def schema() -> None:
     """The tables and their columns, to look up and to start from."""
-    st.markdown("###### Tables and columns")
+    st.header("Tables and columns", anchor=False)
     names = data.tables(release)["table_name"].to_list()
     table = st.selectbox("Table", names, index=None, placeholder="Look up a table", key="table")
     if table is None:
@@ -184,7 +184,7 @@ with typed, st.form("ask", border=False, enter_to_submit=True):
         )
         or ""
     ).strip()
-    is_pressed = st.form_submit_button("Run", icon="▶️", type="primary")
+    is_pressed = st.form_submit_button("Run", icon="▶️")
 with beside:
     with st.expander("Examples", expanded=not query):
         for told, text in asking.EXAMPLES.items():

@@ -6,7 +6,7 @@ key = ["kind", "item_id", "linked_key"]
 kind = { type = "text", meaning = "What the link stands in.", required = true, one_of = ["episode", "segment"] }
 item_id = { type = "text", meaning = "Identity of the episode or the segment.", required = true }
 linked_key = { type = "text", meaning = "Canonical key of the link: the same for all addresses of a work.", required = true }
-linked_url = { type = "text", meaning = "The link as it is written there; the first one, where several have the same key.", required = true }
+linked_url = { type = "text", meaning = "The link as it is written there; one of them, where several have the same key.", required = true }
 linked_site = { type = "text", meaning = "Host of the link, without www." }
 publication_id = { type = "text", meaning = "The publication with the same key, if one is held; of several the one that is no duplicate." }
 */
@@ -46,7 +46,7 @@ keyed as (
         kind,
         item_id,
         link_key(linked_url) as linked_key,
-        min(linked_url) as linked_url
+        max(linked_url) as linked_url
     from links
     where length(linked_url) > 8
     group by all
