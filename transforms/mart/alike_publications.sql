@@ -6,7 +6,7 @@ key = ["basis", "group_sha256", "publication_id"]
 basis = { type = "text", meaning = "In what they are alike.", required = true, one_of = ["the same title", "the same abstract", "the same link"] }
 group_sha256 = { type = "text", meaning = "SHA-256 of what they share; the same for all of a group.", required = true }
 publication_id = {}
-publications = { type = "integer", unit = "publications", meaning = "How many are in the group.", required = true, minimum = 2 }
+group_size = { type = "integer", unit = "publications", meaning = "How many are in the group.", required = true, minimum = 2 }
 */
 with shared as (
     select
@@ -35,7 +35,7 @@ counted as (
         basis,
         group_sha256,
         publication_id,
-        cast(count(*) over (partition by basis, group_sha256) as bigint) as publications
+        cast(count(*) over (partition by basis, group_sha256) as bigint) as group_size
     from shared
 )
 
@@ -43,7 +43,7 @@ select
     basis,
     group_sha256,
     publication_id,
-    publications
+    group_size
 from counted
-where publications > 1
+where group_size > 1
 order by basis, group_sha256, publication_id
