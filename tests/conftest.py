@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsing import browser, opened, served  # noqa: F401 - fixtures for all
 from warehouse.lake import PROJECT, Lake
 
 SHARED = PROJECT.parent / "shared"

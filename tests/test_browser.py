@@ -2,115 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 import pytest
 
-from warehouse.lake import PROJECT, Lake
+from tests.browsing import BARS, CHROMIUM, POINTS, Open
+from warehouse.lake import Lake
 from warehouse.release import current
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
-POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
-PATIENCE_MS = 20_000
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def served(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, "AISLE_LAKE": str(released_lake.root)}, stdout=out, stderr=out
-        ) as server,
-    ):
-        try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and server.poll() is None:
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/_stcore/health"):
-                    break
-                time.sleep(0.2)
-            else:
-                pytest.fail(f"the server did not come up: {log.read_text()}")
-            yield f"http://localhost:{port}/"
-        finally:
-            server.terminate()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(served: str, browser: Browser) -> Iterator[Open]:
-    """Open a page; in the end, whatever was done on it, it complained of nothing and asked nobody else."""
-    contexts, complaints, elsewhere = [], [], []
-
-    def open_page(query: str = "", width: int = 1400, scheme: str = "light") -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 1600}, color_scheme=scheme, accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if _is_own(asked.url) else elsewhere.append(asked.url))
-        page.on("websocket", lambda socket: None if _is_own(socket.url) else elsewhere.append(socket.url))
-        page.goto(served + query)
-        page.get_by_text("publications listed").or_(page.get_by_text("publication listed")).wait_for()
-        page.locator(f"{BARS}, {POINTS}").first.wait_for()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert elsewhere == []
-
-
-def _is_complaint(said: ConsoleMessage) -> bool:
-    # opened at the address of a page, Streamlit's own script first looks for its server below that address
-    is_looking = "/_stcore/" in said.location.get("url", "") and "404" in said.text
-    return said.type in ("error", "warning") and not is_looking
-
-
-def _is_own(url: str) -> bool:
-    return urlsplit(url).hostname == "localhost" or urlsplit(url).scheme in ("data", "blob")
 
 
 def asked(page: Page) -> dict[str, list[str]]:
@@ -138,7 +44,7 @@ def settle(page: Page) -> None:
 
 def downloaded(page: Page, label: str) -> tuple[str, bytes]:
     with page.expect_download() as coming:
-        page.get_by_role("button", name=label).click()
+        page.get_by_role("button", name=label, exact=True).click()
     return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
 
 
@@ -216,7 +122,7 @@ def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: La
         ((identity, title),) = connection.execute(
             "select publication_id, title from clean.publications where title like 'Many-shot%'"
         ).fetchall()
-    page.goto(page.url.partition("?")[0] + f"work?id={identity}&release=v1")
+    page.goto(page.url.partition("trends")[0] + f"work?id={identity}&release=v1")
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     expect(page.get_by_text("Data as of release v1")).to_be_visible()
@@ -225,6 +131,9 @@ def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: La
 @pytest.mark.parametrize(
     ("path", "heading"),
     [
+        ("", "AI safety research, counted"),
+        ("labs?lab=OpenAI", "OpenAI"),
+        ("categories?category=Robustness", "Robustness"),
         ("published_numbers", "Published numbers"),
         ("changes", "Why did this number change?"),
         ("coverage", "Coverage"),
@@ -232,7 +141,7 @@ def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: La
 )
 def test_other_pages_open_by_their_address(opened: Open, path: str, heading: str) -> None:
     page = opened()
-    page.goto(page.url.partition("?")[0] + path)
+    page.goto(page.url.partition("trends")[0] + path)
     expect(page.get_by_role("heading", name=heading).first).to_be_visible()
     settle(page)
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
@@ -244,6 +153,7 @@ def test_downloads_hold_what_is_drawn(opened: Open) -> None:
         chosen(page, "Counting rule", count)
         expect(page.get_by_text(f"{expected} publications listed")).to_be_visible()
         settle(page)
+        page.get_by_role("tab", name="Download").first.click()
         name, told = downloaded(page, "CSV")
         assert name == f"publications_by_lab_category_month_{count}_v1.csv"
         rows = pl.read_csv(io.BytesIO(told), try_parse_dates=True)
@@ -254,6 +164,11 @@ def test_downloads_hold_what_is_drawn(opened: Open) -> None:
         assert rows.columns == exact.columns
         assert rows.height == exact.height
         assert rows["starts_on"].to_list() == exact["starts_on"].to_list()
+    _, drawing = downloaded(page, "SVG")
+    assert b"<svg" in drawing
+    assert b"counted by works" in drawing
+    _, picture = downloaded(page, "PNG")
+    assert picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])

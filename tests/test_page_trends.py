@@ -69,10 +69,10 @@ def test_a_long_list_shows_its_newest_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lake = copied(
-        "insert into clean.publications by name select * replace (publication_id || n as publication_id)"
-        " from clean.publications cross join range(1, 20) as numbers(n)",
-        "insert into mart.counted_publications by name select * replace (publication_id || n as publication_id)"
-        " from mart.counted_publications cross join range(1, 20) as numbers(n)",
+        "insert into clean.publications by name select source.* replace (publication_id || n as publication_id)"
+        " from clean.publications as source cross join range(1, 20) as numbers (n)",
+        "insert into mart.counted_publications by name select source.* replace (publication_id || n as publication_id)"
+        " from mart.counted_publications as source cross join range(1, 20) as numbers (n)",
     )
     app = opened(lake, monkeypatch)
     assert not app.exception

@@ -1,0 +1,111 @@
+"""A server of the pages and a browser for tests, one of each for all modules that ask for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from warehouse.lake import PROJECT, Lake
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
+POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
+PATIENCE_MS = 20_000
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="session")
+def served(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            command, cwd=PROJECT, env={**os.environ, "AISLE_LAKE": str(released_lake.root)}, stdout=out, stderr=out
+        ) as server,
+    ):
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and server.poll() is None:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/_stcore/health"):
+                    break
+                time.sleep(0.2)
+            else:
+                pytest.fail(f"the server did not come up: {log.read_text()}")
+            yield f"http://localhost:{port}/"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(served: str, browser: Browser) -> Iterator[Open]:
+    """Open a page; in the end, whatever was done on it, it complained of nothing and asked nobody else."""
+    contexts, complaints, elsewhere = [], [], []
+
+    def open_page(query: str = "", width: int = 1400, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 1600}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: None if _is_own(asked.url) else elsewhere.append(asked.url))
+        page.on("websocket", lambda socket: None if _is_own(socket.url) else elsewhere.append(socket.url))
+        page.goto(served + "trends" + query)
+        page.get_by_text("publications listed").or_(page.get_by_text("publication listed")).wait_for()
+        page.locator(f"{BARS}, {POINTS}").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert elsewhere == []
+
+
+def _is_complaint(said: ConsoleMessage) -> bool:
+    # opened at the address of a page, Streamlit's own script first looks for its server below that address
+    is_looking = "/_stcore/" in said.location.get("url", "") and "404" in said.text
+    return said.type in ("error", "warning") and not is_looking
+
+
+def _is_own(url: str) -> bool:
+    return urlsplit(url).hostname == "localhost" or urlsplit(url).scheme in ("data", "blob")
