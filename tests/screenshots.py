@@ -5,8 +5,6 @@ Run with ``make screenshots``; they go to ``build/screenshots/<page>-<wide|phone
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
