@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check dashboard ui bench clean lock browser
+.PHONY: help run test check dashboard ui bench clean lock browser screenshots
 
 help:
 	@echo "make run        set up, run the whole pipeline on the bundled default, print what it found"
@@ -11,6 +11,7 @@ help:
 	@echo "make dashboard  the dashboards, on http://localhost:8501"
 	@echo "make ui         Dagster's own UI, on http://localhost:3000"
 	@echo "make bench      measure speed, side by side"
+	@echo "make screenshots  take pictures of every page, in build/screenshots"
 	@echo "make clean      remove what make made; the lake in data/ stays"
 
 run: .venv/ready
@@ -38,6 +39,9 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box
 	$(BIN)/python -m benchmarks.fetch
+
+screenshots: browser .venv/ready
+	$(BIN)/python -m tests.screenshots
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

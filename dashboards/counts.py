@@ -288,20 +288,42 @@ def papers(
         with behind as (
             select
                 publication_id,
-                any_value(published_on) as published_on,
-                sum(weight) as counted
+                published_on,
+                weight
             from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
             where
                 (published_on is null) = $is_undated
                 and ($starts_on::date is null or published_on between $starts_on::date and $ends_on::date)
                 and {conditions}
-            group by publication_id
+        ),
+
+        -- by days, since adding up the weights of all publications to show a few would take four times as long
+        days as (
+            select
+                published_on,
+                count(distinct publication_id) as publications
+            from behind
+            group by published_on
+        ),
+
+        enough as (
+            select
+                cast(sum(publications) as bigint) as in_all,
+                coalesce(max(published_on) filter (where so_far >= {MOST}), min(published_on)) as since
+            from (select *, sum(publications) over (order by published_on desc) as so_far from days)
         ),
 
         newest as (
-            select *, (select count(*) from behind) as in_all
+            select
+                behind.publication_id,
+                behind.published_on,
+                sum(behind.weight) as counted,
+                any_value(enough.in_all) as in_all
             from behind
-            order by published_on desc, publication_id
+            cross join enough
+            where behind.published_on is null or behind.published_on >= enough.since
+            group by behind.publication_id, behind.published_on
+            order by behind.published_on desc, behind.publication_id
             limit {MOST}
         )
 

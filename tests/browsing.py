@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from warehouse.lake import PROJECT, Lake
+from tests.serving import browsing, serving
+from warehouse.lake import Lake
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
 POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
 PATIENCE_MS = 20_000
@@ -39,38 +22,14 @@ Open = Callable[..., "Page"]
 
 @pytest.fixture(scope="session")
 def served(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, "AISLE_LAKE": str(released_lake.root)}, stdout=out, stderr=out
-        ) as server,
-    ):
-        try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and server.poll() is None:
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/_stcore/health"):
-                    break
-                time.sleep(0.2)
-            else:
-                pytest.fail(f"the server did not come up: {log.read_text()}")
-            yield f"http://localhost:{port}/"
-        finally:
-            server.terminate()
+    with serving(released_lake, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with browsing() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

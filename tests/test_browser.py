@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from tests.browsing import BARS, CHROMIUM, POINTS, Open
+from tests.browsing import BARS, POINTS, Open
+from tests.serving import CHROMIUM, settle
 from warehouse.lake import Lake
 from warehouse.release import current
 
@@ -35,11 +36,6 @@ def chosen(page: Page, label: str, option: str) -> None:
         box.click()
         box.fill(option)
         page.get_by_role("option", name=option, exact=True).click()
-
-
-def settle(page: Page) -> None:
-    """Wait until the server has nothing more to say."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
 
 def downloaded(page: Page, label: str) -> tuple[str, bytes]:

@@ -123,7 +123,8 @@ def answered(answer: Answer, query: str) -> None:
     more = f", the first of more: at most {DEFAULT_LIMITS.rows:,} are given" if answer.is_truncated else ""
     size = f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}"
     st.header("Answer", anchor=False)
-    st.caption(f"{size} of {len(frame.columns)} columns in {answer.seconds:.2f} s{more}")
+    wide = f"{len(frame.columns)} {'column' if len(frame.columns) == 1 else 'columns'}"
+    st.caption(f"{size} of {wide} in {answer.seconds:.2f} s{more}")
     if frame.is_empty():
         st.info("The query ran and found no row.", icon="🔎")
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
