@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
 POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000  # a machine that does much else at once is slow, which is no fault of a page
 Open = Callable[..., "Page"]
 
 
@@ -28,6 +28,9 @@ def served(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
     with browsing() as browser:
         yield browser
 

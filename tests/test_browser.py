@@ -64,20 +64,27 @@ def test_the_page_opens_and_a_filter_becomes_a_link(opened: Open) -> None:
     assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
 
 
+def click_on(page: Page, mark: str) -> None:
+    """Click on a mark once the chart stands still: while it is drawn anew, the old one may still be there."""
+    settle(page)
+    expect(page.locator(mark)).to_have_count(1)
+    page.locator(mark).click()
+
+
 def test_a_click_on_a_bar_lists_its_papers(opened: Open) -> None:
     page = opened()
-    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).click()
+    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
     expect(page.get_by_text("8 publications listed")).to_be_visible()
     assert asked(page) == {
         "period": ["2023"],
         "of_lab": ["Anthropic"],
         "of_category": ["Mechanistic interpretability"],
     }
-    page.locator(bar(page, period="2024", lab="OpenAI", category="Robustness")).click()
+    click_on(page, bar(page, period="2024", lab="OpenAI", category="Robustness"))
     expect(page.get_by_text("1 publication listed")).to_be_visible()
     # the table is painted; its cells stand in the page for screen readers
     expect(page.locator("[role=gridcell]").filter(has_text="Instruction Hierarchy").first).to_be_attached()
-    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).click()
+    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
     expect(page.get_by_text("8 publications listed")).to_be_visible()
     page.reload()
     expect(page.get_by_text("8 publications listed")).to_be_visible()
