@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
+from html.entities import html5
+from urllib.parse import quote
 
 _PLACE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SHORTEST = 8
+_DOUBLED = {" ": [r"\+"], "\\": [r"\\\\"]}
 
 
 class MissingSecret(Exception):
@@ -35,6 +37,9 @@ class Secrets:
     def __init__(self, names: frozenset[str], environment: Mapping[str, str]) -> None:
         self._names = names
         self._values = {name: environment.get(name, "").strip() for name in names}
+        forms = {name: _any_form(value) for name, value in self._values.items() if len(value) >= SHORTEST}
+        self._patterns = {name: re.compile(form) for name, form in forms.items()}
+        self._bytes_patterns = {name: re.compile(form.encode()) for name, form in forms.items()}
 
     def filled(self, text: str, *, is_address: bool = False) -> str:
         """The text with the values in the place of the names.
@@ -55,22 +60,41 @@ class Secrets:
                 raise MissingSecret(f"the environment variable {name} is not set: set it, or disable the feed")
             if len(self._values[name]) < SHORTEST:
                 raise MissingSecret(f"the environment variable {name} has fewer than {SHORTEST} characters")
+            if not self._values[name].isprintable():
+                raise MissingSecret(f"the environment variable {name} holds a line break or another control character")
             return quote(self._values[name], safe="") if is_address else self._values[name]
 
         return _PLACE.sub(value, text)
 
     def hidden(self, text: str) -> str:
-        """The text with the names in the place of the values, however they are encoded."""
-        for name, value in self._values.items():
-            if len(value) >= SHORTEST:
-                for form in {value, quote(value, safe=""), quote(value), quote_plus(value)}:
-                    text = text.replace(form, f"${{{name}}}")
+        """The text with the names in the place of the values, however each of their characters is encoded."""
+        for name, pattern in self._patterns.items():
+            text = pattern.sub(f"${{{name}}}", text)
         return text
 
     def hidden_bytes(self, content: bytes) -> bytes:
         """The bytes of an answer with the names in the place of the values, should the server repeat them."""
-        for name, value in self._values.items():
-            if len(value) >= SHORTEST:
-                for form in {value, quote(value, safe=""), quote_plus(value)}:
-                    content = content.replace(form.encode(), f"${{{name}}}".encode())
+        for name, pattern in self._bytes_patterns.items():
+            content = pattern.sub(f"${{{name}}}".encode(), content)
         return content
+
+
+def _any_form(value: str) -> str:
+    """A pattern of a value as it is, or with any of its characters percent-encoded, or escaped as in JSON or HTML."""
+    return "".join(f"(?:{'|'.join(_forms(character))})" for character in value)
+
+
+def _forms(character: str) -> list[str]:
+    code = ord(character)
+    octets = "".join(f"%{octet:02x}" for octet in character.encode())
+    units = character.encode("utf-16-be").hex()
+    escaped = "".join(rf"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    named = [rf"&{name[:-1]};" for name, told in html5.items() if told == character and name.endswith(";")]
+    coded = [f"(?i:{form})" for form in (octets, escaped, f"&#0*{code};", f"&#x0*{code:x};")]
+    return [
+        re.escape(character),
+        *coded,
+        *(rf"\\{mark}" for mark in '/"' if mark == character),
+        *named,
+        *_DOUBLED.get(character, []),
+    ]

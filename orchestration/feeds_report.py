@@ -32,9 +32,15 @@ def feeds_table(lake: Lake, configuration: Configuration, *, is_long: bool = Fal
     for name in ("address", "licence", "watermark") if is_long else ():
         table.add_column(name, overflow="fold")
     for name, followed in configuration.feeds.items():
-        state = FeedFolder(lake, name).state
+        state, damage = State(), ""
+        try:
+            state = FeedFolder(lake, name).state
+        except OSError as error:
+            damage = str(error)
         due = next_due(followed, state)
-        if state.conversation_id is None:
+        if damage:
+            result = damage
+        elif state.conversation_id is None:
             result = "never fetched"
         elif state.is_complete:
             result = f"complete; but {state.reason}" if state.reason else "complete"

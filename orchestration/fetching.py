@@ -43,7 +43,12 @@ def fetch_all(
         What came of each, in their order.
     """
     stop = threading.Event()
-    client = Client(configuration.fetch, configuration.hosts, lake.root / "fetch", sleep=stop.wait)
+
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):  # else whatever was to be waited for would be asked at once
+            raise Stopped("stopped")
+
+    client = Client(configuration.fetch, configuration.hosts, lake.root / "fetch", sleep=pause)
     if feeds and not configuration.fetch.contact:
         say("no contact is configured: set fetch.contact, so that a host can write to you rather than shut you out")
 
@@ -54,6 +59,10 @@ def fetch_all(
                 Talk(lake, followed, client, outcome, window, full, say, progress, environment, stop).run()
         except (FeedBusy, Stopped, OSError) as error:
             outcome.reason = str(error)
+        except Exception as error:  # damage that nobody foresaw is one feed's matter, and not the others'
+            if os.environ.get("AISLE_DEBUG"):
+                raise
+            outcome.reason = f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)"
         return outcome
 
     pool = ThreadPoolExecutor(configuration.fetch.parallel, "fetch")

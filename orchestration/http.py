@@ -7,11 +7,9 @@ by hand, and reads an answer only as far as the limits go. What is wrong becomes
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import json
 import logging
 import random
-import re
 import ssl
 import time
 import zlib
@@ -25,8 +23,8 @@ import httpx
 
 from orchestration.credentials import MissingSecret, Secrets
 from orchestration.feeds import Host, Limits, web_address
-from orchestration.network import ForbiddenAddress, NameNotFound, Transport, within
-from orchestration.pace import HostRests, Pacer
+from orchestration.network import ForbiddenAddress, NameNotFound, Transport, allowed_places, place_of, within
+from orchestration.pace import LONGEST_REST, HostRests, Pacer, retry_after_seconds
 from orchestration.robots import Robots
 from orchestration.sources.conversation import Request
 
@@ -83,11 +81,13 @@ class NotFetched(Exception):
 
 
 class _Again(Exception):
-    """This attempt failed in a way that another may not; ``pause`` is what the host asks for, in seconds."""
+    """This attempt failed in a way that another may not; ``pause`` is what ``host`` asks for, in seconds."""
 
-    def __init__(self, reason: str, *, status: int | None = None, pause: float | None = None, most: int = 99) -> None:
+    def __init__(
+        self, reason: str, *, status: int | None = None, pause: float | None = None, host: str = "", most: int = 99
+    ) -> None:
         super().__init__(reason)
-        self.status, self.pause, self.most = status, pause, most
+        self.status, self.pause, self.host, self.most = status, pause, host, most
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class Client:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._limits, self._sleep = limits, sleep
-        self._allowed = frozenset(place.lower() for place in limits.allow_private)
-        self._transport = Transport(self._allowed)
+        self._allowed = allowed_places(limits.allow_private)
+        self._transport = Transport(limits.allow_private)
         self._pacer = Pacer(folder / "pace", limits, tuple(hosts), sleep)
         self._robots = Robots(folder / "robots", AGENT.partition("/")[0], self._robots_txt)
         contact = f"+{limits.contact}" if limits.contact else "no contact configured"
@@ -154,6 +154,7 @@ class Client:
         tried: list[str] = []
         for attempt in range(1, self._limits.attempts + 1):
             try:
+                self._asked_of(request, manner)
                 reply = self._followed(request, manner, validators or {})
             except _Again as again:
                 tried.append(hide(str(again)))
@@ -161,7 +162,7 @@ class Client:
                 pause = min(pause, self._limits.longest_wait_seconds)
                 if again.pause:
                     pause = again.pause
-                    self._pacer.leave_alone(urlsplit(request.url).hostname or "", pause)
+                    self._pacer.leave_alone(again.host, pause)
                 if pause > self._limits.longest_wait_seconds:
                     raise self._given_up(tried, again, pause) from again
                 if attempt == min(self._limits.attempts, again.most):
@@ -221,10 +222,10 @@ class Client:
             headers |= {name: manner.secrets.filled(value) for name, value in given.items()}
         else:  # whatever is for the feed's own host is for nobody else
             headers |= {name: value for name, value in request.headers.items() if "${" not in value}
-        if "etag" in validators:
-            headers["If-None-Match"] = validators["etag"]
-        if "last-modified" in validators:
-            headers["If-Modified-Since"] = validators["last-modified"]
+        for name, header in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since")):
+            value = validators.get(name, "")
+            if value and value.isascii() and value.isprintable():  # others cannot be sent back
+                headers[header] = value
         return headers
 
     def _next(self, request: Request, url: str, reply: Reply) -> str:
@@ -236,11 +237,22 @@ class Client:
             raise NotFetched(f"redirected to {told[:200]}: {error}", reply.status, is_refusal=True) from error
         if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
             raise NotFetched(f"redirected from https to {target}", reply.status, is_refusal=True)
-        if _place(target) in self._allowed and _place(url) not in self._allowed:
-            raise NotFetched(f"redirected from outside into your own network, to {target}", is_refusal=True)
+        self._guard(url, target)
         if request.method == "POST" and reply.status in {301, 302, 303}:
             raise NotFetched(f"redirected to {target}, where a query cannot follow: correct the address", reply.status)
         return target
+
+    def _asked_of(self, request: Request, manner: Manner) -> None:
+        """Let only places be asked that a feed may lead to: an answer may have named any address, or none at all."""
+        try:
+            self._guard(manner.home, request.url)
+        except ValueError as error:
+            raise NotFetched(f"cannot be asked: {request.url[:200]}: {error}", is_refusal=True) from error
+
+    def _guard(self, known: str, named: str) -> None:
+        """Let no place outside lead into the own network, whether by a redirect or by what its answers name."""
+        if place_of(named) in self._allowed and place_of(known) not in self._allowed:
+            raise NotFetched(f"led from outside into your own network, to {named}", is_refusal=True)
 
     def _heeded(self, url: str) -> float:
         """Seconds between requests that robots.txt asks for, if it lets this address be asked at all."""
@@ -293,7 +305,9 @@ class Client:
             raise _Again(f"cannot be reached: {error}", most=most) from error
         except (httpx.RemoteProtocolError, httpx.NetworkError) as error:
             raise _Again(f"the answer broke off or was malformed ({error or type(error).__name__})") from error
-        except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, UnicodeError) as error:
+        except httpx.LocalProtocolError as error:  # its text would quote a header, which may be a secret
+            raise NotFetched("cannot be asked: a header holds what no header can") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise NotFetched(f"cannot be asked: {error}") from error
 
     def _read(self, incoming: httpx.Response, url: str, look: Callable[[bytes], str | None]) -> Reply:
@@ -314,18 +328,15 @@ class Client:
         found = look(content) if content else None
         told = f"HTTP status {status}" + (f": {found}" if found else "")
         if status in _TRY_AGAIN and not (found and "bot wall" in found):
-            raise _Again(told, status=status, pause=_pause(incoming.headers.get("retry-after")))
+            pause = retry_after_seconds(incoming.headers.get("retry-after"))
+            if pause and pause > LONGEST_REST:
+                told, pause = f"{told}; it asks for {pause / 86400:,.0f} days, of which one is heeded", LONGEST_REST
+            raise _Again(told, status=status, pause=pause, host=urlsplit(url).hostname or "")
         raise NotFetched(told, status, content=content, is_refusal=bool(found))
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port
-
-
-def _place(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}"
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, place_of(url)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -334,20 +345,6 @@ def _causes(error: BaseException) -> list[BaseException]:
     while (cause := found[-1].__cause__ or found[-1].__context__) and cause not in found:
         found.append(cause)
     return found
-
-
-def _pause(retry_after: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms; none where it asks for nothing."""
-    if retry_after is None:
-        return None
-    if re.fullmatch(r"\s*\d{1,9}\s*", retry_after):
-        return float(retry_after)
-    try:
-        moment = email.utils.parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    return max(0.0, moment.timestamp() - time.time())
 
 
 def _body(incoming: httpx.Response, largest: int) -> bytes:

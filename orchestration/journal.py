@@ -56,6 +56,16 @@ class Line:
     answer_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_good(self) -> bool:
+        """Whether an answer came and was accepted."""
+        return self.result not in {"failed", "refused"}
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the request failed in a way that need not last."""
+        return self.result == "failed" and self.http_status not in {404, 410}
+
 
 @dataclass(frozen=True)
 class State:
@@ -131,7 +141,8 @@ class Outcome:
 
 def request_digest(request: Request) -> str:
     """Hash of everything that makes it the same request; secrets are only names in it."""
-    told = [request.method, request.url, request.body, sorted(request.headers.items()), request.is_kept]
+    told: list[Any] = [request.method, request.url, request.body, sorted(request.headers.items()), request.is_kept]
+    told += [request.attempt] if request.attempt else []
     text = json.dumps([*told, sorted(request.hints.items())], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -164,8 +175,21 @@ class FeedFolder:
 
     @property
     def state(self) -> State:
-        """How the feed stands; as if never fetched where nothing can be read."""
-        return State(**_read_json(self.path / "state.json"))
+        """How the feed stands; as if never fetched where nothing was written.
+
+        Raises:
+            OSError: What was written cannot be read.
+        """
+        path = self.path / "state.json"
+        try:
+            state = State(**_read_json(path))
+            for moment in (state.begun_at, state.ended_at, state.retry_at):
+                moment_of(moment or "2000-01-01")
+        except (TypeError, ValueError) as error:
+            raise OSError(
+                f"{path} is damaged ({error}); remove it to let the feed be read from its beginning"
+            ) from error
+        return state
 
     def write_state(self, state: State) -> None:
         """Write how the feed stands, in one step."""
@@ -214,6 +238,12 @@ class Journal:
     def lines(self) -> list[Line]:
         """The lines so far; one that was being written when the process was killed does not count."""
         return list(_lines(self._folder / "lines.jsonl"))
+
+    def last_ordinal(self, conversation_id: str) -> int:
+        """The number of a conversation's last request, also if its line has moved to the log already."""
+        paths = [self._folder / "lines.jsonl", *self._log.glob("*.jsonl")]
+        lines = (line for path in paths for line in _lines(path) if line.conversation_id == conversation_id)
+        return max((line.request_ordinal for line in lines), default=0)
 
     def keep_lines(self, lines: list[Line]) -> None:
         """Replace the lines, where some of them can no longer be replayed."""

@@ -16,13 +16,17 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_NO_BRACKETS = str.maketrans("", "", "[]")
+_NEVER_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    # translated to IPv4, of one site by an older rule, and relays to 6to4 that are no more
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10", "192.88.99.0/24")
+)
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -36,13 +40,43 @@ class NameNotFound(httpcore.ConnectError):
 
 def is_public(address: _Address) -> bool:
     """Whether an address lies in the public internet, also by the IPv4 address within an IPv6 one."""
+    if any(address in network for network in _NEVER_PUBLIC):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in _TRANSLATED):
-            return False
         within = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if within is not None:
             return is_public(within)
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def place_of(url: str) -> str:
+    """Host and port of an address in the one spelling in which the transport connects to them: ``[::1]:80``.
+
+    Raises:
+        ValueError: It is no address of a host.
+    """
+    try:
+        parts, _ = httpx.URL(url), urlsplit(url).port  # the second refuses brackets and ports that the first lets pass
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError(f"no address that can be asked ({error})") from error
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    if not parts.host or port is None:
+        raise ValueError("no address of a host")
+    return _spelled(parts.raw_host.decode("ascii"), port)
+
+
+def _spelled(host: str, port: int | str) -> str:
+    host = host.lower().strip("[]").rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"{host}:{port}"
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def allowed_places(allowed: Iterable[str]) -> frozenset[str]:
+    """Hosts and ports as the configuration names them, in the one spelling of `place_of`."""
+    return frozenset(_spelled(*place.rpartition(":")[::2]) for place in allowed)
 
 
 @contextmanager
@@ -109,7 +143,7 @@ class _Backend(httpcore.SyncBackend):
         except (OSError, UnicodeError) as error:
             raise NameNotFound(f"the name {host} cannot be resolved ({error})") from error
         addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
-        if f"{host}:{port}".lower() not in self._allowed:
+        if _spelled(host, port) not in self._allowed:
             for address in addresses:
                 if not is_public(ipaddress.ip_address(address.partition("%")[0])):
                     raise ForbiddenAddress(
@@ -139,5 +173,5 @@ class Transport(httpx.HTTPTransport):
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             keepalive_expiry=30.0,
-            network_backend=_Backend(frozenset(place.lower().translate(_NO_BRACKETS) for place in allowed)),
+            network_backend=_Backend(allowed_places(allowed)),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import email.utils
 import fcntl
 import os
 import random
@@ -17,7 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-_LONGEST_REST = 31 * 24 * 3600.0
+LONGEST_REST = 24 * 3600.0  # seconds that a host is left alone at most, however many it asks for
 
 
 class HostRests(Exception):
@@ -33,6 +34,20 @@ class HostRests(Exception):
             f"{host} asked to be left alone until {dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"
         )
         self.until = until
+
+
+def retry_after_seconds(retry_after: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for, in either of its forms; none where it asks for nothing."""
+    if retry_after is None:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}\s*", retry_after):
+        return float(retry_after)
+    try:
+        moment = email.utils.parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return max(0.0, moment.timestamp() - time.time())
 
 
 class Paced(Protocol):
@@ -88,7 +103,7 @@ class Pacer:
             with self._moment(name) as moment:
                 now = time.time()
                 starts = max(now, _read(moment))
-                if starts > now + _LONGEST_REST:  # the clock was set back
+                if starts > now + LONGEST_REST:  # the clock was set back
                     starts = now
                 if starts > now + longest:
                     raise HostRests(host, starts)
@@ -100,7 +115,7 @@ class Pacer:
     def leave_alone(self, host: str, seconds: float) -> None:
         """Let nobody ask a host for so many seconds, since it asked for that."""
         with self._moment(self._of(host)[0]) as moment:
-            _write(moment, max(_read(moment), time.time() + seconds))
+            _write(moment, max(_read(moment), time.time() + min(seconds, LONGEST_REST)))
 
     def _of(self, host: str) -> tuple[str, Paced]:
         for hosts in self._hosts:

@@ -114,7 +114,11 @@ def status_lines(lake: Lake) -> list[str]:
         lines.append(f"last run ended {ended} UTC: {outcome}; {len(run['checks'])} checks, {len(failed)} not passed")
         lines += [f"  {'✗' if c['is_critical'] else '!'} {c['table']}: {c['check']}: {c['says']}" for c in failed]
     for feed in followed_feeds(lake):
-        state = FeedFolder(lake, feed).state
+        try:
+            state = FeedFolder(lake, feed).state
+        except OSError as error:
+            lines.append(f"feed {feed}: {error}")
+            continue
         if state.conversation_id and not state.is_complete:
             lines.append(f"feed {feed} is not complete ({state.failures} times): {state.reason}")
     if refused := all_refusals(lake):

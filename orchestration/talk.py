@@ -20,6 +20,7 @@ from orchestration.credentials import Secrets, names_in
 from orchestration.feeds import Followed
 from orchestration.http import Client, Manner, NotFetched, Reply
 from orchestration.journal import FeedFolder, Journal, Line, Outcome, State, Window, moment_of, request_digest
+from orchestration.pace import LONGEST_REST
 from orchestration.sandbox import failure_in_bytes, parse_bytes
 from orchestration.snapshots import held_snapshot, keep_fetched, keep_refused
 from orchestration.sources import Refused
@@ -74,6 +75,7 @@ class Talk:
         self.journal: Journal = self.folder.journal(self.window.name if self.window else "running")
         self.lines: list[Line] = []
         self.ordinal = 0
+        self.asked_again = set[str]()
         self.remarks: list[str] = []
         self.head: dict[str, Any] = {}
         self.held = self.folder.held
@@ -93,7 +95,8 @@ class Talk:
         if self.window and not source.by_window:
             self.outcome.reason = f"{source.name} cannot be asked for certain days: fetch it without them"
             return None
-        if state.retry_at and dt.datetime.now(dt.UTC) < moment_of(state.retry_at):
+        now = dt.datetime.now(dt.UTC)
+        if state.retry_at and now < moment_of(state.retry_at) <= now + dt.timedelta(seconds=LONGEST_REST):
             self.outcome.reason = f"its host asked to be left alone until {state.retry_at[:19].replace('T', ' ')} UTC"
             return None
         if not self._taken_up(state):
@@ -121,10 +124,10 @@ class Talk:
             self.say(f"{self.followed.name}: begun anew, since it got no further {_GIVEN_UP} times")
             self.journal.archive(self.lines)
             return False
-        self.ordinal = self.lines[-1].request_ordinal if self.lines else 0
-        if self.lines and self.lines[-1].result in {"failed", "refused"}:
-            self.journal.archive([self.lines.pop()])  # what was given up is asked again
-        self.journal.keep_lines(self.lines)
+        self.ordinal = self.journal.last_ordinal(self.head["conversation_id"])
+        given_up = [line for line in self.lines if line.is_passing or (line is self.lines[-1] and not line.is_good)]
+        self._drop(given_up)  # what was given up is asked again
+        self.asked_again = {line.digest for line in given_up}
         self.say(f"{self.followed.name}: taken up again after {len(self.lines)} requests")
         return True
 
@@ -138,6 +141,9 @@ class Talk:
             "asks": self._asks(),
         }
         self.journal.begin(self.head)
+        since = self._since()
+        if since.watermark != self.head["watermark"]:
+            self.remarks.append(f"read up to {str(self.head['watermark'])[:25]}, which is to come: a clock is wrong")
 
     def _asks(self) -> list[Any]:
         """What the conversation depends on: taken up again with other settings, it would not be the same."""
@@ -148,9 +154,11 @@ class Talk:
         fetch = self.followed.kind.fetch
         if fetch is None:
             raise OSError(f"{self.followed.source} cannot be fetched")
+        return fetch(self.followed.feed, self._since())
+
+    def _since(self) -> Since:
         window = self.window or Window(None, None)
-        since = Since(self.head["watermark"], moment_of(self.head["now"]), window.start, window.end)
-        return fetch(self.followed.feed, since)
+        return Since(self.head["watermark"], moment_of(self.head["now"]), window.start, window.end)
 
     def _carried_on(self, state: State) -> None:
         before = len(self.lines)
@@ -170,26 +178,34 @@ class Talk:
         else:
             self._complete(state, watermark)
 
+    def _drop(self, lines: list[Line]) -> None:
+        """Move lines to the log, so that their requests are made again."""
+        self.journal.archive(lines)
+        self.lines = [line for line in self.lines if line not in lines]
+        self.journal.keep_lines(self.lines)
+
     def _talk(self, conversation: Conversation) -> str | None:
         """Carry the conversation on to its end; returns its watermark."""
-        replayable = list(self.lines)
-        number, answer = 0, None
+        replayable, made = {line.digest: line for line in self.lines}, set[str]()
         try:
             request = next(conversation)
             self._open_secrets(request)
             while True:
+                digest = request_digest(request)
+                if digest in made:
+                    raise Unanswered(f"{request.name}: asked for already, so its place leads in a circle")
+                made.add(digest)
+                line = replayable.pop(digest, None)
+                if line is None and replayable and digest not in self.asked_again:
+                    raise _Broken("it asks for something else than before")
                 try:
-                    if number < len(replayable):
-                        answer = self._replayed(request, replayable[number])
-                    else:
-                        answer = self._asked(request)
+                    answer = self._asked(request) if line is None else self._replayed(line)
                 except Unanswered as unanswered:
                     request = conversation.throw(unanswered)
                 else:
                     request = conversation.send(answer)
-                number += 1
         except StopIteration as end:
-            if number < len(replayable):
+            if replayable:
                 raise _Broken("it asks for less than before") from end
             return end.value
         finally:
@@ -200,12 +216,10 @@ class Talk:
         told = [self.followed.url, json.dumps(self.followed.settings, default=str), *self.followed.headers.values()]
         self.secrets = Secrets(names_in(*told, first.url, *first.headers.values()), self.environment)
 
-    def _replayed(self, request: Request, line: Line) -> Answer:
-        if request_digest(request) != line.digest:
-            raise _Broken("it asks for something else than before")
+    def _replayed(self, line: Line) -> Answer:
         self.outcome.replayed += 1
-        if line.result in {"failed", "refused"}:
-            raise Unanswered(line.reason or line.result, line.http_status)
+        if not line.is_good:
+            raise Unanswered(line.reason or line.result, line.http_status, is_lasting=True)
         content = None
         if line.kept:
             content = self.journal.kept(line.kept)
@@ -225,13 +239,8 @@ class Talk:
         held = self.held.get(digest, {}) if request.is_kept else {}
         before = held_snapshot(self.lake, self.followed.source, held["snapshot_id"]) if held else None
         validators = held if before and request.method == "GET" and not self.full else {}
-        manner = Manner(
-            self.followed.url,
-            self.followed.headers,
-            self.secrets,
-            self.followed.robots == "respect",
-            failure_in_bytes,
-        )
+        heeds_robots = self.followed.robots == "respect"
+        manner = Manner(self.followed.url, self.followed.headers, self.secrets, heeds_robots, failure_in_bytes)
         try:
             reply = self.client.fetch(request, manner, validators)
         except NotFetched as error:
@@ -242,7 +251,7 @@ class Talk:
             )
             if error.retry_at:
                 self.head["retry_at"] = error.retry_at.isoformat()
-            raise Unanswered(f"{request.name}: {error}", error.status) from error
+            raise Unanswered(f"{request.name}: {error}", error.status, is_lasting=error.is_refusal) from error
         if reply.status == 304 and before:
             self._note(request, "unchanged", reply, snapshot_id=held["snapshot_id"], records=int(held["records"]))
             return Answer(before[1], reply.url, reply.headers)
@@ -251,7 +260,7 @@ class Talk:
         except Refused as refusal:
             keep_refused(self.lake, request.name, reply.content, f"{self.followed.name}: {refusal}")
             self._note(request, "refused", reply, reason=str(refusal))
-            raise Unanswered(f"{request.name}: refused: {refusal}", reply.status) from refusal
+            raise Unanswered(f"{request.name}: refused: {refusal}", reply.status, is_lasting=True) from refusal
         return Answer(reply.content, reply.url, reply.headers)
 
     def _accepted(self, request: Request, digest: str, reply: Reply) -> None:
@@ -267,7 +276,9 @@ class Talk:
             return
         hints = {**request.hints, "feed": self.followed.name, "feed_url": self.followed.url, "url": reply.url}
         parsed = parse_bytes(reply.content, request.name, hints, self.followed.source)[1]
-        records = len(parsed.records)
+        records, faults = len(parsed.records), [item for item in parsed.rejects if item.is_fault]
+        if faults:
+            self.remarks.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")
         if not parsed.items:
             self._note(request, "empty", reply, kept=self.journal.keep(reply.content), records=0)
             return
@@ -344,7 +355,9 @@ class Talk:
 
     def _given_up(self, state: State, reason: str, before: int) -> None:
         """Leave the conversation to be taken up again, unless it is stuck."""
-        has_moved = any(line.result not in {"failed", "refused"} for line in self.lines[before:])
+        if self.lines and self.lines[-1].is_good:  # the conversation itself could not go on from what came
+            self._drop([self.lines[-1]])
+        has_moved = any(line.is_good for line in self.lines[before:])
         self.head["stuck"] = 0 if has_moved else self.head.get("stuck", 0) + 1
         retry_at = self.head.pop("retry_at", None)
         self.journal.rewrite_head(self.head)

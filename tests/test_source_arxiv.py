@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -188,6 +189,52 @@ def test_a_search_asks_page_by_page_since_the_last_time() -> None:
     assert watermark == NOW.isoformat()
     with pytest.raises(Unanswered, match="finds 40,000 papers"):
         converse(SOURCE.fetch(feed, Since(None, NOW)), lambda _: atom(40_000, 0, "2401.00001"))
+
+
+def searched(place: Callable[[int], bytes], page: int = 3) -> list[int]:
+    assert SOURCE.fetch is not None
+    starts: list[int] = []
+
+    def answering(request: Request) -> bytes:
+        starts.append(int(parse_qs(urlsplit(request.url).query)["start"][0]))
+        return place(starts[-1])
+
+    converse(
+        SOURCE.fetch(Feed("a", "arxiv_papers", QUERY, {"search": "cat:cs.LG", "page": page}), Since(None, NOW)),
+        answering,
+    )
+    return starts
+
+
+def test_a_search_goes_on_from_what_came_of_a_short_page() -> None:
+    def short(start: int) -> bytes:
+        return atom(5, start, *(f"2401.0000{n}" for n in range(start, min(start + (2 if start == 0 else 3), 5))))
+
+    assert searched(short) == [0, 2]
+    with pytest.raises(Unanswered, match="an empty page of 5 papers from 0"):
+        searched(lambda start: atom(5, start))
+
+
+def test_the_total_of_a_long_search_is_found_and_one_without_is_refused() -> None:
+    long = "x" * 6000
+    assert searched(lambda start: atom(2, start, f"2401.0000{start}", asked=long), page=1) == [0, 1]
+    with pytest.raises(Damaged, match="an empty page of 9 results"):
+        parsed(SOURCE, atom(9, 0, asked=long))
+    with pytest.raises(Unanswered, match="does not tell how many"):
+        searched(lambda start: atom(2, start, "2401.00001").replace(b"totalResults>2<", b"totalResults><"))
+
+
+def test_a_token_is_seen_in_any_form() -> None:
+    prefixed = oai(record(), next_page="t1").replace(b"resumptionToken", b"o:resumptionToken")
+    prefixed = prefixed.replace(b"<OAI-PMH ", b'<OAI-PMH xmlns:o="http://www.openarchives.org/OAI/2.0/" ')
+    trailing = oai(record("2401.00002"), next_page="t2") + b" " * 5000
+    asked, _ = harvest([prefixed, trailing, oai(record("2401.00003"))], Since(None, NOW))
+    assert [terms.get("resumptionToken") for terms in asked] == [None, ["t1"], ["t2"]]
+
+
+def test_a_watermark_to_come_counts_as_now() -> None:
+    asked, _ = harvest([oai(record())], Since("2027-06-01T00:00:00+00:00", NOW))
+    assert asked[0]["from"] == ["2026-11-19"]
 
 
 def test_a_search_and_ids_are_not_for_one_feed() -> None:

@@ -108,12 +108,12 @@ def work(**changes: Any) -> dict[str, Any]:
     }
 
 
-def works(*items: dict[str, Any], cursor: str = "c") -> bytes:
+def works(*items: dict[str, Any], cursor: str = "c", total: int = 2) -> bytes:
     return as_json(
         {
             "status": "ok",
             "message-type": "work-list",
-            "message": {"items": items, "next-cursor": cursor, "total-results": 9},
+            "message": {"items": items, "next-cursor": cursor, "total-results": total},
         }
     )
 
@@ -153,6 +153,18 @@ def test_a_list_of_crossref_ends_with_an_empty_page() -> None:
     assert [query(request)["cursor"] for request in requests] == [["*"], ["c1"], ["c2"]]
     assert query(requests[0])["filter"] == ["type:journal-article,from-index-date:2026-11-09"]
     assert watermark == NOW.isoformat()
+
+
+def test_a_list_of_crossref_that_stops_early_is_no_whole_list() -> None:
+    since = Since("2026-11-10T08:00:00+00:00", NOW)
+    with pytest.raises(Unanswered, match="ends after 0 of 40 works"):
+        ask(CROSSREF, "https://api.crossref.org/works", lambda _: works(total=40), since, filter="type:journal-article")
+
+
+def test_a_page_of_hugging_face_that_comes_again_is_told() -> None:
+    day = [entry(number) for number in range(100)]
+    with pytest.raises(Unanswered, match="is the page before it again"):
+        ask(HUGGING_FACE, "https://huggingface.co/api", lambda _: as_json(day), Since(None, NOW))
 
 
 def test_a_doi_that_crossref_does_not_know_holds_back_no_other() -> None:

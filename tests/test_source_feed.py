@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.sandbox import parse_bytes
 from orchestration.sources import Refused, recognised
 from orchestration.sources.conversation import Answer, Feed, Request, Since, Unanswered
 from orchestration.sources.document import Document
@@ -163,6 +164,32 @@ def test_if_the_new_address_fails_the_old_one_is_asked() -> None:
     conversation = SOURCE.fetch(Feed("f", "feed_items", URL), Since("https://new.example.org/feed", NOW))
     assert next(conversation).url == "https://new.example.org/feed"
     assert conversation.throw(Unanswered("not found", 404)).url == URL
+
+
+def test_a_mention_of_another_address_moves_no_feed() -> None:
+    assert SOURCE.fetch is not None
+    mention = "<![CDATA[<itunes:new-feed-url>https://elsewhere.example/</itunes:new-feed-url>]]>"
+    within = "<itunes:new-feed-url>https://elsewhere.example/</itunes:new-feed-url>"
+    content = rss(item(inner=within), head=f"<description>{mention}</description>")
+    requests, watermark = converse(SOURCE.fetch(Feed("a", "feed_items", URL, {}), Since(None, NOW)), lambda _: content)
+    assert ([request.url for request in requests], watermark) == ([URL], NOW.isoformat())
+
+
+def test_a_new_address_that_does_not_answer_leaves_the_old_one() -> None:
+    assert SOURCE.fetch is not None
+    head = "<itunes:new-feed-url>http://[bad/</itunes:new-feed-url>"
+    conversation = SOURCE.fetch(Feed("a", "feed_items", URL, {}), Since(None, NOW))
+    next(conversation)
+    assert conversation.send(Answer(rss(item(), head=head), URL, {})).url == "http://[bad/"
+    with pytest.raises(StopIteration) as end:
+        conversation.throw(Unanswered("gone", 410))
+    assert end.value.value == NOW.isoformat()
+
+
+@pytest.mark.parametrize("half", ["&#xD800;", "&#57343;", "&#x0dfff;"])
+def test_half_a_character_costs_no_entry(half: str) -> None:
+    _, found = parse_bytes(rss(item(title=f"Half {half}"), item(2)), "feed", {"feed": "a"}, "feed_items")
+    assert [record.values["title"] for record in found.records] == ["Half \ufffd", "Entry 2"]
 
 
 def test_a_feed_built_anew_in_another_order_changes_nothing(tmp_path: Path) -> None:

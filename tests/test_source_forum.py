@@ -321,3 +321,16 @@ def test_a_page_and_an_answer_tell_of_the_same_post_in_the_same_words() -> None:
                 record.values[name] == other.values[name] for name in ("title", "author", "posted_at", "slug", "text")
             )
     assert compared == 3
+
+
+def test_no_things_of_many_is_no_empty_window() -> None:
+    assert forum_comments.SOURCE.fetch is not None
+    nothing = as_json({"data": {"comments": {"results": [], "totalCount": 40}}})
+    feed = Feed("c", "forum_comments", "https://www.lesswrong.com/graphql", {})
+    with pytest.raises(Unanswered, match="tells of 40 comments and gives none"):
+        converse(forum_comments.SOURCE.fetch(feed, Since(None, NOW)), lambda _: nothing)
+
+
+def test_a_scalar_among_comments_costs_only_itself() -> None:
+    found = parsed(forum_comments.SOURCE, answer("comments", 7, comment()), site="lw")
+    assert (len(found.records), [reject.reason for reject in found.rejects]) == (1, ["no JSON object"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.sources import Refused, recognised
-from orchestration.sources.conversation import Feed, Request, Since, Unanswered
+from orchestration.sources.conversation import Answer, Feed, Request, Since, Unanswered
 from orchestration.sources.document import Document
 from orchestration.sources.lab_pages import SOURCE, dated
 from tests.talk import NOW, SAMPLES, converse, needs_samples, parsed, table
@@ -182,8 +182,6 @@ def test_a_page_that_does_not_answer_is_asked_for_the_next_time() -> None:
     assert SOURCE.fetch is not None
     feed = Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"]})
     conversation = SOURCE.fetch(feed, Since(None, NOW))
-    from orchestration.sources.conversation import Answer
-
     next(conversation)
     conversation.send(Answer(sitemap("/research/a", "/research/b"), MAP, {}))
     assert conversation.throw(Unanswered("not found", 404)).url.endswith("/b")
@@ -191,6 +189,24 @@ def test_a_page_that_does_not_answer_is_asked_for_the_next_time() -> None:
         conversation.send(Answer(b"", "", {}))
     requests, _ = ask({MAP: sitemap("/research/a", "/research/b")}, end.value.value)
     assert [request.url[-2:] for request in requests[1:]] == ["/a"]
+
+
+def test_pages_that_fail_for_a_while_leave_the_conversation_without_end() -> None:
+    assert SOURCE.fetch is not None
+    conversation = SOURCE.fetch(
+        Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"]}), Since(None, NOW)
+    )
+    next(conversation)
+    conversation.send(Answer(sitemap("/research/a", "/research/b"), MAP, {}))
+    assert conversation.throw(Unanswered("busy", 503)).url.endswith("/b")
+    with pytest.raises(Unanswered, match="1 of 2 pages did not answer: busy"):
+        conversation.send(Answer(b"", "", {}))
+
+
+def test_an_address_in_a_sitemap_that_is_none_is_asked_like_any_other() -> None:
+    listed = sitemap("/research/a").replace(b"</urlset>", b"<url><loc>http://[bad</loc></url></urlset>")
+    assert b"[bad" in listed
+    assert [request.url for request in ask({MAP: listed})[0]][-1] == "http://[bad"
 
 
 def test_sitemaps_of_sitemaps_and_what_is_no_sitemap() -> None:

@@ -56,8 +56,8 @@ def work(number: int = 1, **changes: Any) -> dict[str, Any]:
     }
 
 
-def page(*works: Any, following: str | None = "c2") -> bytes:
-    return as_json({"meta": {"count": 9, "next_cursor": following}, "results": list(works), "group_by": []})
+def page(*works: Any, following: str | None = "c2", count: int = 2) -> bytes:
+    return as_json({"meta": {"count": count, "next_cursor": following}, "results": list(works), "group_by": []})
 
 
 def test_values_of_a_work() -> None:
@@ -140,9 +140,14 @@ def test_cursors_are_followed_to_the_empty_page() -> None:
     assert watermark == NOW.isoformat()
 
 
-def test_a_cursor_that_stands_still_is_told() -> None:
-    with pytest.raises(Unanswered, match="its next page is the same again"):
-        ask([page(work(1)), page(work(1))], Since(None, NOW), filter="type:article")
+def test_a_list_that_ends_before_its_count_is_no_whole_list() -> None:
+    with pytest.raises(Unanswered, match="ends after 1 of 500 works"):
+        ask([page(work(1), following=None, count=500)], Since(None, NOW), filter="type:article")
+
+
+def test_a_damaged_first_work_costs_only_itself() -> None:
+    found = parsed(SOURCE, page(work(1, id="nothing"), 5, work(2)))
+    assert ([record.identity for record in found.records], len(found.rejects)) == (["W2"], 2)
 
 
 def test_a_filter_is_needed() -> None:

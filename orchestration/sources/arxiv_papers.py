@@ -19,7 +19,7 @@ from orchestration.sources.fields import Fields, tally
 from orchestration.sources.html_text import joined
 from orchestration.sources.links import link_key
 from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, Source, Value
-from orchestration.sources.xml import as_fields, local_name, root_of
+from orchestration.sources.xml import as_fields, local_name, root_of, texts_of
 
 _ID = re.compile(
     r"(?:https?://arxiv\.org/abs/|oai:arXiv\.org:)?(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})(?:v(?P<version>\d+))?"
@@ -310,10 +310,9 @@ def _parse(document: Document) -> Parsed:
         parsed.items.append(_guarded(lambda t=told, r=reader, at=locator: r(t, at), locator, raw_text))
         tally(parsed.unparsed, [told])
     if document.xml_root == "OAI-PMH":
-        for code, says in re.findall(rb"<error code=[\"'](\w+)[\"'][^>]*>([^<]*)", document.data[:10_000]):
-            if code.decode() not in _EMPTY:
-                told = says.decode("utf-8", "replace").strip()[:200]
-                raise Damaged(f"arXiv answers with an error: {code.decode()}: {told}")
+        for error in root_of(document.data).iter("{*}error"):
+            if (code := error.get("code")) not in _EMPTY:
+                raise Damaged(f"arXiv answers with an error: {code}: {(error.text or '').strip()[:200]}")
     elif document.xml_root == "feed":
         parsed.items += _missing(document, parsed)
     return parsed
@@ -332,14 +331,14 @@ def _missing(document: Document, parsed: Parsed) -> Iterator[Reject]:
     Raises:
         Damaged: The page is empty though there should be more, as arXiv sometimes answers when it is busy.
     """
-    head = document.data[:5000].decode("utf-8", "replace")
+    root = root_of(document.data)
     total, start = (
-        int(found[1]) if (found := re.search(rf"opensearch:{name}[^>]*>(\d+)<", head)) else 0
+        int(told[0]) if (told := texts_of(root, name)) and told[0].isdigit() else 0
         for name in ("totalResults", "startIndex")
     )
     if total > start and not parsed.items:
         raise Damaged(f"an empty page of {total} results from {start}")
-    asked = re.search(r"<title[^>]*>[^<]*?[?&;: ]id_list=([^&<]+)", head)
+    asked = re.search(r"[?&;: ]id_list=([^&<]+)", next(iter(texts_of(root, "title")), ""))
     held = {record.identity for record in parsed.records}
     for number, asked_id in enumerate(filter(None, re.split(r"[,\s]+", asked[1])) if asked and not start else (), 1):
         if link_key(f"arxiv:{re.sub(r'v[0-9]+$', '', asked_id)}") not in held and total <= len(parsed.items):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Generator
 from urllib.parse import urlencode
 
 from orchestration.sources.conversation import Answer, Conversation, Feed, Request, Since, Unanswered
 from orchestration.sources.settings import Settings
+from orchestration.sources.source import Damaged
+from orchestration.sources.xml import root_of, texts_of
 
 _LARGEST_SEARCH = 30_000
 _MOST_RESTARTS = 3
@@ -65,27 +66,51 @@ def _harvest(
     terms |= {"from": begin.isoformat(), **({"until": end.isoformat()} if end else {})}
     name = f"{place or 'all'} from {begin}"
     reached: dt.datetime | None = None
-    for _ in range(1 + _MOST_RESTARTS):
-        answer = yield Request(f"{feed.url}?{urlencode(terms, safe=':')}", name)
-        reached = reached or _time(answer.content)
+    for attempt in range(1 + _MOST_RESTARTS):
+        answer = yield Request(f"{feed.url}?{urlencode(terms, safe=':')}", name, attempt=attempt)
+        told = _Told(answer)
+        reached = reached or told.moment
         page = 1
-        while token := _token(answer.content):
+        while token := told.one("resumptionToken"):
             page += 1
             query = urlencode({"verb": "ListRecords", "resumptionToken": token})
-            answer = yield Request(f"{feed.url}?{query}", f"{name}, page {page}")
-        if not re.search(rb"""code=["']badResumptionToken["']""", answer.content[:10_000]):
+            answer = yield Request(f"{feed.url}?{query}", f"{name}, page {page}", attempt=attempt)
+            told = _Told(answer)
+        if "badResumptionToken" not in told.errors:
             return reached
     raise Unanswered(f"arXiv forgot {_MOST_RESTARTS + 1} times where it was in {name}")
 
 
-def _token(content: bytes) -> str | None:
-    found = re.search(rb"<resumptionToken[^>]*>\s*([^<\s]+)\s*</resumptionToken>", content[-4096:])
-    return found[1].decode("utf-8", "replace").replace("&amp;", "&") if found else None
+class _Told:
+    """What an answer of arXiv tells besides papers.
 
+    Raises:
+        Unanswered: It is no whole XML, in which nothing can be told to be missing.
+    """
 
-def _time(content: bytes) -> dt.datetime | None:
-    found = re.search(rb"<responseDate>\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\s*<", content[:4096])
-    return dt.datetime.fromisoformat(found[1].decode()) if found else None
+    def __init__(self, answer: Answer) -> None:
+        try:
+            self._root = root_of(answer.content)
+        except Damaged as error:
+            raise Unanswered(f"found {error} where an answer of arXiv was expected") from error
+        self.errors = {element.get("code") for element in self._root.iter("{*}error")}
+
+    def one(self, name: str) -> str | None:
+        """The text of the first filled element of that name, whatever its namespace."""
+        return next(iter(texts_of(self._root, name)), None)
+
+    def count(self, name: str) -> int:
+        """The number of elements of that name."""
+        return sum(1 for _ in self._root.iter(f"{{*}}{name}"))
+
+    @property
+    def moment(self) -> dt.datetime | None:
+        """When it was given."""
+        try:
+            moment = dt.datetime.fromisoformat(self.one("responseDate") or "")
+        except ValueError:
+            return None
+        return moment.replace(tzinfo=moment.tzinfo or dt.UTC)
 
 
 def _search(feed: Feed, search: str, page: int) -> Generator[Request, Answer, None]:
@@ -93,9 +118,14 @@ def _search(feed: Feed, search: str, page: int) -> Generator[Request, Answer, No
     while start < total:
         terms = {"search_query": search, "start": start, "max_results": page, "sortBy": "submittedDate"}
         query = urlencode({**terms, "sortOrder": "ascending"}, safe=":[]")
-        answer = yield Request(f"{feed.url}?{query}", f"{search}, from {start}")
-        found = re.search(rb"opensearch:totalResults[^>]*>(\d+)<", answer.content[:5000])
-        total = int(found[1]) if found else 0
+        told = _Told((yield Request(f"{feed.url}?{query}", f"{search}, from {start}")))
+        results = told.one("totalResults") or ""
+        if not results.isdigit():
+            raise Unanswered("the answer does not tell how many papers the search finds")
+        total = int(results)
         if total > _LARGEST_SEARCH:
             raise Unanswered(f"the search finds {total:,} papers; arXiv gives out {_LARGEST_SEARCH:,}: harvest instead")
-        start += page
+        came = told.count("entry")
+        if not came and start < total:
+            raise Unanswered(f"an empty page of {total:,} papers from {start:,}")
+        start += came  # a page can be short though it is not the last

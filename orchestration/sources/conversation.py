@@ -8,9 +8,13 @@ can be replayed: a fetch that was killed is taken up again by sending it the ans
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T\S+)?(?= |$)")
+_SURE_SHARE = 0.99  # of a list, below which it was cut off rather than changed
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Request:
         headers: Further headers; secrets only as ``${NAME}`` of an environment variable, filled in when sent.
         is_kept: Whether the answer becomes a snapshot; not so for one that only leads on (an index, a login).
         hints: What the parser must know besides the bytes (a column mapping); goes with the snapshot.
+        attempt: How often it was asked before on purpose; without that, the same request twice in a conversation is
+            a circle that the place leads in.
     """
 
     url: str
@@ -34,6 +40,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_kept: bool = True
     hints: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 0
 
 
 class Unanswered(Exception):
@@ -45,11 +52,12 @@ class Unanswered(Exception):
     Args:
         reason: What was found, as a sentence.
         status: The HTTP status, if there was an answer at all.
+        is_lasting: Whether asking again will hardly help: the page is gone, or something else came in its place.
     """
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(self, reason: str, status: int | None = None, *, is_lasting: bool = False) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.is_lasting = status, is_lasting or status in {404, 410}
 
 
 class WrongSettings(ValueError):
@@ -87,7 +95,8 @@ class Since:
     """From where on to ask.
 
     Args:
-        watermark: What the last complete conversation returned; none for the first.
+        watermark: What the last complete conversation returned; none for the first. One that begins with a time later
+            than ``now`` was written while the clock was wrong, and counts as ``now``.
         now: The moment at which this conversation began (kept when it is taken up again).
         start: First day to ask for where a backfill names one.
         end: Last day to ask for where a backfill names one.
@@ -97,6 +106,35 @@ class Since:
     now: dt.datetime
     start: dt.date | None = None
     end: dt.date | None = None
+
+    def __post_init__(self) -> None:
+        """Let no time to come be the beginning."""
+        found = _TIME.match(self.watermark or "")
+        if found and self.watermark and _moment(found[0]) > self.now:
+            object.__setattr__(self, "watermark", self.now.isoformat() + self.watermark[found.end() :])
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC)
+
+
+def told_of(received: int, total: object, things: str) -> None:
+    """Compare what came of a list with what its place says that there is.
+
+    Args:
+        received: Things that came, on all pages.
+        total: How many the place says there are; a long list may change a little while it is read.
+        things: What they are, a plural noun.
+
+    Raises:
+        Unanswered: There are more.
+    """
+    if isinstance(total, int) and received < total * _SURE_SHARE:
+        raise Unanswered(f"the list ends after {received:,} of {total:,} {things}")
 
 
 Conversation: TypeAlias = Generator[Request, Answer, str | None]

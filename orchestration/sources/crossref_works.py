@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from orchestration.sources.conversation import Answer, Conversation, Feed, Request, Since, Unanswered
+from orchestration.sources.conversation import Answer, Conversation, Feed, Request, Since, Unanswered, told_of
 from orchestration.sources.document import Document, Unreadable, strict_json
 from orchestration.sources.enrichment import columns, period, read_all
 from orchestration.sources.fields import Fields
@@ -124,8 +124,8 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
 
 
 def _listed(url: str, name: str) -> Generator[Request, Answer, None]:
-    """All pages of a list; its cursor never ends by itself, so that an empty page does."""
-    cursor, page = "*", 1
+    """All pages of a list; its cursor seldom ends by itself, so that an empty page does."""
+    cursor, page, received = "*", 1, 0
     while True:
         answer = yield Request(f"{url}&{urlencode({'cursor': cursor}, safe='*')}", f"{name}, page {page}")
         try:
@@ -135,9 +135,13 @@ def _listed(url: str, name: str) -> Generator[Request, Answer, None]:
         works = _works(told)
         if works is None:
             raise Unanswered(f"found {str(told)[:200]} where works were expected")
-        if not works:
+        received += len(works)
+        following, total = told["message"].get("next-cursor"), told["message"].get("total-results")
+        is_all = following == cursor and isinstance(total, int) and received >= total
+        if not works or not following or is_all:
+            told_of(received, total, "works")
             return
-        cursor, page = told["message"].get("next-cursor") or cursor, page + 1
+        cursor, page = following, page + 1
 
 
 SOURCE = Source(

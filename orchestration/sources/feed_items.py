@@ -7,6 +7,7 @@ version when its own content changes, not when the feed was built anew or shows 
 from __future__ import annotations
 
 import calendar
+import contextlib
 import datetime as dt
 import html
 import io
@@ -15,21 +16,20 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
 from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered
 from orchestration.sources.document import Document
 from orchestration.sources.html_text import joined, plain
-from orchestration.sources.links import link_key
+from orchestration.sources.links import joined_address, link_key
 from orchestration.sources.settings import Settings
 from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, Source, Value, digest
-from orchestration.sources.xml import closes, local_name, root_of
+from orchestration.sources.xml import closes, local_name, root_of, whole_characters
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _ROOTS = frozenset({"rss", "feed", "rdf:RDF", "RDF", "atom:feed"})
-_MOVED = re.compile(rb"<(?:itunes:new-feed-url|newLocation)>\s*(?:<!\[CDATA\[)?\s*(https?://[^\s<\]]+)")
+_MOVED = ("new-feed-url", "newLocation")
 # elements of an entry that are read, or that repeat what is read elsewhere
 _READ = re.compile(
     "guid|id|title|link|pubDate|published|updated|modified|date|author|creator|category|subject|description|summary"
@@ -201,10 +201,12 @@ def _parse(document: Document) -> Parsed:
     if not closes(document.data, document.xml_root or ""):
         raise Damaged(f"a feed that is cut short: it does not end with </{document.xml_root}>")
     # a file object, since the library would open a text that looks like a path or an address
-    told = feedparser.parse(io.BytesIO(document.data), sanitize_html=False, resolve_relative_uris=True)
+    told = feedparser.parse(
+        io.BytesIO(whole_characters(document.data)), sanitize_html=False, resolve_relative_uris=True
+    )
     feed, items = _feed_identity(document, told.feed), _items(document)
     feed_title = " ".join((told.feed.get("title") or "").split()) or None
-    parsed = Parsed(is_answer=bool(_MOVED.search(document.data[:100_000])) or _next_page(document.data, "") is not None)
+    parsed = Parsed(is_answer=any(_further(document.data, "")))
     read: list[tuple[str, dict[str, Value]] | Reject] = []
     for number, entry in enumerate(told.entries, 1):
         item = items[number - 1] if len(items) == len(told.entries) else None
@@ -229,12 +231,24 @@ def _parse(document: Document) -> Parsed:
     return parsed
 
 
-def _next_page(data: bytes, url: str) -> str | None:
-    """The address of the next page of a feed in pages (RFC 5005), if there is one."""
-    for tag in re.findall(rb"<(?:\w+:)?link\b[^>]*>", data[:200_000]):
-        if re.search(rb"""\brel=["']next["']""", tag) and (href := re.search(rb"""\bhref=["']([^"']+)["']""", tag)):
-            return urljoin(url, href[1].decode("utf-8", "ignore").replace("&amp;", "&"))
-    return None
+def _further(data: bytes, url: str) -> tuple[str | None, str | None]:
+    """The address that a feed has moved to, and that of its next page (RFC 5005), where it names them.
+
+    Only what the feed says of itself counts, and not what one of its entries mentions.
+    """
+    try:
+        root = root_of(data, recover=True)
+    except Damaged:
+        return None, None
+    moved, following = None, None
+    for place in (root, *(child for child in root if local_name(child) == "channel")):
+        for child in place:
+            text = (child.text or "").strip()
+            if local_name(child) in _MOVED and re.match(r"https?://\S+$", text):
+                moved = moved or text
+            elif local_name(child) == "link" and child.get("rel") == "next" and (href := child.get("href")):
+                following = following or joined_address(url, href)
+    return moved, following
 
 
 def _fetch(feed: Feed, since: Since) -> Conversation:
@@ -257,17 +271,20 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
             raise
         moved, answer = None, (yield Request(feed.url, feed.name, hints=hints))
     asked = {feed.url, moved, answer.url}
-    if (new := _MOVED.search(answer.content[:100_000])) and (address := new[1].decode("utf-8", "ignore")) not in asked:
-        asked.add(address)
-        moved, answer = address, (yield Request(address, feed.name, hints=hints))
+    new, following = _further(answer.content, answer.url)
+    if new and new not in asked:
+        asked.add(new)
+        with contextlib.suppress(Unanswered):  # an address that does not answer is no reason to leave the old one
+            answer = yield Request(new, feed.name, hints=hints)
+            moved, following = new, _further(answer.content, answer.url)[1]
     page = 1
     while (since.watermark is None or since.start) and page < most:
-        following = _next_page(answer.content, answer.url)
         if following is None or following in asked:
             break
         asked.add(following)
         page += 1
         answer = yield Request(following, f"{feed.name}, page {page}", hints=hints)
+        following = _further(answer.content, answer.url)[1]
     return moved or since.now.isoformat()
 
 

@@ -125,6 +125,9 @@ def _recognise(document: Document) -> None:
 def _parse(document: Document) -> Parsed:
     parsed = Parsed(is_answer=True)
     for locator, comment in answered(document, "comments"):
+        if isinstance(comment, Reject):
+            parsed.items.append(comment)
+            continue
         try:
             parsed.items.append(Record(*_comment(document, comment), locator))
         except ValueError as error:

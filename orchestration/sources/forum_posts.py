@@ -206,6 +206,9 @@ def _parse(document: Document) -> Parsed:
         return parsed
     parsed = Parsed(is_answer=True)
     for locator, post in answered(document, "posts"):
+        if isinstance(post, Reject):
+            parsed.items.append(post)
+            continue
         try:
             parsed.items.append(Record(*_post(document, post), locator))
         except ValueError as error:

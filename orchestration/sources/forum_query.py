@@ -17,7 +17,7 @@ from orchestration.sources.conversation import Answer, Conversation, Feed, Reque
 from orchestration.sources.document import Document, Unreadable, strict_json
 from orchestration.sources.fields import Fields
 from orchestration.sources.settings import Settings
-from orchestration.sources.source import Damaged, NotThisSource
+from orchestration.sources.source import Damaged, NotThisSource, Reject
 
 _SITES = {
     "lesswrong.com": "lw",
@@ -122,7 +122,7 @@ class _Asker:
         while begin < end:
             stop = min(begin + width, end)
             window = {**terms, "after": _iso(begin), "before": _iso(stop)}
-            found, is_full = self._found((yield self._request(view, window, 0)))
+            found, is_full = self._found((yield self._request(view, window, 0)), 0)
             if is_full and stop - begin > _SHORTEST:
                 width = max((stop - begin) / 2, _SHORTEST)
                 continue
@@ -130,7 +130,7 @@ class _Asker:
             while is_full:  # many things bear the same second, after an import: only offsets can part them
                 if offset > _LARGEST_OFFSET:
                     raise Unanswered(f"over {_LARGEST_OFFSET:,} {self.thing.name} within a second from {_iso(begin)}")
-                found, is_full = self._found((yield self._request(view, window, offset)))
+                found, is_full = self._found((yield self._request(view, window, offset)), offset)
                 offset += found
             begin = stop
             if found < self.limit / 4:
@@ -177,11 +177,13 @@ class _Asker:
             hints={"site": site} if site else {},
         )
 
-    def _found(self, answer: Answer) -> tuple[int, bool]:
+    def _found(self, answer: Answer, offset: int) -> tuple[int, bool]:
         """How many things the answer holds, and whether the window holds more; a site can give fewer than asked for."""
         told = _json(answer)
         found = len(_results(told, self.thing.name))
         total = told["data"][self.thing.name].get("totalCount")
+        if not found and isinstance(total, int) and total > offset:
+            raise Unanswered(f"the site tells of {total:,} {self.thing.name} and gives none from {offset:,} on")
         return found, found > 0 and (found >= self.limit or (isinstance(total, int) and total > found))
 
 
@@ -226,8 +228,8 @@ def is_answer(document: Document, name: str) -> bool:
     return has
 
 
-def answered(document: Document, name: str) -> Iterator[tuple[str, Fields]]:
-    """Place and fields of each thing of an answer; one that is null is passed over, as the site hides it so.
+def answered(document: Document, name: str) -> Iterator[tuple[str, Fields | Reject]]:
+    """Place of each thing, and its fields or what is wrong; one that is null is passed over, as the site hides it so.
 
     Raises:
         Damaged: The answer holds errors, or something else where things were expected.
@@ -244,7 +246,7 @@ def answered(document: Document, name: str) -> Iterator[tuple[str, Fields]]:
         if isinstance(thing, dict):
             yield f"{name} {number} ({thing.get('_id')})", Fields(thing)
         elif thing is not None:
-            raise Damaged(f"{name} {number} is no object")
+            yield f"{name} {number}", Reject(f"{name} {number}", "no JSON object", str(thing)[:1000])
 
 
 def site_in(document: Document, page_url: str | None) -> str:

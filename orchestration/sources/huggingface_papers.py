@@ -61,9 +61,8 @@ def _papers(told: Any) -> list[Any] | None:
         return [told] if {"id", "summary", "authors", "upvotes"} <= told.keys() else None
     if not isinstance(told, list):
         return None
-    first = next(iter(told), None)
-    is_entry = isinstance(first, Mapping) and isinstance(first.get("paper"), Mapping) and "id" in first["paper"]
-    return told if is_entry else None
+    papers = [one.get("paper") for one in told if isinstance(one, Mapping)]
+    return told if any(isinstance(paper, Mapping) and "id" in paper for paper in papers) else None
 
 
 def _recognise(document: Document) -> None:
@@ -97,7 +96,7 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
         begin = since.start or dt.datetime.fromisoformat(since.watermark or "").date() - recheck
     day = begin
     while day <= min(since.end or since.now.date(), since.now.date()):
-        page = 0
+        page, before = 0, None
         while True:
             query = urlencode({"date": day.isoformat(), "p": page, "limit": _PAGE})
             name = f"papers of {day}" + (f", page {page + 1}" if page else "")
@@ -108,7 +107,9 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
                 raise Unanswered(f"found {error} where a day's papers were expected") from error
             if not isinstance(told, list) or len(told) < _PAGE:
                 break
-            page += 1
+            if told == before:
+                raise Unanswered(f"page {page + 1} of the papers of {day} is the page before it again")
+            page, before = page + 1, told
         day += dt.timedelta(days=1)
     return since.watermark if since.start or since.end else since.now.isoformat()
 

@@ -11,12 +11,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from orchestration.sources.document import Document
 from orchestration.sources.html_text import joined, plain
 from orchestration.sources.lab_pages_query import fetch
-from orchestration.sources.links import link_key
+from orchestration.sources.links import joined_address, link_key
 from orchestration.sources.source import NotThisSource, Parsed, Record, Reject, Source, Value
 from warehouse.reference import rows_of
 
@@ -237,13 +237,6 @@ def _index_nodes(document: Document) -> list[LexborNode]:
     return nodes if any(node.tag == "a" for node in nodes) and any(node.tag == "div" for node in nodes) else []
 
 
-def _joined(base: str, address: str) -> str:
-    try:
-        return urljoin(base, address)
-    except ValueError:  # brackets that are no address of a host
-        return address
-
-
 def _index(document: Document, nodes: list[LexborNode]) -> Parsed:
     """The articles of an index: each stands below the month it is of."""
     parsed = Parsed()
@@ -257,7 +250,7 @@ def _index(document: Document, nodes: list[LexborNode]) -> Parsed:
         number += 1
         heading, description, byline = (node.css_first(name) for name in ("h3", ".description", ".byline"))
         title = " ".join(heading.text().split()) if heading else ""
-        url = _joined(base or "", node.attributes.get("href") or "")
+        url = joined_address(base or "", node.attributes.get("href") or "")
         lab = _lab(document, base or url)
         if not title or not re.match(r"https?://\S+$", url) or lab is None:
             reason = "no title" if not title else "its address or lab cannot be told: add the index by its address"

@@ -20,13 +20,14 @@ def fetch(feed: Feed, since: Since) -> Conversation:
     """Ask for the page of the feed, or with ``door = "sitemap"`` for pages that a sitemap lists.
 
     The time that a sitemap gives for a page is that of the last building of the site, so a page is asked for once;
-    with ``again_when_changed = true`` also when that time changes. A page that does not answer is left for the next
-    time. Settings: ``door`` (``index`` or ``sitemap``), ``paths`` (beginnings of the paths that count), ``most``
-    (pages at a time), ``lab`` (whose site it is, if it is none of the known labs').
+    with ``again_when_changed = "yes"`` also when that time changes. A page that does not answer holds back no other,
+    but the conversation has no end without it; one that is gone, or is no article, is passed over. Settings: ``door``
+    (``index`` or ``sitemap``), ``paths`` (beginnings of the paths that count), ``most`` (pages at a time), ``lab``
+    (whose site it is, if it is none of the known labs').
 
     Raises:
         WrongSettings: A setting cannot be used.
-        Unanswered: No answer, or a sitemap without a page that counts.
+        Unanswered: No answer of the sitemap or of a page, or a sitemap without a page that counts.
     """
     settings = Settings(feed)
     door = settings.choice("door", ("index", "sitemap"))
@@ -45,7 +46,7 @@ def fetch(feed: Feed, since: Since) -> Conversation:
     wanted = {url: time for url, time in listed.items() if _counts(url, paths)}
     if not wanted:
         raise Unanswered(f"the sitemap lists {len(listed):,} pages, none of them below {', '.join(paths)}")
-    asked = 0
+    asked, failed = 0, list[str]()
     for url, time in wanted.items():
         mark = hashlib.sha256(f"{link_key(url)} {time if again else ''}".encode()).hexdigest()[:12]
         if mark in known:
@@ -54,21 +55,35 @@ def fetch(feed: Feed, since: Since) -> Conversation:
             break
         asked += 1
         try:
-            yield Request(url, urlsplit(url).path, hints={**hints, "page_url": url})
-        except Unanswered:
+            yield Request(url, _path(url), hints={**hints, "page_url": url})
+        except Unanswered as unanswered:
+            if not unanswered.is_lasting:
+                failed.append(str(unanswered))
             continue
         known.add(mark)
+    if failed:
+        raise Unanswered(f"{len(failed):,} of {asked:,} pages did not answer: {failed[0]}")
     return " ".join([since.now.isoformat(), *sorted(known)])
 
 
+def _path(url: str) -> str:
+    """The path of an address; the whole of one that is none, so that asking for it tells what is wrong."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return url
+
+
 def _counts(url: str, paths: tuple[str, ...]) -> bool:
-    path = urlsplit(url).path
+    path = _path(url)
+    if path == url:
+        return True
     return any(path.startswith(beginning) and path.rstrip("/") != beginning.rstrip("/") for beginning in paths)
 
 
 def _listed(url: str, depth: int) -> Generator[Request, Answer, dict[str, str]]:
     """The pages that a sitemap and the sitemaps in it list, with the times it gives for them."""
-    answer = yield Request(url, f"sitemap {urlsplit(url).path}", is_kept=False)
+    answer = yield Request(url, f"sitemap {_path(url)}", is_kept=False)
     try:
         text = Document(answer.content, url).data.decode("utf-8", "replace")
     except Unreadable as error:

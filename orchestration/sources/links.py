@@ -7,7 +7,7 @@ The rules cover the addresses that labs, arXiv and the forums use for the same t
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 _ARXIV = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})"
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
@@ -59,3 +59,11 @@ def link_key(link: str) -> str:
         return f"url:{bare}"
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])])
     return f"url:{parts.netloc.lower()}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")
+
+
+def joined_address(base: str, address: str) -> str:
+    """An address made absolute; as it is where that cannot be done, so that using it tells what is wrong."""
+    try:
+        return urljoin(base, address)
+    except ValueError:  # brackets that are no address of a host
+        return address

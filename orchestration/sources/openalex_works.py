@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered
+from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered, told_of
 from orchestration.sources.document import Document, Unreadable, strict_json
 from orchestration.sources.fields import Fields, tally
 from orchestration.sources.html_text import joined, plain
@@ -24,6 +24,7 @@ from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record,
 _PAGE = 100  # the most that is given at once
 _MOST_WORDS = 1500  # of an abstract; longer ones were seen to be whole pages
 _WORK = re.compile(r"(?:https://openalex\.org/)?(W\d+)")
+_THING = re.compile(r"(?:https://openalex\.org/)?[A-Z]\d+")
 _SELECT = (
     "id,doi,title,publication_date,publication_year,type,language,ids,primary_location,locations,authorships"
     ",cited_by_count,is_retracted,primary_topic,abstract_inverted_index,referenced_works,updated_date"
@@ -153,10 +154,12 @@ def _is_work(value: Any) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    has_lists = (
-        isinstance(value, dict) and isinstance(value.get("meta"), dict) and isinstance(value.get("results"), list)
-    )
-    return has_lists and "next_cursor" in value["meta"] and all(_is_work(one) for one in value["results"][:1])
+    if not (isinstance(value, dict) and isinstance(value.get("meta"), dict) and isinstance(value.get("results"), list)):
+        return False
+    ids = [str(one.get("id")) if isinstance(one, dict) else "" for one in value["results"]]
+    # one damaged work does not make it another list, but authors or institutions do
+    has_works = any(map(_WORK.fullmatch, ids)) or not any(map(_THING.fullmatch, ids))
+    return "next_cursor" in value["meta"] and has_works
 
 
 def _recognise(document: Document) -> None:
@@ -224,7 +227,7 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
     elif since.watermark:
         begin = dt.datetime.fromisoformat(since.watermark).date() - recheck
     terms += f",from_publication_date:{begin}" + (f",to_publication_date:{since.end}" if since.end else "")
-    cursor, page = "*", 0
+    cursor, page, received = "*", 0, 0
     while True:
         page += 1
         query = urlencode({"filter": terms, "select": select, "per_page": _PAGE, "cursor": cursor}, safe=":,*|")
@@ -238,10 +241,10 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
         if not _is_list(told):
             raise Unanswered(f"found {str(told)[:200]} where a list of works was expected")
         following = told["meta"]["next_cursor"]
+        received += len(told["results"])
         if not told["results"] or not following:  # the end comes as an empty page
+            told_of(received, told["meta"].get("count"), "works")
             return since.watermark if since.start or since.end else since.now.isoformat()
-        if following == cursor:
-            raise Unanswered("the list does not go on: its next page is the same again")
         cursor = following
 
 

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 
+# a reference to half a character, which no text can hold
+_HALF = re.compile(
+    rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3]));",
+    re.IGNORECASE,
+)
+
+
+def whole_characters(data: bytes) -> bytes:
+    """A document in which references to half a character stand for one that cannot be shown."""
+    return _HALF.sub(b"&#xFFFD;", data)
+
+
 def root_of(data: bytes, *, recover: bool = False) -> _Element:
     """The first element of an XML document.
 
@@ -28,7 +40,7 @@ def root_of(data: bytes, *, recover: bool = False) -> _Element:
         resolve_entities=False, no_network=True, load_dtd=False, recover=recover, huge_tree=False, remove_comments=True
     )
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(whole_characters(data) if recover else data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Damaged(f"XML that is not well formed: {error}") from error
     if root is None:
@@ -40,6 +52,12 @@ def local_name(element: _Element) -> str:
     """The element's name without its namespace or prefix."""
     tag = element.tag if isinstance(element.tag, str) else ""
     return tag.rpartition("}")[2].rpartition(":")[2]
+
+
+def texts_of(root: _Element, name: str) -> list[str]:
+    """The texts of all elements of that local name, in any namespace, without empty ones."""
+    texts = ((element.text or "").strip() for element in root.iter(f"{{*}}{name}"))
+    return [text for text in texts if text]
 
 
 def as_fields(element: _Element) -> Mapping[str, Any]:
