@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browsing import BARS, CHROMIUM, Open
+from tests.browsing import BARS, Open
+from tests.serving import CHROMIUM
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
