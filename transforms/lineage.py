@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
+from sqlglot.schema import MappingSchema
 
 from transforms.reader import Transform
 from warehouse.table import LAYERS, SQL_TYPES, DeclarationError, Table, table_from_toml
@@ -58,27 +59,29 @@ def lineage_of(transforms: Iterable[Transform], tables: Iterable[Table]) -> pl.D
     for table in tables:
         types = {column.name: SQL_TYPES[column.type] for column in table.columns}
         schema.setdefault(table.layer, {})[table.things] = types
+    known = MappingSchema(dict(schema), dialect="duckdb")
     edges: set[tuple[str, str, str, str]] = set()
     for transform in transforms:
         name = transform.table.name
         edges.update((name, ROWS, source, ROWS) for source in transform.sources)
         try:
-            edges.update((name, column, *origin) for column, origin in _origins(transform, schema))
+            edges.update((name, column, *origin) for column, origin in _origins(transform, known))
         except SqlglotError as error:
             raise DeclarationError(f"{transform.path}: its columns cannot be followed: {error}") from error
     return TABLE.conform(TABLE.frame(dict(zip(TABLE.schema, edge, strict=True)) for edge in edges))
 
 
-def _origins(transform: Transform, schema: Mapping[str, object]) -> Iterator[tuple[str, tuple[str, str]]]:
+def _origins(transform: Transform, known: MappingSchema) -> Iterator[tuple[str, tuple[str, str]]]:
     """Each column of a transform with each table and column that its values are made from."""
     query = sqlglot.parse_one(transform.query, read="duckdb")
-    # once for all columns, which is most of the work
-    query = qualify(query, dialect="duckdb", schema=dict(schema), validate_qualify_columns=False, identify=False)
-    scope = build_scope(query)
+    # once for all columns, and without copies of the query for each node: a fifteenth of the time
+    query = qualify(query, dialect="duckdb", schema=known, validate_qualify_columns=False, identify=False)
+    paths = lineage(None, query, known, dialect="duckdb", scope=build_scope(query), trim_selects=False, copy=False)
     named = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
     for column in transform.table.columns:
-        top = lineage(column.name, query, dialect="duckdb", schema=dict(schema), scope=scope)
-        for node in top.walk():
+        if column.name not in paths:
+            raise SqlglotError(f"it gives no column {column.name}")
+        for node in paths[column.name].walk():
             if not node.downstream:
                 yield from ((column.name, origin) for origin in _ends(node, named))
 
