@@ -82,7 +82,7 @@ def records_by_month(frame: pl.DataFrame, ink: str) -> alt.Chart:
     shown = bars.encode(
         x=alt.X("published_month:T", title=None, axis=alt.Axis(format="%Y", tickCount="year")),
         y=alt.Y("records:Q", title="Records", axis=alt.Axis(tickMinStep=1, format="d", tickCount=4)),
-        opacity=alt.when("datum.is_part_period || !datum.is_covered").then(alt.value(PART)).otherwise(alt.value(1)),
+        opacity=alt.OpacityValue(1, condition={"test": "datum.is_part_period || !datum.is_covered", "value": PART}),
         tooltip=[
             alt.Tooltip("published_month:T", format="%b %Y", title="Month"),
             alt.Tooltip("records:Q", title="Records"),

@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +19,10 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, frames, read
+from dashboards import charts, drawing, frames, read
 from dashboards.read import Meaning
 from warehouse.release import Release
 
-Draw = Callable[[str], Any]  # a chart of Altair of any kind
 _WIDTH = 760  # of a picture's plot, in pixels
 _LINE = 118  # letters that fit on a line of a picture
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -46,7 +46,8 @@ class Figure:
         name: Name of its files, without an ending.
         alt: What a screen reader says of the chart.
         key: Tells the figure from others on its page.
-        draw: Makes the chart, given the colour of text. Asked again, for a light page, when a picture is downloaded.
+        draw: Makes the chart of Altair, given the colour of text as ``ink``; all else it depends on is in it, see
+            `drawing.show`. Asked again, for a light page, when a picture is downloaded.
         parameters: Values of the query's parameters.
         meanings: What the data dictionary says about the columns of the frame.
         cautions: What a reader must be careful about, a sentence each, in Markdown.
@@ -63,7 +64,7 @@ class Figure:
     name: str
     alt: str
     key: str
-    draw: Draw
+    draw: partial[Any]
     parameters: Mapping[str, Any] | None = None
     meanings: Mapping[str, Meaning] | None = None
     cautions: Sequence[str] = ()
@@ -93,8 +94,8 @@ def show(figure: Figure, on_page: Callable[[], None] | None = None) -> None:
         if on_page is not None:
             on_page()
         else:
-            drawn = figure.draw(charts.ink(st.context.theme.type))
-            st.altair_chart(drawn, key=f"{figure.key} chart", alt=f"{figure.alt} The tab Table has the numbers.")
+            told = f"{figure.alt} The tab Table has the numbers."
+            drawing.show(figure.draw, key=f"{figure.key} chart", told=told)
         for caution in figure.cautions:
             st.caption(caution)
         if figure.finding:
@@ -199,7 +200,7 @@ def _literal(value: Any) -> str:
 
 def picture(figure: Figure) -> dict[str, Any]:
     """The figure as Vega-Lite that stands by itself: light, of a fixed width, with title, facts and finding."""
-    spec = figure.draw(charts.ink("light")).to_dict()
+    spec = figure.draw(ink=charts.ink("light")).to_dict()
     if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
         spec["width"] = _WIDTH
     for name in ("autosize", "padding"):  # those are for a page

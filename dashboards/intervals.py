@@ -57,7 +57,7 @@ def chart(
     colour = (
         alt.Color(f"{member}:N", legend=None, scale=alt.Scale(domain=list(told), range=list(told.values())))
         if told
-        else alt.value(_BLUE)
+        else alt.ColorValue(_BLUE)
     )
     bars = base.mark_bar(opacity=0.75, height=13).encode(x=x, color=colour)
     lines = base.transform_filter(f"isValid(datum.{high})").mark_rule(color=ink, strokeWidth=1.6)

@@ -7,6 +7,8 @@ changes, so answers are cached by release.
 from __future__ import annotations
 
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, pointer, releases
 
 _log = logging.getLogger(__name__)
+_KEPT = 3  # releases that are kept open: the newest, and those that somebody still reads
+_open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
+_opening = threading.Lock()
 
 
 class UnreadableRelease(RuntimeError):
@@ -113,8 +118,24 @@ def key(release: Release) -> tuple[int, str, str]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _answer(key: tuple[int, str, str], query: str, parameters: dict[str, Any]) -> pl.DataFrame:
     number, path, _ = key
-    with reading(Path(path)), Release(number, Path(path), {}).connect() as connection:
+    with reading(Path(path)), _kept_open(key, Release(number, Path(path), {})).connect() as connection:
         return connection.sql(query, params=parameters or None).pl()
+
+
+def _kept_open(key: tuple[int, str, str], release: Release) -> Release:
+    """The release, whose file stays open from now on: to open it anew for each query would take longer than the query.
+
+    DuckDB shares what it holds of an open file with all further connections of the process.
+    """
+    with _opening:
+        if key not in _open:
+            for other in [other for other in _open if other[1] == key[1]]:  # a lake deleted and made anew
+                _open.pop(other).close()
+            _open[key] = release.connect()
+        _open.move_to_end(key)
+        while len(_open) > _KEPT:
+            _open.popitem(last=False)[1].close()
+    return release
 
 
 @contextmanager

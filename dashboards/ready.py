@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import polars as pl
 
@@ -51,19 +51,10 @@ def history(
         view=view,
         colour_of=colour_of,
         highest=counts.highest(release, selection, None) if view == "bars" else timeline.highest(frame, view),
-        ink="",
         meanings=read.meanings(release, counts.COUNTS),
         is_clickable=False,
     )
     drawn = frame.filter(pl.col(series).is_in(list(present)))
-
-    def draw(ink: str) -> Any:
-        inked = replace(look, ink=ink)
-        panel = timeline.panel(drawn, inked, height)
-        if len(colour_of) < 2:
-            return timeline.on_page(panel, ink)
-        # a legend in the chart itself, so that one drawing serves the page, the file and the sheet to hand on
-        return timeline.on_page(timeline.with_legend(panel, inked), ink)
 
     per = frames.plain(selection.grain)
     return Figure(
@@ -76,7 +67,7 @@ def history(
         name=f"{key}_{selection.grain}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. Publications per {per} by {series}.",
         key=key,
-        draw=draw,
+        draw=partial(timeline.one_panel, drawn, look, height),
         meanings=look.meanings,
         cautions=timeline.cautions(frame),
     )
@@ -147,7 +138,8 @@ order by publications desc, {of}
         name=f"{key}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. {finding or ''}",
         key=key,
-        draw=lambda ink: intervals.chart(
+        draw=partial(
+            intervals.chart,
             frame,
             member=of,
             value="share",
@@ -155,7 +147,6 @@ order by publications desc, {of}
             high="share_high",
             title="Share of publications",
             form=".0%",
-            ink=ink,
             colour_of=colour_of,
         ),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import altair as alt
@@ -19,6 +19,7 @@ from dashboards.read import Meaning
 from dashboards.trends import View
 
 _FADED = 0.3
+_IS_PALE = "datum.is_pale"
 _FEW = 16  # with more periods than this, a number for each would touch the next
 _MONTHS = {"01": "Jan", "04": "Apr", "07": "Jul", "10": "Oct"}
 _COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
@@ -35,11 +36,11 @@ class Look:
         view: How it is drawn.
         colour_of: Colour of each value of the series.
         highest: Upper end of the scale, the same for all panels.
-        ink: Colour of text.
         meanings: What the data dictionary says about the columns.
         picked: What to bring out, as values of columns; all else is faded. Nothing is faded if all are none.
         annotations: Rows of `trends.annotations` to mark in time.
         is_clickable: Whether a click selects; a picture has nobody to click.
+        ink: Colour of text; those who draw set it.
     """
 
     series: Dimension
@@ -47,11 +48,11 @@ class Look:
     view: View
     colour_of: Mapping[str, str]
     highest: float
-    ink: str
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
     picked: Mapping[str, str | None] = field(default_factory=dict)
     annotations: pl.DataFrame | None = None
     is_clickable: bool = True
+    ink: str = ""
 
     @property
     def column(self) -> str:
@@ -118,22 +119,50 @@ def _key(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any
 
 
 def on_page(chart: Any, ink: str) -> Any:
-    """A chart as a page shows it: as wide as there is room, its text in the page's colour."""
-    fitted = chart.properties(**FITTED).configure_view(strokeOpacity=0)
-    return fitted.configure_axis(labelColor=ink, titleColor=ink).configure_title(limit=0, color=ink)
+    """A chart as a page shows it: as wide as there is room, its text in the page's colour.
+
+    The chart given is changed and returned, since Altair's own methods would copy all of it five times.
+    """
+    chart.autosize, chart.padding = FITTED["autosize"], FITTED["padding"]
+    chart.config = alt.Config(
+        view=alt.ViewConfig(strokeOpacity=0),
+        axis=alt.AxisConfig(labelColor=ink, titleColor=ink),
+        title=alt.TitleConfig(limit=0, color=ink),
+    )
+    return chart
 
 
 def with_legend(chart: Any, look: Look) -> Any:
     """A single panel with the key to its colours above it, in one chart."""
     # points without size, of which only the legend shows
     key: Any = alt.Chart(pl.DataFrame({look.series: list(look.colour_of)})).mark_square(size=0)
-    return alt.layer(chart, key.encode(color=_key(look.series, look.colour_of, look.ink))).resolve_legend(
-        color="independent"
+    return alt.layer(
+        chart,
+        key.encode(color=_key(look.series, look.colour_of, look.ink)),
+        resolve=alt.Resolve(legend=alt.LegendResolveMap(color="independent")),
     )
 
 
-def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int) -> Any:
+def legend_on_page(series: Dimension, colour_of: Mapping[str, str], *, ink: str) -> Any:
+    """The key to the colours of all panels, as a page shows it."""
+    return on_page(legend(series, colour_of, ink), ink)
+
+
+def panel_on_page(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None, *, ink: str) -> Any:
+    """One of several panels, as a page shows it; arguments as `panel` has them."""
+    return on_page(panel(frame, replace(look, ink=ink), height, heading), ink)
+
+
+def one_panel(frame: pl.DataFrame, look: Look, height: int, *, ink: str) -> Any:
+    """The only panel of a figure, with its legend in it, so that it serves page, file and sheet to hand on."""
+    look = replace(look, ink=ink)
+    drawn = panel(frame, look, height)
+    return on_page(with_legend(drawn, look) if len(look.colour_of) > 1 else drawn, ink)
+
+
+def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int, *, ink: str) -> Any:
     """All panels of a figure with their legend as one chart, for a file."""
+    look = replace(look, ink=ink)
     width = 760 // min(in_row, len(panels)) - 40
     drawn = [panel(part, look, 240, heading=name or None).properties(width=width) for name, part in panels.items()]
     whole: Any = alt.concat(*drawn, columns=in_row) if len(drawn) > 1 else drawn[0]
@@ -177,8 +206,7 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
         layers += _annotated(look.annotations, x, look.ink)
     if look.view == "heat map":
         height = 24 * frame[look.series].n_unique() + 10
-    chart = alt.layer(*layers).properties(height=height)
-    return chart.properties(title=heading) if heading else chart
+    return alt.layer(*layers, height=height, **({"title": heading} if heading else {}))
 
 
 def _tooltip(frame: pl.DataFrame, look: Look) -> list[alt.Tooltip]:
@@ -224,7 +252,7 @@ def _annotated(annotations: pl.DataFrame, x: alt.X, ink: str) -> list[Any]:
         annotations.with_columns(told=told).group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
     )
     base: Any = alt.Chart(rows).encode(x=x, tooltip=alt.Tooltip("told:N", title="Meanwhile"))
-    top = alt.value(0)
+    top = alt.YValue(0)
     return [
         base.mark_rule(color=ink, strokeDash=[2, 3], opacity=0.55),
         base.mark_point(shape="triangle-down", filled=True, size=70, color=ink, opacity=0.9).encode(y=top),
@@ -260,9 +288,9 @@ class _Marks:
             order=alt.Order(f"{self._look.series}:N", sort="descending"),
             stroke=self._outline,
             opacity=_faded(1),
-            fillOpacity=_if_part(PART, 1),
-            strokeWidth=_if_part(1.4, 0),
-            strokeDash=_if_part([4, 2], [1, 0]),
+            fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
+            strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.4, 0),
+            strokeDash=_if(alt.StrokeDashValue, _IS_PALE, [4, 2], [1, 0]),
         )
         numbers = (
             alt.Chart(self._base.data)
@@ -290,9 +318,7 @@ class _Marks:
                 y2="value_before:Q",
                 x2="period_before:O",
                 opacity=_faded(0.9),
-                strokeDash=alt.when("datum.is_pale || datum.was_pale")
-                .then(alt.value([3, 4]))
-                .otherwise(alt.value([1, 0])),
+                strokeDash=_if(alt.StrokeDashValue, "datum.is_pale || datum.was_pale", [3, 4], [1, 0]),
             )
         )
         # no points for zeros: those of all series would lie upon each other, and there is no paper to list
@@ -301,11 +327,11 @@ class _Marks:
             .mark_point(filled=True, cursor="pointer", opacity=1)
             .encode(
                 y=self._y(column),
-                size=alt.value(75 if self._is_few else 40),
+                size=alt.SizeValue(75 if self._is_few else 40),
                 stroke=self._outline,
                 opacity=_faded(1),
-                fillOpacity=_if_part(PART, 1),
-                strokeWidth=_if_part(1.6, 0),
+                fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
+                strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.6, 0),
             )
         )
         return [*self._band(), segments, self._picking(points)]
@@ -333,13 +359,13 @@ class _Marks:
         cells = self._base.transform_filter("datum.publications > 0").mark_rect(cursor="pointer")
         cells = cells.encode(y=y, color=colour, opacity=_faded(1))
         empty = self._base.transform_filter("datum.publications == 0").mark_rect(tooltip=None, opacity=0.07)
-        zeros = empty.encode(y=y, color=alt.value(ink))
+        zeros = empty.encode(y=y, color=alt.ColorValue(ink))
         numbers = (
             self._base.transform_filter("datum.publications > 0")
             .encode(
                 y=y,
                 text=alt.Text("publications:Q", format="~r"),
-                color=alt.when(f"datum.publications > {top / 2}").then(alt.value("#111")).otherwise(alt.value("#fff")),
+                color=_if(alt.ColorValue, f"datum.publications > {top / 2}", "#111", "#fff"),
             )
             .mark_text(fontSize=11, tooltip=None)
         )
@@ -347,9 +373,10 @@ class _Marks:
         return [*drawn, numbers] if self._is_few else drawn
 
 
-def _if_part(then: Any, otherwise: Any) -> Any:
-    return alt.when("datum.is_pale").then(alt.value(then)).otherwise(alt.value(otherwise))
+def _if(channel: Any, test: str, then: Any, otherwise: Any) -> Any:
+    """A channel with one of two values; said in full, since Altair would try what ``alt.when`` gives on every class."""
+    return channel(otherwise, condition={"test": test, "value": then})
 
 
 def _faded(otherwise: float) -> Any:
-    return alt.when("datum.is_picked").then(alt.value(otherwise)).otherwise(alt.value(_FADED * otherwise))
+    return _if(alt.OpacityValue, "datum.is_picked", otherwise, _FADED * otherwise)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -89,8 +90,12 @@ def test_pictures_are_whole_and_ask_nobody(drawn: figure.Figure) -> None:
     assert int.from_bytes(made[16:20]) > 1000
 
 
+def _fetching(*, ink: str) -> Any:
+    return alt.Chart(alt.UrlData("http://localhost:9/x.csv")).mark_point(color=ink)
+
+
 def test_a_picture_that_wants_to_fetch_is_refused(drawn: figure.Figure) -> None:
-    fetching = replace(drawn, draw=lambda _: alt.Chart(alt.UrlData("http://localhost:9/x.csv")).mark_point())
+    fetching = replace(drawn, draw=partial(_fetching))
     with pytest.raises(ValueError, match="localhost|denied|allowed"):
         figure.svg(fetching)
 

@@ -1,9 +1,11 @@
 """What was checked when each release was made, what failed, and how that ran over the releases."""
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, frames, read
+from dashboards import charts, data, data_charts, drawing, frames, read
 
 release = read.chosen()
 st.title("Checks", anchor=False)
@@ -69,8 +71,8 @@ if over["release"].n_unique() < 2:
     st.info("There is one release so far; after the next one its checks are shown here beside these.", icon="🕰️")
 else:
     st.caption("Unit: checks · one bar for each release · source: the manifests of the releases")
-    drawn = data_charts.outcomes_over_releases(over, charts.ink(st.context.theme.type))
-    st.altair_chart(drawn, key="over", alt="Checks by outcome for each release. The table below has the numbers.")
+    told = "Checks by outcome for each release. The table below has the numbers."
+    drawing.show(partial(data_charts.outcomes_over_releases, over), key="over", told=told)
     st.dataframe(over, hide_index=True, column_config=charts.columns(over, {}), key="outcomes")
     with st.expander("The SQL behind it"):
         st.code(data.CHECKS_OVER_RELEASES.replace("$manifests", "'data/releases/aisle.v*.json'"), language="sql")

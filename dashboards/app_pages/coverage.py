@@ -1,6 +1,7 @@
 """The sources: how fresh each is, under which licence, what it covers, and what became of its records."""
 
 import datetime as dt
+from functools import partial
 
 import streamlit as st
 
@@ -48,7 +49,7 @@ for source in sources["source"]:
             name=f"records_{source}_{release.name}",
             alt=f"Records of {source} per month of publication.",
             key=f"months {source}",
-            draw=lambda ink, frame=frame: charts.records_by_month(frame, ink),
+            draw=partial(charts.records_by_month, frame),
             meanings=read.meanings(release, "mart.coverage_by_source_month"),
         )
     )

@@ -1,5 +1,7 @@
 """What is taught: the entries of podcasts and courses, the sites they lead to, and the publications among these."""
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -41,7 +43,8 @@ figure.show(
         name=f"episodes_by_linked_site_{release.name}",
         alt="Share of the distinct episodes per linked site, with intervals.",
         key="sites",
-        draw=lambda ink: intervals.chart(
+        draw=partial(
+            intervals.chart,
             shown,
             member="linked_site",
             value="episodes_share",
@@ -49,7 +52,6 @@ figure.show(
             high="share_high",
             title="Share of episodes",
             form=".0%",
-            ink=ink,
         ),
         meanings=read.meanings(release, "mart.episodes_by_linked_site"),
     )

@@ -1,5 +1,7 @@
 """What is said on forums: by whom, of which kind, in which thread, when, and of which publications."""
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -53,7 +55,7 @@ figure.show(
         name=f"discussion_by_author_{release.name}",
         alt="Things said per author, stacked by kind.",
         key="authors",
-        draw=lambda ink: discussion.stacked_by_author(first, kinds, ink),
+        draw=partial(discussion.stacked_by_author, first, kinds),
     )
 )
 st.caption("Of captured pages, kinds and borders of comments are guessed from the text; quotations are not told apart.")
@@ -72,7 +74,7 @@ if found["dated"]:
             name=f"discussion_by_month_{release.name}",
             alt="Posts and comments per month, stacked by kind.",
             key="months",
-            draw=lambda ink: discussion.over_months(months, kinds, ink),
+            draw=partial(discussion.over_months, months, kinds),
         )
     )
 else:

@@ -1,5 +1,6 @@
 """A query of one's own on a release, in the closed box: shared by its address, shown as a table and as a chart."""
 
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -108,7 +109,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
             name=f"query_{release.name}",
             alt=f"A chart of {up} by {across}.",
             key="answer",
-            draw=lambda ink: asking.drawn(frame, drawing, ink),
+            draw=partial(asking.drawn, frame, drawing),
         )
     )
 

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from dataclasses import replace
+from functools import partial
 from typing import cast, get_args
 
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, comparison, counts, figure, filters, frames, intervals, read, timeline, trends
+from dashboards import charts, comparison, counts, drawing, figure, filters, frames, intervals, read, timeline, trends
 from dashboards.counts import Dimension
 
 PANELS_IN_A_ROW = 3
@@ -138,7 +139,6 @@ look = timeline.Look(
     view=view,
     colour_of=drawn,
     highest=counts.highest(release, selection, panel_of) if view == "bars" else timeline.highest(frame, view),
-    ink=charts.ink(st.context.theme.type),
     meanings=meanings,
     picked={"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]},
     annotations=trends.annotations(release, frame) if is_annotated else None,
@@ -148,8 +148,8 @@ look = timeline.Look(
 def draw_panels() -> None:
     """The panels side by side, each taking clicks."""
     if view != "heat map" and (view == "bars" or len(drawn) > 1):
-        key_to_colours = timeline.on_page(timeline.legend(series, drawn, look.ink), look.ink)
-        st.altair_chart(key_to_colours, key="legend", alt=f"Colours of each {series}.")
+        key_to_colours = partial(timeline.legend_on_page, series, drawn)
+        drawing.show(key_to_colours, key="legend", told=f"Colours of each {series}.")
     in_row = 1 if view == "heat map" else min(PANELS_IN_A_ROW, len(panels))
     for place, (panel, part) in enumerate(panels.items()):
         if place % in_row == 0:
@@ -159,11 +159,11 @@ def draw_panels() -> None:
         height = 270 if len(panels) <= PANELS_IN_A_ROW else 150
         told = f"{timeline.axis_title(grain, view)} by {series}, as {view}. {panel}".strip()
         with columns[place % in_row]:
-            st.altair_chart(
-                timeline.on_page(timeline.panel(part, look, height, heading=panel or None), look.ink),
+            drawing.show(
+                partial(timeline.panel_on_page, part, look, height, panel or None),
                 key=key,
+                told=f"{told}. The tab Table has the numbers.",
                 on_select=lambda key=key, panel=panel: clicked(key, panel, series, panel_of),
-                alt=f"{told}. The tab Table has the numbers.",
             )
 
 
@@ -189,9 +189,10 @@ with chart_area:
             name=f"publications_by_{'_'.join(dimensions)}_{grain}_{rule.name}_{release.name}",
             alt=f"{timeline.axis_title(grain, view)} by {series}.",
             key="trends",
-            draw=lambda ink: timeline.in_picture(
+            draw=partial(
+                timeline.in_picture,
                 panels,
-                replace(look, ink=ink, is_clickable=False, picked={}),
+                replace(look, is_clickable=False, picked={}),
                 1 if view == "heat map" else PANELS_IN_A_ROW,
             ),
             meanings=meanings,
@@ -219,7 +220,8 @@ with chart_area:
                 name=f"comparison_{rule.name}_{release.name}",
                 alt=f"Rates of two selections with exact 95 % intervals. {found.sentence}",
                 key="comparison",
-                draw=lambda ink: intervals.chart(
+                draw=partial(
+                    intervals.chart,
                     rates,
                     member="selection",
                     value="publications_per_year",
@@ -227,7 +229,6 @@ with chart_area:
                     high="rate_high",
                     title="Publications per covered year",
                     form=".3~g",
-                    ink=ink,
                 ),
             )
         )
