@@ -7,6 +7,7 @@ A new page is one file in ``app_pages/`` and one line in ``PAGES``, or in ``DATA
 # moment would find it half imported.
 import pandas as pd  # noqa: F401, I001
 
+import atexit
 import gc
 
 import streamlit as st
@@ -45,6 +46,7 @@ def settled() -> None:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # some libraries complain of what is still there at the end
 
 
 # an emoji, because a named icon would be fetched from elsewhere

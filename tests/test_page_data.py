@@ -130,10 +130,10 @@ def test_rejects_are_shown_by_reason_as_text(copied: Callable[..., Lake], monkey
 
 
 def test_the_dictionary_finds_columns_by_what_they_mean(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = page(released_lake, monkeypatch, "dictionary", q="WILSON")
+    app = page(released_lake, monkeypatch, "dictionary", word="WILSON")
     assert not app.exception
     assert {"share_low", "share_high"} <= set(rows(app, 1)["column_name"])
-    assert page(released_lake, monkeypatch, "dictionary", q="no such thing %_'").info
+    assert page(released_lake, monkeypatch, "dictionary", word="no such thing %_'").info
     app = page(released_lake, monkeypatch, "dictionary", table="clean.publications")
     assert "published_on" in rows(app)["column_name"].to_list()
     assert "80 rows" in said(app)

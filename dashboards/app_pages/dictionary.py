@@ -22,7 +22,7 @@ st.caption(
 )
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     wanted = str(
-        st.text_input("Search", key="q", bind="query-params", placeholder="works, interval, abstract …", width=360)
+        st.text_input("Search", key="word", bind="query-params", placeholder="works, interval, abstract …", width=360)
     ).strip()
     names = data.tables(release)["table_name"].to_list()
     table = st.selectbox(

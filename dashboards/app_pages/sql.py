@@ -33,7 +33,7 @@ st.caption(
 def put(query: str) -> None:
     """Make this the query."""
     st.session_state["query"] = query
-    for name in ("mark", "across", "up", "colour"):
+    for name in ("mark", "across", "up", "by"):
         st.session_state.pop(name, None)
 
 
@@ -77,7 +77,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
         st.info("A chart needs rows, a column of numbers and one more column.", icon="📊")
         return
     others = [name for name in frame.columns if name not in numbers] or frame.columns
-    for key, names in (("across", frame.columns), ("up", numbers), ("colour", frame.columns)):
+    for key, names in (("across", frame.columns), ("up", numbers), ("by", frame.columns)):
         if st.session_state.get(key) not in (None, *names):  # a column of the query before
             del st.session_state[key]
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
@@ -91,7 +91,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
         )
         up = st.selectbox("Up", numbers, key="up", bind="query-params", width=220)
         colour = st.selectbox(
-            "Colour", frame.columns, index=None, placeholder="One colour", key="colour", bind="query-params", width=220
+            "Colour", frame.columns, index=None, placeholder="One colour", key="by", bind="query-params", width=220
         )
     drawing = Drawing(mark, across, up, colour)
     if frame.height > asking.MOST_DRAWN:

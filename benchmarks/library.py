@@ -1,0 +1,91 @@
+"""A lake with a whole bibliography: the bundled facts and many made publications more, by the real transforms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import duckdb
+import polars as pl
+
+from benchmarks.sessions import aisle
+from orchestration.assets import all_tables, transforms
+from transforms import engine
+from warehouse import search
+from warehouse.lake import Lake
+from warehouse.release import Release, publish
+from warehouse.table import Table
+
+_SHEET, _SIGHTINGS = "raw.lab_sheet_publications", "raw.sightings"
+_WORDS = (
+    "alignment probe reward steering circuit feature oversight debate sandbagging deception unlearning jailbreak "
+    "monitor evaluation calibration gradient sparse attention robustness watermark verifier rollout policy agent"
+)
+# as long as titles are, of which many words are rare ones
+_MADE = f"""
+with words as (select string_split('{_WORDS}', ' ') as word),
+numbered as (select i, word, len(word) as many from range({{rows}}) as numbers (i) cross join words)
+
+select
+    printf('made%012x', i) as record_id,
+    printf('made%012x', i) as version_id,
+    i + 1000 as sheet_row,
+    labs.lab,
+    array_to_string(list_transform(range(4), lambda n: word[cast(1 + hash(i, n) % many as bigint)]), ' ')
+        || printf(' in model%05d, study%d', hash(i, 'm') % 50000, i) as title,
+    date '2015-01-01' + cast(hash(i, 'y') % 4190 as integer) as published_on,
+    printf('https://example.org/made/%d', i) as url,
+    categories.category,
+    hash(i, 'u') % 40 = 0 as is_duplicate,
+    (select max(first_seen_at) from known) as first_seen_at,
+    (select max(last_seen_at) from known) as last_seen_at,
+    (select max(snapshot_id) from known) as snapshot_id,
+    i + 1000 as record_ordinal
+from numbered
+inner join (select lab, row_number() over (order by lab) - 1 as n from labs) as labs
+    on labs.n = hash(i, 'l') % (select count(*) from labs)
+inner join (
+    select category, row_number() over (order by category) - 1 as n from categories where taxonomy = 'iaps'
+) as categories on categories.n = hash(i, 'c') % (select count(*) from categories where taxonomy = 'iaps')
+"""
+
+
+def library(lake: Lake, rows: int, say: Callable[[str], None] = print) -> Release:
+    """Release a lake with so many made publications more than the bundled ones; its search has its index."""
+    aisle(lake, "run")
+    tables: dict[str, Table] = {table.name: table for table in all_tables()}
+    known = lake.read(tables[_SHEET])
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for name, frame in (
+            ("known", known),
+            ("labs", lake.read(tables["reference.labs"])),
+            ("categories", lake.read(tables["reference.categories"])),
+        ):
+            connection.register(name, frame)
+        made = connection.sql(_MADE.format(rows=rows)).pl()
+    seen = made.select(
+        "snapshot_id",
+        "record_ordinal",
+        "record_id",
+        "version_id",
+        source=pl.lit("lab_sheet"),
+        occurrence=pl.lit(1, pl.Int64),
+        locator=pl.format("row {}", "sheet_row"),
+    )
+    for name, more in ((_SHEET, made), (_SIGHTINGS, seen)):
+        whole = pl.concat([lake.read(tables[name]), more], how="diagonal_relaxed")
+        lake.write(tables[name], tables[name].conform(whole))
+    for name, transform in transforms().items():
+        started = time.monotonic()
+        frame = engine.run(transform, lake)
+        lake.write(transform.table, frame)
+        if time.monotonic() - started > 5:
+            say(f"{name}: {frame.height:,} rows in {time.monotonic() - started:.0f} s")
+    started = time.monotonic()
+    release, _ = publish(lake, tables.values(), {})
+    say(f"published in {time.monotonic() - started:.0f} s")
+    started = time.monotonic()
+    search.build(release)
+    say(f"search indexed in {time.monotonic() - started:.0f} s")
+    return release
