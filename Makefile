@@ -17,9 +17,9 @@ help:
 run: .venv/ready
 	@$(BIN)/aisle run
 
-test: unexport PYTHONDONTWRITEBYTECODE
+# where Python is told to keep no bytecode, every process a test starts would compile this project anew
 test: check browser
-	$(BIN)/python -m pytest -n 2
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -69,7 +69,7 @@ def choices(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
     """Acts on the page of trends, none of which gives a view that was there before."""
 
     def press(name: str) -> Callable[[], None]:
-        return page.get_by_role("radio", name=name, exact=True).first.click
+        return page.get_by_role("radiogroup", name="View").get_by_role("radio").filter(has_text=name).first.click
 
     def pick(label: str, option: str) -> Callable[[], None]:
         box = page.get_by_role("combobox", name=label, exact=False).first
