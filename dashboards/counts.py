@@ -9,6 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from dashboards.read import ask
+from warehouse import statistics
 from warehouse.release import Release
 
 Grain = Literal["month", "quarter", "year", "rolling_12_months"]
@@ -264,6 +265,31 @@ def findings(release: Release, selection: Selection) -> list[str]:
         "" if selection.rule == "works" else f" (Tested for works; the chart shows {selection.rule.replace('_', ' ')}.)"
     )
     return [f"{sentence}{others if sentence == found[-1] else ''}" for sentence in found]
+
+
+def none_found(release: Release, selection: Selection) -> str | None:
+    """What may be said of a selection without any publication: how high its rate can be all the same, as a sentence.
+
+    None if no time is covered.
+    """
+    monthly = replace(selection, labs=(), categories=(), grain="month")
+    conditions, parameters = monthly.conditions("starts_on")
+    query = f"""
+        select sum(exposure_years) as years, count(*) filter (where not is_part_period) as months
+        from (
+            select distinct starts_on, is_part_period, exposure_years
+            from publication_counts(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+            where {conditions}
+        )
+    """
+    years, covered = ask(release, query, {**selection.counting, **parameters}).row(0)
+    if not years:
+        return None
+    high = statistics.poisson_rate_high(0, years)
+    return (
+        f"None in {covered:,} whole {'month' if covered == 1 else 'months'} that are covered: its rate is 0 a year, "
+        f"with an exact 95 % interval of 0 to {high:.2g}."
+    )
 
 
 def papers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dashboards import ready
+from dashboards import counts, ready
 from dashboards.counts import Dimension, Selection
 from dashboards.figure import Figure
 from dashboards.read import ask
@@ -138,26 +138,27 @@ def finding(release: Release, dimension: Dimension, name: str) -> str | None:
 
 
 def figures(release: Release, dimension: Dimension, chosen: Selection, name: str) -> list[Figure]:
-    """The charts of a profile: its history, its mix, and its share in all."""
+    """The charts of a profile: its history, its share in all, and its mix if there is anything to mix."""
     other = OTHER[dimension]
     parts = {"lab": "labs", "category": "categories"}[other]
-    return [
-        ready.history(
-            release,
-            chosen,
-            other,
-            title=f"{name}: publications per {chosen.grain.replace('_', ' ')}, by {other}",
-            key=f"{dimension} history",
-            finding=finding(release, dimension, name),
-        ),
-        ready.mix(release, chosen, other, title=f"{name}: over which {parts}", key=f"{dimension} mix"),
-        ready.history(
-            release,
-            Selection(chosen.labs, chosen.categories, chosen.rule, chosen.taxonomy, "year"),
-            dimension,
-            title=f"{name}: share in the publications of each year",
-            key=f"{dimension} share",
-            finding=None,
-            view="share",
-        ),
-    ]
+    history = ready.history(
+        release,
+        chosen,
+        other,
+        title=f"{name}: publications per {chosen.grain.replace('_', ' ')}, by {other}",
+        key=f"{dimension} history",
+        finding=finding(release, dimension, name)
+        if counts.totals(release, chosen).selected
+        else counts.none_found(release, chosen),
+    )
+    share = ready.history(
+        release,
+        Selection(chosen.labs, chosen.categories, chosen.rule, chosen.taxonomy, "year"),
+        dimension,
+        title=f"{name}: share in the publications of each year",
+        key=f"{dimension} share",
+        finding=None,
+        view="share",
+    )
+    mix = ready.mix(release, chosen, other, title=f"{name}: over which {parts}", key=f"{dimension} mix")
+    return [history, share, *([] if mix.frame.is_empty() else [mix])]

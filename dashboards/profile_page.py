@@ -35,9 +35,11 @@ def show(dimension: Dimension) -> None:
     rests = profile.rests_on(release, dimension, name)
     meant = profile.definitions(release, dimension, name)
     _defined(dimension, meant)
+    counted = counts.totals(release, chosen)
     if not rests["rows"]:
         st.info(f"This release holds no publication of {name}.", icon="🔎")
-        return
+        if not counted.dated:
+            return
     with st.container(horizontal=True, gap="small"):
         for told in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
             st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width=150)
@@ -46,15 +48,12 @@ def show(dimension: Dimension) -> None:
         st.write(frames.text(concentrated))
 
     drawn: list[figure.Figure] = []
-    if counts.totals(release, chosen).selected:
+    if counted.selected or not counted.unattributed:
         drawn = profile.figures(release, dimension, chosen, name)
-        history, mix, share = drawn
-        figure.show(history)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            figure.show(mix)
-        with right:
-            figure.show(share)
+        figure.show(drawn[0])
+        for column, part in zip(st.columns(2, gap="medium"), drawn[1:], strict=False):
+            with column:
+                figure.show(part)
     else:
         st.info("By this rule nothing can be counted here: choose another counting rule above.", icon="🔎")
 

@@ -42,7 +42,9 @@ def history(
     selection = replace(selection, dimensions=(series,))
     given = figure.asked(release, *trends.question(release, selection, view, series))
     frame: pl.DataFrame = given["frame"]
-    present = set(frame.filter(pl.col("publications") > 0)[series].to_list())
+    # a series without any is left out, unless there is no other: then its zeros are what there is to show
+    found = frame.filter(pl.col("publications") > 0)
+    present = set((frame if found.is_empty() else found)[series])
     everyone = charts.colours(series, counts.names(release, series, selection.taxonomy))
     colour_of = {name: colour for name, colour in everyone.items() if name in present}
     look = timeline.Look(

@@ -295,7 +295,6 @@ class _Marks:
         numbers = (
             alt.Chart(self._base.data)
             .transform_aggregate(stack="sum(publications)", groupby=["period"])
-            .transform_filter("datum.stack > 0")
             .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="~r"))
             .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, tooltip=None, color=self._look.ink)
         )

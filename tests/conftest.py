@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.browsing import browser, opened, served  # noqa: F401 - fixtures for all
 from warehouse.lake import PROJECT, Lake
+from warehouse.release import current
 
 SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
@@ -56,6 +60,17 @@ def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Lake], No
     return Lake(root)
 
 
+@pytest.fixture(scope="session")
+def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A released lake without any source; tests only read it."""
+
+    def build(lake: Lake) -> None:
+        done = aisle(lake.root, "run", AISLE_BUNDLED="no")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return _once(tmp_path_factory, "empty-lake", build)
+
+
 def _built(lake: Lake, *added: Path) -> None:
     if added:
         done = aisle(lake.root, "add", *map(str, added))
@@ -74,3 +89,25 @@ def released_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def seeded_lake(tmp_path_factory: pytest.TempPathFactory, seeds: list[Path]) -> Lake:
     """A lake with the bundled default and the four original inputs released; tests only read it."""
     return _once(tmp_path_factory, "seeded-lake", lambda lake: _built(lake, *seeds))
+
+
+@pytest.fixture
+def copied(released_lake: Lake, tmp_path: Path) -> Callable[..., Lake]:
+    """Make a lake of one's own with a release changed by SQL, published as number ``number``."""
+
+    def copy(*changes: str, number: int = 1) -> Lake:
+        lake, source = Lake(tmp_path / "lake"), current(released_lake)
+        lake.releases.mkdir(parents=True, exist_ok=True)
+        path = lake.releases / f"aisle.v{number}.duckdb"
+        shutil.copy(source.path, path)
+        if changes:
+            with duckdb.connect(path) as connection:
+                for change in changes:
+                    connection.execute(change)
+        path.with_suffix(".json").write_text(json.dumps({**source.manifest, "release": number}))
+        link = lake.root / "pointer"
+        link.symlink_to(path.relative_to(lake.root))
+        link.replace(lake.root / "aisle.duckdb")
+        return lake
+
+    return copy

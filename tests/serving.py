@@ -95,6 +95,7 @@ def addresses(lake: Lake) -> dict[str, str]:
     """Every page by the name of its file: its address below the server's, asking for something that has much to show."""
     with current(lake).connect() as connection:
         ((identity,),) = connection.execute("select min(publication_id) from clean.publications").fetchall()
+        ((episode,),) = connection.execute("select min(episode_id) from clean.episodes").fetchall()
     asked = {
         "sql": {
             "query": "select lab, published_year, works from mart.publications_by_lab_year",
@@ -107,11 +108,13 @@ def addresses(lake: Lake) -> dict[str, str]:
         "dictionary": {"word": "share"},
         "work": {"id": identity},
         "works": {"q": "interpretability"},
-        "item": {"id": identity},
+        "item": {"kind": "episode", "id": episode},
     }
+    return {name: path + (f"?{urlencode(asked[name])}" if name in asked else "") for name, path in pages().items()}
+
+
+def pages() -> dict[str, str]:
+    """Every page of the dashboards by the name of its file, with its path."""
     told = (PROJECT / "dashboards" / "app.py").read_text(encoding="utf-8")
-    pages = re.findall(r'st\.Page\("app_pages/(\w+)\.py"(.*)', told)
-    return {
-        name: ("" if "default=True" in rest else name) + (f"?{urlencode(asked[name])}" if name in asked else "")
-        for name, rest in pages
-    }
+    listed = re.findall(r'st\.Page\("app_pages/(\w+)\.py"(.*)', told)
+    return {name: "" if "default=True" in rest else name for name, rest in listed}

@@ -1,6 +1,4 @@
-"""The pages about the data themselves, on whole, empty, broken, old and hostile lakes."""
-
-# ruff: noqa: F811 - a fixture of another file
+"""The pages about the data themselves, on whole, old and hostile lakes."""
 
 from __future__ import annotations
 
@@ -14,22 +12,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, data_charts, read
-from tests.conftest import aisle
-from tests.test_dashboard import copied, opened, said  # noqa: F401
+from tests.looking import opened, said
 from warehouse.lake import Lake
 from warehouse.release import current
 
-PAGES = ("coverage", "checks", "rejects", "dictionary", "lineage", "published_numbers", "changes", "sql")
 REJECT = "insert into raw.rejects values ('s', {n}, 'lab_sheet', 'sheet.csv', 'row {n}', '{reason}', true, '{text}')"
-
-
-@pytest.fixture(scope="session")
-def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A released lake without any source."""
-    lake = Lake(tmp_path_factory.mktemp("empty") / "lake")
-    done = aisle(lake.root, "run", AISLE_BUNDLED="no")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return lake
 
 
 def page(lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, **query: str) -> AppTest:
@@ -38,25 +25,6 @@ def page(lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, **query: str) -
 
 def rows(app: AppTest, place: int = 0) -> pl.DataFrame:
     return pl.from_pandas(app.dataframe[place].value)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_pages_open_on_an_empty_lake(empty_lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    app = page(empty_lake, monkeypatch, name)
-    assert not app.exception
-    assert app.title
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_pages_name_a_broken_release(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    lake = copied()
-    copied(number=2)
-    for number in (1, 2):
-        (lake.releases / f"aisle.v{number}.duckdb").write_bytes(b"not a database" * 1000)
-    app = page(lake, monkeypatch, name)
-    assert not app.exception
-    if name != "checks":  # which reads manifests only
-        assert "The release cannot be read" in said(app)
 
 
 def test_sources_tell_freshness_licence_and_the_account(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

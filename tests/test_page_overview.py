@@ -1,15 +1,13 @@
-"""The overview: what it says of a whole, an empty, a changed and a broken lake."""
+"""The overview: what it says of a whole, a changed and a hostile lake."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import aisle
-from tests.test_dashboard import copied, opened, said  # noqa: F401 - a fixture
+from tests.looking import opened, said
 from warehouse.lake import Lake
 
 
@@ -31,7 +29,7 @@ def test_the_overview_is_what_opens_first(released_lake: Lake, monkeypatch: pyte
 
 
 def test_new_publications_are_those_that_the_release_before_did_not_have(
-    copied: Callable[..., Lake],  # noqa: F811
+    copied: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     copied("delete from clean.publications where lab = 'OpenAI'", number=1)
@@ -46,7 +44,7 @@ def test_new_publications_are_those_that_the_release_before_did_not_have(
 
 
 def test_a_release_that_comes_meanwhile_tells_what_it_brought_since(
-    copied: Callable[..., Lake],  # noqa: F811
+    copied: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     copied(number=1)
@@ -59,7 +57,7 @@ def test_a_release_that_comes_meanwhile_tells_what_it_brought_since(
     assert "release v3" in said(app)
 
 
-def test_failed_checks_are_told(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_failed_checks_are_told(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
     lake = copied()
     manifest = lake.releases / "aisle.v1.json"
     told = json.loads(manifest.read_text())
@@ -71,7 +69,7 @@ def test_failed_checks_are_told(copied: Callable[..., Lake], monkeypatch: pytest
     assert "**3 rows** without a [date](http://evil.example)" in [text.value for text in app.text]
 
 
-def test_hostile_names_are_only_texts(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_hostile_names_are_only_texts(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
     name = "<img src=x> **x** ![](http://evil.example/x)"
     lake = copied(
         f"update mart.publication_counts_by_month set lab = '{name}' where lab = 'OpenAI'",
@@ -85,43 +83,3 @@ def test_hostile_names_are_only_texts(copied: Callable[..., Lake], monkeypatch: 
         for element in [*app.markdown, *app.title, *app.caption, *app.info, *app.warning]:
             assert "![](" not in str(element.value)
             assert "<img" not in str(element.value).replace("\\<", "")
-
-
-@pytest.fixture(scope="module")
-def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    root = tmp_path_factory.mktemp("empty")
-    done = aisle(root, "run", AISLE_BUNDLED="no")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Lake(root)
-
-
-@pytest.mark.parametrize(
-    ("page", "expected"),
-    [
-        ("overview", "This release holds no publication"),
-        ("trends", "This release holds no dated publication"),
-        ("labs", "This release holds no publication of Anthropic"),
-        ("categories", "This release holds no publication of"),
-    ],
-)
-def test_pages_open_on_an_empty_lake(
-    empty_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str, expected: str
-) -> None:
-    app = opened(empty_lake, monkeypatch, page=page)
-    assert not app.exception
-    assert expected in said(app)
-
-
-@pytest.mark.parametrize("page", ["overview", "trends", "labs", "categories"])
-def test_pages_name_what_is_broken(
-    copied: Callable[..., Lake],  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    page: str,
-) -> None:
-    lake = copied()
-    (lake.releases / "aisle.v1.duckdb").write_bytes(b"not a database" * 1000)
-    app = opened(lake, monkeypatch, page=page)
-    assert not app.exception
-    assert "The release cannot be read" in said(app)
-    assert not opened(Lake(tmp_path / "none"), monkeypatch, page=page).exception

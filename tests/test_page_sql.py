@@ -1,7 +1,5 @@
 """The page for queries of one's own: what it answers, what it refuses, and that it lets go when told to."""
 
-# ruff: noqa: F811 - a fixture of another file
-
 from __future__ import annotations
 
 import io
@@ -13,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards import asking, charts, read
-from tests.test_dashboard import copied, opened, said  # noqa: F401
+from tests.looking import opened, said
 from warehouse import sandbox
 from warehouse.lake import Lake
 from warehouse.release import current
@@ -133,14 +131,6 @@ def test_the_answer_is_of_the_release_in_the_link(
     query = "select count(*) as n from clean.publications"
     assert frame(page(lake, monkeypatch, query=query))["n"].to_list() == [0]
     assert frame(page(lake, monkeypatch, query=query, release="v1"))["n"].to_list() == [80]
-
-
-def test_the_page_says_so_on_a_broken_lake(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
-    lake = copied()
-    (lake.releases / "aisle.v1.duckdb").write_bytes(b"not a database" * 1000)
-    app = page(lake, monkeypatch, query="select 1")
-    assert not app.exception
-    assert "The release cannot be read" in said(app)
 
 
 def test_answers_of_odd_types_are_shown_and_hostile_ones_are_only_texts(

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboards import trends
-from tests.test_dashboard import copied, numbers, opened, papers, said  # noqa: F401 - a fixture
+from tests.looking import numbers, opened, papers, said
 from warehouse.lake import Lake
 
 
@@ -65,7 +65,7 @@ def test_the_sql_and_the_citation_stand_beside_the_chart(released_lake: Lake, mo
 
 
 def test_a_long_list_shows_its_newest_and_says_so(
-    copied: Callable[..., Lake],  # noqa: F811
+    copied: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lake = copied(
@@ -81,7 +81,7 @@ def test_a_long_list_shows_its_newest_and_says_so(
 
 
 def test_a_release_without_annotations_still_opens(
-    copied: Callable[..., Lake],  # noqa: F811
+    copied: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lake = copied("drop table reference.annotations")

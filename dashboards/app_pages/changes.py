@@ -16,6 +16,9 @@ TOLD = {
     "rule changed": "is counted otherwise, without having changed itself",
 }
 
+release = read.newest()
+with read.reading(release.path):  # what cannot be read would only be missing from the list
+    release.connect().close()
 st.title("Why did this number change?", anchor=False)
 names = [release.name for release in read.all_releases()]
 if len(names) < 2:

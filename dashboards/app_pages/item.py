@@ -9,7 +9,7 @@ kind, identity = st.query_params.get("kind", ""), st.query_params.get("id", "")
 found = search.told(release, [(kind, identity)])
 if found.is_empty():
     st.title("Item", anchor=False)
-    st.info(f"{frames.dated(release).capitalize()} has nothing of this identity. Search for it.", icon="🔎")
+    st.info(f"Nothing of this identity is in {frames.dated(release)}. Search for it.", icon="🔎")
     st.page_link("app_pages/works.py", label="Search", icon="🔎")
     st.stop()
 

@@ -90,9 +90,14 @@ st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]} · {' · '.join
 if totals.dated == 0:
     st.info("This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.", icon="🔎")
     st.stop()
+none_found = None
 if totals.selected == 0:
-    st.info("No publication fits this choice. Take away a lab or a category above, or choose another lab.", icon="🔎")
-    st.stop()
+    if totals.unattributed:
+        st.info("By this rule nothing can be counted here: choose another counting rule above.", icon="🔎")
+        st.stop()
+    # a count of zero is a result: its periods are drawn, and it has an interval as any other
+    none_found = counts.none_found(release, selection)
+    st.info("No publication fits this choice; what is drawn are its zeros.", icon="🔎")
 
 given = figure.asked(release, query, parameters)
 frame: pl.DataFrame = given["frame"]
@@ -168,7 +173,7 @@ def draw_panels() -> None:
 
 
 cautions = timeline.cautions(frame)
-if totals.selected < FEW:
+if 0 < totals.selected < FEW:
     cautions.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
 if view == "share" and (caution := trends.cautions(frame)):
     cautions.append(f"Bands are Wilson intervals at 95 %. **{caution}**")
@@ -185,7 +190,7 @@ with chart_area:
             unit={"share": "share of publications"}.get(view, "publications"),
             rule=rule.name,
             source="lab sheets (lab_sheet)",
-            finding=" ".join(counts.findings(release, selection)),
+            finding=none_found or " ".join(counts.findings(release, selection)),
             name=f"publications_by_{'_'.join(dimensions)}_{grain}_{rule.name}_{release.name}",
             alt=f"{timeline.axis_title(grain, view)} by {series}.",
             key="trends",

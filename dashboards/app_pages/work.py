@@ -78,7 +78,7 @@ found = read.ask(release, _WORK, {"id": asked})
 if found.is_empty():
     st.title("Work", anchor=False)
     st.info(
-        f"{frames.dated(release).capitalize()} has no work of this identity. Search for it.",
+        f"No work of this identity is in {frames.dated(release)}. Search for it.",
         icon="🔎",
     )
     st.page_link("app_pages/works.py", label="Search", icon="🔎")
