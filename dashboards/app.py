@@ -16,25 +16,25 @@ from dashboards import read
 from warehouse.release import NoRelease
 
 PAGES = [
-    st.Page("app_pages/overview.py", title="Overview", icon="🔭", default=True),
-    st.Page("app_pages/trends.py", title="Trends", icon="📈"),
-    st.Page("app_pages/labs.py", title="Labs", icon="🏢"),
-    st.Page("app_pages/categories.py", title="Categories", icon="🏷️"),
-    st.Page("app_pages/works.py", title="Works", icon="🔎"),
-    st.Page("app_pages/work.py", title="Work", icon="📄", visibility="hidden"),
-    st.Page("app_pages/discussion.py", title="Discussion", icon="💬"),
-    st.Page("app_pages/curriculum.py", title="Curriculum", icon="🎧"),
-    st.Page("app_pages/item.py", title="Item", icon="📄", visibility="hidden"),
+    st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
+    st.Page("app_pages/trends.py", title="Trends", icon=":material/trending_up:"),
+    st.Page("app_pages/labs.py", title="Labs", icon=":material/apartment:"),
+    st.Page("app_pages/categories.py", title="Categories", icon=":material/sell:"),
+    st.Page("app_pages/works.py", title="Works", icon=":material/search:"),
+    st.Page("app_pages/work.py", title="Work", icon=":material/description:", visibility="hidden"),
+    st.Page("app_pages/discussion.py", title="Discussion", icon=":material/forum:"),
+    st.Page("app_pages/curriculum.py", title="Curriculum", icon=":material/headphones:"),
+    st.Page("app_pages/item.py", title="Item", icon=":material/description:", visibility="hidden"),
 ]
 DATA = [
-    st.Page("app_pages/coverage.py", title="Sources", icon="🗓️"),
-    st.Page("app_pages/checks.py", title="Checks", icon="✅"),
-    st.Page("app_pages/published_numbers.py", title="Published numbers", icon="🤝"),
-    st.Page("app_pages/rejects.py", title="Rejects", icon="🧹"),
-    st.Page("app_pages/changes.py", title="Changes", icon="🕰️"),
-    st.Page("app_pages/dictionary.py", title="Dictionary", icon="📖"),
-    st.Page("app_pages/lineage.py", title="Lineage", icon="🧬"),
-    st.Page("app_pages/sql.py", title="SQL", icon="⌨️"),
+    st.Page("app_pages/coverage.py", title="Sources", icon=":material/calendar_month:"),
+    st.Page("app_pages/checks.py", title="Checks", icon=":material/check_circle:"),
+    st.Page("app_pages/published_numbers.py", title="Published numbers", icon=":material/handshake:"),
+    st.Page("app_pages/rejects.py", title="Rejects", icon=":material/rule:"),
+    st.Page("app_pages/changes.py", title="Changes", icon=":material/history:"),
+    st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"),
+    st.Page("app_pages/lineage.py", title="Lineage", icon=":material/account_tree:"),
+    st.Page("app_pages/sql.py", title="SQL", icon=":material/terminal:"),
 ]
 
 

@@ -310,47 +310,44 @@ def papers(
     # what has no date is in no span of time
     within = replace(selection, since=None, until=None) if span == "undated" else selection
     conditions, parameters = within.conditions("published_on")
+    parameters |= selection.counting
+    when = f"published_on is {'null' if span == 'undated' else 'not null'}"
+    if not isinstance(span, str):
+        when = "published_on between $starts_on and $ends_on"
+        parameters |= {"starts_on": span[0], "ends_on": span[1]}
+    is_whole = """
+        select exists(from reference.counting_rules where counting_rule = $rule and attribution = 'whole')
+            and exists(from reference.taxonomies where taxonomy = $taxonomy and is_default)
+    """
+    # counted whole by the labels that it has, each is there once, and need not be told from the others
+    each = "count(*)" if ask(release, is_whole, selection.counting).item() else "count(distinct publication_id)"
+    behind = f"publications_behind(rule := $rule, in_taxonomy := $taxonomy) where {when} and {conditions}"
+    days = f"""
+        with days as (
+            select published_on, {each} as publications
+            from {behind}
+            group by published_on
+        )
+
+        select
+            cast(sum(publications) as bigint) as in_all,
+            coalesce(max(published_on) filter (where so_far >= {MOST}), min(published_on)) as since
+        from (select *, sum(publications) over (order by published_on desc) as so_far from days)
+    """
+    # first from which day on, so that the titles of all others need not be read
+    in_all, since = ask(release, days, parameters).row(0)
+    parameters |= {"in_all": in_all}
+    recent = "true"
+    if since is not None:
+        recent = "published_on >= $since"
+        parameters |= {"since": since}
     query = rf"""
-        with behind as (
+        with newest as (
             select
                 publication_id,
-                published_on,
-                weight
-            from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
-            where
-                (published_on is null) = $is_undated
-                and ($starts_on::date is null or published_on between $starts_on::date and $ends_on::date)
-                and {conditions}
-        ),
-
-        -- by days, since adding up the weights of all publications to show a few would take four times as long
-        days as (
-            select
-                published_on,
-                count(distinct publication_id) as publications
-            from behind
-            group by published_on
-        ),
-
-        enough as (
-            select
-                cast(sum(publications) as bigint) as in_all,
-                coalesce(max(published_on) filter (where so_far >= {MOST}), min(published_on)) as since
-            from (select *, sum(publications) over (order by published_on desc) as so_far from days)
-        ),
-
-        newest as (
-            select
-                behind.publication_id,
-                behind.published_on,
-                sum(behind.weight) as counted,
-                any_value(enough.in_all) as in_all
-            from behind
-            cross join enough
-            where behind.published_on is null or behind.published_on >= enough.since
-            group by behind.publication_id, behind.published_on
-            order by behind.published_on desc, behind.publication_id
-            limit {MOST}
+                sum(weight) as counted
+            from {behind} and {recent}
+            group by publication_id
         )
 
         select
@@ -358,15 +355,15 @@ def papers(
             title,
             lab,
             category,
-            publications.published_on,
+            published_on,
             counted,
             is_duplicate,
             case when regexp_full_match(url, '(?i)https?://\S+') then url end as url,
-            in_all
-        from newest
-        inner join clean.publications as publications on newest.publication_id = publications.publication_id
-        order by publications.published_on desc, lab, title, publications.publication_id
+            $in_all::bigint as in_all
+        from clean.publications as publications
+        inner join newest on publications.publication_id = newest.publication_id
+        where {recent}
+        order by published_on desc, lab, title, publications.publication_id
+        limit {MOST}
     """
-    starts_on, ends_on = (None, None) if isinstance(span, str) else span
-    given = {"is_undated": span == "undated", "starts_on": starts_on, "ends_on": ends_on}
-    return ask(release, query, {**selection.counting, **parameters, **given})
+    return ask(release, query, parameters)

@@ -20,6 +20,7 @@ from altair.utils.schemapi import debug_mode
 
 from dashboards import charts
 
+_MANY = 500  # rows of a chart from which on it is painted rather than made of elements
 _tables: ContextVar[dict[str, bytes] | None] = ContextVar("tables of the chart that is being drawn", default=None)
 
 
@@ -75,4 +76,6 @@ def _specification(drawn_from: str, ink: str, _draw: partial[Any]) -> dict[str, 
             spec = _draw(ink=ink).to_dict(validate=False)
     finally:
         _tables.reset(token)
+    if max((pa.ipc.open_stream(table).read_all().num_rows for table in tables.values()), default=0) > _MANY:
+        spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}  # thousands of elements would be slow to lay out
     return {**spec, "datasets": {**spec.get("datasets", {}), **tables}}

@@ -87,30 +87,41 @@ def show(figure: Figure, on_page: Callable[[], None] | None = None) -> None:
     """
     st.markdown(f"##### {frames.text(figure.title)}")
     st.caption(frames.text(figure.facts))
-    chart, table, files, sql, citation = st.tabs(
-        ["Chart", "Table", "Download", "SQL", "Cite"], key=f"{figure.key} tabs"
-    )
-    with chart:
-        if on_page is not None:
-            on_page()
-        else:
-            told = f"{figure.alt} The tab Table has the numbers."
-            drawing.show(figure.draw, key=f"{figure.key} chart", told=told)
-        for caution in figure.cautions:
-            st.caption(caution)
-        if figure.finding:
-            st.markdown(f"**Finding** · {frames.text(figure.finding)}")
-    with table:
-        told = charts.columns(figure.frame, figure.meanings or {})
-        st.dataframe(figure.frame, hide_index=True, column_config=told, key=f"{figure.key} numbers")
-        st.caption(f"{figure.frame.height:,} {'row' if figure.frame.height == 1 else 'rows'}, the ones drawn")
-    with files:
-        _downloads(figure)
-    with sql:
-        st.code(written_out(figure.sql, figure.parameters), language="sql", wrap_lines=True)
-        st.caption(f'Gives the table: `aisle sql --release {figure.release.name} "…"`')
-    with citation:
-        _citation(figure)
+    # the open one is part of the address, and what the others hold is made only when they are opened
+    name = re.sub(r"\W+", "_", f"{figure.key} tab")
+    parts: dict[str, Callable[[Figure], None]] = {
+        "Chart": partial(_chart, on_page=on_page),
+        "Table": _table,
+        "Download": _downloads,
+        "SQL": _sql,
+        "Cite": _citation,
+    }
+    for tab, fill in zip(st.tabs(list(parts), key=name, bind="query-params"), parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                fill(figure)
+
+
+def _chart(figure: Figure, on_page: Callable[[], None] | None) -> None:
+    if on_page is not None:
+        on_page()
+    else:
+        drawing.show(figure.draw, key=f"{figure.key} chart", told=f"{figure.alt} The tab Table has the numbers.")
+    for caution in figure.cautions:
+        st.caption(caution)
+    if figure.finding:
+        st.markdown(f"**Finding** · {frames.text(figure.finding)}")
+
+
+def _table(figure: Figure) -> None:
+    told = charts.columns(figure.frame, figure.meanings or {})
+    st.dataframe(figure.frame, hide_index=True, column_config=told, key=f"{figure.key} numbers")
+    st.caption(f"{figure.frame.height:,} {'row' if figure.frame.height == 1 else 'rows'}, the ones drawn")
+
+
+def _sql(figure: Figure) -> None:
+    st.code(written_out(figure.sql, figure.parameters), language="sql", wrap_lines=True)
+    st.caption(f'Gives the table: `aisle sql --release {figure.release.name} "…"`')
 
 
 def _downloads(figure: Figure) -> None:
@@ -130,7 +141,7 @@ def _downloads(figure: Figure) -> None:
                 mime,
                 key=f"{figure.key} {label}",
                 on_click="ignore",
-                icon="⬇️",
+                icon=":material/download:",
                 help=explained,
             )
 

@@ -92,7 +92,7 @@ def downloads(name: str, key: str, rows: Callable[[], pl.DataFrame]) -> None:
                 mime,
                 key=f"{key} {label}",
                 on_click="ignore",
-                icon="⬇️",
+                icon=":material/download:",
             )
         for label, ending, mime, made in tables:
             st.download_button(
@@ -102,5 +102,5 @@ def downloads(name: str, key: str, rows: Callable[[], pl.DataFrame]) -> None:
                 mime,
                 key=f"{key} {label}",
                 on_click="ignore",
-                icon="⬇️",
+                icon=":material/download:",
             )

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboards import charts, counts, figure, filters, frames, handout, profile, read
 from dashboards.counts import Dimension
 
-_ICON = {"lab": "🏢", "category": "🏷️"}
+_ICON = {"lab": ":material/apartment:", "category": ":material/sell:"}
 
 
 def show(dimension: Dimension) -> None:
@@ -22,7 +22,7 @@ def show(dimension: Dimension) -> None:
     names = profile.names(release, dimension)
     if not names:
         st.title(dimension.capitalize(), anchor=False)
-        st.info(f"This release knows no {dimension}.", icon="🔎")
+        st.info(f"This release knows no {dimension}.", icon=":material/search:")
         return
     heading = st.container()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
@@ -37,7 +37,7 @@ def show(dimension: Dimension) -> None:
     _defined(dimension, meant)
     counted = counts.totals(release, chosen)
     if not rests["rows"]:
-        st.info(f"This release holds no publication of {name}.", icon="🔎")
+        st.info(f"This release holds no publication of {name}.", icon=":material/search:")
         if not counted.dated:
             return
     with st.container(horizontal=True, gap="small"):
@@ -55,7 +55,9 @@ def show(dimension: Dimension) -> None:
             with column:
                 figure.show(part)
     else:
-        st.info("By this rule nothing can be counted here: choose another counting rule above.", icon="🔎")
+        st.info(
+            "By this rule nothing can be counted here: choose another counting rule above.", icon=":material/search:"
+        )
 
     newest = counts.papers(release, chosen, "dated").head(profile.NEWEST)
     st.subheader("Newest publications", anchor=False)
@@ -85,13 +87,15 @@ def show(dimension: Dimension) -> None:
         f"{dimension}_{''.join(letter if letter.isalnum() else '_' for letter in name).lower()}_{release.name}.html",
         "text/html",
         on_click="ignore",
-        icon="📄",
+        icon=":material/description:",
         help="A single HTML file with the charts in it: to print, to send, to keep.",
     )
     with st.container(horizontal=True):
         st.markdown(f"[Permanent link to this profile]({frames.permanent_link(release)})")
         query = {f"{ {'lab': 'labs', 'category': 'categories'}[dimension] }": name, "count": rule}
-        st.page_link("app_pages/trends.py", label="Explore its trends", icon="📈", query_params=query)
+        st.page_link(
+            "app_pages/trends.py", label="Explore its trends", icon=":material/trending_up:", query_params=query
+        )
 
 
 def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
@@ -99,14 +103,15 @@ def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
     rows = meant.to_dicts()
     if not rows:
         st.warning(
-            f"The reference does not know this {dimension}: it is counted under the name of its source.", icon="⚠️"
+            f"The reference does not know this {dimension}: it is counted under the name of its source.",
+            icon=":material/warning:",
         )
     elif dimension == "lab":
         row = rows[0]
         also = f" · also written {frames.text(row['also_written'])}" if row["also_written"] else ""
         st.markdown(f"{frames.text((row['kind'] or 'kind not known').capitalize())}{also}")
         if charts.is_link(row["website"]):
-            st.link_button("Website", row["website"], icon="↗️")
+            st.link_button("Website", row["website"], icon=":material/open_in_new:")
     else:
         for row in rows:
             how = f" ({frames.text(row['correspondence'])})" if row["correspondence"] else ""
@@ -116,7 +121,7 @@ def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
 
 def _listed(newest: pl.DataFrame, release: str) -> None:
     if newest.is_empty():
-        st.info("None of them has a date.", icon="🔎")
+        st.info("None of them has a date.", icon=":material/search:")
         return
     evidence = pl.format("/work?id={}&release={}", "publication_id", pl.lit(release))
     shown = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")

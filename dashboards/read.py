@@ -85,7 +85,10 @@ def chosen() -> Release:
     named = next((release for release in all_releases() if release.name == wanted), None)
     if named is None:
         current_one = newest()
-        st.warning(f"This lake has no release “{text(wanted)}”: what follows is of {current_one.name}.", icon="⚠️")
+        st.warning(
+            f"This lake has no release “{text(wanted)}”: what follows is of {current_one.name}.",
+            icon=":material/warning:",
+        )
         return current_one
     return named
 

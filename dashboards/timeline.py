@@ -195,12 +195,10 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
         scale=alt.Scale(domain=periods, paddingInner=inner, paddingOuter=outer),
         axis=_axis(frame, look.grain),
     )
-    base = alt.Chart(shown).encode(
-        x=x,
-        color=alt.Color(f"{look.series}:N", scale=scale(look.colour_of), legend=None),
-        tooltip=_tooltip(frame, look),
+    base = alt.Chart(shown.drop("starts_on", "ends_on", "covered_part", "is_part_period", "is_provisional")).encode(
+        x=x, color=alt.Color(f"{look.series}:N", scale=scale(look.colour_of), legend=None)
     )
-    marks = _Marks(base, look, is_few=len(periods) <= _FEW)
+    marks = _Marks(base, look, _tooltip(frame, look), is_few=len(periods) <= _FEW)
     layers = {"bars": marks.bars, "heat map": marks.heat_map}.get(look.view, marks.lines)()
     if look.annotations is not None and not look.annotations.is_empty():
         layers += _annotated(look.annotations, x, look.ink)
@@ -262,8 +260,8 @@ def _annotated(annotations: pl.DataFrame, x: alt.X, ink: str) -> list[Any]:
 class _Marks:
     """The marks of a panel over what they share."""
 
-    def __init__(self, base: Any, look: Look, *, is_few: bool) -> None:
-        self._base, self._look, self._is_few = base, look, is_few
+    def __init__(self, base: Any, look: Look, tooltip: list[alt.Tooltip], *, is_few: bool) -> None:
+        self._base, self._look, self._tooltip, self._is_few = base, look, tooltip, is_few
         form = ".0%" if look.view == "share" else "~r"
         # room above the highest for its number
         top = max(look.highest, 0.01) if look.view == "share" else max(look.highest, 1)
@@ -277,6 +275,8 @@ class _Marks:
         return alt.Y(f"{column}:Q", scale=self._scale, axis=self._axis, title=named)
 
     def _picking(self, chart: Any) -> Any:
+        """The marks that can be pointed at and clicked; they alone have a tooltip, which is made for every mark."""
+        chart = chart.encode(tooltip=self._tooltip)
         fields = ["period", self._look.series]
         pick = alt.selection_point(name=PICK, fields=fields, on="click", empty=False)
         return chart.add_params(pick) if self._look.is_clickable else chart
@@ -296,29 +296,29 @@ class _Marks:
             alt.Chart(self._base.data)
             .transform_aggregate(stack="sum(publications)", groupby=["period"])
             .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="~r"))
-            .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, tooltip=None, color=self._look.ink)
+            .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, color=self._look.ink)
         )
         return [self._picking(bars), numbers] if self._is_few else [self._picking(bars)]
 
     def lines(self) -> list[Any]:
         series, column = self._look.series, self._look.column
+        drawn = {"y": self._y(column), "opacity": _faded(0.9)}
+        line = self._base.transform_filter(f"!{_IS_PALE}").mark_line(strokeWidth=2.2, strokeJoin="round")
+        whole = line.encode(**drawn, order=alt.Order("period:O"))
+        # to and from a part or provisional period it is broken, in segments, for a line has one look
         before = {"period_before": "period", "value_before": column, "was_pale": "is_pale"}
-        # segments rather than one line, so that those to or from a part period can be broken ones
         segments = (
             self._base.transform_window(
                 window=[alt.WindowFieldDef(op="lag", field=name, **{"as": lag}) for lag, name in before.items()],
                 groupby=[series],
                 sort=[alt.SortField("period")],
             )
-            .transform_filter(f"isValid(datum.period_before) && isValid(datum.value_before) && isValid(datum.{column})")
-            .mark_rule(strokeWidth=2.2, strokeCap="round", tooltip=None)
-            .encode(
-                y=self._y(column),
-                y2="value_before:Q",
-                x2="period_before:O",
-                opacity=_faded(0.9),
-                strokeDash=_if(alt.StrokeDashValue, "datum.is_pale || datum.was_pale", [3, 4], [1, 0]),
+            .transform_filter(
+                f"({_IS_PALE} || datum.was_pale) && isValid(datum.period_before) && isValid(datum.value_before)"
+                f" && isValid(datum.{column})"
             )
+            .mark_rule(strokeWidth=2.2, strokeCap="round", strokeDash=[3, 4])
+            .encode(**drawn, y2="value_before:Q", x2="period_before:O")
         )
         # no points for zeros: those of all series would lie upon each other, and there is no paper to list
         points = (
@@ -333,7 +333,7 @@ class _Marks:
                 strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.6, 0),
             )
         )
-        return [*self._band(), segments, self._picking(points)]
+        return [*self._band(), whole, segments, self._picking(points)]
 
     def _band(self) -> list[Any]:
         """The interval of shares, or the range over counting rules, where the rows have it."""
@@ -341,7 +341,7 @@ class _Marks:
         if low not in self._base.data.columns:
             return []
         is_crowded = self._base.data[self._look.series].n_unique() > 4
-        band = self._base.mark_area(opacity=0.09 if is_crowded else 0.2, tooltip=None)
+        band = self._base.mark_area(opacity=0.09 if is_crowded else 0.2)
         return [band.encode(y=self._y(low), y2=f"{high}:Q", detail=f"{self._look.series}:N")]
 
     def heat_map(self) -> list[Any]:
@@ -357,7 +357,7 @@ class _Marks:
         colour = alt.Color("publications:Q", scale=shades, legend=None if self._is_few else key)
         cells = self._base.transform_filter("datum.publications > 0").mark_rect(cursor="pointer")
         cells = cells.encode(y=y, color=colour, opacity=_faded(1))
-        empty = self._base.transform_filter("datum.publications == 0").mark_rect(tooltip=None, opacity=0.07)
+        empty = self._base.transform_filter("datum.publications == 0").mark_rect(opacity=0.07)
         zeros = empty.encode(y=y, color=alt.ColorValue(ink))
         numbers = (
             self._base.transform_filter("datum.publications > 0")
@@ -365,8 +365,9 @@ class _Marks:
                 y=y,
                 text=alt.Text("publications:Q", format="~r"),
                 color=_if(alt.ColorValue, f"datum.publications > {top / 2}", "#111", "#fff"),
+                tooltip=self._tooltip,
             )
-            .mark_text(fontSize=11, tooltip=None)
+            .mark_text(fontSize=11)
         )
         drawn = [zeros, self._picking(cells)]
         return [*drawn, numbers] if self._is_few else drawn

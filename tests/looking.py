@@ -22,8 +22,17 @@ def said(app: AppTest) -> str:
     return "\n".join(str(element.value) for element in elements)
 
 
-def numbers(app: AppTest) -> pl.DataFrame:
-    return pl.from_pandas(app.dataframe[0].value)
+def turned(app: AppTest, tab: str, of: str = "trends") -> AppTest:
+    """The page with a tab of a figure open."""
+    app.session_state[f"{of}_tab"] = tab
+    return app.run()
+
+
+def numbers(app: AppTest, of: str = "trends") -> pl.DataFrame:
+    """The table of the first figure, which is left as it was."""
+    shown = pl.from_pandas(turned(app, "Table", of).dataframe[0].value)
+    turned(app, "Chart", of)
+    return shown
 
 
 def papers(app: AppTest) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.looking import opened, said
+from tests.looking import numbers, opened, said
 from warehouse.lake import Lake
 
 
@@ -50,6 +50,6 @@ def test_a_category_without_publications_is_still_told(released_lake: Lake, monk
     assert not app.exception
     assert "This release holds no publication of Multi-agent safety" in said(app)
     assert "None in 31 whole months that are covered" in said(app)
-    drawn = next(shown.value for shown in app.dataframe if "publications" in shown.value.columns)
-    assert len(drawn) == 33  # three labs in eleven quarters
+    drawn = numbers(app, "category_history")
+    assert drawn.height == 33  # three labs in eleven quarters
     assert drawn["publications"].sum() == 0

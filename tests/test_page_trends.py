@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboards import trends
-from tests.looking import numbers, opened, papers, said
+from tests.looking import numbers, opened, papers, said, turned
 from warehouse.lake import Lake
 
 
@@ -52,16 +52,16 @@ def test_two_selections_are_compared_with_an_honest_finding(
     assert "OpenAI\\: 11 in 2.58 covered years; Google DeepMind\\: 42 in 2.58; rate ratio 0.26" in told
     assert "\\: lower." in told
     assert "of twenty made where nothing" in told
-    assert app.dataframe[1].value["rate_low"].notna().all()
+    assert turned(app, "Table", "comparison").dataframe[0].value["rate_low"].notna().all()
     same = opened(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
     assert "13 publications are in both" in said(same)
 
 
 def test_the_sql_and_the_citation_stand_beside_the_chart(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, labs="OpenAI")
-    codes = [code.value for code in app.code]
-    assert any("list_contains(['OpenAI'], lab)" in code for code in codes)
-    assert any("content SHA-256" in code for code in codes)
+    app = opened(released_lake, monkeypatch, labs="OpenAI", trends_tab="SQL")
+    assert "list_contains(['OpenAI'], lab)" in app.code[0].value
+    app = opened(released_lake, monkeypatch, labs="OpenAI", trends_tab="Cite")
+    assert "content SHA-256" in app.code[0].value
 
 
 def test_a_long_list_shows_its_newest_and_says_so(

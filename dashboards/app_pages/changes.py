@@ -22,7 +22,10 @@ with read.reading(release.path):  # what cannot be read would only be missing fr
 st.title("Why did this number change?", anchor=False)
 names = [release.name for release in read.all_releases()]
 if len(names) < 2:
-    st.info("There is one release so far. After the next one, its changes are told here, cause by cause.", icon="🕰️")
+    st.info(
+        "There is one release so far. After the next one, its changes are told here, cause by cause.",
+        icon=":material/history:",
+    )
     st.stop()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     newer = st.selectbox("Newer release", names[::-1], key="new", bind="query-params", width=160)
@@ -50,9 +53,9 @@ keys = {name: (name, str(held[name].manifest["published_at"])) for name in (olde
 found = compared(keys[older], keys[newer], table)
 st.caption(f"From {frames.dated(held[older])} to {frames.dated(held[newer])}")
 if isinstance(found, str):
-    st.warning(found, icon="⚠️")
+    st.warning(found, icon=":material/warning:")
 elif found.is_empty():
-    st.success("No number of this table changed.", icon="✅")
+    st.success("No number of this table changed.", icon=":material/check_circle:")
 else:
     st.header("Causes", anchor=False)
     for cause in CAUSES:
@@ -71,5 +74,5 @@ else:
         f"bridge_{older}_{newer}.csv",
         "text/csv",
         on_click="ignore",
-        icon="⬇️",
+        icon=":material/download:",
     )

@@ -19,7 +19,7 @@ if last is not None and any(check.is_critical for check in last[1]):
     st.error(
         f"The last run, which ended {frames.moment(last[0])}, published nothing: a critical check failed. "
         "What is shown is the release before it.",
-        icon="⛔",
+        icon=":material/block:",
     )
     for check in last[1]:
         if check.is_critical:
@@ -33,7 +33,7 @@ counted[1].metric("Warnings", sum(not check.is_critical for check in failed))
 counted[2].metric("Critical failures", sum(check.is_critical for check in failed))
 
 if not told:
-    st.info("The manifest of this release tells of no checks.", icon="🔎")
+    st.info("The manifest of this release tells of no checks.", icon=":material/search:")
     st.stop()
 outcomes = ["all", "failed", "passed"]
 shown = st.segmented_control(
@@ -41,7 +41,7 @@ shown = st.segmented_control(
 )
 kept = [check for check in told if shown == "all" or check.passed == (shown == "passed")]
 if not kept:
-    st.success("No check failed." if shown == "failed" else "No check passed.", icon="✅")
+    st.success("No check failed." if shown == "failed" else "No check passed.", icon=":material/check_circle:")
 else:
     rows = pl.DataFrame(kept).select(
         pl.when("passed").then(pl.lit("passed")).when("is_critical").then(pl.lit("failed")).otherwise(
@@ -55,20 +55,25 @@ else:
     st.dataframe(rows, hide_index=True, column_config=charts.columns(rows, {}), key="checks")
     with st.container(horizontal=True, gap="small"):
         name = f"checks_{release.name}"
-        st.download_button("CSV", lambda: charts.csv(rows), f"{name}.csv", "text/csv", on_click="ignore", icon="⬇️")
+        st.download_button(
+            "CSV", lambda: charts.csv(rows), f"{name}.csv", "text/csv", on_click="ignore", icon=":material/download:"
+        )
         st.download_button(
             "Parquet",
             lambda: charts.parquet(rows),
             f"{name}.parquet",
             "application/vnd.apache.parquet",
             on_click="ignore",
-            icon="⬇️",
+            icon=":material/download:",
         )
 
 st.header("Over the releases", anchor=False)
 over = data.checks_over(read.all_releases())
 if over["release"].n_unique() < 2:
-    st.info("There is one release so far; after the next one its checks are shown here beside these.", icon="🕰️")
+    st.info(
+        "There is one release so far; after the next one its checks are shown here beside these.",
+        icon=":material/history:",
+    )
 else:
     st.caption("Unit: checks · one bar for each release · source: the manifests of the releases")
     told = "Checks by outcome for each release. The table below has the numbers."

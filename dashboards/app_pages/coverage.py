@@ -13,7 +13,9 @@ st.caption(f"What each source holds, claims to cover, and how fresh it is. Data 
 
 sources = data.sources(release, dt.datetime.now(dt.UTC).date())
 if sources.is_empty():
-    st.info("This release holds no source. Add a file with `aisle add`, then run `aisle run`.", icon="🌱")
+    st.info(
+        "This release holds no source. Add a file with `aisle add`, then run `aisle run`.", icon=":material/add_circle:"
+    )
 else:
     told = charts.columns(sources, {**read.meanings(release, "clean.coverage"), **read.meanings(release, "raw.parses")})
     told["newest_at"] = st.column_config.DatetimeColumn(
@@ -29,7 +31,7 @@ else:
         "Records read are kept, repeated from another snapshot, or rejected; the three add up to those read, for every "
         "source and every snapshot."
     )
-    st.page_link("app_pages/rejects.py", label="Rejected records, with reasons", icon="🧹")
+    st.page_link("app_pages/rejects.py", label="Rejected records, with reasons", icon=":material/rule:")
 
 for source in sources["source"]:
     months = figure.asked(release, data.MONTHS, {"source": source})

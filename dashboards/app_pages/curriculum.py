@@ -16,7 +16,7 @@ if not totals["entries"]:
     st.info(
         "This release holds no entry of a podcast or a course. Add the captured page of a podcast with "
         "`aisle add page.txt`, then run `aisle run`.",
-        icon="🎧",
+        icon=":material/headphones:",
     )
     st.stop()
 
@@ -27,7 +27,10 @@ st.caption(
     f"{repeats:,} {'entry is' if repeats == 1 else 'entries are'} the same as another and counted once. "
     f"Data as of {frames.dated(release)}."
 )
-st.info("No entry has a date: the captured list shows none, so nothing here is drawn over time.", icon="🗓️")
+st.info(
+    "No entry has a date: the captured list shows none, so nothing here is drawn over time.",
+    icon=":material/calendar_month:",
+)
 
 shown = read.ask(release, curriculum.SITES)
 first = shown.row(0, named=True)
@@ -71,7 +74,7 @@ of_sites = filters.many("Sites", curriculum.sites(release), "site")
 rows = curriculum.episodes(release, of_sites)
 st.caption(f"{rows.height:,} {'episode' if rows.height == 1 else 'episodes'} listed.")
 if rows.is_empty():
-    st.warning("No episode fits this choice.", icon="🔎")
+    st.warning("No episode fits this choice.", icon=":material/search:")
     st.stop()
 told = rows.with_columns(
     open=pl.format("/item?kind=episode&id={}&release={}", "episode_id", pl.lit(release.name)),

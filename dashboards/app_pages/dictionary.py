@@ -33,7 +33,7 @@ link = st.column_config.LinkColumn
 if table is None:
     found = data.tables(release, wanted)
     if found.is_empty():
-        st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon="🔎")
+        st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon=":material/search:")
         st.stop()
     st.header(f"{found.height:,} {'table' if found.height == 1 else 'tables'}", anchor=False)
     told = found.select(
@@ -62,10 +62,10 @@ if table is not None:
     st.header(table, anchor=False)
     st.markdown(f"{frames.text(told['row_meaning'])} {rows} · key: {frames.text(told['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
-        st.link_button("Where it comes from", address("lineage", table=table), icon="🧬")
+        st.link_button("Where it comes from", address("lineage", table=table), icon=":material/account_tree:")
 if table is not None or wanted:
     if columns.is_empty():
-        st.info("None of its columns says that." if table else "No column says that.", icon="🔎")
+        st.info("None of its columns says that." if table else "No column says that.", icon=":material/search:")
         st.stop()
     st.header(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
     origins = [
@@ -85,13 +85,15 @@ if table is not None or wanted:
 everything = data.columns(release, table, wanted)
 with st.container(horizontal=True, gap="small"):
     name = f"dictionary_{release.name}"
-    st.download_button("CSV", lambda: charts.csv(everything), f"{name}.csv", "text/csv", on_click="ignore", icon="⬇️")
+    st.download_button(
+        "CSV", lambda: charts.csv(everything), f"{name}.csv", "text/csv", on_click="ignore", icon=":material/download:"
+    )
     st.download_button(
         "Parquet",
         lambda: charts.parquet(everything),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         on_click="ignore",
-        icon="⬇️",
+        icon=":material/download:",
     )
 st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")

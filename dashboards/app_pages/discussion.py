@@ -17,7 +17,7 @@ if not everything["things"]:
     st.info(
         "This release holds nothing said on a forum. Add the captured page of a forum’s user with "
         '`aisle add --owner "Name" page.txt`, then run `aisle run`.',
-        icon="💬",
+        icon=":material/forum:",
     )
     st.stop()
 
@@ -32,13 +32,13 @@ st.markdown(
 )
 st.caption(f"A thread is a post with its comments, or a captured page. Data as of {frames.dated(release)}.")
 if not found["things"]:
-    st.warning("Nothing fits this choice. Take away an author or a kind above.", icon="🔎")
+    st.warning("Nothing fits this choice. Take away an author or a kind above.", icon=":material/search:")
     st.stop()
 if found["undated"]:
     st.info(
         f"{found['undated']:,} of them have no date: a captured page shows none. They are counted here, and drawn in "
         "no chart over time.",
-        icon="🗓️",
+        icon=":material/calendar_month:",
     )
 
 first = read.ask(release, discussion.by_author(release), choice.parameters)
@@ -110,4 +110,6 @@ st.dataframe(
 )
 if found["things"] > discussion.MOST:
     st.caption(f"The newest {discussion.MOST:,} of {found['things']:,}.")
-st.page_link("app_pages/works.py", label="Search in all that is said", icon="🔎", query_params={"kind": "segment"})
+st.page_link(
+    "app_pages/works.py", label="Search in all that is said", icon=":material/search:", query_params={"kind": "segment"}
+)

@@ -14,7 +14,7 @@ st.caption(
     f"code {release.manifest.get('code_version', 'unknown')}."
 )
 if not data.has_lineage(release):
-    st.info("This release was made before lineage was written down; a newer one has it.", icon="🕰️")
+    st.info("This release was made before lineage was written down; a newer one has it.", icon=":material/history:")
     st.stop()
 
 names = data.tables(release)["table_name"].to_list()
@@ -30,7 +30,10 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
 
 edges = data.tables_around(release, table)
 if not edges:
-    st.info("No query makes this table, and none reads it: it is kept by hand or comes from a source.", icon="🌱")
+    st.info(
+        "No query makes this table, and none reads it: it is kept by hand or comes from a source.",
+        icon=":material/add_circle:",
+    )
 else:
     below = sorted({source for source, made in edges if made == table})
     above = sorted({made for source, made in edges if source == table})
@@ -50,7 +53,7 @@ else:
         st.dataframe(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), hide_index=True, key="edges")
 
 if column is None:
-    st.info("Choose a column to follow its values back to what a source says.", icon="🧬")
+    st.info("Choose a column to follow its values back to what a source says.", icon=":material/account_tree:")
     st.stop()
 for heading, found, none in (
     (
@@ -62,7 +65,7 @@ for heading, found, none in (
 ):
     st.header(frames.text(heading), anchor=False)
     if found.is_empty():
-        st.info(none, icon="🌱")
+        st.info(none, icon=":material/add_circle:")
     else:
         meanings = read.meanings(release, "reference.lineage")
         st.dataframe(found, hide_index=True, column_config=charts.columns(found, meanings), key=heading)

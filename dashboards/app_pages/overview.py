@@ -19,16 +19,23 @@ with st.container(horizontal=True, gap="small"):
 failed = overview.failed_checks(release)
 if failed:
     one = len(failed) == 1
-    st.warning(f"{len(failed):,} {'check' if one else 'checks'} of this release did not pass.", icon="⚠️")
+    st.warning(
+        f"{len(failed):,} {'check' if one else 'checks'} of this release did not pass.", icon=":material/warning:"
+    )
     with st.expander("Which, and why"):
         for check in failed:
             st.markdown(f"**{frames.text(check['table'])}**, {frames.text(frames.plain(check['check']))}")
             st.text(check["says"])
 elif release.manifest.get("checks"):
-    st.success(f"All {len(release.manifest['checks']):,} checks of this release passed.", icon="✅")
+    st.success(
+        f"All {len(release.manifest['checks']):,} checks of this release passed.", icon=":material/check_circle:"
+    )
 
 if not held.get("publications"):
-    st.info("This release holds no publication. Add a sheet with `aisle add`, then run `aisle run`.", icon="🔎")
+    st.info(
+        "This release holds no publication. Add a sheet with `aisle add`, then run `aisle run`.",
+        icon=":material/search:",
+    )
 
 st.subheader("New", anchor=False)
 known = [told for told in read.all_releases() if told.number <= release.number]
@@ -59,7 +66,7 @@ else:
     if not changed.is_empty():
         with st.expander("Tables that changed"):
             st.dataframe(changed, hide_index=True, column_config=charts.columns(changed, {}), key="changed")
-    st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon="🕰️")
+    st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon=":material/history:")
 keep = f"[what is new since {release.name}](?seen={release.name})"
 st.markdown(f"To be told of what is new at your next visit, keep this address: {keep}")
 
@@ -101,14 +108,14 @@ if held.get("publications"):
             for row in sentences[of].iter_rows(named=True):
                 st.markdown(f"- {frames.text(row['sentence'])}")
     with st.container(horizontal=True):
-        st.page_link("app_pages/trends.py", label="Explore the trends", icon="📈")
-        st.page_link("app_pages/labs.py", label="A lab", icon="🏢")
-        st.page_link("app_pages/categories.py", label="A category", icon="🏷️")
+        st.page_link("app_pages/trends.py", label="Explore the trends", icon=":material/trending_up:")
+        st.page_link("app_pages/labs.py", label="A lab", icon=":material/apartment:")
+        st.page_link("app_pages/categories.py", label="A category", icon=":material/sell:")
 
 st.subheader("How fresh", anchor=False)
 fresh = overview.freshness(release)
 if fresh.is_empty():
-    st.info("No source has been taken in yet.", icon="🔎")
+    st.info("No source has been taken in yet.", icon=":material/search:")
 else:
     st.dataframe(fresh, hide_index=True, column_config=charts.columns(fresh, {}), key="fresh")
     st.caption("A missing newest record means that the records of the source have no date.")

@@ -15,7 +15,7 @@ reasons = data.reject_reasons(release)
 total = int(reasons["records"].sum())
 st.metric("Rejected records", f"{total:,}")
 if total == 0:
-    st.success("Every record of every snapshot could be used.", icon="✅")
+    st.success("Every record of every snapshot could be used.", icon=":material/check_circle:")
 else:
     st.header("Reasons", anchor=False)
     told = charts.columns(reasons, read.meanings(release, "raw.rejects"))
@@ -42,7 +42,7 @@ else:
         )
     found = data.rejects(release, source, reason)
     if found.is_empty():
-        st.info("No record of this source was rejected for this reason.", icon="🔎")
+        st.info("No record of this source was rejected for this reason.", icon=":material/search:")
     else:
         told = charts.columns(found, read.meanings(release, "raw.rejects"))
         st.dataframe(found, hide_index=True, column_config=told, key="rejects")
@@ -55,7 +55,7 @@ else:
                 f"rejects_{release.name}.csv",
                 "text/csv",
                 on_click="ignore",
-                icon="⬇️",
+                icon=":material/download:",
                 help="Formulas in texts are disarmed.",
             )
             st.download_button(
@@ -64,13 +64,13 @@ else:
                 f"rejects_{release.name}.parquet",
                 "application/vnd.apache.parquet",
                 on_click="ignore",
-                icon="⬇️",
+                icon=":material/download:",
             )
 
 st.header("Files that no source could take", anchor=False)
 refused = data.refused_files(release)
 if refused.is_empty():
-    st.success("No file was refused.", icon="✅")
+    st.success("No file was refused.", icon=":material/check_circle:")
 else:
     told = charts.columns(refused, read.meanings(release, "raw.refused_files"))
     st.dataframe(refused, hide_index=True, column_config=told, key="refused")

@@ -14,11 +14,11 @@ from warehouse.sandbox import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
 PATIENCE_SECONDS = 0.6  # most answers come before the page would have to say that it waits
 LOOK_SECONDS = 0.4
 _TOLD = {
-    Reason.refused: ("This is not a query that may run here", "🚫"),
-    Reason.failed: ("The query has an error", "⚠️"),
-    Reason.limit: ("The query wanted too much", "⏱️"),
-    Reason.cancelled: ("Cancelled", "✋"),
-    Reason.broken: ("The query could not be run", "⛔"),
+    Reason.refused: ("This is not a query that may run here", ":material/block:"),
+    Reason.failed: ("The query has an error", ":material/error:"),
+    Reason.limit: ("The query wanted too much", ":material/timer:"),
+    Reason.cancelled: ("Cancelled", ":material/stop_circle:"),
+    Reason.broken: ("The query could not be run", ":material/error:"),
 }
 
 release = read.chosen()
@@ -58,7 +58,7 @@ def awaited(asked: Asked) -> None:
     if not asked.is_running:
         st.rerun()
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="waiting"):
-        st.button("Cancel", on_click=asked.cancel, icon="✋", key="cancel")
+        st.button("Cancel", on_click=asked.cancel, icon=":material/stop_circle:", key="cancel")
         st.markdown("The query runs …")
 
 
@@ -74,7 +74,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
     st.header("Chart", anchor=False)
     numbers = asking.numeric(frame)
     if frame.is_empty() or not numbers or len(frame.columns) < 2:
-        st.info("A chart needs rows, a column of numbers and one more column.", icon="📊")
+        st.info("A chart needs rows, a column of numbers and one more column.", icon=":material/bar_chart:")
         return
     others = [name for name in frame.columns if name not in numbers] or frame.columns
     for key, names in (("across", frame.columns), ("up", numbers), ("by", frame.columns)):
@@ -127,7 +127,7 @@ def answered(answer: Answer, query: str) -> None:
     wide = f"{len(frame.columns)} {'column' if len(frame.columns) == 1 else 'columns'}"
     st.caption(f"{size} of {wide} in {answer.seconds:.2f} s{more}")
     if frame.is_empty():
-        st.info("The query ran and found no row.", icon="🔎")
+        st.info("The query ran and found no row.", icon=":material/search:")
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
     st.dataframe(frame, hide_index=True, column_config=dates, key="rows")
     exact = answer.frame
@@ -138,7 +138,7 @@ def answered(answer: Answer, query: str) -> None:
             f"query_{release.name}.csv",
             "text/csv",
             on_click="ignore",
-            icon="⬇️",
+            icon=":material/download:",
             help="Formulas in texts are disarmed.",
         )
         st.download_button(
@@ -147,7 +147,7 @@ def answered(answer: Answer, query: str) -> None:
             f"query_{release.name}.parquet",
             "application/vnd.apache.parquet",
             on_click="ignore",
-            icon="⬇️",
+            icon=":material/download:",
         )
         st.markdown(f"[Permanent link to this answer]({frames.permanent_link(release)})")
     chart_of(frame, query)
@@ -186,7 +186,7 @@ with typed, st.form("ask", border=False, enter_to_submit=True):
         )
         or ""
     ).strip()
-    is_pressed = st.form_submit_button("Run", icon="▶️")
+    is_pressed = st.form_submit_button("Run", icon=":material/play_arrow:")
 with beside:
     with st.expander("Examples", expanded=not query):
         for told, text in asking.EXAMPLES.items():
@@ -194,7 +194,7 @@ with beside:
     schema()
 
 if not query:
-    st.info("Type a query, or start from an example.", icon="⌨️")
+    st.info("Type a query, or start from an example.", icon=":material/terminal:")
     st.stop()
 asked = asked_for(release, query, is_anew=is_pressed)
 if isinstance(asked, Unanswered):

@@ -64,7 +64,9 @@ dimensions: tuple[Dimension, ...] = ("lab", "category") if is_split else (series
 selection = replace(chosen_filters, dimensions=dimensions)
 rule, taxonomy, labs, categories = rules[selection.rule], selection.taxonomy, selection.labs, selection.categories
 if view == "cumulative" and selection.grain == "rolling_12_months":
-    st.info("Rolling windows overlap and cannot be added up: the cumulative counts are per month.", icon="🔎")
+    st.info(
+        "Rolling windows overlap and cannot be added up: the cumulative counts are per month.", icon=":material/search:"
+    )
     selection = replace(selection, grain="month")
 grain = selection.grain
 query, parameters = trends.question(release, selection, view, series, is_ranged=is_ranged)
@@ -76,7 +78,7 @@ if totals.unattributed:
     st.warning(
         f"The authors of {totals.unattributed:,g} of {totals.dated:,g} publications are not known, so this rule cannot "
         "say which lab they are of. They are counted as “(authors not known)” rather than guessed.",
-        icon="⚠️",
+        icon=":material/warning:",
     )
 newest = f"newest record {frames.written(totals.newest_on)}" if totals.newest_on else "no dated record"
 facts = [
@@ -88,16 +90,21 @@ if totals.undated:
 st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]} · {' · '.join(facts)}")
 
 if totals.dated == 0:
-    st.info("This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.", icon="🔎")
+    st.info(
+        "This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.",
+        icon=":material/search:",
+    )
     st.stop()
 none_found = None
 if totals.selected == 0:
     if totals.unattributed:
-        st.info("By this rule nothing can be counted here: choose another counting rule above.", icon="🔎")
+        st.info(
+            "By this rule nothing can be counted here: choose another counting rule above.", icon=":material/search:"
+        )
         st.stop()
     # a count of zero is a result: its periods are drawn, and it has an interval as any other
     none_found = counts.none_found(release, selection)
-    st.info("No publication fits this choice; what is drawn are its zeros.", icon="🔎")
+    st.info("No publication fits this choice; what is drawn are its zeros.", icon=":material/search:")
 
 given = figure.asked(release, query, parameters)
 frame: pl.DataFrame = given["frame"]

@@ -79,9 +79,9 @@ if found.is_empty():
     st.title("Work", anchor=False)
     st.info(
         f"No work of this identity is in {frames.dated(release)}. Search for it.",
-        icon="🔎",
+        icon=":material/search:",
     )
-    st.page_link("app_pages/works.py", label="Search", icon="🔎")
+    st.page_link("app_pages/works.py", label="Search", icon=":material/search:")
     st.stop()
 
 work = found.row(0, named=True)
@@ -90,9 +90,12 @@ day = frames.written(work["published_on"]) if work["published_on"] else "no date
 st.markdown(f"**{frames.text(work['lab'])}** · {frames.text(work['category'])} · {day}")
 alike = read.ask(release, _ALIKE, {"id": asked})
 if work["is_duplicate"]:
-    st.warning("The source marks this row as a duplicate of another: rules that count works leave it out.", icon="👥")
+    st.warning(
+        "The source marks this row as a duplicate of another: rules that count works leave it out.",
+        icon=":material/group:",
+    )
 if charts.is_link(work["url"]):
-    st.link_button("Open the publication", work["url"], icon="↗️")
+    st.link_button("Open the publication", work["url"], icon=":material/open_in_new:")
 st.caption(f"Data as of {frames.dated(release)} · identity `{work['publication_id']}`")
 
 if work["abstract"]:

@@ -28,7 +28,7 @@ words = st.text_input(
     placeholder="words, “phrases” in quotation marks, -words to leave out",
     bind="query-params",
     on_change=from_the_start,
-    icon="🔎",
+    icon=":material/search:",
     help="All words must be there, in any field and with any ending. Slips of the keyboard are forgiven.",
 )
 # the choices stand in the address by their plain names, while the lists show how many things each would find
@@ -63,13 +63,16 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
 st.markdown(f"##### {found.total:,} {'thing' if found.total == 1 else 'things'} found")
 st.caption(f"Publications, podcast entries and what is said on forums. Data as of {frames.dated(release)}.")
 for sentence in found.said:
-    st.info(frames.text(sentence), icon="ℹ️")
+    st.info(frames.text(sentence), icon=":material/info:")
 if not found.total:
     if any(asked.values()) or words:
-        st.warning("Nothing fits. Take away a word or a choice above, or look at everything.", icon="🔎")
-        st.page_link("app_pages/works.py", label="Everything", icon="📚")
+        st.warning("Nothing fits. Take away a word or a choice above, or look at everything.", icon=":material/search:")
+        st.page_link("app_pages/works.py", label="Everything", icon=":material/library_books:")
     else:
-        st.info("This release holds nothing yet. Add a file with `aisle add`, then run `aisle run`.", icon="🔎")
+        st.info(
+            "This release holds nothing yet. Add a file with `aisle add`, then run `aisle run`.",
+            icon=":material/search:",
+        )
     st.stop()
 
 listed = st.container()
