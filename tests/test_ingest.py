@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from orchestration import ingest as raw
 from orchestration.snapshots import add_file, all_snapshots
-from tests.test_lab_sheet import GOOD, table
+from tests.test_lab_sheet import GOOD, PAGE_HEADER, page_row, table
 from warehouse.lake import Lake
 
 OTHER = ["Anthropic", "Another title", "4-Mar-24", "https://www.anthropic.com/research/other", "Honest AI", ""]
@@ -55,6 +55,17 @@ def test_record_seen_again_is_one_record_with_all_evidence(tmp_path: Path) -> No
     seen_twice = rows.filter(pl.col("title") == "Another title").row(0, named=True)
     assert seen_twice["first_seen_at"] <= seen_twice["last_seen_at"]
     assert seen_twice["snapshot_id"] == all_snapshots(lake)[0].snapshot_id
+
+
+def test_row_of_a_page_with_a_damaged_number_is_accounted_for(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    rows = [page_row("2", "One"), page_row("3", "Two"), page_row("4?x", "Lost"), page_row("5", "Three")]
+    (tmp_path / "page.txt").write_text(PAGE_HEADER + "".join(rows), encoding="utf-8")
+    taken = add_file(lake, tmp_path / "page.txt")
+    assert (taken.records, taken.rejects) == (3, 1)
+    made = raw.ingest(lake, quiet)
+    assert accounts(made) == [(4, 3, 0, 1)]
+    assert made["raw.rejects"]["reason"].to_list() == ["row 4 expected, got “4?x”"]
 
 
 def test_order_of_rows_makes_no_new_version(tmp_path: Path) -> None:
