@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from orchestration import ingest as raw
 from orchestration.sandbox import parse_bytes
+from orchestration.snapshots import add_file
 from orchestration.sources import Refused, recognised
 from orchestration.sources.conversation import Answer, Feed, Request, Since, Unanswered
 from orchestration.sources.document import Document
 from orchestration.sources.feed_items import SOURCE
 from orchestration.sources.source import Damaged
 from tests.talk import NOW, SAMPLES, converse, needs_samples, parsed, table
+from warehouse.lake import Lake
 
 URL = "https://example.org/feed.xml"
 NAMESPACES = (
@@ -91,6 +94,46 @@ def test_a_guid_that_entries_share_is_told_apart_by_links_and_titles() -> None:
         "f same https://example.org/2 Entry 2",
         "f same https://example.org/2 Entry 2",
     ]
+
+
+def test_a_guid_that_entries_share_costs_none_of_them(tmp_path: Path) -> None:
+    found = rss(item(1, guid="same"), item(2, guid="same"), item(2, guid="same", link="https://example.org/else"))
+    rows = table(tmp_path, "clean.feed_items", found)
+    assert sorted(zip(rows["url"], rows["title"], strict=True)) == [
+        ("https://example.org/1", "Entry 1"),
+        ("https://example.org/2", "Entry 2"),
+        ("https://example.org/else", "Entry 2"),
+    ]
+
+
+def test_an_entry_that_contradicts_an_earlier_one_in_all_but_its_name_is_rejected(tmp_path: Path) -> None:
+    content = rss(item(1), item(2), item(1, description="Something else", pubDate="Wed, 19 Aug 2026 10:00:00 +0200"))
+    found = parsed(SOURCE, content, feed="f")
+    assert [record.values["text"] for record in found.records] == ["See this.", "See this."]
+    (reject,) = found.rejects
+    assert (reject.locator, reject.reason) == (
+        "entry 3",
+        "guid “g1”, link and title are those of entry 1, but not published_at, text, links:"
+        " which of them holds cannot be told, so that the first is kept",
+    )
+    assert "Something else" in reject.raw_text
+    lake = Lake(tmp_path / "lake")
+    (tmp_path / "feed.xml").write_bytes(content)
+    add_file(lake, tmp_path / "feed.xml")
+    account = raw.ingest(lake, lambda _: None)["raw.parses"].row(0, named=True)
+    assert [account[f"records_{what}"] for what in ("read", "kept", "repeated", "rejected")] == [3, 2, 0, 1]
+
+
+def test_versions_of_an_atom_entry_in_one_document_are_versions() -> None:
+    entries = [
+        f"<entry><id>tag:1</id><title>T</title><updated>2026-0{month}-02T03:04:05Z</updated>"
+        f"<content>Of month {month}</content></entry>"
+        for month in (2, 1, 1)
+    ]
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title>{"".join(entries)}</feed>'.encode()
+    found = parsed(SOURCE, atom)
+    assert [record.values["text"] for record in found.records] == ["Of month 2", "Of month 1", "Of month 1"]
+    assert (len({record.identity for record in found.records}), found.rejects) == (1, [])
 
 
 def test_what_podcasts_repeat_is_kept_and_what_nobody_reads_is_counted() -> None:
