@@ -163,6 +163,39 @@ def test_a_feed_cut_short_is_refused() -> None:
         parsed(SOURCE, whole[: len(whole) // 2])
 
 
+UTF16 = {
+    "mark, declared": ("utf-16", ' encoding="UTF-16"'),
+    "mark, not declared": ("utf-16", ""),
+    "no mark, declared": ("utf-16-le", ' encoding="utf-16"'),
+    "no mark, big-endian": ("utf-16-be", " encoding='UTF-16BE'"),
+    "declared, but none": ("utf-8", ' encoding="utf-16"'),
+    "declared, but none, with a mark": ("utf-8-sig", ' encoding="utf-16"'),
+}
+
+
+@pytest.mark.parametrize("form", UTF16)
+def test_a_feed_in_utf_16_is_read_as_any_other(form: str, tmp_path: Path) -> None:
+    codec, declared = UTF16[form]
+    head = '<atom:link rel="next" href="https://example.org/2"/>'
+    plain = rss(item(1, title="Überblick “1” 😀"), item(2), head=head)
+    told = plain.decode().replace('version="1.0"', f'version="1.0"{declared}', 1).encode(codec)
+    document = Document(told, "feed")
+    assert recognised(document) is SOURCE
+    assert SOURCE.parse(document).records == parsed(SOURCE, plain).records
+    assert ask({URL: told, "https://example.org/2": told})[0] == [URL, "https://example.org/2"]
+    (tmp_path / "feed.xml").write_bytes(told)
+    assert add_file(Lake(tmp_path / "lake"), tmp_path / "feed.xml").records == 2
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le"])
+def test_a_feed_in_utf_16_that_is_cut_is_refused(codec: str) -> None:
+    content = rss(item(1), item(2)).decode().encode(codec)
+    with pytest.raises(Refused, match="not valid UTF-16"):
+        parse_bytes(content[:-1], "feed", {})
+    with pytest.raises(Refused, match="cut short"):
+        parse_bytes(content[:-200], "feed", {})
+
+
 def test_an_entity_is_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hidden words")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered
-from orchestration.sources.document import Document
+from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.html_text import joined, plain
 from orchestration.sources.links import joined_address, link_key
 from orchestration.sources.settings import Settings
@@ -258,8 +258,8 @@ def _further(data: bytes, url: str) -> tuple[str | None, str | None]:
     Only what the feed says of itself counts, and not what one of its entries mentions.
     """
     try:
-        root = root_of(data, recover=True)
-    except Damaged:
+        root = root_of(Document(data, url).data, recover=True)
+    except (Damaged, Unreadable):
         return None, None
     moved, following = None, None
     for place in (root, *(child for child in root if local_name(child) == "channel")):
