@@ -35,6 +35,9 @@ def add(
     owner: Annotated[
         str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address that a saved page was taken from, where it does not say that itself.")
+    ] = None,
 ) -> None:
     """Take files and addresses into the lake: recognised by content, kept as a snapshot, or refused with the reason.
 
@@ -46,7 +49,7 @@ def add(
     from orchestration.snapshots import add_file, visible_files
     from orchestration.sources import Refused
 
-    lake, refused, hints = lake_of_environment(), 0, {"owner": owner} if owner else {}
+    lake, refused, hints = lake_of_environment(), 0, _hints(owner, url)
     given = [
         str(file)
         for path in paths
@@ -54,6 +57,8 @@ def add(
     ]
     if not given:
         raise fail("no file in these folders")
+    if url and (len(given) > 1 or _is_address(given[0])):
+        raise fail("--url is the address of one saved page: give it with that one file alone")
     for name in given:
         try:
             taken = _add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
@@ -69,6 +74,15 @@ def add(
     if refused:
         raise fail(f"{refused} of {len(given)} were not taken")
     say("next: aisle run")
+
+
+def _hints(owner: str | None, url: str | None) -> dict[str, str]:
+    from orchestration.feeds import web_address
+
+    try:
+        return {name: told for name, told in (("owner", owner), ("url", url and web_address(url))) if told}
+    except ValueError as error:
+        raise fail(f"--url {url}: {error}") from error
 
 
 def _is_address(text: str) -> bool:

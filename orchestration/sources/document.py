@@ -202,7 +202,7 @@ class Document:
         if self.is_workbook:
             return "an XLSX workbook"
         if (title := self.html_title) is not None:
-            return f"an HTML page titled “{title}”, perhaps a sign-in page"
+            return f"an HTML page titled “{title}”" + (", perhaps a sign-in page" if self._asks_to_sign_in else "")
         if self.xml_root is not None:
             return f"an XML document of <{self.xml_root}>"
         if len(self.json_lines) > 1:
@@ -214,6 +214,13 @@ class Document:
         filled = sum(1 for line in self.lines if line.strip())
         opening = next(line.strip() for line in self.lines if line.strip())[:60]
         return f"a text of {filled:,} lines that begins “{opening}”"
+
+    @property
+    def _asks_to_sign_in(self) -> bool:
+        return (
+            re.search(rb"""<input[^>]*\btype\s*=\s*["']?password|<form[^>]*\baccounts\.google\.com""", self.data)
+            is not None
+        )
 
     @cached_property
     def sheets(self) -> list[list[Row]]:
