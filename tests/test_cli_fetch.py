@@ -116,50 +116,6 @@ def test_file_is_kept_where_the_configuration_cannot_be_read(lake: Lake, tmp_pat
     assert aisle(lake.root, "run").returncode == 0
 
 
-WRONG = [
-    ('feeds.a.cadence', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\ncadence="dayly"', "found 'dayly'; expected hourly, daily, weekly or the five fields of cron"),
-    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"\nurl="ftp://e.org"', "found 'ftp://e.org'; expected an absolute http or https address"),
-    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"', "is missing"),
-    ('feeds.a.source', '[feeds.a]\nsource="nothing"\nurl="https://e.org"', "found 'nothing'; expected one of: "),
-    ('feeds.a.robots', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nrobots="no"', "found 'no'; expected 'respect' or 'ignore'"),
-    ('feeds.a.licens', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nlicens="x"', "not a known key; expected one of: source, url"),
-    ('feeds.A b.name', '[feeds."A b"]\nsource="lab_sheet"\nurl="https://e.org"', "expected lower-case letters"),
-    ('fetch.attempts', '[fetch]\nattempts=0', "found 0; expected greater than or equal to 1"),
-    ('fetch.allow_private', '[fetch]\nallow_private=["*"]', "expected exactly one host and port"),
-    ('hosts.0.interval_seconds', '[[hosts]]\nnames=["e.org"]\ninterval_seconds="x"', "expected a valid number"),
-    ('typo', 'typo = 1', "not a known key; expected one of: fetch, hosts, feeds"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("key", "text", "told"), WRONG, ids=[key for key, _, _ in WRONG])
-def test_wrong_configuration_names_file_key_and_what_was_expected(lake: Lake, key: str, text: str, told: str) -> None:
-    lake.root.mkdir()
-    path = lake.root / "feeds.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError) as error:
-        read_configuration(lake)
-    assert f"{path}: {key}" in str(error.value)
-    assert told in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'headers = { "X-Api-Key" = "4711-secret" }',
-        'headers = { Authorization = "Bearer 4711-secret" }',
-        'url = "https://e.org/?api_key=4711-secret"',
-        'url = "https://me:4711-secret@e.org/"',
-    ],
-)
-def test_secret_in_the_configuration_is_refused_and_not_repeated(lake: Lake, text: str) -> None:
-    lake.root.mkdir()
-    url = "" if text.startswith("url") else 'url = "https://e.org"\n'
-    (lake.root / "feeds.toml").write_text(f'[feeds.a]\nsource = "lab_sheet"\n{url}{text}', encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"\$\{NAME\}") as error:
-        read_configuration(lake)
-    assert "4711" not in str(error.value)
-
-
 def test_own_configuration_is_laid_over_the_bundled_key_by_key(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
