@@ -43,8 +43,10 @@ def add(
 
     Known are the sheet of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet),
     captured forum user pages and podcast pages, and whatever can be fetched (`aisle sources` lists the kinds). An
-    address is asked once; to follow it, make it a feed. What is refused is kept aside. Next: `aisle run`.
+    address is asked once, as the feed that has it, if there is one; to follow it, make it a feed. A secret stands in
+    it as '${NAME}' of an environment variable. What is refused is kept aside. Next: `aisle run`.
     """
+    from orchestration.adding import add_address
     from orchestration.http import NotFetched
     from orchestration.snapshots import add_file, visible_files
     from orchestration.sources import Refused
@@ -61,7 +63,7 @@ def add(
         raise fail("--url is the address of one saved page: give it with that one file alone")
     for name in given:
         try:
-            taken = _add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
+            taken = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
         except Refused as refusal:
             refused += 1
             say(f"✗ {name}: refused: {refusal}; kept under {lake.refused}")
@@ -92,34 +94,9 @@ def _is_address(text: str) -> bool:
 def _tell_taken(name: str, taken: Taken) -> None:
     snapshot = taken.snapshot
     told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
+    told += f", of the feed {snapshot.feed}" if snapshot.feed else ""
     when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
     say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})")
-
-
-def _add_address(lake: Lake, address: str, hints: dict[str, str]) -> Taken:
-    """Ask an address once and take in what it gives.
-
-    Raises:
-        NotFetched: It gave nothing that can be used.
-        Refused: No source can take it.
-        ValueError: It is no address that can be asked, or the configuration cannot be used.
-    """
-    from orchestration.feeds import read_configuration, web_address
-    from orchestration.http import Client, Manner
-    from orchestration.sandbox import failure_in_bytes
-    from orchestration.snapshots import add_answer
-    from orchestration.sources.conversation import Request
-    from orchestration.sources.sheet_query import export_address
-
-    configuration = read_configuration(lake)
-    url = export_address(web_address(address.partition("#")[0] if "docs.google.com" not in address else address))
-    client = Client(configuration.fetch, configuration.hosts, lake.root / "fetch")
-    try:
-        reply = client.fetch(Request(url, url), Manner(url, look=failure_in_bytes))
-    finally:
-        client.close()
-    facts = {"http_status": reply.status, "headers": dict(reply.headers), "hints": hints}
-    return add_answer(lake, reply.content, url, reply.url, **facts)
 
 
 def fetch(

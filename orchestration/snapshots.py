@@ -140,8 +140,8 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
     return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects))
 
 
-def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) -> Taken:
-    """Take in what came from an address that a person named, if a source recognises it and can read it.
+def add_answer(lake: Lake, content: bytes, name: str, url: str, *, source: str | None = None, **facts: Any) -> Taken:
+    """Take in what came from an address that a person named, if a source, or just the one named, can read it.
 
     Raises:
         Refused: No source can take it; it is kept under ``refused/`` with the reason.
@@ -149,7 +149,7 @@ def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) ->
     """
     hints = {**facts.pop("hints", {}), "url": url}
     try:
-        source, parsed = parse_bytes(content, name, hints)
+        source, parsed = parse_bytes(content, name, hints, source)
         if not parsed.items:
             raise Refused(f"found a document of {source} without a single record")
     except Refused as refusal:
