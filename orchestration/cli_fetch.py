@@ -96,7 +96,7 @@ def _tell_taken(name: str, taken: Taken) -> None:
     told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
     told += f", of the feed {snapshot.feed}" if snapshot.feed else ""
     when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-    say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})")
+    say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})" + (f"; {taken.remark}" if taken.remark else ""))
 
 
 def fetch(

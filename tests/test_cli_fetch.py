@@ -170,6 +170,42 @@ def test_address_of_a_sheet_that_is_followed_is_read_with_its_columns(lake: Lake
     assert "lab_sheet, 1 records, of the feed ours" in done.stderr
 
 
+def test_same_bytes_with_another_address_or_feed_say_what_became_of_that(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(FEED)
+    with served(lambda _: Given(FEED)) as place:
+        follow(lake, place.host, blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')
+        commands = [
+            str(tmp_path / "feed.xml"),
+            f"{place.url}/one.xml",
+            f"{place.url}/two.xml",
+            f"{place.url}/feed.xml",
+            f"{place.url}/two.xml",
+            f"{place.url}/feed.xml",
+        ]
+        told = [aisle(lake.root, "add", address).stderr.splitlines()[0] for address in commands]
+    remarks = [line.partition("); ")[2].replace(place.url, "") for line in told]
+    assert remarks == [
+        "",
+        "now with url “/one.xml”",
+        "now with url “/two.xml” in the place of url “/one.xml”",
+        "now with feed “blog”, url “/feed.xml” in the place of url “/two.xml”",
+        "it is held as the feed blog has it, so that url “/two.xml” is not used",
+        "",
+    ]
+    (snapshot,) = all_snapshots(lake)
+    assert (snapshot.feed, snapshot.origin, snapshot.url) == ("blog", "fetch", f"{place.url}/feed.xml")
+
+
+def test_fetch_of_what_was_added_before_makes_it_the_feeds(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(FEED)
+    with served(lambda _: Given(FEED)) as place:
+        follow(lake, place.host, blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')
+        assert aisle(lake.root, "add", str(tmp_path / "feed.xml")).returncode == 0
+        assert aisle(lake.root, "fetch", "blog").returncode == 0
+    (snapshot,) = all_snapshots(lake)
+    assert snapshot.feed == "blog"
+
+
 def test_answer_that_is_not_of_the_feeds_kind_is_refused(lake: Lake) -> None:
     with served(lambda _: Given(table(GOOD))) as place:
         follow(lake, place.host, our_blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')

@@ -115,7 +115,7 @@ def test_changed_reader_reads_everything_again(tmp_path: Path, monkeypatch: pyte
     store(lake, first)
     monkeypatch.setattr(raw, "parser_version", lambda _: "another")
     again = conformed(raw.ingest(lake, told.append))
-    assert "lab_sheet: the reader has changed, reading all 1 snapshots again" in told
+    assert "lab_sheet: the reader or a hint has changed, reading all 1 snapshots again" in told
     assert_frame_equal(again["raw.lab_sheet_publications"], first["raw.lab_sheet_publications"])
     assert accounts(again) == accounts(first)
 
@@ -129,6 +129,29 @@ def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path, monkeyp
     made = raw.ingest(lake, quiet)
     assert accounts(made) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in made["raw.rejects"]["reason"][0]
+
+
+PAGE = "Posts\nComments\nThanks for this one, it helped me a lot.\nYep, that is how I see it too.\n"
+
+
+def test_hint_that_is_told_later_is_used(tmp_path: Path) -> None:
+    lake, page = Lake(tmp_path / "lake"), tmp_path / "page.txt"
+    page.write_text(PAGE, encoding="utf-8")
+    owners = []
+    for hints in ({}, {"owner": "A"}, {"owner": "B"}, {}):
+        taken = add_file(lake, page, hints=hints)
+        made = raw.ingest(lake, quiet)
+        store(lake, made)
+        owners.append((taken.remark, set(made["raw.forum_page_segments"]["page_owner"])))
+        account = made["raw.parses"].row(0, named=True)
+        assert made["raw.parses"].height == 1
+        assert account["records_read"] == made["raw.forum_page_segments"].height == account["records_kept"]
+    assert owners == [
+        ("", {None}),
+        ("now with owner “A”", {"A"}),
+        ("now with owner “B” in the place of owner “A”", {"B"}),
+        ("", {"B"}),
+    ]
 
 
 @pytest.mark.parametrize("lost", ["raw.sightings", "raw.rejects", "raw.parses", "raw.lab_sheet_publications"])
