@@ -76,6 +76,8 @@ def web_address(text: str) -> str:
 
 def _followed_address(text: str) -> str:
     parts = urlsplit(web_address(text))
+    if "$" in parts.netloc:
+        raise ValueError("expected a host that is written out: ${NAME} may stand in the query and in headers")
     given = [*parse_qsl(parts.query), *parse_qsl(parts.fragment), ("path", parts.path)]
     if wrong := next((wrong for name, value in given if (wrong := literal_secret(name, value))), None):
         raise ValueError(wrong)

@@ -49,6 +49,7 @@ WRONG = [
     ('feeds.a.cadence', feed('cadence = "* * * * *"'), "found '* * * * *'; expected at least 10 minutes between two times"),
     ('feeds.a.cadence', feed('cadence = "0 0 31 2 *"'), "found '0 0 31 2 *'; expected"),
     ('feeds.a.url', feed(url="file:///etc/passwd"), "expected an absolute http or https address"),
+    ('feeds.a.url', feed(url="https://${HOST}/feed.xml"), "expected a host that is written out"),
     ('feeds.a.url', feed(url="e.org/feed.xml"), "expected an absolute http or https address"),
     ('feeds.a.url', feed(url="https://docs.google.com/spreadsheets/d/1aBcDeFgHiJkLmNoPqRsTuVwXyZ/edit?sheet=Papers"), "the tab is named by sheet=Papers"),
     ('feeds.a.settings', feed('settings = { cols = {} }'), "unknown settings cols; known are columns"),

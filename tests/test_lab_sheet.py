@@ -251,6 +251,12 @@ def test_of_two_rows_with_one_number_the_one_that_leaves_a_gap_is_damaged() -> N
     assert [reject.reason for reject in parsed.rejects] == ["row 3 expected, got “4”"]
 
 
+def test_blank_lines_between_number_and_row_are_no_damage() -> None:
+    rows = [page_row("2", "One"), page_row("3", "Two").replace("\n", "\n\n  \n", 1), page_row("4", "Three")]
+    parsed = parse(PAGE_HEADER + "".join(rows))
+    assert ([r.values["sheet_row"] for r in parsed.records], parsed.rejects) == ([2, 3, 4], [])
+
+
 def test_row_without_number_and_date_is_told_by_what_is_left_of_its_number() -> None:
     text = page_row("2", "One") + "3x\nOpenAILost title\nRobustnessText.\n" + page_row("4", "Two")
     parsed = parse(PAGE_HEADER + text)

@@ -190,8 +190,9 @@ def _taken_apart(number: int, text: str, following: int | None) -> list[Captured
         following: The next number, if there is one.
     """
     has_own = number > 0 and not _is_header(text)
-    labs = [found for found in _beginning().finditer(text) if found.start("lab") > 0 or not has_own]
-    labs = [found for found in labs if _CELL.match(text, found.end("lab"))]
+    own = len(text) - len(text.lstrip()) if has_own else -1
+    labs = [found for found in _beginning().finditer(text) if _CELL.match(text, found.end("lab"))]
+    labs = [found for found in labs if found.start("lab") > own]
     glued = [found for found in labs if _GLUED.match(text, found.end("lab"))]
     # a link that an abstract quotes with its date has a space between them
     dates = [found.start() for found in _dated().finditer(text) if text[found.end("year")] not in " \t"]
@@ -200,8 +201,8 @@ def _taken_apart(number: int, text: str, following: int | None) -> list[Captured
     for place, date in enumerate(dates):
         since = dates[place - 1] if place else 0
         is_own = has_own and place == 0
-        near = [found for found in (glued if is_own else labs) if since <= found.start() < date]
-        start = _start(text, near[-1]) if near else None if is_own else _below_a_number(text, since, date)
+        lab = _last_between(glued if is_own else labs, since, date)
+        start = _start(text, lab) if lab else None if is_own else _below_a_number(text, since, date)
         if start:
             starts[start.at] = start
         elif not is_own and _runs_on(text, since, date):
@@ -218,13 +219,19 @@ def _taken_apart(number: int, text: str, following: int | None) -> list[Captured
     ]
 
 
+def _last_between(labs: list[re.Match[str]], since: int, until: int) -> re.Match[str] | None:
+    place = bisect_left(labs, until, key=lambda found: found.start()) - 1
+    return labs[place] if place >= 0 and labs[place].start() >= since else None
+
+
 def _start(text: str, lab: re.Match[str]) -> _Start:
     if got := lab["got"].strip():
         return _Start(lab.start(), lab.start("lab"), f"“{got}”")
-    above = text[: lab.start()].rstrip()
+    since = max(0, lab.start() - 100)
+    above = text[since : lab.start()].rstrip()
     line = above.rpartition("\n")[2]
     if _is_like_a_number(line):
-        return _Start(len(above) - len(line), lab.start("lab"), f"“{line.strip()}”")
+        return _Start(since + len(above) - len(line), lab.start("lab"), f"“{line.strip()}”")
     return _Start(lab.start(), lab.start("lab"), "")
 
 
