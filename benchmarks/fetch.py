@@ -41,7 +41,7 @@ CONFIGURATION = """
 [fetch]
 bundled = false
 contact = "bench@example.org"
-interval_seconds = 0
+interval_seconds = 0.001
 allow_private = ["HOST"]
 [feeds.comments]
 source = "forum_comments"

@@ -35,18 +35,23 @@ def add(
     owner: Annotated[
         str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address that a saved page was taken from, where it does not say that itself.")
+    ] = None,
 ) -> None:
     """Take files and addresses into the lake: recognised by content, kept as a snapshot, or refused with the reason.
 
     Known are the sheet of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet),
     captured forum user pages and podcast pages, and whatever can be fetched (`aisle sources` lists the kinds). An
-    address is asked once; to follow it, make it a feed. What is refused is kept aside. Next: `aisle run`.
+    address is asked once, as the feed that has it, if there is one; to follow it, make it a feed. A secret stands in
+    it as '${NAME}' of an environment variable. What is refused is kept aside. Next: `aisle run`.
     """
+    from orchestration.adding import add_address
     from orchestration.http import NotFetched
     from orchestration.snapshots import add_file, visible_files
     from orchestration.sources import Refused
 
-    lake, refused, hints = lake_of_environment(), 0, {"owner": owner} if owner else {}
+    lake, refused, hints = lake_of_environment(), 0, _hints(owner, url)
     given = [
         str(file)
         for path in paths
@@ -54,9 +59,11 @@ def add(
     ]
     if not given:
         raise fail("no file in these folders")
+    if url and (len(given) > 1 or _is_address(given[0])):
+        raise fail("--url is the address of one saved page: give it with that one file alone")
     for name in given:
         try:
-            taken = _add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
+            taken = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
         except Refused as refusal:
             refused += 1
             say(f"✗ {name}: refused: {refusal}; kept under {lake.refused}")
@@ -71,6 +78,15 @@ def add(
     say("next: aisle run")
 
 
+def _hints(owner: str | None, url: str | None) -> dict[str, str]:
+    from orchestration.feeds import web_address
+
+    try:
+        return {name: told for name, told in (("owner", owner), ("url", url and web_address(url))) if told}
+    except ValueError as error:
+        raise fail(f"--url {url}: {error}") from error
+
+
 def _is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
@@ -78,34 +94,9 @@ def _is_address(text: str) -> bool:
 def _tell_taken(name: str, taken: Taken) -> None:
     snapshot = taken.snapshot
     told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
+    told += f", of the feed {snapshot.feed}" if snapshot.feed else ""
     when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-    say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})")
-
-
-def _add_address(lake: Lake, address: str, hints: dict[str, str]) -> Taken:
-    """Ask an address once and take in what it gives.
-
-    Raises:
-        NotFetched: It gave nothing that can be used.
-        Refused: No source can take it.
-        ValueError: It is no address that can be asked, or the configuration cannot be used.
-    """
-    from orchestration.feeds import read_configuration, web_address
-    from orchestration.http import Client, Manner
-    from orchestration.sandbox import failure_in_bytes
-    from orchestration.snapshots import add_answer
-    from orchestration.sources.conversation import Request
-    from orchestration.sources.sheet_query import export_address
-
-    configuration = read_configuration(lake)
-    url = export_address(web_address(address.partition("#")[0] if "docs.google.com" not in address else address))
-    client = Client(configuration.fetch, configuration.hosts, lake.root / "fetch")
-    try:
-        reply = client.fetch(Request(url, url), Manner(url, look=failure_in_bytes))
-    finally:
-        client.close()
-    facts = {"http_status": reply.status, "headers": dict(reply.headers), "hints": hints}
-    return add_answer(lake, reply.content, url, reply.url, **facts)
+    say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})" + (f"; {taken.remark}" if taken.remark else ""))
 
 
 def fetch(

@@ -13,6 +13,20 @@ from urllib.parse import quote
 
 _PLACE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SHORTEST = 8
+# what secrets are called, in headers, parameters and settings; but not the marks by which lists are read on
+_SECRET_NAME = re.compile(
+    r"authori[sz]ation|cookie|(?<!page)(?<!page[-_])(?<!resumption)(?<!continuation)token|secret|passw|credential|session"
+    r"|signature|bearer|jwt|api[-_]?key|(^|[-_])(o?auth|key|pwd|pass|sig|sid)$",
+    re.IGNORECASE,
+)
+# how secrets of well-known services begin, wherever they stand
+_SECRET_VALUE = re.compile(
+    r"\b(?:sk-(?=\S*\d)[\w-]{20,}|gh[opsur]_\w{12,}|github_pat_\w{12,}|glpat-[\w-]{12,}|hf_\w{12,}|xox[abeprs]-[\w-]{8,}"
+    r"|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,})"
+)
+_SECRET_HEADER = re.compile(r"\b(?:bearer|basic|token)\s+\w", re.IGNORECASE)
+_HARMLESS_HEADER = re.compile(r"accept(-\w+)?|user-agent|referer|content-type", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z-]{0,12}")
 _DOUBLED = {" ": [r"\+"], "\\": [r"\\\\"]}
 
 
@@ -23,6 +37,35 @@ class MissingSecret(Exception):
 def names_in(*texts: str) -> frozenset[str]:
     """The names of the environment variables that texts ask for."""
     return frozenset(name for text in texts for name in _PLACE.findall(text))
+
+
+def literal_secret(name: str, value: str, *, is_header: bool = False) -> str | None:
+    """What is wrong with a value of the configuration that holds a secret itself, or names one wrongly, if anything is.
+
+    The text never repeats the value.
+
+    Args:
+        name: The header, parameter or setting.
+        value: Its value, in which secrets may stand as ``${NAME}``.
+        is_header: Whether it is a header, in which a long word of letters and digits is a secret too.
+    """
+    rest = _PLACE.sub(" ", value)
+    if "${" in rest:
+        return f"{name}: expected a secret as ${{NAME}}, with a name of letters, digits and _ alone"
+    words = re.split(r"[\s;:,()/=\"']+", rest)
+    is_named = _SECRET_NAME.search(name) is not None
+    # beside ${NAME} may stand how it is used (“Bearer”) and what the parts of a cookie are called
+    is_beside = rest != value and all(_SCHEME.fullmatch(word) for word in words)
+    has_key = is_header and (
+        _SECRET_HEADER.search(rest) is not None
+        or (
+            not _HARMLESS_HEADER.fullmatch(name)
+            and any(re.fullmatch(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+-]{20,}", word) for word in words)
+        )
+    )
+    if (is_named and value and not is_beside) or _SECRET_VALUE.search(rest) or has_key:
+        return f"{name}: expected a secret as ${{NAME}} of an environment variable, never itself"
+    return None
 
 
 class Secrets:

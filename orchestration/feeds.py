@@ -6,11 +6,13 @@ what was expected.
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import os
 import re
 import tomllib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -18,15 +20,18 @@ from urllib.parse import parse_qsl, urlsplit
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.credentials import literal_secret
 from orchestration.sources import SOURCES, source_named
-from orchestration.sources.conversation import Feed
+from orchestration.sources.conversation import Feed, Since
 from orchestration.sources.source import Source
 from warehouse.lake import Lake
 from warehouse.table import utc_now
 
 BUNDLED = Path(__file__).with_name("feeds.toml")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_RESERVED = frozenset({"all", "none"})
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_SHORTEST_CADENCE, _TIMES_LOOKED_AT = dt.timedelta(minutes=10), 60
 _SECRET_TO_BE = re.compile(r"authorization|cookie|(^|[-_])(key|token|secret|password)$|apikey", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
@@ -38,9 +43,13 @@ class ConfigurationError(ValueError):
 def _cadence(text: str) -> str:
     if text not in {"hourly", "daily", "weekly"}:
         try:
-            CronSim(text, utc_now())
+            times = list(itertools.islice(CronSim(text, utc_now()), _TIMES_LOOKED_AT))
         except CronSimError as error:
             raise ValueError(f"expected hourly, daily, weekly or the five fields of cron ({error})") from error
+        if not times:
+            raise ValueError("expected a time that comes")
+        if any(later - earlier < _SHORTEST_CADENCE for earlier, later in itertools.pairwise(times)):
+            raise ValueError("expected at least 10 minutes between two times, since places are not asked more often")
     return text
 
 
@@ -65,6 +74,35 @@ def web_address(text: str) -> str:
     return text
 
 
+def _followed_address(text: str) -> str:
+    parts = urlsplit(web_address(text))
+    if "$" in parts.netloc:
+        raise ValueError("expected a host that is written out: ${NAME} may stand in the query and in headers")
+    given = [*parse_qsl(parts.query), *parse_qsl(parts.fragment), ("path", parts.path)]
+    if wrong := next((wrong for name, value in given if (wrong := literal_secret(name, value))), None):
+        raise ValueError(wrong)
+    return text
+
+
+def _settings(settings: dict[str, Any]) -> dict[str, Any]:
+    for name, value in _texts_in(settings):
+        if wrong := literal_secret(name, value):
+            raise ValueError(wrong)
+    return settings
+
+
+def _texts_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Each text in settings, with the name that stands nearest to it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts_in(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_in(inner, name)
+    elif isinstance(value, (str, int)):
+        yield name, str(value)
+
+
 def _host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -82,23 +120,23 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not re.fullmatch(r"[A-Za-z0-9-]+", name) or re.search(r"[\r\n]", value):
             raise ValueError(f"{name}: expected the name of a header and one line of text")
-        if _SECRET_TO_BE.search(name) and not _VARIABLE.search(value):
-            raise ValueError(f"{name}: expected a secret as ${{NAME}} of an environment variable, never itself")
+        if wrong := literal_secret(name, value, is_header=True):
+            raise ValueError(wrong)
     return headers
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Limits(_Strict):
     """What a fetch may cost: the table ``[fetch]``. Times are in seconds."""
 
     contact: str = ""
-    interval_seconds: float = Field(3.0, ge=0, le=3600)
+    interval_seconds: float = Field(3.0, gt=0, le=3600)
     concurrency: int = Field(1, ge=1, le=8)
     attempts: int = Field(5, ge=1, le=20)
-    backoff_seconds: float = Field(2.0, ge=0, le=600)
+    backoff_seconds: float = Field(2.0, gt=0, le=600)
     longest_wait_seconds: float = Field(300.0, ge=0, le=3600)
     connect_seconds: float = Field(15.0, gt=0, le=600)
     read_seconds: float = Field(60.0, gt=0, le=600)
@@ -113,7 +151,7 @@ class Host(_Strict):
     """Hosts that share a pace of their own: a table of ``[[hosts]]``."""
 
     names: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(min_length=1)
-    interval_seconds: float = Field(3.0, ge=0, le=3600)
+    interval_seconds: float = Field(3.0, gt=0, le=3600)
     concurrency: int = Field(1, ge=1, le=8)
 
 
@@ -121,13 +159,13 @@ class Followed(_Strict):
     """One feed as the configuration gives it: the table ``[feeds.<name>]``."""
 
     source: str
-    url: Annotated[str, AfterValidator(web_address)]
+    url: Annotated[str, AfterValidator(_followed_address)]
     cadence: Annotated[str, AfterValidator(_cadence)] = "daily"
     licence: str | None = None
     enabled: bool = False
     robots: Literal["respect", "ignore"] = "respect"
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
-    settings: dict[str, Any] = {}
+    settings: Annotated[dict[str, Any], AfterValidator(_settings)] = {}
     name: str = ""
 
     @property
@@ -189,38 +227,61 @@ def read_configuration(lake: Lake) -> Configuration:
     own = _read(path) if path.exists() else {}
     uses_bundled = not isinstance(own.get("fetch"), dict) or own["fetch"].get("bundled", True)
     merged = _laid_over(_read(BUNDLED) if uses_bundled else {}, own)
-    if isinstance(merged.get("feeds"), dict):
-        merged["feeds"] = {
-            name: {**told, "name": name} if isinstance(told, dict) and "name" not in told else told
-            for name, told in merged["feeds"].items()
-        }
     problems: list[str] = []
+    if isinstance(merged.get("feeds"), dict):
+        problems = [
+            f"{_holder(path, own, ('feeds', name))}: feeds.{name}.name: {says}"
+            for name, told in merged["feeds"].items()
+            for says in _wrong_names(name, told)
+        ]
+        merged["feeds"] = {
+            name: {**told, "name": name} if isinstance(told, dict) else told for name, told in merged["feeds"].items()
+        }
     configuration = None
     try:
         configuration = Configuration.model_validate(merged)
     except ValidationError as error:
-        problems = [_told(path, own, found) for found in error.errors()]
+        problems += [_told(path, own, found) for found in error.errors()]
     else:
-        problems = [
-            f"{_holder(path, own, ('feeds', name, *([key] if key != 'name' else [])))}: feeds.{name}.{key}: {says}"
+        problems += [
+            f"{_holder(path, own, ('feeds', name, key))}: feeds.{name}.{key}: {says}"
             for name, followed in configuration.feeds.items()
-            for key, says in _misfits(name, followed)
+            for key, says in _misfits(followed)
         ]
     if problems or configuration is None:
         raise ConfigurationError("\n".join(problems))
     return configuration
 
 
-def _misfits(name: str, followed: Followed) -> list[tuple[str, str]]:
-    """What is wrong with a feed that its types do not show."""
-    fetchable = [source.name for source in SOURCES if source.fetch]
+def _wrong_names(name: str, told: Any) -> list[str]:
+    """What is wrong with the name of a feed, which becomes a folder of the lake and a word of the command line."""
     found = []
     if not _NAME.fullmatch(name):
-        found.append(("name", f"found {name!r}; expected lower-case letters, digits and _, at most 60"))
+        found.append(f"found {name!r}; expected lower-case letters, digits and _, beginning with a letter, at most 60")
+    if name in _RESERVED or name in (source.name for source in SOURCES):
+        found.append(f"found {name!r}, which means a kind of source or all feeds; expected another name")
+    if isinstance(told, dict) and "name" in told:
+        found.append("not a known key: a feed is called what its table is called")
+    return found
+
+
+def _misfits(followed: Followed) -> list[tuple[str, str]]:
+    """What is wrong with a feed that its types do not show: with its kind, or with what that asks for first."""
+    fetchable = {source.name: source.fetch for source in SOURCES if source.fetch}
     if followed.source not in fetchable:
         expected = ", ".join(fetchable) or "nothing, since no kind of source can be fetched"
-        found.append(("source", f"found {followed.source!r}; expected one of: {expected}"))
-    return found
+        return [("source", f"found {followed.source!r}; expected one of: {expected}")]
+    conversation = fetchable[followed.source](followed.feed, Since(None, dt.datetime.now(dt.UTC)))
+    try:
+        next(conversation)
+    except Exception as error:  # the kind's own check, or what it did not foresee: either way it cannot be asked so
+        says = str(error).removeprefix(f"feed {followed.name}: ")
+        if says.startswith("url: "):
+            return [("url", says.removeprefix("url: "))]
+        return [("settings", says if isinstance(error, ValueError) else f"{type(error).__name__}: {says}")]
+    finally:
+        conversation.close()
+    return []
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -249,9 +310,9 @@ def _holder(path: Path, own: Mapping[str, Any], place: tuple[int | str, ...]) ->
     here: Any = own
     for part in place[:-1]:
         here = here.get(part) if isinstance(here, dict) else here
-    return (
-        path if (isinstance(here, dict) and place[-1] in here) or (place[0] == "hosts" and "hosts" in own) else BUNDLED
-    )
+    # a feed that says its kind is whole in that file
+    is_here = isinstance(here, dict) and (place[-1] in here or (place[0] == "feeds" and "source" in here))
+    return path if is_here or (place[0] == "hosts" and "hosts" in own) else BUNDLED
 
 
 def _told(path: Path, own: Mapping[str, Any], error: Any) -> str:
@@ -267,5 +328,6 @@ def _told(path: Path, own: Mapping[str, Any], error: Any) -> str:
         return f"{file}: {where}: is missing"
     says = re.sub(r"^Value error, ", "", str(error["msg"])).replace("Input should be", "expected")
     # what was found may be a secret that was put there by mistake
-    found = "" if "headers" in place or ("url" in place and "${NAME}" in says) else f"found {error['input']!r}; "
+    is_open = not {"headers", "settings"} & set(place) and "${NAME}" not in says
+    found = f"found {error['input']!r}; " if is_open else ""
     return f"{file}: {where}: {found}{says}"

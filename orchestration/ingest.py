@@ -88,6 +88,12 @@ def parser_version(source: Source) -> str:
     return digest(source.name, json.dumps(source.columns, default=str), *parts, length=ID_LENGTH)
 
 
+def _reading(source: Source, snapshot: Snapshot) -> str:
+    """Hash of everything that decides what is read in a snapshot besides its bytes."""
+    told = json.dumps(snapshot.hints, sort_keys=True) if snapshot.hints else ""
+    return digest(parser_version(source), told, length=ID_LENGTH) if told else parser_version(source)
+
+
 def take_in(lake: Lake, say: Say) -> None:
     """Take the bundled default (unless ``AISLE_BUNDLED=no``) and the files of the inbox into the lake.
 
@@ -154,9 +160,10 @@ def ingest(lake: Lake, say: Say) -> dict[str, pl.DataFrame]:
             pl.col("version_id").is_in(old["sightings"]["version_id"].to_list())
         )
         gone = done - {snapshot.snapshot_id for snapshot in mine}
-        has_changed = (old["parses"]["parser_version"] != parser_version(source)).any()
-        if gone or has_changed:
-            why = f"{first(sorted(gone))} taken away" if gone else "the reader has changed"
+        read_by = dict(old["parses"].select("snapshot_id", "parser_version").iter_rows())
+        changed = [one for one in mine if read_by.get(one.snapshot_id) not in (None, _reading(source, one))]
+        if gone or changed:
+            why = f"{first(sorted(gone))} taken away" if gone else "the reader or a hint has changed"
             say(f"{source.name}: {why}, reading all {len(mine)} snapshots again")
             old, rows, done = {things: frame.clear() for things, frame in old.items()}, rows.clear(), set()
         new = [snapshot for snapshot in mine if snapshot.snapshot_id not in done]
@@ -249,7 +256,7 @@ def _ingest_source(
         {
             "snapshot_id": (identity := snapshot.snapshot_id),
             "source": source.name,
-            "parser_version": parser_version(source),
+            "parser_version": _reading(source, snapshot),
             "records_read": read[identity],
             "records_kept": kept[identity],
             "records_repeated": repeated[identity],

@@ -89,11 +89,12 @@ def code_version() -> str:
 
 
 def inputs_of(lake: Lake) -> str:
-    """Hash of everything a run depends on: the snapshots, the refused files and the code.
+    """Hash of everything a run depends on: the snapshots and their hints, the refused files and the code.
 
     That a feed gave again what it gave before is no reason for a run, unless it gave something else in between.
     """
-    known = [s.snapshot_id for s in all_snapshots(lake)] + [r.sha256 for r in all_refusals(lake)]
+    snapshots = [f"{s.snapshot_id} {json.dumps(s.hints, sort_keys=True)}" for s in all_snapshots(lake)]
+    known = snapshots + [r.sha256 for r in all_refusals(lake)]
     known += [f"{line.snapshot_id} {line.fetched_at}" for line in all_lines(lake) if line.result == "returned"]
     return sha256("\n".join([code_version(), *sorted(known)]).encode()).hexdigest()
 

@@ -1,8 +1,8 @@
 """Snapshots: the bytes of one file or fetch, kept under the name of their content and never changed.
 
 ``snapshots/<source>/<snapshot_id>/`` holds the bytes (``content``) and what is known about them
-(``snapshot.json``). The folder appears whole or not at all. Files that no source takes are kept under
-``refused/`` with the reason.
+(``snapshot.json``), which is corrected where more is told of the same bytes. The folder appears whole or not
+at all. Files that no source takes are kept under ``refused/`` with the reason.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import os
 import shutil
 import tempfile
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.sandbox import parse_bytes, parse_file
 from orchestration.sources import Refused, source_named
 from orchestration.sources.document import MAX_BYTES
-from warehouse.lake import Lake, sync_folder
+from warehouse.lake import Lake, replace_file, sync_folder
 from warehouse.table import utc_now
 
 BUNDLED = Path(__file__).parents[1] / "warehouse" / "bundled"
+_ADDRESSES = frozenset({"url", "feed_url", "page_url"})
 Origin = Literal["bundled", "file", "inbox", "fetch"]
 
 
@@ -81,12 +82,16 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of adding one file: the snapshot, whether it is new, and what could be read in it."""
+    """What came of adding one file: the snapshot, whether it is new, what could be read in it, and a remark.
+
+    The remark says what became of hints that differ from those it was held with, and as what else it is held.
+    """
 
     snapshot: Snapshot
     is_new: bool
     records: int
     rejects: int
+    remark: str = ""
 
 
 def content_path(lake: Lake, snapshot: Snapshot) -> Path:
@@ -134,14 +139,13 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
     except Refused as refusal:
         keep_refused(lake, path.name, content, str(refusal))
         raise
-    snapshot, is_new = _keep(
-        lake, content, source, origin=origin, original_name=path.name, fetched_at=utc_now(), hints=hints or {}
-    )
-    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects))
+    facts = {"origin": origin, "original_name": path.name, "fetched_at": utc_now(), "hints": hints or {}}
+    snapshot, is_new, remark = _keep(lake, content, source, is_by_hand=True, **facts)
+    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects), remark)
 
 
-def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) -> Taken:
-    """Take in what came from an address that a person named, if a source recognises it and can read it.
+def add_answer(lake: Lake, content: bytes, name: str, url: str, *, source: str | None = None, **facts: Any) -> Taken:
+    """Take in what came from an address that a person named, if a source, or just the one named, can read it.
 
     Raises:
         Refused: No source can take it; it is kept under ``refused/`` with the reason.
@@ -149,15 +153,16 @@ def add_answer(lake: Lake, content: bytes, name: str, url: str, **facts: Any) ->
     """
     hints = {**facts.pop("hints", {}), "url": url}
     try:
-        source, parsed = parse_bytes(content, name, hints)
+        source, parsed = parse_bytes(content, name, hints, source)
         if not parsed.items:
             raise Refused(f"found a document of {source} without a single record")
     except Refused as refusal:
         keep_refused(lake, name, content, str(refusal))
         raise
     moment = dt.datetime.now(dt.UTC)
-    kept = keep_fetched(lake, content, source, original_name=name, url=url, fetched_at=moment, hints=hints, **facts)
-    return Taken(*kept, len(parsed.records), len(parsed.rejects))
+    facts |= {"origin": "fetch", "original_name": name, "url": url, "fetched_at": moment, "hints": hints}
+    snapshot, is_new, remark = _keep(lake, content, source, is_by_hand=True, **facts)
+    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects), remark)
 
 
 def keep_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
@@ -166,7 +171,8 @@ def keep_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple
     Raises:
         OSError: The lake cannot be written, or a snapshot in it is damaged.
     """
-    return _keep(lake, content, source, origin="fetch", **facts)
+    snapshot, is_new, _ = _keep(lake, content, source, origin="fetch", **facts)
+    return snapshot, is_new
 
 
 def held_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
@@ -186,7 +192,7 @@ def add_bundled(lake: Lake) -> list[Snapshot]:
     for name, facts in told.items():
         compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
         content = (BUNDLED / name).read_bytes()
-        snapshot, is_new = _keep(
+        snapshot, is_new, _ = _keep(
             lake, content, facts["source"], origin="bundled", original_name=name, fetched_at=compiled
         )
         new += [snapshot] if is_new else []
@@ -204,7 +210,10 @@ def _read(path: Path) -> Snapshot:
     return Snapshot(**told)
 
 
-def _keep(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
+def _keep(
+    lake: Lake, content: bytes, source: str, *, is_by_hand: bool = False, **facts: Any
+) -> tuple[Snapshot, bool, str]:
+    """The snapshot of some bytes, whether it is new, and what is to be said of it; the same bytes are kept once."""
     sha256 = hashlib.sha256(content).hexdigest()
     salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
     lake.snapshots.mkdir(parents=True, exist_ok=True)
@@ -212,14 +221,50 @@ def _keep(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapsh
         fcntl.flock(lock, fcntl.LOCK_EX)  # else two sources with the same content could each think they are the first
         for identity in (sha256[:16], salted[:16]):
             if (path := lake.snapshots / source / identity / "snapshot.json").exists():
-                return _read(path), False
-        is_elsewhere = any(lake.snapshots.glob(f"[!.]*/{sha256[:16]}/snapshot.json"))
+                snapshot, remark = _with_hints(_read(path), facts, is_by_hand)
+                if snapshot != _read(path):
+                    replace_file(path, _as_json(_told(snapshot)))
+                    path.chmod(0o444)
+                return snapshot, False, remark
+        others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/snapshot.json"))
         facts.setdefault("licence", source_named(source).licence)
-        identity = (salted if is_elsewhere else sha256)[:16]
+        identity = (salted if others else sha256)[:16]
         snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=len(content), **facts)
-        told = {**asdict(snapshot), "fetched_at": snapshot.fetched_at.isoformat()}
-        _place(lake.snapshots / source / snapshot.snapshot_id, content, told, "snapshot.json")
-    return snapshot, True
+        _place(lake.snapshots / source / snapshot.snapshot_id, content, _told(snapshot), "snapshot.json")
+    return snapshot, True, f"the same bytes are held as {others[0]} too, which stays" if others else ""
+
+
+def _with_hints(held: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> tuple[Snapshot, str]:
+    """A snapshot with what is now known of it besides its bytes, and what became of that as a remark.
+
+    A feed's word counts more than a person's, since its other snapshots are read by it too. Of a feed's own hints,
+    addresses are no news: one page can have several.
+    """
+    given: dict[str, str] = facts.get("hints") or {}
+    new = {name: value for name, value in given.items() if held.hints.get(name) != value}
+    named = {name for name in {**held.hints, **given} if name not in _ADDRESSES}
+    is_same_feed = held.feed is not None and given.get("feed") == held.feed
+    changes = any(held.hints.get(name) != given.get(name) for name in named) if is_same_feed else bool(new)
+    if not (changes or (new and is_by_hand)):
+        return held, ""
+    told = ", ".join(f"{name} “{value}”" for name, value in new.items() if name != "feed_url")
+    if held.origin == "bundled":
+        return held, f"it came with the project, so that {told} is not used"
+    if held.feed is not None and not is_same_feed:
+        return held, f"it is held as the feed {held.feed} has it, so that {told} is not used"
+    hints = given if is_same_feed else {**held.hints, **given}
+    fetched = {name: facts[name] for name in ("origin", "url", "http_status", "headers", "licence") if name in facts}
+    changed = replace(held, hints=hints, **(fetched if facts["origin"] == "fetch" else {}))
+    before = ", ".join(f"{name} “{held.hints[name]}”" for name in new if name in held.hints)
+    return changed, f"now with {told or 'other hints'}" + (f" in the place of {before}" if before else "")
+
+
+def _told(snapshot: Snapshot) -> dict[str, object]:
+    return {**asdict(snapshot), "fetched_at": snapshot.fetched_at.isoformat()}
+
+
+def _as_json(facts: dict[str, object]) -> bytes:
+    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
 
 
 def keep_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
@@ -238,7 +283,7 @@ def _place(folder: Path, content: bytes, facts: dict[str, object], facts_name: s
     try:
         for name, data in (
             ("content", content),
-            (facts_name, json.dumps(facts, indent=1, ensure_ascii=False).encode()),
+            (facts_name, _as_json(facts)),
         ):
             with (draft / name).open("wb") as file:
                 file.write(data)

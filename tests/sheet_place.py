@@ -104,7 +104,7 @@ def fetchable(by_window: bool = False) -> Iterator[None]:
 
 def configure(lake: Lake, hosts: list[str], feeds: dict[str, str], more: str = "", **limits: Any) -> None:
     """Write the lake's configuration: feeds of lab sheets by name and address, with waits that are tiny."""
-    tiny = {"interval_seconds": 0, "backoff_seconds": 0.005, "read_seconds": 0.4, "total_seconds": 0.8, **limits}
+    tiny = {"interval_seconds": 0.001, "backoff_seconds": 0.005, "read_seconds": 0.4, "total_seconds": 0.8, **limits}
     lines = [
         "[fetch]",
         "bundled = false",

@@ -99,6 +99,26 @@ def test_owner_is_kept_with_the_page(tmp_path: Path) -> None:
     assert all_snapshots(lake)[0].hints == {"owner": "A. Person"}
 
 
+def test_saved_page_that_does_not_say_its_address_is_added_with_it(tmp_path: Path) -> None:
+    lake, page = Lake(tmp_path / "lake"), tmp_path / "page.html"
+    page.write_text(
+        f"<!doctype html><html><title>A work</title><h1>A work</h1><p>{'Words of it. ' * 50}", encoding="utf-8"
+    )
+    refused = aisle(lake.root, "add", str(page))
+    assert refused.returncode == 1
+    assert "as lab_pages: a page that does not say its address" in refused.stderr
+    url = "https://alignment.anthropic.com/2025/a-work/"
+    done = aisle(lake.root, "add", "--url", url, str(page))
+    assert done.returncode == 0, done.stderr
+    assert "lab_pages, 1 records" in done.stderr
+    (snapshot,) = all_snapshots(lake)
+    assert snapshot.hints == {"url": url}
+    assert (
+        "--url x: expected an absolute http or https address" in aisle(lake.root, "add", "--url", "x", str(page)).stderr
+    )
+    assert "that one file alone" in aisle(lake.root, "add", "--url", url, str(page), str(page)).stderr
+
+
 def test_query_in_all_forms(released_lake: Lake, tmp_path: Path) -> None:
     expected = [("Anthropic", "2022-01-01", 9), ("Anthropic", "2023-01-01", 12)]
     shown = aisle(released_lake.root, "sql", QUERY, "--format", "csv").stdout

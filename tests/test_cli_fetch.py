@@ -11,7 +11,7 @@ from orchestration.feeds import ConfigurationError, read_configuration
 from orchestration.journal import FeedFolder
 from orchestration.snapshots import all_refusals, all_snapshots
 from tests.conftest import aisle
-from tests.server import HTML_PAGE, Given, served
+from tests.server import HTML_PAGE, Asked, Given, served
 from tests.sheet_place import configure
 from tests.test_lab_sheet import GOOD, table
 from warehouse.lake import Lake
@@ -103,6 +103,117 @@ def test_address_is_added_by_what_it_gives(lake: Lake) -> None:
     assert len(all_refusals(lake)) == 1
 
 
+FEED = b"""<rss version="2.0"><channel><title>A feed</title><link>https://example.org/</link>
+<item><guid>1</guid><title>One</title><link>https://example.org/1</link></item></channel></rss>"""
+
+
+def follow(lake: Lake, host: str, **feeds: str) -> None:
+    """Write a configuration with feeds by name, each as the lines of its table."""
+    configure(lake, [host], {}, "\n".join(f"[feeds.{name}]\n{lines}" for name, lines in feeds.items()))
+
+
+def test_address_of_a_feed_is_added_as_that_feed(lake: Lake) -> None:
+    headers: list[str | None] = []
+
+    def answered(asked: Asked) -> Given:
+        headers.append(asked.headers.get("x-key"))
+        return Given(FEED if asked.query == {"key": "sesame-sesame"} else b"no", 200 if asked.query else 404)
+
+    with served(answered) as place:
+        url = f"{place.url}/feed.xml?key=${{SESAME}}"
+        lines = f'source = "feed_items"\nurl = "{url}"\nlicence = "of its own"\nheaders = {{ X-Key = "${{SESAME}}" }}'
+        follow(lake, place.host, our_blog=lines)
+        environment = {"SESAME": "sesame-sesame"}
+        for address in (url, f"{place.url}/feed.xml"):  # the secret need not be given
+            done = aisle(lake.root, "add", address, **environment)
+            assert done.returncode == 0, done.stderr
+            assert "feed_items, 1 records, of the feed our_blog (snapshot" in done.stderr
+        assert aisle(lake.root, "fetch", "our_blog", **environment).returncode == 0
+    assert set(headers[-3:]) == {"sesame-sesame"}
+    (snapshot,) = all_snapshots(lake)  # that of the feed is the same
+    assert (snapshot.feed, snapshot.licence, snapshot.url) == ("our_blog", "of its own", url)
+    assert snapshot.hints == {"feed": "our_blog", "feed_url": url, "url": url}
+    assert not any(b"sesame-sesame" in path.read_bytes() for path in lake.root.rglob("*") if path.is_file())
+
+
+def test_secret_of_an_address_that_is_not_set_is_told_by_name(lake: Lake) -> None:
+    with served(lambda _: Given(FEED)) as place:
+        follow(lake, place.host, our_blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml?key=${{SESAME}}"')
+        for address in (f"{place.url}/feed.xml", f"{place.url}/other.xml?key=${{SESAME}}"):
+            done = aisle(lake.root, "add", address)
+            assert done.returncode == 1
+            assert "the environment variable SESAME is not set" in done.stderr
+    assert [asked.path for asked in place.asked if "xml" in asked.path] == []
+    assert all_snapshots(lake) == []
+
+
+def test_address_that_several_feeds_have_or_that_is_only_a_beginning_is_to_be_fetched(lake: Lake) -> None:
+    with served(lambda _: Given(FEED)) as place:
+        one = f'source = "feed_items"\nurl = "{place.url}/feed.xml"'
+        two = f'source = "forum_posts"\nurl = "{place.url}/graphql"'
+        follow(lake, place.host, one=one, other=one, posts=two)
+        several = aisle(lake.root, "add", f"{place.url}/feed.xml")
+        begun = aisle(lake.root, "add", f"{place.url}/graphql")
+    assert "this is the address of the feeds one, other: ask with aisle fetch one or other" in several.stderr
+    assert "this is the address of the feed posts, which asks for more: ask with aisle fetch posts" in begun.stderr
+    assert several.returncode == begun.returncode == 1
+    assert place.asked == []
+
+
+def test_address_of_a_sheet_that_is_followed_is_read_with_its_columns(lake: Lake) -> None:
+    content = table(GOOD).replace(b"Company", b"House", 1)
+    with served(lambda _: Given(content)) as place:
+        lines = f'source = "lab_sheet"\nurl = "{place.url}/sheet"\nsettings = {{ columns = {{ lab = "House" }} }}'
+        follow(lake, place.host, ours=lines)
+        done = aisle(lake.root, "add", f"{place.url}/sheet#gid=0")
+    assert done.returncode == 0, done.stderr
+    assert "lab_sheet, 1 records, of the feed ours" in done.stderr
+
+
+def test_same_bytes_with_another_address_or_feed_say_what_became_of_that(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(FEED)
+    with served(lambda _: Given(FEED)) as place:
+        follow(lake, place.host, blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')
+        commands = [
+            str(tmp_path / "feed.xml"),
+            f"{place.url}/one.xml",
+            f"{place.url}/two.xml",
+            f"{place.url}/feed.xml",
+            f"{place.url}/two.xml",
+            f"{place.url}/feed.xml",
+        ]
+        told = [aisle(lake.root, "add", address).stderr.splitlines()[0] for address in commands]
+    remarks = [line.partition("); ")[2].replace(place.url, "") for line in told]
+    assert remarks == [
+        "",
+        "now with url “/one.xml”",
+        "now with url “/two.xml” in the place of url “/one.xml”",
+        "now with feed “blog”, url “/feed.xml” in the place of url “/two.xml”",
+        "it is held as the feed blog has it, so that url “/two.xml” is not used",
+        "",
+    ]
+    (snapshot,) = all_snapshots(lake)
+    assert (snapshot.feed, snapshot.origin, snapshot.url) == ("blog", "fetch", f"{place.url}/feed.xml")
+
+
+def test_fetch_of_what_was_added_before_makes_it_the_feeds(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(FEED)
+    with served(lambda _: Given(FEED)) as place:
+        follow(lake, place.host, blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')
+        assert aisle(lake.root, "add", str(tmp_path / "feed.xml")).returncode == 0
+        assert aisle(lake.root, "fetch", "blog").returncode == 0
+    (snapshot,) = all_snapshots(lake)
+    assert snapshot.feed == "blog"
+
+
+def test_answer_that_is_not_of_the_feeds_kind_is_refused(lake: Lake) -> None:
+    with served(lambda _: Given(table(GOOD))) as place:
+        follow(lake, place.host, our_blog=f'source = "feed_items"\nurl = "{place.url}/feed.xml"')
+        done = aisle(lake.root, "add", f"{place.url}/feed.xml")
+    assert done.returncode == 1
+    assert "looked for a feed (<rss>, <feed>)" in done.stderr
+
+
 def test_file_is_kept_where_the_configuration_cannot_be_read(lake: Lake, tmp_path: Path) -> None:
     lake.root.mkdir()
     (lake.root / "feeds.toml").write_text("[fetch", encoding="utf-8")
@@ -114,50 +225,6 @@ def test_file_is_kept_where_the_configuration_cannot_be_read(lake: Lake, tmp_pat
     (tmp_path / "sheet.csv").write_bytes(table(GOOD))
     assert aisle(lake.root, "add", str(tmp_path / "sheet.csv")).returncode == 0
     assert aisle(lake.root, "run").returncode == 0
-
-
-WRONG = [
-    ('feeds.a.cadence', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\ncadence="dayly"', "found 'dayly'; expected hourly, daily, weekly or the five fields of cron"),
-    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"\nurl="ftp://e.org"', "found 'ftp://e.org'; expected an absolute http or https address"),
-    ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"', "is missing"),
-    ('feeds.a.source', '[feeds.a]\nsource="nothing"\nurl="https://e.org"', "found 'nothing'; expected one of: "),
-    ('feeds.a.robots', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nrobots="no"', "found 'no'; expected 'respect' or 'ignore'"),
-    ('feeds.a.licens', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\nlicens="x"', "not a known key; expected one of: source, url"),
-    ('feeds.A b.name', '[feeds."A b"]\nsource="lab_sheet"\nurl="https://e.org"', "expected lower-case letters"),
-    ('fetch.attempts', '[fetch]\nattempts=0', "found 0; expected greater than or equal to 1"),
-    ('fetch.allow_private', '[fetch]\nallow_private=["*"]', "expected exactly one host and port"),
-    ('hosts.0.interval_seconds', '[[hosts]]\nnames=["e.org"]\ninterval_seconds="x"', "expected a valid number"),
-    ('typo', 'typo = 1', "not a known key; expected one of: fetch, hosts, feeds"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("key", "text", "told"), WRONG, ids=[key for key, _, _ in WRONG])
-def test_wrong_configuration_names_file_key_and_what_was_expected(lake: Lake, key: str, text: str, told: str) -> None:
-    lake.root.mkdir()
-    path = lake.root / "feeds.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError) as error:
-        read_configuration(lake)
-    assert f"{path}: {key}" in str(error.value)
-    assert told in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'headers = { "X-Api-Key" = "4711-secret" }',
-        'headers = { Authorization = "Bearer 4711-secret" }',
-        'url = "https://e.org/?api_key=4711-secret"',
-        'url = "https://me:4711-secret@e.org/"',
-    ],
-)
-def test_secret_in_the_configuration_is_refused_and_not_repeated(lake: Lake, text: str) -> None:
-    lake.root.mkdir()
-    url = "" if text.startswith("url") else 'url = "https://e.org"\n'
-    (lake.root / "feeds.toml").write_text(f'[feeds.a]\nsource = "lab_sheet"\n{url}{text}', encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"\$\{NAME\}") as error:
-        read_configuration(lake)
-    assert "4711" not in str(error.value)
 
 
 def test_own_configuration_is_laid_over_the_bundled_key_by_key(

@@ -36,6 +36,36 @@ def test_captured_article_is_no_failure_page() -> None:
     assert {name: told for name, told in found.items() if told} == {}
 
 
+@pytest.mark.skipif(not ARTICLES, reason="the captured pages are not here: no ../shared/samples")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "findings-from-a-pilot-anthropic-openai",
+        "introducing-the-anthropic-fellows",
+        "recommendations-for-technical-ai-safety-research",
+    ],
+)
+def test_captured_article_that_does_not_say_its_address_is_asked_for_that_alone(name: str) -> None:
+    content = gzip.decompress((SAMPLES / "lab_pages_html" / "alignment_anthropic" / f"{name}.html.gz").read_bytes())
+    with pytest.raises(Refused, match="does not say its address") as refusal:
+        parse_bytes(content, "a page", {})
+    assert "sign-in" not in str(refusal.value)
+    source, parsed = parse_bytes(content, "a page", {"url": f"https://alignment.anthropic.com/2025/{name}/"})
+    assert (source, parsed.rejects, [record.values["lab"] for record in parsed.records]) == (
+        "lab_pages",
+        [],
+        ["Anthropic"],
+    )
+    assert len(str(parsed.records[0].values["text"])) > 5000
+
+
+def test_page_that_asks_for_a_password_may_be_a_sign_in_page() -> None:
+    text = "<p>" + "A long welcome, before the door. " * 200
+    page = f"<!doctype html><html><title>Welcome</title>{text}<form><input name=p type=password></form></html>".encode()
+    with pytest.raises(Refused, match="titled “Welcome”, perhaps a sign-in page"):
+        parse_bytes(page, "a page", {}, "lab_sheet")
+
+
 MADE_UP = {
     "bot wall": "<title>Attention Required! | Some Shield</title><p>Checking.</p>",
     "page not found": "<title>404 - Page not found</title><p>Sorry.</p>",

@@ -125,7 +125,8 @@ def test_past_is_asked_for_by_months(lake: Lake, monkeypatch: pytest.MonkeyPatch
         object.__setattr__(lab_sheet.SOURCE, "fetch", converse)
         configure(lake, [place.host], {"sheet": place.url})
         assert run(feed_assets(read_configuration(lake)), ["feed_past", "sheet"], "2024-02-01").success
-    assert [(since.start, since.end) for since in asked] == [(dt.date(2024, 2, 1), dt.date(2024, 2, 29))]
+    # without days it is only begun, when the configuration is checked
+    assert [(since.start, since.end) for since in asked if since.start] == [(dt.date(2024, 2, 1), dt.date(2024, 2, 29))]
     assert not (lake.root / "fetch" / "feeds" / "sheet" / "state.json").exists()
     assert [line.result for line in all_lines(lake)] == ["kept"]
 

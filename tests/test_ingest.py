@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from orchestration import ingest as raw
 from orchestration.snapshots import add_file, all_snapshots
-from tests.test_lab_sheet import GOOD, table
+from tests.test_lab_sheet import GOOD, PAGE_HEADER, page_row, table
 from warehouse.lake import Lake
 
 OTHER = ["Anthropic", "Another title", "4-Mar-24", "https://www.anthropic.com/research/other", "Honest AI", ""]
@@ -55,6 +55,17 @@ def test_record_seen_again_is_one_record_with_all_evidence(tmp_path: Path) -> No
     seen_twice = rows.filter(pl.col("title") == "Another title").row(0, named=True)
     assert seen_twice["first_seen_at"] <= seen_twice["last_seen_at"]
     assert seen_twice["snapshot_id"] == all_snapshots(lake)[0].snapshot_id
+
+
+def test_row_of_a_page_with_a_damaged_number_is_accounted_for(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    rows = [page_row("2", "One"), page_row("3", "Two"), page_row("4?x", "Lost"), page_row("5", "Three")]
+    (tmp_path / "page.txt").write_text(PAGE_HEADER + "".join(rows), encoding="utf-8")
+    taken = add_file(lake, tmp_path / "page.txt")
+    assert (taken.records, taken.rejects) == (3, 1)
+    made = raw.ingest(lake, quiet)
+    assert accounts(made) == [(4, 3, 0, 1)]
+    assert made["raw.rejects"]["reason"].to_list() == ["row 4 expected, got “4?x”"]
 
 
 def test_order_of_rows_makes_no_new_version(tmp_path: Path) -> None:
@@ -104,7 +115,7 @@ def test_changed_reader_reads_everything_again(tmp_path: Path, monkeypatch: pyte
     store(lake, first)
     monkeypatch.setattr(raw, "parser_version", lambda _: "another")
     again = conformed(raw.ingest(lake, told.append))
-    assert "lab_sheet: the reader has changed, reading all 1 snapshots again" in told
+    assert "lab_sheet: the reader or a hint has changed, reading all 1 snapshots again" in told
     assert_frame_equal(again["raw.lab_sheet_publications"], first["raw.lab_sheet_publications"])
     assert accounts(again) == accounts(first)
 
@@ -118,6 +129,29 @@ def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path, monkeyp
     made = raw.ingest(lake, quiet)
     assert accounts(made) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in made["raw.rejects"]["reason"][0]
+
+
+PAGE = "Posts\nComments\nThanks for this one, it helped me a lot.\nYep, that is how I see it too.\n"
+
+
+def test_hint_that_is_told_later_is_used(tmp_path: Path) -> None:
+    lake, page = Lake(tmp_path / "lake"), tmp_path / "page.txt"
+    page.write_text(PAGE, encoding="utf-8")
+    owners = []
+    for hints in ({}, {"owner": "A"}, {"owner": "B"}, {}):
+        taken = add_file(lake, page, hints=hints)
+        made = raw.ingest(lake, quiet)
+        store(lake, made)
+        owners.append((taken.remark, set(made["raw.forum_page_segments"]["page_owner"])))
+        account = made["raw.parses"].row(0, named=True)
+        assert made["raw.parses"].height == 1
+        assert account["records_read"] == made["raw.forum_page_segments"].height == account["records_kept"]
+    assert owners == [
+        ("", {None}),
+        ("now with owner “A”", {"A"}),
+        ("now with owner “B” in the place of owner “A”", {"B"}),
+        ("", {"B"}),
+    ]
 
 
 @pytest.mark.parametrize("lost", ["raw.sightings", "raw.rejects", "raw.parses", "raw.lab_sheet_publications"])

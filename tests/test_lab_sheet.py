@@ -186,6 +186,97 @@ def test_digits_alone_on_a_line_of_an_abstract_are_text() -> None:
     assert second.values["sheet_row"] == 3
 
 
+def page_row(number: str, name: str, lab: str = "OpenAI") -> str:
+    return f"{number}\n{lab}{name} title3-Mar-24https://example.org/{name.lower()}\nRobustnessAbout {name}.\n"
+
+
+def damaged_page(damaged: str, *, lab: str = "OpenAI", place: int = 2) -> Parsed:
+    rows = [page_row("2", "One"), page_row("3", "Two"), page_row("5", "Three"), page_row("8", "Four"), "9\n10\n"]
+    rows.insert(place, page_row(damaged, "Lost", lab) if damaged else page_row("", "Lost", lab)[1:])
+    return parse(PAGE_HEADER + "".join(rows))
+
+
+@pytest.mark.parametrize("lab", ["OpenAI", "New Lab"])
+@pytest.mark.parametrize("damaged", ["1x4", "l4", "4.", "\ufffd4", "2", "3", "0", "9999", "1 4"])
+def test_damaged_row_number_costs_its_own_row_alone(damaged: str, lab: str) -> None:
+    parsed = damaged_page(damaged, lab=lab)
+    columns = ("sheet_row", "title", "abstract")
+    assert [tuple(r.values[name] for name in columns) for r in parsed.records] == [
+        (2, "One title", "About One."),
+        (3, "Two title", "About Two."),
+        (5, "Three title", "About Three."),
+        (8, "Four title", "About Four."),
+    ]
+    (reject,) = parsed.rejects
+    assert f"{reject.locator}: {reject.reason}" == f"after row 3: row 4 expected, got “{damaged}”"
+    assert reject.raw_text.startswith(f"{lab}Lost title")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "place", "told"),
+    [
+        ("", 2, "after row 3: row 4 expected, got no number"),
+        ("??", 2, "after row 3: row 4 expected, got “??”"),
+        ("l", 0, "after row 1: a row after row 1 expected, got “l”"),
+        ("6x", 3, "after row 5: row 6 to 7 expected, got “6x”"),
+        ("9x", 4, "after row 8: a row after row 8 expected, got “9x”"),
+        ("8", 4, "after row 8: a row after row 8 expected, got “8”"),
+    ],
+)
+def test_damaged_row_number_is_told_wherever_it_stands(damaged: str, place: int, told: str) -> None:
+    parsed = damaged_page(damaged, place=place)
+    assert [r.values["sheet_row"] for r in parsed.records] == [2, 3, 5, 8]
+    assert [f"{reject.locator}: {reject.reason}" for reject in parsed.rejects] == [told]
+
+
+def test_damaged_row_number_glued_to_its_row_is_told() -> None:
+    parsed = parse(
+        PAGE_HEADER + page_row("2", "One") + page_row("x", "Lost").replace("x\n", "3 ", 1) + page_row("4", "Two")
+    )
+    assert [r.values["sheet_row"] for r in parsed.records] == [2, 4]
+    assert [reject.reason for reject in parsed.rejects] == ["row 3 expected, got “3”"]
+
+
+def test_rows_that_run_together_in_one_line_are_rejected_together() -> None:
+    parsed = parse(PAGE_HEADER + page_row("2", "One").rstrip() + page_row("", "Lost")[1:] + page_row("4", "Two"))
+    assert [r.values["sheet_row"] for r in parsed.records] == [4]
+    (reject,) = parsed.rejects
+    assert (reject.locator, "another row runs into it" in reject.reason) == ("row 2", True)
+
+
+def test_of_two_rows_with_one_number_the_one_that_leaves_a_gap_is_damaged() -> None:
+    rows = [page_row("2", "One"), page_row("4", "Lost"), page_row("4", "Two"), page_row("5", "Three")]
+    parsed = parse(PAGE_HEADER + "".join(rows))
+    assert [r.values["title"] for r in parsed.records] == ["One title", "Two title", "Three title"]
+    assert [reject.reason for reject in parsed.rejects] == ["row 3 expected, got “4”"]
+
+
+def test_blank_lines_between_number_and_row_are_no_damage() -> None:
+    rows = [page_row("2", "One"), page_row("3", "Two").replace("\n", "\n\n  \n", 1), page_row("4", "Three")]
+    parsed = parse(PAGE_HEADER + "".join(rows))
+    assert ([r.values["sheet_row"] for r in parsed.records], parsed.rejects) == ([2, 3, 4], [])
+
+
+def test_row_without_number_and_date_is_told_by_what_is_left_of_its_number() -> None:
+    text = page_row("2", "One") + "3x\nOpenAILost title\nRobustnessText.\n" + page_row("4", "Two")
+    parsed = parse(PAGE_HEADER + text)
+    assert [(r.values["sheet_row"], r.values["abstract"]) for r in parsed.records] == [
+        (2, "About One."),
+        (4, "About Two."),
+    ]
+    assert [reject.reason for reject in parsed.rejects] == ["row 3 expected, got “3x”"]
+
+
+def test_abstract_that_quotes_dated_links_and_labs_stays_whole() -> None:
+    quoted = (
+        "It says\nOpenAI and others\n2023\nAnthropic too (see 3-Mar-24 https://example.org/there) and\n1\n2\n3\nmore."
+    )
+    text = page_row("2", "One").rstrip() + f" {quoted}\n" + page_row("3", "Two") + page_row("4", "Three")
+    parsed = parse(PAGE_HEADER + text)
+    assert parsed.rejects == []
+    assert parsed.records[0].values["abstract"] == "About One. " + " ".join(quoted.split())
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -84,7 +84,7 @@ def test_another_kind_and_another_feed(
         address = re.search(r'url = "(.*?)"', feed)
         assert address is not None
         told = feed.replace(address[1], f"{place.url}/grants.json")
-        limits = f'[fetch]\ninterval_seconds = 0\nallow_private = ["{place.host}"]\n'
+        limits = f'[fetch]\ninterval_seconds = 0.001\nallow_private = ["{place.host}"]\n'
         (lake.root / "feeds.toml").write_text(limits + told, encoding="utf-8")
         done = in_copy("fetch")
         assert done.returncode == 0, done.stderr

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from orchestration import ingest as raw
 from orchestration.sandbox import parse_bytes
+from orchestration.snapshots import add_file
 from orchestration.sources import Refused, recognised
 from orchestration.sources.conversation import Answer, Feed, Request, Since, Unanswered
 from orchestration.sources.document import Document
 from orchestration.sources.feed_items import SOURCE
 from orchestration.sources.source import Damaged
 from tests.talk import NOW, SAMPLES, converse, needs_samples, parsed, table
+from warehouse.lake import Lake
 
 URL = "https://example.org/feed.xml"
 NAMESPACES = (
@@ -93,6 +96,46 @@ def test_a_guid_that_entries_share_is_told_apart_by_links_and_titles() -> None:
     ]
 
 
+def test_a_guid_that_entries_share_costs_none_of_them(tmp_path: Path) -> None:
+    found = rss(item(1, guid="same"), item(2, guid="same"), item(2, guid="same", link="https://example.org/else"))
+    rows = table(tmp_path, "clean.feed_items", found)
+    assert sorted(zip(rows["url"], rows["title"], strict=True)) == [
+        ("https://example.org/1", "Entry 1"),
+        ("https://example.org/2", "Entry 2"),
+        ("https://example.org/else", "Entry 2"),
+    ]
+
+
+def test_an_entry_that_contradicts_an_earlier_one_in_all_but_its_name_is_rejected(tmp_path: Path) -> None:
+    content = rss(item(1), item(2), item(1, description="Something else", pubDate="Wed, 19 Aug 2026 10:00:00 +0200"))
+    found = parsed(SOURCE, content, feed="f")
+    assert [record.values["text"] for record in found.records] == ["See this.", "See this."]
+    (reject,) = found.rejects
+    assert (reject.locator, reject.reason) == (
+        "entry 3",
+        "guid “g1”, link and title are those of entry 1, but not published_at, text, links:"
+        " which of them holds cannot be told, so that the first is kept",
+    )
+    assert "Something else" in reject.raw_text
+    lake = Lake(tmp_path / "lake")
+    (tmp_path / "feed.xml").write_bytes(content)
+    add_file(lake, tmp_path / "feed.xml")
+    account = raw.ingest(lake, lambda _: None)["raw.parses"].row(0, named=True)
+    assert [account[f"records_{what}"] for what in ("read", "kept", "repeated", "rejected")] == [3, 2, 0, 1]
+
+
+def test_versions_of_an_atom_entry_in_one_document_are_versions() -> None:
+    entries = [
+        f"<entry><id>tag:1</id><title>T</title><updated>2026-0{month}-02T03:04:05Z</updated>"
+        f"<content>Of month {month}</content></entry>"
+        for month in (2, 1, 1)
+    ]
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title>{"".join(entries)}</feed>'.encode()
+    found = parsed(SOURCE, atom)
+    assert [record.values["text"] for record in found.records] == ["Of month 2", "Of month 1", "Of month 1"]
+    assert (len({record.identity for record in found.records}), found.rejects) == (1, [])
+
+
 def test_what_podcasts_repeat_is_kept_and_what_nobody_reads_is_counted() -> None:
     inner = (
         '<podcast:person role="guest" href="https://example.org/a">Ann</podcast:person><podcast:person>Ben</podcast:person>'
@@ -118,6 +161,39 @@ def test_a_feed_cut_short_is_refused() -> None:
     whole = rss(item(1), item(2))
     with pytest.raises(Damaged, match="cut short: it does not end with </rss>"):
         parsed(SOURCE, whole[: len(whole) // 2])
+
+
+UTF16 = {
+    "mark, declared": ("utf-16", ' encoding="UTF-16"'),
+    "mark, not declared": ("utf-16", ""),
+    "no mark, declared": ("utf-16-le", ' encoding="utf-16"'),
+    "no mark, big-endian": ("utf-16-be", " encoding='UTF-16BE'"),
+    "declared, but none": ("utf-8", ' encoding="utf-16"'),
+    "declared, but none, with a mark": ("utf-8-sig", ' encoding="utf-16"'),
+}
+
+
+@pytest.mark.parametrize("form", UTF16)
+def test_a_feed_in_utf_16_is_read_as_any_other(form: str, tmp_path: Path) -> None:
+    codec, declared = UTF16[form]
+    head = '<atom:link rel="next" href="https://example.org/2"/>'
+    plain = rss(item(1, title="Überblick “1” 😀"), item(2), head=head)
+    told = plain.decode().replace('version="1.0"', f'version="1.0"{declared}', 1).encode(codec)
+    document = Document(told, "feed")
+    assert recognised(document) is SOURCE
+    assert SOURCE.parse(document).records == parsed(SOURCE, plain).records
+    assert ask({URL: told, "https://example.org/2": told})[0] == [URL, "https://example.org/2"]
+    (tmp_path / "feed.xml").write_bytes(told)
+    assert add_file(Lake(tmp_path / "lake"), tmp_path / "feed.xml").records == 2
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le"])
+def test_a_feed_in_utf_16_that_is_cut_is_refused(codec: str) -> None:
+    content = rss(item(1), item(2)).decode().encode(codec)
+    with pytest.raises(Refused, match="not valid UTF-16"):
+        parse_bytes(content[:-1], "feed", {})
+    with pytest.raises(Refused, match="cut short"):
+        parse_bytes(content[:-200], "feed", {})
 
 
 def test_an_entity_is_not_followed(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def fetch(feed: Feed, since: Since) -> Conversation:
     settings = Settings(feed)
     is_harvest = feed.url.rstrip("/").endswith(("/oai", "/oai2"))
     begin_first = settings.day("from", _EARLIEST)
-    overlap = dt.timedelta(days=settings.integer("overlap_days", 1 if is_harvest else 2, minimum=0))
+    overlap = settings.days("overlap_days", 1 if is_harvest else 2)
     begin = since.start
     if begin is None:
         begin = dt.datetime.fromisoformat(since.watermark).date() - overlap if since.watermark else begin_first

@@ -23,6 +23,9 @@ MAX_CELL = 200_000
 _JSON_OPENING = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
 _MENDABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _UNHOLDABLE = re.compile("[\ud800-\udfff\x00]")
+_SAYS_UTF16 = re.compile(
+    rb"""\A((?:\xef\xbb\xbf)?\s*<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["'])utf-?16(?:le|be)?(?=["'])""", re.IGNORECASE
+)
 _XML_ROOT = re.compile(
     r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
 )
@@ -55,11 +58,15 @@ class Document:
 
     @cached_property
     def data(self) -> bytes:
-        """The bytes, unpacked if they are gzipped.
+        """The bytes, unpacked if they are gzipped, and as UTF-8 if they are UTF-16 by their mark or first characters.
 
         Raises:
             Unreadable: Damaged, cut short, or unpacking to more than is read.
         """
+        return _without_utf16(self._unpacked)
+
+    @cached_property
+    def _unpacked(self) -> bytes:
         if not self.content.startswith(b"\x1f\x8b"):
             return self.content
         unpacked, rest = b"", self.content
@@ -195,7 +202,7 @@ class Document:
         if self.is_workbook:
             return "an XLSX workbook"
         if (title := self.html_title) is not None:
-            return f"an HTML page titled “{title}”, perhaps a sign-in page"
+            return f"an HTML page titled “{title}”" + (", perhaps a sign-in page" if self._asks_to_sign_in else "")
         if self.xml_root is not None:
             return f"an XML document of <{self.xml_root}>"
         if len(self.json_lines) > 1:
@@ -207,6 +214,13 @@ class Document:
         filled = sum(1 for line in self.lines if line.strip())
         opening = next(line.strip() for line in self.lines if line.strip())[:60]
         return f"a text of {filled:,} lines that begins “{opening}”"
+
+    @property
+    def _asks_to_sign_in(self) -> bool:
+        return (
+            re.search(rb"""<input[^>]*\btype\s*=\s*["']?password|<form[^>]*\baccounts\.google\.com""", self.data)
+            is not None
+        )
 
     @cached_property
     def sheets(self) -> list[list[Row]]:
@@ -249,6 +263,22 @@ class Document:
             ]
         except Exception as error:  # the library raises many kinds for a damaged workbook
             raise Unreadable(f"a workbook that cannot be read ({error})") from error
+
+
+def _without_utf16(data: bytes) -> bytes:
+    """The same text as UTF-8, where it is UTF-16 (with its mark, or beginning with ``<``) or only says so of itself.
+
+    Raises:
+        Unreadable: It begins as UTF-16 and is none as a whole, so that it was cut or damaged.
+    """
+    codecs = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+    if codec := codecs.get(data[:2]):
+        try:
+            data = data.decode(codec).encode()
+        except UnicodeError as error:
+            raise Unreadable(f"not valid UTF-16 ({error}); save the file as UTF-8") from error
+    # readers of XML trust what it says of itself, and a text that was stored anew may still say that it is UTF-16
+    return _SAYS_UTF16.sub(rb"\1utf-8", data, count=1)
 
 
 def strict_json(data: bytes) -> Any:

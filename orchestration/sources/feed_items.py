@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered
-from orchestration.sources.document import Document
+from orchestration.sources.document import Document, Unreadable
 from orchestration.sources.html_text import joined, plain
 from orchestration.sources.links import joined_address, link_key
 from orchestration.sources.settings import Settings
@@ -193,6 +193,8 @@ def _recognise(document: Document) -> None:
 def _parse(document: Document) -> Parsed:
     """The entries of a feed, in its order.
 
+    Entries with one guid and different links or titles are different records; see `_contradiction` for the others.
+
     Raises:
         Damaged: The feed ends before its end.
     """
@@ -220,6 +222,7 @@ def _parse(document: Document) -> Parsed:
     sharing = Counter(
         guid for guid, *_ in {tuple(one[name] for name in ("item_guid", "url", "title")) for one in entries}
     )
+    taken: dict[str, Record] = {}
     for one in read:
         if isinstance(one, Reject):
             parsed.items.append(one)
@@ -227,8 +230,26 @@ def _parse(document: Document) -> Parsed:
         locator, values = one
         # some feeds give one guid to several entries: then link and title tell them apart
         shared = f" {values['url']} {values['title']}" if sharing[values["item_guid"]] > 1 else ""
-        parsed.items.append(Record(f"{feed} {values['item_guid']}{shared}", values, locator))
+        record = Record(f"{feed} {values['item_guid']}{shared}", values, locator)
+        first = taken.setdefault(record.identity, record)
+        parsed.items.append(_contradiction(first, record) or record)
     return parsed
+
+
+def _contradiction(first: Record, later: Record) -> Reject | None:
+    """The reject for an entry that says something else under the guid, link and title of an earlier one.
+
+    One that is the same in everything is a repetition; one with another time of its last change is another version of
+    the entry (RFC 4287, 4.1.1).
+    """
+    other = [name for name, value in later.values.items() if first.values[name] != value]
+    if not other or ("updated_at" in other and first.values["updated_at"] and later.values["updated_at"]):
+        return None
+    reason = (
+        f"guid “{later.values['item_guid']}”, link and title are those of {first.locator}, but not {', '.join(other)}:"
+        " which of them holds cannot be told, so that the first is kept"
+    )
+    return Reject(later.locator, reason, json.dumps(dict(later.values), default=str, ensure_ascii=False)[:2000])
 
 
 def _further(data: bytes, url: str) -> tuple[str | None, str | None]:
@@ -237,8 +258,8 @@ def _further(data: bytes, url: str) -> tuple[str | None, str | None]:
     Only what the feed says of itself counts, and not what one of its entries mentions.
     """
     try:
-        root = root_of(data, recover=True)
-    except Damaged:
+        root = root_of(Document(data, url).data, recover=True)
+    except (Damaged, Unreadable):
         return None, None
     moved, following = None, None
     for place in (root, *(child for child in root if local_name(child) == "channel")):

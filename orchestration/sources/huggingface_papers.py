@@ -90,7 +90,7 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
     """
     settings = Settings(feed)
     begin = settings.day("from", since.now.date() - dt.timedelta(days=30))
-    recheck = dt.timedelta(days=settings.integer("recheck_days", 7, minimum=0))
+    recheck = settings.days("recheck_days", 7)
     settings.finish()
     if since.start or since.watermark:
         begin = since.start or dt.datetime.fromisoformat(since.watermark or "").date() - recheck

@@ -277,8 +277,13 @@ def _recognise(document: Document) -> None:
     if _index_nodes(document) or document.hints.get("page_url"):
         return
     url = _Page(document).url()
-    if url is None or _lab(document, url) is None:
-        raise NotThisSource("looked for a page of a known lab's site; found one of " + (_host(url) or "no told site"))
+    if url is None:
+        told = (
+            "a page that does not say its address; if a lab's site has it, add it by its address, or tell that by --url"
+        )
+        raise NotThisSource(told, is_close=True)
+    if _lab(document, url) is None:
+        raise NotThisSource(f"looked for a page of a known lab's site; found one of {_host(url)}")
     if not urlsplit(url).path.strip("/"):
         raise NotThisSource(f"{_host(url)}: its front page, which is no article")
 

@@ -217,7 +217,7 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
     """
     settings = Settings(feed)
     terms, select = settings.text("filter"), settings.text("select", _SELECT)
-    recheck = dt.timedelta(days=settings.integer("recheck_days", 90, minimum=0))
+    recheck = settings.days("recheck_days", 90)
     begin = settings.day("from", dt.date(2000, 1, 1))
     settings.finish()
     if not terms:

@@ -109,7 +109,7 @@ def _fetch(feed: Feed, since: Since) -> Conversation:
     ids, search = settings.texts("ids"), settings.text("search")
     fields = settings.text("fields", _FIELDS)
     begin = settings.day("from", dt.date(2000, 1, 1))
-    recheck = dt.timedelta(days=settings.integer("recheck_days", 60, minimum=0))
+    recheck = settings.days("recheck_days", 60)
     settings.finish()
     if bool(ids) == bool(search):
         raise settings.wrong("ids", "either a list of ids or a search")

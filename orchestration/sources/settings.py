@@ -9,6 +9,7 @@ from typing import Any
 from orchestration.sources.conversation import Feed, WrongSettings
 
 _NONE = object()
+_MOST = 1_000_000
 
 
 class Settings:
@@ -30,13 +31,17 @@ class Settings:
             raise self.wrong(name, f"one of {', '.join(options)}")
         return value
 
-    def integer(self, name: str, default: int, minimum: int = 1, maximum: int | None = None) -> int:
-        """A whole number within limits."""
-        told = f"a whole number from {minimum}" + (f" to {maximum}" if maximum is not None else "")
+    def integer(self, name: str, default: int, minimum: int = 1, maximum: int = _MOST) -> int:
+        """A whole number within limits, both included."""
+        told = f"a whole number from {minimum} to {maximum}"
         value = self._value(name, int, told, default)
-        if isinstance(value, bool) or value < minimum or (maximum is not None and value > maximum):
+        if isinstance(value, bool) or not minimum <= value <= maximum:
             raise self.wrong(name, told)
         return value
+
+    def days(self, name: str, default: int, minimum: int = 0) -> dt.timedelta:
+        """A whole number of days, at most a hundred years."""
+        return dt.timedelta(days=self.integer(name, default, minimum, 36_525))
 
     def texts(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A list of texts."""
@@ -53,12 +58,16 @@ class Settings:
         return dict(value)
 
     def day(self, name: str, default: dt.date) -> dt.date:
-        """A day, as a TOML date or as the text of one."""
-        value = self._value(name, (dt.date, str), "a day such as 2024-06-17", default)
+        """A day of these centuries, as a TOML date or as the text of one."""
+        told = "a day such as 2024-06-17"
+        value = self._value(name, (dt.date, str), told, default)
         try:
-            return dt.date.fromisoformat(value) if isinstance(value, str) else value
+            day = dt.date.fromisoformat(value) if isinstance(value, str) else value
         except ValueError as error:
-            raise self.wrong(name, "a day such as 2024-06-17") from error
+            raise self.wrong(name, told) from error
+        if isinstance(day, dt.datetime) or not 1900 <= day.year <= 2100:
+            raise self.wrong(name, told)
+        return day
 
     def wrong(self, name: str, told: str) -> WrongSettings:
         """The error for a setting that is not what is expected."""
