@@ -281,13 +281,19 @@ class _Marks:
         pick = alt.selection_point(name=PICK, fields=fields, on="click", empty=False)
         return chart.add_params(pick) if self._look.is_clickable else chart
 
+    def _faded(self, otherwise: float) -> Any:
+        """Opacity, less for what was not picked; where nothing was, no mark is asked."""
+        if not any(self._look.picked.values()):
+            return alt.OpacityValue(otherwise)
+        return _if(alt.OpacityValue, "datum.is_picked", otherwise, _FADED * otherwise)
+
     def bars(self) -> list[Any]:
         bars = self._base.transform_filter("datum.publications > 0").mark_bar(cursor="pointer")
         bars = bars.encode(
             y=self._y("publications"),
             order=alt.Order(f"{self._look.series}:N", sort="descending"),
             stroke=self._outline,
-            opacity=_faded(1),
+            opacity=self._faded(1),
             fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
             strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.4, 0),
             strokeDash=_if(alt.StrokeDashValue, _IS_PALE, [4, 2], [1, 0]),
@@ -302,7 +308,7 @@ class _Marks:
 
     def lines(self) -> list[Any]:
         series, column = self._look.series, self._look.column
-        drawn = {"y": self._y(column), "opacity": _faded(0.9)}
+        drawn = {"y": self._y(column), "opacity": self._faded(0.9)}
         line = self._base.transform_filter(f"!{_IS_PALE}").mark_line(strokeWidth=2.2, strokeJoin="round")
         whole = line.encode(**drawn, order=alt.Order("period:O"))
         # to and from a part or provisional period it is broken, in segments, for a line has one look
@@ -328,7 +334,7 @@ class _Marks:
                 y=self._y(column),
                 size=alt.SizeValue(75 if self._is_few else 40),
                 stroke=self._outline,
-                opacity=_faded(1),
+                opacity=self._faded(1),
                 fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
                 strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.6, 0),
             )
@@ -356,7 +362,7 @@ class _Marks:
         # with few periods each cell has its number, so that no key is needed
         colour = alt.Color("publications:Q", scale=shades, legend=None if self._is_few else key)
         cells = self._base.transform_filter("datum.publications > 0").mark_rect(cursor="pointer")
-        cells = cells.encode(y=y, color=colour, opacity=_faded(1))
+        cells = cells.encode(y=y, color=colour, opacity=self._faded(1))
         empty = self._base.transform_filter("datum.publications == 0").mark_rect(opacity=0.07)
         zeros = empty.encode(y=y, color=alt.ColorValue(ink))
         numbers = (
@@ -376,7 +382,3 @@ class _Marks:
 def _if(channel: Any, test: str, then: Any, otherwise: Any) -> Any:
     """A channel with one of two values; said in full, since Altair would try what ``alt.when`` gives on every class."""
     return channel(otherwise, condition={"test": test, "value": then})
-
-
-def _faded(otherwise: float) -> Any:
-    return _if(alt.OpacityValue, "datum.is_picked", otherwise, _FADED * otherwise)
