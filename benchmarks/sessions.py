@@ -78,7 +78,7 @@ def main() -> None:
     of_releases = Counter(release for view in views for release in view.releases)
     wrong = [f"{view.address}: {fault}" for view in views for fault in view.faults] + mixtures(views)
     if "Traceback" in logged:
-        wrong.append(f"the server said: {logged[logged.index('Traceback') :][:2000]}")
+        wrong.insert(0, f"the server said: {logged[logged.index('Traceback') :][:2000]}")
     if len(of_releases) < 3:
         wrong.append("not all three releases were seen")
     times = sorted(view.seconds for view in views) or [float("nan")]

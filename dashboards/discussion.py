@@ -237,15 +237,24 @@ def stacked_by_author(frame: pl.DataFrame, kinds: Sequence[str], ink: str) -> An
     )
 
 
-def over_months(frame: pl.DataFrame, kinds: Sequence[str], ink: str) -> Any:
-    """Bars of months, stacked by kind; arguments as `stacked_by_author` has them."""
+def over_months(frame: pl.DataFrame, kinds: Sequence[str], ink: str, by: str = "kind", of: str = "things") -> Any:
+    """Bars of months, stacked by a column; arguments else as `stacked_by_author` has them.
+
+    Args:
+        frame: Rows with ``published_month``.
+        kinds: All values of the column ``by``.
+        ink: Colour of text.
+        by: The column told by colour.
+        of: The column of numbers.
+    """
     return _stacked(
         frame,
         {"x": alt.X("yearmonth(published_month):T", title=None, axis=alt.Axis(format="%b %Y", tickCount=6))},
-        {"y": alt.Y("things:Q", title="Things per month", axis=_counting())},
+        {"y": alt.Y(f"{of}:Q", title=f"{of.capitalize()} per month", axis=_counting())},
         _colours(kinds),
         ink,
         220,
+        by,
     )
 
 
@@ -260,14 +269,20 @@ def _stacked(
     colour_of: Mapping[str, str],
     ink: str,
     height: int,
+    by: str = "kind",
 ) -> Any:
-    told = {kind: colour for kind, colour in colour_of.items() if kind in set(frame["kind"])}
-    legend = alt.Legend(title=None, orient="top", labelColor=ink, columns=alt.ExprRef("max(1, floor(width / 150))"))
+    told = {kind: colour for kind, colour in colour_of.items() if kind in set(frame[by])}
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        labelColor=ink,
+        columns=alt.ExprRef(f"max(1, floor(width / {150 if by == 'kind' else 240}))"),
+    )
     bars: Any = alt.Chart(frame).mark_bar()  # mark methods lose their type
     chart = bars.encode(
         **of,
         **counted,
-        color=alt.Color("kind:N", scale=alt.Scale(domain=list(told), range=list(told.values())), legend=legend),
+        color=alt.Color(f"{by}:N", scale=alt.Scale(domain=list(told), range=list(told.values())), legend=legend),
         tooltip=[alt.Tooltip(name) for name in frame.columns if name not in {"cut_short", "undated"}],
     ).properties(height=height, **FITTED)
     return chart.configure_axis(labelColor=ink, titleColor=ink).configure_view(strokeOpacity=0)

@@ -42,7 +42,7 @@ def panel(release: Release, rows: pl.DataFrame, table: str) -> None:
     told = charts.columns(rows, read.meanings(release, table))
     st.dataframe(rows, hide_index=True, column_config=told, key="evidence")
     st.caption(
-        f"{rows.height:,} {'place' if rows.height == 1 else 'places'} in "
+        f"{frames.counted(rows.height, 'place')} in "
         f"{rows['snapshot_id'].n_unique():,} snapshots: bytes kept unchanged, named by their SHA-256."
     )
     st.markdown(f"[Permanent link to this page]({frames.permanent_link(release)})")

@@ -19,6 +19,11 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """A number of things in words: 1 thread, 2,000 threads; ``things`` where the plural is not made with an s."""
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
+
+
 def written(date: dt.date) -> str:
     """A date as the pages write it: 31 Jul 2024."""
     return f"{date.day} {date:%b %Y}"

@@ -154,12 +154,13 @@ def read_at_once(server: str, addresses: Sequence[str], sessions: int, is_over: 
 def mixtures(views: Sequence[View]) -> list[str]:
     """Looks that showed two releases at once, or something else than others of the same page and release did.
 
-    What a query of one's own took, or that it still runs, is another thing at each look.
+    What a query of one's own took, or that it still runs, is another thing at each look; and the overview tells what
+    is new since the release that its reader saw first.
     """
     mixed = [f"{view.address} shows {sorted(view.releases)}" for view in views if len(view.releases) > 1]
     seen: dict[tuple[str, frozenset[str]], set[str]] = defaultdict(set)
     for view in views:
-        if view.releases and not view.address.startswith("sql"):
+        if view.releases and view.address and not view.address.startswith("sql"):
             seen[view.address, view.releases].add(view.digest)
     several = [
         f"{address}, {sorted(of)}: {len(all_)} different" for (address, of), all_ in seen.items() if len(all_) > 1

@@ -104,7 +104,7 @@ def addresses(lake: Lake) -> dict[str, str]:
             "up": "works",
             "by": "lab",
         },
-        "lineage": {"table": "mart.lab_share_by_year", "column": "works_share"},
+        "lineage": {"of_table": "mart.lab_share_by_year", "of_column": "works_share"},
         "dictionary": {"word": "share"},
         "work": {"id": identity},
         "works": {"q": "interpretability"},

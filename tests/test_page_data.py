@@ -117,7 +117,7 @@ def test_the_dictionary_keeps_the_release_in_its_links(
 
 
 def test_a_share_is_followed_to_what_the_sheet_says(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = page(released_lake, monkeypatch, "lineage", table="mart.lab_share_by_year", column="works_share")
+    app = page(released_lake, monkeypatch, "lineage", of_table="mart.lab_share_by_year", of_column="works_share")
     assert not app.exception
     followed = rows(app, 1)
     assert followed["step"].max() > 2

@@ -20,7 +20,8 @@ release = read.newest()
 with read.reading(release.path):  # what cannot be read would only be missing from the list
     release.connect().close()
 st.title("Why did this number change?", anchor=False)
-names = [release.name for release in read.all_releases()]
+held = {release.name: release for release in read.all_releases()}
+names = list(held)
 if len(names) < 2:
     st.info(
         "There is one release so far. After the next one, its changes are told here, cause by cause.",
@@ -32,11 +33,10 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     older = st.selectbox(
         "Older release", names[::-1], index=min(1, len(names) - 1), key="old", bind="query-params", width=160
     )
-    held = {release.name: release for release in read.all_releases()}
     with read.reading(held[newer].path):
         tables = list(counting_tables(held[newer]))
     first = tables.index("mart.publications_by_lab_year") if "mart.publications_by_lab_year" in tables else 0
-    table = st.selectbox("Table", tables, index=first, key="table", bind="query-params", width=420)
+    table = st.selectbox("Table", tables, index=first, key="counts", bind="query-params", width=420)
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing")

@@ -68,7 +68,8 @@ else:
         )
 
 st.header("Over the releases", anchor=False)
-over = data.checks_over(read.all_releases())
+# up to this one: another may be published at any moment
+over = data.checks_over([other for other in read.all_releases() if other.number <= release.number])
 if over["release"].n_unique() < 2:
     st.info(
         "There is one release so far; after the next one its checks are shown here beside these.",

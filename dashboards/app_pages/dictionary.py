@@ -35,7 +35,7 @@ if table is None:
     if found.is_empty():
         st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon=":material/search:")
         st.stop()
-    st.header(f"{found.height:,} {'table' if found.height == 1 else 'tables'}", anchor=False)
+    st.header(frames.counted(found.height, "table"), anchor=False)
     told = found.select(
         "table_name",
         pl.col("row_meaning").alias("a row is"),
@@ -62,14 +62,14 @@ if table is not None:
     st.header(table, anchor=False)
     st.markdown(f"{frames.text(told['row_meaning'])} {rows} · key: {frames.text(told['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
-        st.link_button("Where it comes from", address("lineage", table=table), icon=":material/account_tree:")
+        st.link_button("Where it comes from", address("lineage", of_table=table), icon=":material/account_tree:")
 if table is not None or wanted:
     if columns.is_empty():
         st.info("None of its columns says that." if table else "No column says that.", icon=":material/search:")
         st.stop()
-    st.header(f"{columns.height:,} {'column' if columns.height == 1 else 'columns'}", anchor=False)
+    st.header(frames.counted(columns.height, "column"), anchor=False)
     origins = [
-        address("lineage", table=name, column=column)
+        address("lineage", of_table=name, of_column=column)
         for name, column in columns.select("table_name", "column_name").iter_rows()
     ]
     shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))

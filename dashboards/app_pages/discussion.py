@@ -28,7 +28,8 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     )
 found = discussion.totals(release, choice)
 st.markdown(
-    f"##### {found['things']:,} things said, in {found['threads']:,} threads, by {found['authors']:,} known authors"
+    f"##### {frames.counted(found['things'], 'thing')} said, in {frames.counted(found['threads'], 'thread')}, "
+    f"by {frames.counted(found['authors'], 'known author')}"
 )
 st.caption(f"A thread is a post with its comments, or a captured page. Data as of {frames.dated(release)}.")
 if not found["things"]:
@@ -36,8 +37,8 @@ if not found["things"]:
     st.stop()
 if found["undated"]:
     st.info(
-        f"{found['undated']:,} of them have no date: a captured page shows none. They are counted here, and drawn in "
-        "no chart over time.",
+        f"{found['undated']:,} of them {'has' if found['undated'] == 1 else 'have'} no date: a captured page shows "
+        "none. Counted here, drawn in no chart over time.",
         icon=":material/calendar_month:",
     )
 
@@ -87,7 +88,7 @@ if linked.is_empty():
 for row in linked.head(50).iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         listing.link(row)
-        st.caption(f"{frames.text(row['lab'])} · {row['links']:,} links")
+        st.caption(f"{frames.text(row['lab'])} · {frames.counted(row['links'], 'link')}")
 
 st.subheader("Threads", anchor=False)
 threads = read.ask(release, discussion.threads(release), choice.parameters)

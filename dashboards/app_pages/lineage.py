@@ -20,12 +20,12 @@ if not data.has_lineage(release):
 names = data.tables(release)["table_name"].to_list()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     first = names.index(FIRST) if FIRST in names else 0
-    table = st.selectbox("Table", names, index=first, key="table", bind="query-params", width=420)
+    table = st.selectbox("Table", names, index=first, key="of_table", bind="query-params", width=420)
     columns = data.columns(release, table)["column_name"].to_list()
     if st.session_state.get("column") not in (None, *columns):  # of the table chosen before
         st.session_state["column"] = None
     column = st.selectbox(
-        "Column", columns, index=None, placeholder="All columns", key="column", bind="query-params", width=320
+        "Column", columns, index=None, placeholder="All columns", key="of_column", bind="query-params", width=320
     )
 
 edges = data.tables_around(release, table)

@@ -47,7 +47,7 @@ else:
         told = charts.columns(found, read.meanings(release, "raw.rejects"))
         st.dataframe(found, hide_index=True, column_config=told, key="rejects")
         more = " at most; the files have all" if found.height == data.SHOWN_REJECTS else ""
-        st.caption(f"{found.height:,} {'record' if found.height == 1 else 'records'} shown{more}")
+        st.caption(f"{frames.counted(found.height, 'record')} shown{more}")
         with st.container(horizontal=True, gap="small"):
             st.download_button(
                 "CSV",

@@ -122,9 +122,9 @@ def answered(answer: Answer, query: str) -> None:
         refusal(why)
         return
     more = f", the first of more: at most {DEFAULT_LIMITS.rows:,} are given" if answer.is_truncated else ""
-    size = f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}"
+    size = frames.counted(frame.height, "row")
     st.header("Answer", anchor=False)
-    wide = f"{len(frame.columns)} {'column' if len(frame.columns) == 1 else 'columns'}"
+    wide = frames.counted(len(frame.columns), "column")
     st.caption(f"{size} of {wide} in {answer.seconds:.2f} s{more}")
     if frame.is_empty():
         st.info("The query ran and found no row.", icon=":material/search:")
@@ -157,7 +157,7 @@ def schema() -> None:
     """The tables and their columns, to look up and to start from."""
     st.header("Tables and columns", anchor=False)
     names = data.tables(release)["table_name"].to_list()
-    table = st.selectbox("Table", names, index=None, placeholder="Look up a table", key="table")
+    table = st.selectbox("Table", names, index=None, placeholder="Look up a table", key="looked_up")
     if table is None:
         st.caption(f"{len(names)} tables. Each is named with its layer: raw, clean, mart or reference.")
         return

@@ -261,11 +261,11 @@ narrowed = replace(
     categories=(chosen["of_category"],) if chosen["of_category"] else categories,
 )
 behind = counts.papers(release, narrowed, span)
-of_all = behind["in_all"].max() or 0
+of_all = int(behind["in_all"][0]) if behind.height else 0
 listed = behind.drop("in_all").with_columns(
     evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
 )
-listed_in_words = f"{of_all:,} {'publication' if of_all == 1 else 'publications'} listed"
+listed_in_words = f"{frames.counted(of_all, 'publication')} listed"
 if behind.height != of_all:
     listed_in_words = f"{listed_in_words}, of which the newest {behind.height:,} are shown"
 st.caption(f"{listed_in_words}. Click on a bar or a point above to list the papers behind it, or choose here.")

@@ -60,7 +60,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             args=(name,),
             width=168,
         )
-st.markdown(f"##### {found.total:,} {'thing' if found.total == 1 else 'things'} found")
+st.markdown(f"##### {frames.counted(found.total, 'thing')} found")
 st.caption(f"Publications, podcast entries and what is said on forums. Data as of {frames.dated(release)}.")
 for sentence in found.said:
     st.info(frames.text(sentence), icon=":material/info:")

@@ -1,10 +1,10 @@
 /*
-row = "A link in a podcast entry or a piece of a forum page, and the publication it leads to, if that is held."
+row = "A link in a podcast entry, a piece of a forum page, a post, a comment or an entry of a feed, and the publication it leads to, if that is held."
 key = ["kind", "item_id", "linked_key"]
 
 [columns]
-kind = { type = "text", meaning = "What the link stands in.", required = true, one_of = ["episode", "segment"] }
-item_id = { type = "text", meaning = "Identity of the episode or the segment.", required = true }
+kind = { type = "text", meaning = "What the link stands in.", required = true, one_of = ["episode", "segment", "post", "comment", "feed item"] }
+item_id = { type = "text", meaning = "Identity of the episode, segment, post, comment or entry of a feed.", required = true }
 linked_key = { type = "text", meaning = "Canonical key of the link: the same for all addresses of a work.", required = true }
 linked_url = { type = "text", meaning = "The link as it is written there; one of them, where several have the same key.", required = true }
 linked_site = { type = "text", meaning = "Host of the link, without www." }
@@ -23,6 +23,24 @@ with told as (
         segment_id as item_id,
         segments.text as told_text
     from clean.segments
+    union all
+    select
+        'post' as kind,
+        forum_post_id as item_id,
+        concat_ws(' ', linked_url, links, forum_posts.text) as told_text
+    from clean.forum_posts
+    union all
+    select
+        'comment' as kind,
+        forum_comment_id as item_id,
+        concat_ws(' ', links, forum_comments.text) as told_text
+    from clean.forum_comments
+    union all
+    select
+        'feed item' as kind,
+        feed_item_id as item_id,
+        concat_ws(' ', links, feed_items.text) as told_text
+    from clean.feed_items
 ),
 
 written as (
