@@ -104,12 +104,31 @@ def picked_of(state: Any) -> dict[str, str]:
 
 def columns(frame: pl.DataFrame, meanings: Mapping[str, Meaning]) -> dict[str, Any]:
     """How to show the columns of a table: by their names, with what the data dictionary says of them as help."""
-    told = {}
+    told: dict[str, Any] = {}
     for name, kind in frame.schema.items():
-        column = st.column_config.DateColumn if kind == pl.Date else st.column_config.Column
+        label = name.replace("_", " ").capitalize()
         meaning = meanings[name].meaning if name in meanings else None
-        told[name] = column(name.replace("_", " ").capitalize(), help=meaning)
+        if kind == pl.Date:
+            told[name] = st.column_config.DateColumn(label, help=meaning, format="D MMM YYYY")
+        elif isinstance(kind, pl.Datetime):
+            told[name] = st.column_config.DatetimeColumn(
+                f"{label} (UTC)", help=meaning, format="D MMM YYYY, HH:mm", timezone="UTC"
+            )
+        else:
+            told[name] = st.column_config.Column(label, help=meaning)
     return told
+
+
+def table(frame: pl.DataFrame, *, column_config: Mapping[str, Any] | None = None, **options: Any) -> None:
+    """Show a table, with nothing where a value is missing.
+
+    Args:
+        frame: Its rows.
+        column_config: How to show its columns; as `columns` tells of them if not given.
+        options: More for ``st.dataframe``, such as ``key``.
+    """
+    told = columns(frame, {}) if column_config is None else dict(column_config)
+    st.dataframe(frame, hide_index=True, placeholder="", column_config=told, **options)
 
 
 def csv(frame: pl.DataFrame) -> bytes:

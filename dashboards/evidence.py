@@ -40,9 +40,9 @@ def panel(release: Release, rows: pl.DataFrame, table: str) -> None:
     """
     st.subheader("Evidence", anchor=False)
     told = charts.columns(rows, read.meanings(release, table))
-    st.dataframe(rows, hide_index=True, column_config=told, key="evidence")
+    charts.table(rows, column_config=told, key="evidence")
     st.caption(
         f"{frames.counted(rows.height, 'place')} in "
-        f"{rows['snapshot_id'].n_unique():,} snapshots: bytes kept unchanged, named by their SHA-256."
+        f"{frames.counted(rows['snapshot_id'].n_unique(), 'snapshot')}: bytes kept unchanged, named by their SHA-256."
     )
     st.markdown(f"[Permanent link to this page]({frames.permanent_link(release)})")

@@ -115,7 +115,7 @@ def _chart(figure: Figure, on_page: Callable[[], None] | None) -> None:
 
 def _table(figure: Figure) -> None:
     told = charts.columns(figure.frame, figure.meanings or {})
-    st.dataframe(figure.frame, hide_index=True, column_config=told, key=f"{figure.key} numbers")
+    charts.table(figure.frame, column_config=told, key=f"{figure.key} numbers")
     st.caption(f"{frames.counted(figure.frame.height, 'row')}, the ones drawn")
 
 

@@ -64,10 +64,11 @@ def show(dimension: Dimension) -> None:
     _listed(newest, release.name)
     st.subheader("What the counts rest on", anchor=False)
     bases = profile.bases(release, dimension, name)
-    st.dataframe(bases, hide_index=True, column_config=charts.columns(bases, {}), key="bases")
+    charts.table(bases, key="bases")
     st.caption(
-        f"{rests['rows']:,} rows of {rests['snapshots']:,} snapshots; {rests['marked_duplicates']:,} are marked as "
-        f"duplicates by their source, {rests['undated']:,} have no date and are in no chart over time."
+        f"{frames.counted(rests['rows'], 'row')} of {frames.counted(rests['snapshots'], 'snapshot')}; "
+        f"marked as duplicates by their source: {rests['marked_duplicates']:,}; "
+        f"without a date, and so in no chart over time: {rests['undated']:,}."
     )
     link = figure.address(release)
     st.download_button(
@@ -125,9 +126,8 @@ def _listed(newest: pl.DataFrame, release: str) -> None:
         return
     evidence = pl.format("/work?id={}&release={}", "publication_id", pl.lit(release))
     shown = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")
-    st.dataframe(
+    charts.table(
         shown,
-        hide_index=True,
         key="newest",
         column_config={
             **charts.columns(shown, {}),

@@ -59,16 +59,15 @@ def _pictures(page: Page, name: str, address: str) -> None:
     """Take all pictures of one page."""
     for size, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme="light")
-        page.goto(address)
-        page.get_by_role("heading").first.wait_for()
-        settle(page)
-        page.wait_for_timeout(QUIET_MS)
-        # the page scrolls inside its window, so that the window must be as high as the page
-        height = page.locator('[data-testid="stMain"]').evaluate("element => element.scrollHeight")
-        page.set_viewport_size({"width": width, "height": max(900, min(height, HIGHEST))})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
+            page.goto(address)
+            page.get_by_role("heading").first.wait_for()
+            settle(page)
+            page.wait_for_timeout(QUIET_MS)
+            # the page scrolls inside its window, so that the window must be as high as the page
+            height = page.locator('[data-testid="stMain"]').evaluate("element => element.scrollHeight")
+            page.set_viewport_size({"width": width, "height": max(900, min(height, HIGHEST))})
             page.wait_for_timeout(QUIET_MS)
             settle(page)
             file = FOLDER / f"{name}-{size}-{scheme}.png"

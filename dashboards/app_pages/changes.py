@@ -62,7 +62,7 @@ else:
         part = found.filter(pl.col("cause") == cause)
         if not part.is_empty():
             st.markdown(f"**{cause}** · {part.height:,} changed cells · the publication {TOLD[cause]}")
-    st.dataframe(found, hide_index=True, column_config=charts.columns(found, {}), key="bridge")
+    charts.table(found, key="bridge")
     st.caption(
         "The amounts of a cell add up to the difference of its two values, exactly. A publication that leaves one cell "
         "for another shows in both."

@@ -52,7 +52,7 @@ else:
         pl.when("is_critical").then(pl.lit("holds back the release")).otherwise(pl.lit("warns")).alias("if it fails"),
         "says",
     )  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=charts.columns(rows, {}), key="checks")
+    charts.table(rows, key="checks")
     with st.container(horizontal=True, gap="small"):
         name = f"checks_{release.name}"
         st.download_button(
@@ -79,7 +79,7 @@ else:
     st.caption("Unit: checks · one bar for each release · source: the manifests of the releases")
     told = "Checks by outcome for each release. The table below has the numbers."
     drawing.show(partial(data_charts.outcomes_over_releases, over), key="over", told=told)
-    st.dataframe(over, hide_index=True, column_config=charts.columns(over, {}), key="outcomes")
+    charts.table(over, key="outcomes")
     with st.expander("The SQL behind it"):
         st.code(data.CHECKS_OVER_RELEASES.replace("$manifests", "'data/releases/aisle.v*.json'"), language="sql")
         st.caption("It reads the manifests, so ask DuckDB itself in the project’s folder; `aisle sql` reads no files.")

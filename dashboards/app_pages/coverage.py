@@ -26,7 +26,7 @@ else:
     )
     told["days_since"] = st.column_config.NumberColumn("Days since", help="Days from the newest snapshot until today.")
     told["licence"] = st.column_config.TextColumn("Licence", width="large")
-    st.dataframe(sources, hide_index=True, column_config=told, key="sources")
+    charts.table(sources, column_config=told, key="sources")
     st.caption(
         "Records read are kept, repeated from another snapshot, or rejected; the three add up to those read, for every "
         "source and every snapshot."
@@ -73,7 +73,5 @@ for heading, table, empty in (
     if rows.is_empty():
         st.info(empty)
     else:
-        st.dataframe(
-            rows, hide_index=True, column_config=charts.columns(rows, read.meanings(release, table)), key=table
-        )
+        charts.table(rows, column_config=charts.columns(rows, read.meanings(release, table)), key=table)
 st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")

@@ -66,9 +66,8 @@ def captured(totals: dict[str, int]) -> None:
     ).select(
         *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
     )
-    st.dataframe(
+    charts.table(
         told,
-        hide_index=True,
         column_config={
             **charts.columns(told, read.meanings(release, "clean.episodes")),
             "linked_url": st.column_config.LinkColumn("Text", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=150),
@@ -88,7 +87,7 @@ def captured(totals: dict[str, int]) -> None:
 def followed(feeds: pl.DataFrame) -> None:
     """The feeds of podcasts and courses: when they had episodes, and the newest of them."""
     st.subheader("Podcasts and courses that are followed", anchor=False)
-    st.dataframe(feeds, hide_index=True, column_config=charts.columns(feeds, {}), key="feeds")
+    charts.table(feeds, key="feeds")
     by_month = figure.asked(release, curriculum.BY_MONTH)
     names = feeds["feed"].to_list()
     if not by_month["frame"].is_empty():
@@ -112,9 +111,8 @@ def followed(feeds: pl.DataFrame) -> None:
     told = rows.with_columns(
         open=pl.format("/item?kind=feed%20item&id={}&release={}", "feed_item_id", pl.lit(release.name))
     ).drop("feed_item_id")
-    st.dataframe(
+    charts.table(
         told,
-        hide_index=True,
         column_config={
             **charts.columns(told, read.meanings(release, "clean.feed_items")),
             "title": st.column_config.TextColumn("Title", width="large"),

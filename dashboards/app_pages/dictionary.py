@@ -44,9 +44,8 @@ if table is None:
         "key",
         look=pl.Series([address("dictionary", table=name) for name in found["table_name"]], dtype=pl.String),
     )
-    st.dataframe(
+    charts.table(
         told,
-        hide_index=True,
         key="tables",
         column_config={
             **charts.columns(told, {}),
@@ -73,9 +72,8 @@ if table is not None or wanted:
         for name, column in columns.select("table_name", "column_name").iter_rows()
     ]
     shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
-    st.dataframe(
+    charts.table(
         shown.drop("table_name") if table else shown,
-        hide_index=True,
         key="columns",
         column_config={
             **charts.columns(shown, read.meanings(release, "reference.dictionary")),

@@ -92,16 +92,15 @@ for row in linked.head(50).iter_rows(named=True):
 
 st.subheader("Threads", anchor=False)
 threads = read.ask(release, discussion.threads(release), choice.parameters)
-st.dataframe(threads, hide_index=True, column_config=charts.columns(threads, {}), key="threads")
+charts.table(threads, key="threads")
 
 st.subheader("What is said", anchor=False)
 asked = f"&release={release.name}"
 rows = discussion.listed(release, choice).with_columns(
     open=pl.format("/item?kind={}&id={}{}", "thing", "item_id", pl.lit(asked))
 )
-st.dataframe(
+charts.table(
     rows.drop("thing", "item_id"),
-    hide_index=True,
     column_config={
         **charts.columns(rows, {}),
         "open": st.column_config.LinkColumn("Open", display_text="open", width=70),

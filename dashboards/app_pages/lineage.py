@@ -50,7 +50,7 @@ else:
         st.graphviz_chart(data_charts.lineage_graph(edges, table, charts.ink(st.context.theme.type)), width="content")
     st.caption("Grey: what a source says. Brown: kept by hand. Blue: one row per thing. Green: answers.")
     with st.expander("The graph as a table"):
-        st.dataframe(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), hide_index=True, key="edges")
+        charts.table(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), key="edges")
 
 if column is None:
     st.info("Choose a column to follow its values back to what a source says.", icon=":material/account_tree:")
@@ -68,7 +68,7 @@ for heading, found, none in (
         st.info(none, icon=":material/add_circle:")
     else:
         meanings = read.meanings(release, "reference.lineage")
-        st.dataframe(found, hide_index=True, column_config=charts.columns(found, meanings), key=heading)
+        charts.table(found, column_config=charts.columns(found, meanings), key=heading)
 st.caption(
     "Told is what values are made from. What a query joins, filters or groups by decides which rows there are, "
     "and is told only for tables as a whole. A star stands for the number or the presence of rows."

@@ -56,16 +56,14 @@ else:
     st.caption(f"Since {frames.dated(older)}: {told}.")
     if not new.is_empty():
         shown = new.drop("publication_id", "in_all")
-        st.dataframe(
+        charts.table(
             shown,
-            hide_index=True,
-            column_config=charts.columns(shown, {}),
             height=min(36 + 35 * shown.height, 290),
             key="new",
         )
     if not changed.is_empty():
         with st.expander("Tables that changed"):
-            st.dataframe(changed, hide_index=True, column_config=charts.columns(changed, {}), key="changed")
+            charts.table(changed, key="changed")
     st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon=":material/history:")
 keep = f"[what is new since {release.name}](?seen={release.name})"
 st.markdown(f"To be told of what is new at your next visit, keep this address: {keep}")
@@ -117,5 +115,5 @@ fresh = overview.freshness(release)
 if fresh.is_empty():
     st.info("No source has been taken in yet.", icon=":material/search:")
 else:
-    st.dataframe(fresh, hide_index=True, column_config=charts.columns(fresh, {}), key="fresh")
+    charts.table(fresh, key="fresh")
     st.caption("A missing newest record means that the records of the source have no date.")

@@ -37,13 +37,13 @@ if kept.is_empty():
     st.success("No claim differs: every count that can be compared comes out." if shown == "differs" else "No claim.")
 else:
     told = charts.columns(kept, read.meanings(release, "mart.published_counts"))
-    st.dataframe(kept, hide_index=True, column_config=told, key="claims")
+    charts.table(kept, column_config=told, key="claims")
 
 differences = read.ask(release, _DIFFERENCES)
 if not differences.is_empty():
     st.header("The publications that make the difference", anchor=False)
     told = charts.columns(differences, read.meanings(release, "mart.published_count_differences"))
-    st.dataframe(differences, hide_index=True, column_config=told, key="differences")
+    charts.table(differences, column_config=told, key="differences")
 
 st.header("A derived index, worked through: the AI Lab Watch score", anchor=False)
 st.latex(
@@ -55,9 +55,8 @@ st.write(
     "covered. The formula is that of AI Lab Watch; the works are those of this lake, so the scores are not theirs."
 )
 scores = read.ask(release, _SCORES)
-st.dataframe(
+charts.table(
     scores,
-    hide_index=True,
     column_config=charts.columns(scores, read.meanings(release, "mart.lab_watch_scores")),
     key="scores",
 )

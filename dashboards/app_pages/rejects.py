@@ -19,7 +19,7 @@ if total == 0:
 else:
     st.header("Reasons", anchor=False)
     told = charts.columns(reasons, read.meanings(release, "raw.rejects"))
-    st.dataframe(reasons, hide_index=True, column_config=told, key="reasons")
+    charts.table(reasons, column_config=told, key="reasons")
     st.header("Records", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         source = st.selectbox(
@@ -45,7 +45,7 @@ else:
         st.info("No record of this source was rejected for this reason.", icon=":material/search:")
     else:
         told = charts.columns(found, read.meanings(release, "raw.rejects"))
-        st.dataframe(found, hide_index=True, column_config=told, key="rejects")
+        charts.table(found, column_config=told, key="rejects")
         more = " at most; the files have all" if found.height == data.SHOWN_REJECTS else ""
         st.caption(f"{frames.counted(found.height, 'record')} shown{more}")
         with st.container(horizontal=True, gap="small"):
@@ -73,5 +73,5 @@ if refused.is_empty():
     st.success("No file was refused.", icon=":material/check_circle:")
 else:
     told = charts.columns(refused, read.meanings(release, "raw.refused_files"))
-    st.dataframe(refused, hide_index=True, column_config=told, key="refused")
+    charts.table(refused, column_config=told, key="refused")
     st.caption("They lie unchanged in the lake’s folder `refused`.")

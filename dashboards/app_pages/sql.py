@@ -129,7 +129,7 @@ def answered(answer: Answer, query: str) -> None:
     if frame.is_empty():
         st.info("The query ran and found no row.", icon=":material/search:")
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
-    st.dataframe(frame, hide_index=True, column_config=dates, key="rows")
+    charts.table(frame, column_config=dates, key="rows")
     exact = answer.frame
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
@@ -162,9 +162,8 @@ def schema() -> None:
         st.caption(f"{len(names)} tables. Each is named with its layer: raw, clean, mart or reference.")
         return
     columns = data.columns(release, table)
-    st.dataframe(
+    charts.table(
         columns.select("column_name", "column_type", "column_meaning"),
-        hide_index=True,
         height=260,
         key="schema",
         column_config=charts.columns(columns, {}),

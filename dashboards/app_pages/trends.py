@@ -269,9 +269,8 @@ listed_in_words = f"{frames.counted(of_all, 'publication')} listed"
 if behind.height != of_all:
     listed_in_words = f"{listed_in_words}, of which the newest {behind.height:,} are shown"
 st.caption(f"{listed_in_words}. Click on a bar or a point above to list the papers behind it, or choose here.")
-st.dataframe(
+charts.table(
     listed.drop("publication_id", *([] if listed["counted"].n_unique() > 1 else ["counted"])),
-    hide_index=True,
     height="auto",
     column_config={
         "counted": st.column_config.NumberColumn("Counted", format="%.2f", help="The part of it that is counted here."),

@@ -119,9 +119,11 @@ if not mentions.is_empty():
         listing.link(row)
 
 st.subheader("Where it is counted", anchor=False)
-st.dataframe(read.ask(release, _COUNTED, {"id": asked}), hide_index=True, key="counted")
+counted = read.ask(release, _COUNTED, {"id": asked})
+charts.table(counted, key="counted")
 st.caption("A missing weight means that its authors are not known, so that the rule cannot tell its lab.")
-st.dataframe(read.ask(release, _IN_TAXONOMIES, {"id": asked}), hide_index=True, key="taxonomies")
+labels = read.ask(release, _IN_TAXONOMIES, {"id": asked})
+charts.table(labels, key="taxonomies")
 
 st.subheader("Cite", anchor=False)
 listing.downloads(f"aisle_{release.name}_work_{asked}", "work", lambda: search.told(release, [("publication", asked)]))
