@@ -35,11 +35,13 @@ dashboard: .venv/ready
 ui: .venv/ready
 	@$(BIN)/aisle ui
 
-bench: .venv/ready
+bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box
 	$(BIN)/python -m benchmarks.fetch
+	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.sessions
 
 screenshots: browser .venv/ready
 	$(BIN)/python -m tests.screenshots
