@@ -48,7 +48,7 @@ _UNTIL_STILL = """() => new Promise(done => {
 })"""
 _VIEWS = ("lines", "share", "heat map", "cumulative", "bars")
 _LABS = ("Anthropic", "Google DeepMind", "OpenAI")
-_FOUND = '[data-testid="stMain"] [data-testid="stPageLink"]'
+_FOUND = '[data-testid="stMain"] .st-key-things a'
 _WORDS = (
     "oversight",
     "sparse circuit",

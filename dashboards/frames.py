@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 from urllib.parse import urlencode
 
@@ -47,6 +48,24 @@ def moment(told: str) -> str:
     """
     at = dt.datetime.fromisoformat(told)
     return f"{written(at.date())}, {at:%H:%M} UTC"
+
+
+def lead(page: str, label: str, **asked: str) -> None:
+    """A link to another view of the dashboards, of the release that the present address names, if it names one.
+
+    It is a plain one, which loads the page anew: Streamlit's own link to a page with choices makes two steps of
+    history, so that going back would not lead to where one was.
+
+    Args:
+        page: The page's path.
+        label: Any text; it is shown as it is.
+        asked: The choices in its address.
+    """
+    if pinned := st.query_params.get("release"):
+        asked = {"release": pinned, **asked}
+    address = f"{page}?{urlencode(asked)}" if asked else page
+    style = "color: inherit; font-weight: 600; overflow-wrap: anywhere"
+    st.html(f'<a href="{html.escape(address)}" style="{style}">{html.escape(label)}</a>')
 
 
 def permanent_link(release: Release) -> str:

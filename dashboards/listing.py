@@ -11,29 +11,23 @@ import streamlit as st
 
 from dashboards import charts, citations, frames
 
-# long titles go on in the next line instead of being cut, and texts stand under their titles
+# texts stand under their titles
 _STYLE = """<style>
-.st-key-things [data-testid="stPageLink-NavLink"] * { white-space: normal; overflow-wrap: anywhere; }
-.st-key-things .told, .st-key-things .said { padding-left: 0.5rem; font-size: 0.875rem; overflow-wrap: anywhere; }
+.st-key-things .told, .st-key-things .said { font-size: 0.875rem; overflow-wrap: anywhere; }
 .st-key-things .told { opacity: 0.75; }
 </style>"""
-WORK, ITEM = "app_pages/work.py", "app_pages/item.py"
+WORK, ITEM = "work", "item"
 
 
-def link(row: Mapping[str, Any], icon: str | None = None) -> None:
+def link(row: Mapping[str, Any]) -> None:
     """A link to the page of a thing, in the release that is being read.
 
     Args:
         row: Its ``kind``, ``item_id`` and ``title``.
-        icon: An emoji in front of it.
     """
     is_work = row["kind"] == "publication"
     asked = {"id": row["item_id"]} if is_work else {"kind": row["kind"], "id": row["item_id"]}
-    if pinned := st.query_params.get("release"):
-        asked["release"] = pinned
-    st.page_link(
-        WORK if is_work else ITEM, label=f"**{frames.text(_line(row['title']))}**", icon=icon, query_params=asked
-    )
+    frames.lead(WORK if is_work else ITEM, _line(row["title"]), **asked)
 
 
 def _line(text: str | None) -> str:

@@ -94,9 +94,7 @@ def show(dimension: Dimension) -> None:
     with st.container(horizontal=True):
         st.markdown(f"[Permanent link to this profile]({frames.permanent_link(release)})")
         query = {f"{ {'lab': 'labs', 'category': 'categories'}[dimension] }": name, "count": rule}
-        st.page_link(
-            "app_pages/trends.py", label="Explore its trends", icon=":material/trending_up:", query_params=query
-        )
+        frames.lead("trends", "Explore its trends", **query)
 
 
 def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:

@@ -110,6 +110,4 @@ charts.table(
 )
 if found["things"] > discussion.MOST:
     st.caption(f"The newest {discussion.MOST:,} of {found['things']:,}.")
-st.page_link(
-    "app_pages/works.py", label="Search in all that is said", icon=":material/search:", query_params={"kind": "segment"}
-)
+frames.lead("works", "Search in all that is said", kind="segment")

@@ -67,7 +67,7 @@ for sentence in found.said:
 if not found.total:
     if any(asked.values()) or words:
         st.warning("Nothing fits. Take away a word or a choice above, or look at everything.", icon=":material/search:")
-        st.page_link("app_pages/works.py", label="Everything", icon=":material/library_books:")
+        frames.lead("works", "Everything")
     else:
         st.info(
             "This release holds nothing yet. Add a file with `aisle add`, then run `aisle run`.",
