@@ -151,11 +151,11 @@ def drawn(frame: pl.DataFrame, drawing: Drawing, ink: str) -> alt.Chart:
     """An answer as a chart, in the order of its rows where an axis has names."""
     chosen = {"across": drawing.across, "up": drawing.up, "colour": drawing.colour}
     # under names of our own, for a stranger's may mean something to Vega
-    named = showable(frame.head(MOST_DRAWN)).select(
+    named = flat(frame.head(MOST_DRAWN)).select(
         **{place: pl.col(name) for place, name in chosen.items() if name is not None}
     )
     kind = named.schema["across"]
-    is_time, is_number = kind.is_temporal(), kind.is_numeric() and drawing.mark != "bars"
+    is_time, is_number = kind == pl.Date or isinstance(kind, pl.Datetime), kind.is_numeric() and drawing.mark != "bars"
     if not (is_time or is_number) or drawing.mark == "bars":
         named = named.with_columns(pl.col("across").cast(pl.String, strict=False))
         is_time = False

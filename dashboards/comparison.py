@@ -45,20 +45,27 @@ class Comparison:
 
 
 def named(selection: Selection) -> str:
-    """A selection in words: its labs, categories and span of time."""
+    """A selection in words: its labs, categories and the whole periods of its span of time."""
     parts = [" and ".join(selection.labs) or "all labs", " and ".join(selection.categories)]
-    if selection.since:
-        parts.append(f"from {frames.written(selection.since)}")
-    if selection.until:
-        parts.append(f"until {frames.written(selection.until)}")
+    since, until = selection.span
+    if since:
+        parts.append(f"from {frames.written(since)}")
+    if until:
+        parts.append(f"until {frames.written(until)}")
     return ", ".join(part for part in parts if part)
+
+
+def _by_month(selection: Selection) -> Selection:
+    """The same months and publications, counted by month."""
+    since, until = selection.span
+    return replace(selection, grain="month", since=since, until=until)
 
 
 def question(first: Selection, second: Selection) -> tuple[str, dict[str, Any]]:
     """The query for publications, covered years and rate of two selections, by months; and its parameters."""
     parts, parameters = [], {}
     for place, selection in (("first", first), ("second", second)):
-        by_month = replace(selection, grain="month")
+        by_month = _by_month(selection)
         conditions, given = by_month.conditions("starts_on")
         # what is covered does not depend on labs and categories, and must not vanish with them
         when, times = replace(by_month, labs=(), categories=()).conditions("starts_on")
@@ -133,7 +140,7 @@ def _shared(release: Release, first: Selection, second: Selection) -> int:
     """Publications that are in both selections."""
     parts, parameters = [], {}
     for place, selection in (("first", first), ("second", second)):
-        conditions, given = replace(selection, grain="month").conditions("published_on")
+        conditions, given = _by_month(selection).conditions("published_on")
         values = {**selection.counting, **given}
         part = f"""
             select publication_id

@@ -44,6 +44,18 @@ class Selection:
     until: dt.date | None = None
 
     @property
+    def span(self) -> tuple[dt.date | None, dt.date | None]:
+        """First and last day of the whole periods in which ``since`` and ``until`` lie, where these are given.
+
+        A rolling window belongs to the month with which it ends.
+        """
+        every = {"quarter": 3, "year": 12}.get(self.grain, 1)
+        return (
+            _period(self.since, every)[0] if self.since else None,
+            _period(self.until, every)[1] if self.until else None,
+        )
+
+    @property
     def counting(self) -> dict[str, Any]:
         """The parameters that every query on publications takes."""
         return {"rule": self.rule, "taxonomy": self.taxonomy}
@@ -55,12 +67,15 @@ class Selection:
             day: The column by which it is told whether a row is in the span of time: the whole periods from the
                 first to the last one asked for.
         """
-        every = {"quarter": 3, "year": 12}.get(self.grain, 1)
+        since, until = self.span
+        if since and self.grain == "rolling_12_months" and day != "ends_on":  # what the first window reaches back to
+            months = since.year * 12 + since.month - 12
+            since = dt.date(months // 12, months % 12 + 1, 1)
         asked: list[tuple[str, str, Any]] = [
             ("list_contains($labs, lab)", "labs", list(self.labs)),
             ("list_contains($categories, category)", "categories", list(self.categories)),
-            (f"{day} >= $since", "since", self.since and _period(self.since, every)[0]),
-            (f"{day} <= $until", "until", self.until and _period(self.until, every)[1]),
+            (f"{day} >= $since", "since", since),
+            (f"{day} <= $until", "until", until),
         ]
         given = [part for part in asked if part[2]]
         return " and ".join(part[0] for part in given) or "true", {name: value for _, name, value in given}
@@ -272,7 +287,8 @@ def none_found(release: Release, selection: Selection) -> str | None:
 
     None if no time is covered.
     """
-    monthly = replace(selection, labs=(), categories=(), grain="month")
+    since, until = selection.span
+    monthly = replace(selection, labs=(), categories=(), grain="month", since=since, until=until)
     conditions, parameters = monthly.conditions("starts_on")
     query = f"""
         select sum(exposure_years) as years, count(*) filter (where not is_part_period) as months

@@ -210,13 +210,15 @@ def _literal(value: Any) -> str:
 
 
 def picture(figure: Figure) -> dict[str, Any]:
-    """The figure as Vega-Lite that stands by itself: light, of a fixed width, with title, facts and finding."""
+    """The figure as Vega-Lite that stands by itself: light, of a fixed width, with all that is said of it."""
     spec = figure.draw(ink=charts.ink("light")).to_dict()
     if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
         spec["width"] = _WIDTH
     for name in ("autosize", "padding"):  # those are for a page
         spec.pop(name, None)
-    told = [*textwrap.wrap(figure.facts, _LINE), *textwrap.wrap(figure.finding or "", _LINE)]
+    cautions = (re.sub(r"\*\*|\\(?=\W)", "", caution) for caution in figure.cautions)
+    sentences = (figure.facts, *cautions, figure.finding or "")
+    told = [line for sentence in sentences for line in textwrap.wrap(sentence, _LINE)]
     heading = {"text": textwrap.wrap(figure.title, 80), "subtitle": told, "anchor": "start", "offset": 14}
     if isinstance(spec.get("title"), str):
         heading["text"].append(spec["title"])

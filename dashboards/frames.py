@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -50,7 +51,7 @@ def moment(told: str) -> str:
     return f"{written(at.date())}, {at:%H:%M} UTC"
 
 
-def lead(page: str, label: str, **asked: str) -> None:
+def lead(page: str, label: str, asked: Mapping[str, str] | None = None, *, is_of_newest: bool = False) -> None:
     """A link to another view of the dashboards, of the release that the present address names, if it names one.
 
     It is a plain one, which loads the page anew: Streamlit's own link to a page with choices makes two steps of
@@ -60,10 +61,11 @@ def lead(page: str, label: str, **asked: str) -> None:
         page: The page's path.
         label: Any text; it is shown as it is.
         asked: The choices in its address.
+        is_of_newest: Whether it leads to the newest release in any case.
     """
-    if pinned := st.query_params.get("release"):
-        asked = {"release": pinned, **asked}
-    address = f"{page}?{urlencode(asked)}" if asked else page
+    pinned = st.query_params.get("release")
+    told = {**({"release": pinned} if pinned and not is_of_newest else {}), **(asked or {})}
+    address = f"{page}?{urlencode(told)}" if told else page
     style = "color: inherit; font-weight: 600; overflow-wrap: anywhere"
     st.html(f'<a href="{html.escape(address)}" style="{style}">{html.escape(label)}</a>')
 

@@ -40,7 +40,7 @@ def chart(
         colour_of: Colours of the members; one for all if not given.
     """
     # on a phone, a long name would leave no room for the numbers
-    names = alt.Axis(title=None, labelLimit=170, domain=False, ticks=False)
+    names = alt.Axis(title=None, labelLimit=170, labelExpr="split(datum.label, ', ')", domain=False, ticks=False)
     top = max((float(m) for name in (value, high) if isinstance(m := frame[name].max(), int | float)), default=1) or 1
     base: Any = alt.Chart(frame).encode(
         y=alt.Y(f"{member}:N", sort=frame[member].to_list(), axis=names),

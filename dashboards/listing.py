@@ -27,7 +27,7 @@ def link(row: Mapping[str, Any]) -> None:
     """
     is_work = row["kind"] == "publication"
     asked = {"id": row["item_id"]} if is_work else {"kind": row["kind"], "id": row["item_id"]}
-    frames.lead(WORK if is_work else ITEM, _line(row["title"]), **asked)
+    frames.lead(WORK if is_work else ITEM, _line(row["title"]), asked)
 
 
 def _line(text: str | None) -> str:

@@ -60,8 +60,9 @@ def show(dimension: Dimension) -> None:
         )
 
     newest = counts.papers(release, chosen, "dated").head(profile.NEWEST)
-    st.subheader("Newest publications", anchor=False)
-    _listed(newest, release.name)
+    if drawn and rests["rows"]:
+        st.subheader("Newest publications", anchor=False)
+        _listed(newest, release.name)
     st.subheader("What the counts rest on", anchor=False)
     bases = profile.bases(release, dimension, name)
     charts.table(bases, key="bases")
@@ -76,7 +77,15 @@ def show(dimension: Dimension) -> None:
         lambda: handout.page(
             release,
             name,
-            [sentence for sentence in (concentrated, profile.finding(release, dimension, name)) if sentence],
+            [
+                sentence
+                for sentence in (
+                    None if drawn else f"By the rule {frames.plain(rule)} nothing can be counted here.",
+                    concentrated,
+                    profile.finding(release, dimension, name),
+                )
+                if sentence
+            ],
             drawn,
             [
                 ("What it is", meant),
@@ -94,7 +103,7 @@ def show(dimension: Dimension) -> None:
     with st.container(horizontal=True):
         st.markdown(f"[Permanent link to this profile]({frames.permanent_link(release)})")
         query = {f"{ {'lab': 'labs', 'category': 'categories'}[dimension] }": name, "count": rule}
-        frames.lead("trends", "Explore its trends", **query)
+        frames.lead("trends", "Explore its trends", query)
 
 
 def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
@@ -113,7 +122,7 @@ def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
             st.link_button("Website", row["website"], icon=":material/open_in_new:")
     else:
         for row in rows:
-            how = f" ({frames.text(row['correspondence'])})" if row["correspondence"] else ""
+            how = f" ({frames.text(row['correspondence'].rstrip('.'))})" if row["correspondence"] else ""
             said = frames.text(row["definition"] or "not defined by its authors")
             st.markdown(f"**{frames.text(row['taxonomy'])}**: {frames.text(row['category'])}{how}. {said}")
 

@@ -14,16 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import polars as pl
 import streamlit as st
 
-from dashboards.frames import text
+from dashboards.frames import lead, text
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, pointer, releases
 
 _log = logging.getLogger(__name__)
+_PINNED = "release that is read"
 _KEPT = 3  # releases that are kept open: the newest, and those that somebody still reads
 _open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
 _opening = threading.Lock()
@@ -79,17 +81,26 @@ def chosen() -> Release:
         NoRelease: Nothing was released yet.
         UnreadableRelease: There is a release, but not whole.
     """
-    wanted = st.query_params.get("release")
+    # the menu of pages leaves the address behind, but who reads an old release goes on reading it
+    wanted = st.query_params.get("release") or st.session_state.get(_PINNED)
     if wanted is None:
         return newest()
     named = next((release for release in all_releases() if release.name == wanted), None)
     if named is None:
+        st.session_state.pop(_PINNED, None)
         current_one = newest()
         st.warning(
             f"This lake has no release “{text(wanted)}”: what follows is of {current_one.name}.",
             icon=":material/warning:",
         )
         return current_one
+    st.session_state[_PINNED] = wanted
+    if st.query_params.get("release") != wanted:
+        st.query_params["release"] = wanted
+    latest = all_releases()[-1]
+    if named.number != latest.number:
+        st.markdown(f"You are reading release {named.name}; the newest is {latest.name}.")
+        lead(urlsplit(st.context.url or "").path or "/", f"To release {latest.name}", is_of_newest=True)
     return named
 
 

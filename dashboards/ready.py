@@ -71,7 +71,7 @@ def history(
         key=key,
         draw=partial(timeline.one_panel, drawn, look, height),
         meanings=look.meanings,
-        cautions=timeline.cautions(frame),
+        cautions=timeline.cautions(frame, view),
     )
 
 

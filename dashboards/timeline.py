@@ -67,30 +67,33 @@ def highest(frame: pl.DataFrame, view: View) -> float:
     return max((float(top) for top in tops if isinstance(top, int | float)), default=0.0)
 
 
-def cautions(frame: pl.DataFrame) -> list[str]:
+def cautions(frame: pl.DataFrame, view: View) -> list[str]:
     """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
     periods = frame.select("period", "covered_part", "is_part_period", "is_provisional").unique(maintain_order=True)
+    drawn = {"heat map": "", "bars": ", so drawn pale"}.get(view, ", so drawn pale and in broken lines")
     told = []
     in_part = [f"{row['period']} ({row['covered_part']})" for row in periods.to_dicts() if row["is_part_period"]]
     if in_part:
+        smaller = "growth" if view == "cumulative" else "number"
         told.append(
-            f"**{' and '.join(in_part)}: covered only in part**, so drawn pale and in broken lines. "
-            "A smaller number there must not be read as a decline."
+            f"**{' and '.join(in_part)}: covered only in part**{drawn}. "
+            f"A smaller {smaller} there must not be read as a decline."
         )
     provisional = periods.filter("is_provisional")["period"].to_list()
     if provisional:
         until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
         told.append(
-            f"**{provisional[0]}{until}: the newest three months may still be filling up**, "
-            "so drawn pale, until 50 reporting delays have been seen."
+            f"**{provisional[0]}{until}: the newest three months may still be filling up**{drawn}: how late "
+            "records come is known of a source only once 50 of them were seen to come."
         )
     return told
 
 
 def axis_title(grain: Grain, view: View) -> str:
     """What the numbers of a chart are."""
-    per = grain.replace("_", " ").removeprefix("rolling ").removesuffix("s")
-    return {"share": f"Share of the {per}", "cumulative": "Publications so far"}.get(view, f"Publications per {per}")
+    per = "12 months" if grain == "rolling_12_months" else grain
+    of = per if grain == "rolling_12_months" else f"the {per}"
+    return {"share": f"Share of {of}", "cumulative": "Publications so far"}.get(view, f"Publications per {per}")
 
 
 def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Chart:
@@ -348,7 +351,10 @@ class _Marks:
             return []
         is_crowded = self._base.data[self._look.series].n_unique() > 4
         band = self._base.mark_area(opacity=0.09 if is_crowded else 0.2)
-        return [band.encode(y=self._y(low), y2=f"{high}:Q", detail=f"{self._look.series}:N")]
+        told = {"y": self._y(low), "y2": f"{high}:Q", "detail": f"{self._look.series}:N"}
+        if self._base.data["period"].n_unique() == 1:  # an area needs two
+            return [self._base.mark_rule(strokeWidth=8, opacity=0.3).encode(**told)]
+        return [band.encode(**told)]
 
     def heat_map(self) -> list[Any]:
         series = self._look.series

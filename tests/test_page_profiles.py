@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboards import figure, profile, read
 from tests.looking import numbers, opened, said
 from warehouse.lake import Lake
 
@@ -53,3 +54,12 @@ def test_a_category_without_publications_is_still_told(released_lake: Lake, monk
     drawn = numbers(app, "category_history")
     assert drawn.height == 33  # three labs in eleven quarters
     assert drawn["publications"].sum() == 0
+
+
+def test_a_picture_carries_its_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
+    release = read.newest()
+    drawn = profile.figures(release, "lab", profile.selection("lab", "OpenAI", "works"), "OpenAI")[0]
+    told = " ".join(figure.picture(drawn)["title"]["subtitle"])
+    assert "2024 Q3 (to 31 Jul): covered only in part, so drawn pale" in told
+    assert "**" not in told

@@ -159,6 +159,24 @@ def test_answers_of_odd_types_are_shown_and_hostile_ones_are_only_texts(
     assert "cast it to varchar" in warned(app)
 
 
+@pytest.mark.parametrize("mark", ["bars", "lines", "points"])
+@pytest.mark.parametrize(
+    "value", ["[1, 2]", "map {'a': 1}", "{'a': 1}", "time '10:00'", "interval 1 day", "'ab'::blob"]
+)
+def test_odd_types_are_drawn_or_refused(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, value: str, mark: str
+) -> None:
+    app = page(released_lake, monkeypatch, query=f"select {value} as odd, 1 as n", mark=mark, by="odd")
+    assert not app.exception
+    assert "cast it to varchar" in warned(app) or app.dataframe
+
+
+def test_what_cannot_be_held_inside_of_a_list_is_refused(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page(released_lake, monkeypatch, query="select [interval 1 day] as gaps")
+    assert not app.exception
+    assert "cast it to varchar" in warned(app)
+
+
 def test_files_of_an_answer_hold_lists_and_long_numbers(released_lake: Lake) -> None:
     query = "select [1, 2] as list, {'day': date '2024-01-02'} as struct, sum(i) as total, '=1' as formula from range(5) as t (i)"
     frame = sandbox.ask(current(released_lake), query).frame

@@ -90,3 +90,66 @@ def test_a_release_without_annotations_still_opens(
     app = opened(lake, monkeypatch, meanwhile="true")
     assert not app.exception
     assert "nothing noted" in said(app)
+
+
+def test_a_span_turned_round_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, since="2024-01", until="2022-05", view="share", trends_tab="Download")
+    assert not app.exception
+    assert "“From” is after “Until”" in app.warning[0].value
+    assert not app.get("download_button")
+
+
+def test_rolling_windows_their_heading_and_their_papers_agree(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"per": "rolling_12_months", "count": "works", "panels": "false", "colour": "lab"}
+    app = opened(released_lake, monkeypatch, **asked, since="2023-07", until="2023-09", period="2023-07")
+    assert numbers(app).filter(pl.col("period") == "2023-07")["publications"].sum() == 26
+    assert papers(app).height == 26
+    app = opened(released_lake, monkeypatch, **asked, since="2023-07", until="2023-07")
+    assert "26 of 78 works" in said(app)
+
+
+def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(
+        released_lake,
+        monkeypatch,
+        count="works",
+        since="2023-07",
+        until="2023-09",
+        compare="true",
+        other_since="2022-07",
+        other_until="2022-09",
+    )
+    told = said(app)
+    assert "32 of 78 works" in told
+    assert "all labs, from 1 Jan 2023, until 31 Dec 2023\\: 32 in 1.00" in told
+    assert "all labs, from 1 Jan 2022, until 31 Dec 2022\\: 24 in 1.00" in told
+
+
+def test_what_is_so_far_lists_all_papers_so_far(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"view": "cumulative", "panels": "false", "colour": "lab", "count": "works", "period": "2023"}
+    app = opened(released_lake, monkeypatch, **asked)
+    so_far = numbers(app).filter(pl.col("period") == "2023")["cumulative_publications"].sum()
+    assert papers(app).height == so_far == 56
+
+
+def test_what_an_address_asks_for_in_vain_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(released_lake, monkeypatch, labs="Nope **x**", since="x")
+    assert "Nope \\*\\*x\\*\\* is not known here" in app.warning[0].value
+    assert "From: x is not known here" in app.warning[1].value
+    assert numbers(app)["publications"].sum() == 80
+
+
+def test_who_reads_an_old_release_goes_on_reading_it(
+    copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied()
+    lake = copied("delete from clean.publications where lab = 'OpenAI'", number=2)
+    app = opened(lake, monkeypatch, release="v1")
+    assert "You are reading release v1; the newest is v2." in said(app)
+    app = app.switch_page("app_pages/labs.py").run()
+    assert "release v1" in said(app)
+    assert app.query_params["release"] in ("v1", ["v1"])

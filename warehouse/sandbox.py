@@ -141,7 +141,7 @@ class Answer:
             names.append(name if name not in names else next(other for other in numbered if other not in names))
         try:
             frame = pl.from_arrow(self.table.rename_columns(names))
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             told = f"a column cannot be shown as it is; cast it to varchar: {error}".partition(" Hint:")[0]
             raise Unanswered(Reason.failed, told) from error
         return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()

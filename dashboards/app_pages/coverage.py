@@ -69,6 +69,8 @@ for heading, table, empty in (
     ),
 ):
     st.header(heading, anchor=False)
+    if table == "mart.list_overlaps":
+        st.caption("Told only if the lists were made independently: two copies of one list seem to miss nothing.")
     rows = read.ask(release, f"from {table} order by all")
     if rows.is_empty():
         st.info(empty)

@@ -110,4 +110,4 @@ charts.table(
 )
 if found["things"] > discussion.MOST:
     st.caption(f"The newest {discussion.MOST:,} of {found['things']:,}.")
-frames.lead("works", "Search in all that is said", kind="segment")
+frames.lead("works", "Search in all that is said", {"kind": "segment"})

@@ -89,6 +89,9 @@ if totals.undated:
     facts.append(f"**{totals.undated:,g} more without a date, not drawn**")
 st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]} · {' · '.join(facts)}")
 
+if selection.since and selection.until and selection.since > selection.until:
+    st.warning("“From” is after “Until”: no month is in this span of time.", icon=":material/search:")
+    st.stop()
 if totals.dated == 0:
     st.info(
         "This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.",
@@ -179,7 +182,12 @@ def draw_panels() -> None:
             )
 
 
-cautions = timeline.cautions(frame)
+source = "lab sheets (lab_sheet)"
+if taxonomy != next(iter(taxonomies)):
+    source = f"{source}, in the categories of {taxonomies[taxonomy]}"
+cautions = timeline.cautions(frame, view)
+if view == "lines" and is_ranged:
+    cautions.append("Bands go from the lowest to the highest count over all rules that can be applied.")
 if 0 < totals.selected < FEW:
     cautions.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
 if view == "share" and (caution := trends.cautions(frame)):
@@ -188,7 +196,7 @@ if look.annotations is not None:
     said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
     cautions.append(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
 unsplit = f", for each {panel_of}" if panel_of else ""
-named = comparison.named(replace(selection, since=None, until=None))
+named = comparison.named(selection)
 with chart_area:
     figure.show(
         figure.Figure(
@@ -196,7 +204,7 @@ with chart_area:
             title=f"{timeline.axis_title(grain, view)} by {series}{unsplit}: {named}",
             unit={"share": "share of publications"}.get(view, "publications"),
             rule=rule.name,
-            source="lab sheets (lab_sheet)",
+            source=source,
             finding=none_found or " ".join(counts.findings(release, selection)),
             name=f"publications_by_{'_'.join(dimensions)}_{grain}_{rule.name}_{release.name}",
             alt=f"{timeline.axis_title(grain, view)} by {series}.",
@@ -227,7 +235,7 @@ with chart_area:
                 title=f"{comparison.named(other)}, compared with {comparison.named(selection)}",
                 unit="publications per covered year",
                 rule=rule.name,
-                source="lab sheets (lab_sheet)",
+                source=source,
                 finding=found.sentence,
                 name=f"comparison_{rule.name}_{release.name}",
                 alt=f"Rates of two selections with exact 95 % intervals. {found.sentence}",
@@ -255,6 +263,8 @@ if chosen["period"] == "undated":
     span = "undated"
 elif chosen["period"]:
     span = (periods[chosen["period"]]["starts_on"], periods[chosen["period"]]["ends_on"])
+    if view == "cumulative":  # what is so far, from the first period on
+        span = (min(row["starts_on"] for row in periods.values()), span[1])
 narrowed = replace(
     selection,
     labs=(chosen["of_lab"],) if chosen["of_lab"] else labs,

@@ -8,11 +8,16 @@ release = read.chosen()
 asked = st.query_params.get("id", "")
 _WORK = "select * from clean.publications where publication_id = $id"
 _COUNTED = """
-    select rules.counting_rule, rules.meaning, counted.lab, counted.weight
+    select
+        rules.counting_rule,
+        rules.meaning,
+        case when counted.weight is null then '(authors not known)' else counted.lab end as lab,
+        coalesce(counted.weight, counted.whole_weight) as weight
     from reference.counting_rules as rules
     cross join lateral (
         select
             lab,
+            whole_weight,
             case rules.attribution
                 when 'whole' then whole_weight
                 when 'fractional' then fractional_weight
@@ -121,7 +126,7 @@ if not mentions.is_empty():
 st.subheader("Where it is counted", anchor=False)
 counted = read.ask(release, _COUNTED, {"id": asked})
 charts.table(counted, key="counted")
-st.caption("A missing weight means that its authors are not known, so that the rule cannot tell its lab.")
+st.caption("Where its authors are not known, a rule by authors cannot tell its lab, and counts it apart.")
 labels = read.ask(release, _IN_TAXONOMIES, {"id": asked})
 charts.table(labels, key="taxonomies")
 
