@@ -111,13 +111,13 @@ select
         case
             when finding = 'too few' then printf('; with %d and %d works too few to compare.', first_works, second_works)
             else printf(
-                ', ratio %.2f (95 %% interval %.2f to %.2f; %.2f to %.2f when corrected for all %d comparisons): %s.',
+                ', ratio %.2f (95 %% interval %.2f to %.2f corrected for the %d comparisons made together; %.2f to %.2f alone): %s.',
                 rate_ratio,
-                ratio_low,
-                ratio_high,
                 corrected_low,
                 corrected_high,
                 tests,
+                ratio_low,
+                ratio_high,
                 finding
             )
         end

@@ -232,13 +232,13 @@ select
         case
             when finding = 'too few' then ', too few for a trend.'
             else printf(
-                ', growth %+.0f %% a year (95 %% interval %+.0f to %+.0f %%; %+.0f to %+.0f %% when corrected for all %d panels): %s.',
+                ', growth %+.0f %% a year (95 %% interval %+.0f to %+.0f %% corrected for the %d trends tested together; %+.0f to %+.0f %% alone): %s.',
                 100 * growth_per_year,
-                100 * growth_low,
-                100 * growth_high,
                 100 * corrected_low,
                 100 * corrected_high,
                 tests,
+                100 * growth_low,
+                100 * growth_high,
                 finding
             )
         end
