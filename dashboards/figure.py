@@ -19,7 +19,8 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, drawing, frames, read
+from dashboards import charts, drawing, files, frames, read
+from dashboards.files import File
 from dashboards.read import Meaning
 from warehouse.release import Release
 
@@ -125,25 +126,12 @@ def _sql(figure: Figure) -> None:
 
 
 def _downloads(figure: Figure) -> None:
-    """Files, made only when asked for: one made in advance can be gone again before the browser has looked for it."""
-    kinds: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
-        ("CSV", "text/csv", lambda: charts.csv(figure.frame), "For spreadsheets; formulas in texts are disarmed."),
-        ("Parquet", "application/vnd.apache.parquet", lambda: charts.parquet(figure.frame), "Exactly the table."),
-        ("PNG", "image/png", lambda: png(figure), "The chart as a picture, with its title, rule and finding."),
-        ("SVG", "image/svg+xml", lambda: svg(figure).encode(), "The same as a drawing that can be enlarged."),
+    png_told, svg_told = "The chart as a picture, with its title, rule and finding.", "The same, which can be enlarged."
+    pictures = (
+        File("PNG", "png", "image/png", lambda: png(figure), png_told),
+        File("SVG", "svg", "image/svg+xml", lambda: svg(figure), svg_told),
     )
-    with st.container(horizontal=True, gap="small"):
-        for label, mime, made, explained in kinds:
-            st.download_button(
-                label,
-                made,
-                f"{figure.name}.{label.lower()}",
-                mime,
-                key=f"{figure.key} {label}",
-                on_click="ignore",
-                icon=":material/download:",
-                help=explained,
-            )
+    files.offer(figure.name, (*files.of_table(lambda: figure.frame), *pictures), figure.key)
 
 
 def _citation(figure: Figure) -> None:

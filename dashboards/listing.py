@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, citations, frames
+from dashboards import citations, files, frames
 
 # texts stand under their titles
 _STYLE = """<style>
@@ -73,28 +73,8 @@ def downloads(name: str, key: str, rows: Callable[[], pl.DataFrame]) -> None:
         key: Tells the buttons from others on the page.
         rows: The things, as `dashboards.search.page` gives them.
     """
-    tables = (
-        ("CSV", "csv", "text/csv", charts.csv),
-        ("Parquet", "parquet", "application/octet-stream", charts.parquet),
+    cited = (
+        files.File(label, ending, mime, lambda form=form: citations.file(rows(), form))
+        for label, ending, mime, form in citations.FORMS
     )
-    with st.container(horizontal=True, gap="small"):
-        for label, ending, mime, form in citations.FORMS:
-            st.download_button(
-                label,
-                lambda form=form: citations.file(rows(), form),
-                f"{name}.{ending}",
-                mime,
-                key=f"{key} {label}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
-        for label, ending, mime, made in tables:
-            st.download_button(
-                label,
-                lambda made=made: made(rows()),
-                f"{name}.{ending}",
-                mime,
-                key=f"{key} {label}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+    files.offer(name, (*cited, *files.of_table(rows)), key)

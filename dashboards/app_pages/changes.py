@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, frames, read
+from dashboards import charts, files, frames, read
 from warehouse.bridge import CAUSES, bridge, counting_tables
 
 TOLD = {
@@ -68,11 +68,4 @@ else:
         "for another shows in both."
     )
     table_of_changes = found
-    st.download_button(
-        "CSV",
-        lambda: charts.csv(table_of_changes),
-        f"bridge_{older}_{newer}.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    files.offer(f"bridge_{older}_{newer}", files.of_table(lambda: table_of_changes))

@@ -5,7 +5,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, drawing, frames, read
+from dashboards import charts, data, data_charts, drawing, files, frames, read
 
 release = read.chosen()
 st.title("Checks", anchor=False)
@@ -53,19 +53,7 @@ else:
         "says",
     )  # fmt: skip
     charts.table(rows, key="checks")
-    with st.container(horizontal=True, gap="small"):
-        name = f"checks_{release.name}"
-        st.download_button(
-            "CSV", lambda: charts.csv(rows), f"{name}.csv", "text/csv", on_click="ignore", icon=":material/download:"
-        )
-        st.download_button(
-            "Parquet",
-            lambda: charts.parquet(rows),
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+    files.offer(f"checks_{release.name}", files.of_table(lambda: rows))
 
 st.header("Over the releases", anchor=False)
 # up to this one: another may be published at any moment

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, frames, read
+from dashboards import charts, data, files, frames, read
 
 
 def address(page: str, **asked: str) -> str:
@@ -81,17 +81,5 @@ if table is not None or wanted:
         },
     )
 everything = data.columns(release, table, wanted)
-with st.container(horizontal=True, gap="small"):
-    name = f"dictionary_{release.name}"
-    st.download_button(
-        "CSV", lambda: charts.csv(everything), f"{name}.csv", "text/csv", on_click="ignore", icon=":material/download:"
-    )
-    st.download_button(
-        "Parquet",
-        lambda: charts.parquet(everything),
-        f"{name}.parquet",
-        "application/vnd.apache.parquet",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+files.offer(f"dictionary_{release.name}", files.of_table(lambda: everything))
 st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")

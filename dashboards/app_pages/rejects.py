@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import charts, data, frames, read
+from dashboards import charts, data, files, frames, read
 
 release = read.chosen()
 st.title("Rejects: what could not be used, and why", anchor=False)
@@ -48,24 +48,7 @@ else:
         charts.table(found, column_config=told, key="rejects")
         more = " at most; the files have all" if found.height == data.SHOWN_REJECTS else ""
         st.caption(f"{frames.counted(found.height, 'record')} shown{more}")
-        with st.container(horizontal=True, gap="small"):
-            st.download_button(
-                "CSV",
-                lambda: charts.csv(data.rejects(release, source, reason, None)),
-                f"rejects_{release.name}.csv",
-                "text/csv",
-                on_click="ignore",
-                icon=":material/download:",
-                help="Formulas in texts are disarmed.",
-            )
-            st.download_button(
-                "Parquet",
-                lambda: charts.parquet(data.rejects(release, source, reason, None)),
-                f"rejects_{release.name}.parquet",
-                "application/vnd.apache.parquet",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+        files.offer(f"rejects_{release.name}", files.of_table(lambda: data.rejects(release, source, reason, None)))
 
 st.header("Files that no source could take", anchor=False)
 refused = data.refused_files(release)

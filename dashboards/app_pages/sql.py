@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboards import asking, charts, data, figure, frames, read
+from dashboards import asking, charts, data, figure, files, frames, read
 from dashboards.asking import Drawing
 from warehouse.release import Release
 from warehouse.sandbox import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
@@ -131,25 +131,8 @@ def answered(answer: Answer, query: str) -> None:
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
     charts.table(frame, column_config=dates, key="rows")
     exact = answer.frame
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.download_button(
-            "CSV",
-            lambda: charts.csv(asking.flat(exact)),
-            f"query_{release.name}.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            help="Formulas in texts are disarmed.",
-        )
-        st.download_button(
-            "Parquet",
-            lambda: charts.parquet(exact),
-            f"query_{release.name}.parquet",
-            "application/vnd.apache.parquet",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.markdown(f"[Permanent link to this answer]({frames.permanent_link(release)})")
+    files.offer(f"query_{release.name}", files.of_table(lambda: exact, lambda: asking.flat(exact)))
+    st.markdown(f"[Permanent link to this answer]({frames.permanent_link(release)})")
     chart_of(frame, query)
 
 
