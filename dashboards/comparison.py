@@ -113,7 +113,7 @@ def compared(release: Release, first: Selection, second: Selection) -> Compariso
     names = (named(first), named(second))
     shared = _shared(release, first, second)
     ratio = (n_b / t_b) / (n_a / t_a) if n_a and t_a and t_b else None
-    told = f"{names[1]}: {n_b:,g} in {t_b:.2f} covered years; {names[0]}: {n_a:,g} in {t_a:.2f}"
+    told = f"{names[1]}: {frames.number(n_b)} in {t_b:.2f} covered years; {names[0]}: {frames.number(n_a)} in {t_a:.2f}"
     reason = None
     if not (t_a and t_b):
         reason = "one of the two spans of time is not covered"

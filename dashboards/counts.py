@@ -226,6 +226,7 @@ select
     bool_or(is_part_period) as is_part_period,
     bool_or(is_provisional) as is_provisional,
     case
+        when ends_on < covers_from or starts_on > covers_until then 'not covered'
         when starts_on < covers_from and ends_on > covers_until
             then strftime(covers_from, '%-d %b') || ' to ' || strftime(covers_until, '%-d %b')
         when starts_on < covers_from then 'from ' || strftime(covers_from, '%-d %b')

@@ -26,6 +26,11 @@ def counted(number: int, thing: str, things: str | None = None) -> str:
     return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
+def number(value: float) -> str:
+    """A number as the pages write it: 2,000,080, and 12.33 where a rule divides publications."""
+    return f"{value:,.2f}".removesuffix("0").removesuffix(".0")
+
+
 def written(date: dt.date) -> str:
     """A date as the pages write it: 31 Jul 2024."""
     return f"{date.day} {date:%b %Y}"

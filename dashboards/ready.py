@@ -71,7 +71,7 @@ def history(
         key=key,
         draw=partial(timeline.one_panel, drawn, look, height),
         meanings=look.meanings,
-        cautions=timeline.cautions(frame, view),
+        cautions=trends.of_periods(frame, view),
     )
 
 
@@ -82,7 +82,8 @@ def _newest_shares(frame: pl.DataFrame, series: Dimension) -> str | None:
         return None
     newest = whole.filter(pl.col("starts_on") == whole["starts_on"].max()).sort("share", descending=True).head(3)
     each = (
-        f"{row[series]} {row['share']:.0%} ({row['publications']:,g} of {row['total_publications']:,g}, "
+        f"{row[series]} {row['share']:.0%} ({frames.number(row['publications'])} "
+        f"of {frames.number(row['total_publications'])}, "
         f"95 % interval {row['share_low']:.0%} to {row['share_high']:.0%}"
         + (f"; {row['caution']})" if row["caution"] else ")")
         for row in newest.iter_rows(named=True)
@@ -126,8 +127,9 @@ order by publications desc, {of}
     finding = None
     for row in frame.head(1).iter_rows(named=True):
         finding = (
-            f"{row[of]} is the largest part: {row['publications']:,g} of {row['total_publications']:,g}, "
-            f"{row['share']:.0%} (95 % interval {row['share_low']:.0%} to {row['share_high']:.0%})"
+            f"{row[of]} is the largest part: {frames.number(row['publications'])} "
+            f"of {frames.number(row['total_publications'])}, {row['share']:.0%} "
+            f"(95 % interval {row['share_low']:.0%} to {row['share_high']:.0%})"
             + (f"; {row['caution']}." if row["caution"] else ".")
         )
     return Figure(

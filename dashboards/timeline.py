@@ -21,6 +21,7 @@ from dashboards.trends import View
 _FADED = 0.3
 _IS_PALE = "datum.is_pale"
 _FEW = 16  # with more periods than this, a number for each would touch the next
+_MANY = 48  # with more than this, points would lie upon each other, and the thousands of them would take a second
 _MONTHS = {"01": "Jan", "04": "Apr", "07": "Jul", "10": "Oct"}
 _COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
 _BAND: Mapping[str, tuple[str, str]] = {"share": ("share_low", "share_high"), "lines": ("lowest", "highest")}
@@ -65,28 +66,6 @@ def highest(frame: pl.DataFrame, view: View) -> float:
     names = [_COLUMN.get(view, "publications"), _BAND.get(view, ("", ""))[1]]
     tops = [frame[name].max() for name in names if name in frame.columns]
     return max((float(top) for top in tops if isinstance(top, int | float)), default=0.0)
-
-
-def cautions(frame: pl.DataFrame, view: View) -> list[str]:
-    """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
-    periods = frame.select("period", "covered_part", "is_part_period", "is_provisional").unique(maintain_order=True)
-    drawn = {"heat map": "", "bars": ", so drawn pale"}.get(view, ", so drawn pale and in broken lines")
-    told = []
-    in_part = [f"{row['period']} ({row['covered_part']})" for row in periods.to_dicts() if row["is_part_period"]]
-    if in_part:
-        smaller = "growth" if view == "cumulative" else "number"
-        told.append(
-            f"**{' and '.join(in_part)}: covered only in part**{drawn}. "
-            f"A smaller {smaller} there must not be read as a decline."
-        )
-    provisional = periods.filter("is_provisional")["period"].to_list()
-    if provisional:
-        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
-        told.append(
-            f"**{provisional[0]}{until}: the newest three months may still be filling up**{drawn}: how late "
-            "records come is known of a source only once 50 of them were seen to come."
-        )
-    return told
 
 
 def axis_title(grain: Grain, view: View) -> str:
@@ -201,7 +180,7 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
     base = alt.Chart(shown.drop("starts_on", "ends_on", "covered_part", "is_part_period", "is_provisional")).encode(
         x=x, color=alt.Color(f"{look.series}:N", scale=scale(look.colour_of), legend=None)
     )
-    marks = _Marks(base, look, _tooltip(frame, look), is_few=len(periods) <= _FEW)
+    marks = _Marks(base, look, _tooltip(frame, look), len(periods))
     layers = {"bars": marks.bars, "heat map": marks.heat_map}.get(look.view, marks.lines)()
     if look.annotations is not None and not look.annotations.is_empty():
         layers += _annotated(look.annotations, x, look.ink)
@@ -238,7 +217,7 @@ def _axis(frame: pl.DataFrame, grain: Grain) -> alt.Axis:
         else:
             is_told = within == "01" or (len(periods) <= 3 * _FEW and within in _MONTHS)
             lines[period] = [_MONTHS[within] if is_told else "", year if within == "01" else ""]
-        if part is not None:
+        if part is not None and (len(periods) <= 3 * _FEW or part != "not covered"):
             lines[period].append(f"({part})")
     # left to itself, the axis would drop the last label, which is the one of the part period
     overlap = "greedy" if len(periods) > 3 * _FEW else False
@@ -263,8 +242,9 @@ def _annotated(annotations: pl.DataFrame, x: alt.X, ink: str) -> list[Any]:
 class _Marks:
     """The marks of a panel over what they share."""
 
-    def __init__(self, base: Any, look: Look, tooltip: list[alt.Tooltip], *, is_few: bool) -> None:
-        self._base, self._look, self._tooltip, self._is_few = base, look, tooltip, is_few
+    def __init__(self, base: Any, look: Look, tooltip: list[alt.Tooltip], periods: int) -> None:
+        self._base, self._look, self._tooltip, self._periods = base, look, tooltip, periods
+        self._is_few = periods <= _FEW
         form = ".0%" if look.view == "share" else "~r"
         # room above the highest for its number
         top = max(look.highest, 0.01) if look.view == "share" else max(look.highest, 1)
@@ -277,10 +257,10 @@ class _Marks:
         named = axis_title(self._look.grain, self._look.view)
         return alt.Y(f"{column}:Q", scale=self._scale, axis=self._axis, title=named)
 
-    def _picking(self, chart: Any) -> Any:
+    def _picking(self, chart: Any, tooltip: list[alt.Tooltip] | None = None) -> Any:
         """The marks that can be pointed at and clicked; they alone have a tooltip, which is made for every mark."""
-        chart = chart.encode(tooltip=self._tooltip)
-        fields = ["period", self._look.series]
+        chart = chart.encode(tooltip=tooltip or self._tooltip)
+        fields = ["period"] if tooltip else ["period", self._look.series]
         pick = alt.selection_point(name=PICK, fields=fields, on="click", empty=False)
         return chart.add_params(pick) if self._look.is_clickable else chart
 
@@ -313,7 +293,7 @@ class _Marks:
         series, column = self._look.series, self._look.column
         drawn = {"y": self._y(column), "opacity": self._faded(0.9)}
         line = self._base.transform_filter(f"!{_IS_PALE}").mark_line(strokeWidth=2.2, strokeJoin="round")
-        whole = line.encode(**drawn, order=alt.Order("period:O"))
+        whole = line.encode(**drawn)
         # to and from a part or provisional period it is broken, in segments, for a line has one look
         before = {"period_before": "period", "value_before": column, "was_pale": "is_pale"}
         segments = (
@@ -329,6 +309,8 @@ class _Marks:
             .mark_rule(strokeWidth=2.2, strokeCap="round", strokeDash=[3, 4])
             .encode(**drawn, y2="value_before:Q", x2="period_before:O")
         )
+        if self._periods > _MANY:
+            return [*self._band(), whole, segments, self._strips(column)]
         # no points for zeros: those of all series would lie upon each other, and there is no paper to list
         points = (
             self._base.transform_filter("datum.publications > 0")
@@ -343,6 +325,24 @@ class _Marks:
             )
         )
         return [*self._band(), whole, segments, self._picking(points)]
+
+    def _strips(self, column: str) -> Any:
+        """A strip for each period, as wide as there is room, that tells of all series at once."""
+        series, is_share = self._look.series, self._look.view == "share"
+        number = (pl.col(column) * 100).round(1) if is_share else pl.col(column).round(2)
+        told = pl.format("{} {}" + " %" * is_share, series, number.cast(pl.String).str.strip_suffix(".0"))
+        rows = self._base.data.filter(pl.col("publications") > 0).sort(column, descending=True, maintain_order=True)
+        rows = rows.group_by("period", "told").agg(what=told.str.join("; "), is_picked=pl.col("is_picked").any())
+        strips: Any = alt.Chart(rows.sort("period")).mark_rule(
+            strokeWidth=alt.ExprRef(f"width / {self._periods}"), color=self._look.ink, cursor="pointer"
+        )
+        is_period_picked = bool(self._look.picked.get("period"))
+        seen = _if(alt.OpacityValue, "datum.is_picked", 0.2, 0.001) if is_period_picked else alt.OpacityValue(0.001)
+        named = [
+            alt.Tooltip("told:N", title="Period"),
+            alt.Tooltip("what:N", title=axis_title(self._look.grain, self._look.view)),
+        ]
+        return self._picking(strips.encode(x=self._base.encoding.x, opacity=seen), named)
 
     def _band(self) -> list[Any]:
         """The interval of shares, or the range over counting rules, where the rows have it."""

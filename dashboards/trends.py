@@ -134,6 +134,38 @@ def annotations(release: Release, frame: pl.DataFrame) -> pl.DataFrame:
     return ask(release, query, {**spans, "is_rolling": rolling})
 
 
+def of_periods(frame: pl.DataFrame, view: View) -> list[str]:
+    """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
+    columns = ("period", "covered_part", "is_part_period", "is_provisional")
+    periods = frame.select(columns).unique(maintain_order=True)
+    drawn = {"heat map": "", "bars": ", so drawn pale"}.get(view, ", so drawn pale and in broken lines")
+    told = []
+    outside = periods.filter(pl.col("covered_part") == "not covered")["period"].to_list()
+    if outside:
+        told.append(f"**{_listed(outside)}: not covered by the source**{drawn}. How many there were is not known.")
+    in_part = periods.filter(pl.col("is_part_period") & (pl.col("covered_part") != "not covered"))
+    if in_part.height:
+        smaller = "growth" if view == "cumulative" else "number"
+        named = in_part.select(pl.format("{} ({})", "period", "covered_part")).to_series().to_list()
+        told.append(
+            f"**{_listed(named)}: covered only in part**{drawn}. "
+            f"A smaller {smaller} there must not be read as a decline."
+        )
+    provisional = periods.filter("is_provisional")["period"].to_list()
+    if provisional:
+        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
+        told.append(
+            f"**{provisional[0]}{until}: the newest three months may still be filling up**{drawn}: how late "
+            "records come is known of a source only once 50 of them were seen to come."
+        )
+    return told
+
+
+def _listed(periods: list[str]) -> str:
+    """A few periods by name, many by their number."""
+    return " and ".join(periods) if len(periods) < 4 else f"{len(periods)} periods from {periods[0]} to {periods[-1]}"
+
+
 def cautions(frame: pl.DataFrame) -> str | None:
     """How many of the shares drawn should not be quoted without their interval, as a sentence."""
     told = frame.filter(pl.col("caution").is_not_null()).height

@@ -72,12 +72,13 @@ grain = selection.grain
 query, parameters = trends.question(release, selection, view, series, is_ranged=is_ranged)
 totals = counts.totals(release, selection)
 
-in_all = f" of {totals.dated:,g}" if totals.selected != totals.dated else ""
-st.markdown(f"##### {totals.selected:,g}{in_all} {frames.plain(rule.name)}")
+in_all = f" of {frames.number(totals.dated)}" if totals.selected != totals.dated else ""
+st.markdown(f"##### {frames.number(totals.selected)}{in_all} {frames.plain(rule.name)}")
 if totals.unattributed:
     st.warning(
-        f"The authors of {totals.unattributed:,g} of {totals.dated:,g} publications are not known, so this rule cannot "
-        "say which lab they are of. They are counted as “(authors not known)” rather than guessed.",
+        f"The authors of {frames.number(totals.unattributed)} of {frames.number(totals.dated)} publications are not "
+        "known, so this rule cannot say which lab they are of. They are counted as “(authors not known)” rather "
+        "than guessed.",
         icon=":material/warning:",
     )
 newest = f"newest record {frames.written(totals.newest_on)}" if totals.newest_on else "no dated record"
@@ -86,7 +87,7 @@ facts = [
     f"covers {frames.written(totals.covers_from)} to {frames.written(totals.covers_until)}",
 ]
 if totals.undated:
-    facts.append(f"**{totals.undated:,g} more without a date, not drawn**")
+    facts.append(f"**{frames.number(totals.undated)} more without a date, not drawn**")
 st.caption(f"{rule.meaning} Categories of {taxonomies[taxonomy]} · {' · '.join(facts)}")
 
 if selection.since and selection.until and selection.since > selection.until:
@@ -185,7 +186,7 @@ def draw_panels() -> None:
 source = "lab sheets (lab_sheet)"
 if taxonomy != next(iter(taxonomies)):
     source = f"{source}, in the categories of {taxonomies[taxonomy]}"
-cautions = timeline.cautions(frame, view)
+cautions = trends.of_periods(frame, view)
 if view == "lines" and is_ranged:
     cautions.append("Bands go from the lowest to the highest count over all rules that can be applied.")
 if 0 < totals.selected < FEW:
