@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.library import library
+from benchmarks.bibliography import bibliography
 from tests.serving import browsing, serving, settle
 from warehouse.lake import Lake
 from warehouse.release import Release, current
@@ -76,7 +76,7 @@ def acted(page: Page, act: Callable[[], None]) -> float:
 
 
 def choices(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Acts on the page of trends, none of which gives a view that was there before, and what is drawn at them."""
+    """Acts on the page of trends, none of which gives a view that was there before, by the periods of its charts."""
 
     def press(name: str) -> Callable[[], None]:
         return page.get_by_role("radiogroup", name="View").get_by_role("radio").filter(has_text=name).first.click
@@ -168,7 +168,7 @@ def main() -> None:
         folder = Path(name)
         lake = Lake(Path(wanted) if Path(wanted).is_dir() else folder / "lake")
         if not Path(wanted).is_dir():
-            library(lake, int(float(wanted) * 1_000_000))
+            bibliography(lake, int(float(wanted) * 1_000_000))
         measured(lake, folder / "log.txt")
 
 

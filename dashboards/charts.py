@@ -131,6 +131,16 @@ def table(frame: pl.DataFrame, *, column_config: Mapping[str, Any] | None = None
     st.dataframe(frame, hide_index=True, placeholder="", column_config=told, **options)
 
 
+def to_site(label: str) -> Any:
+    """A column of links, each shown as the site to which it leads."""
+    return st.column_config.LinkColumn(label, display_text=r"^https?://(?:www\.)?([^/?#]+)", width=150)
+
+
+def to_page(word: str) -> Any:
+    """A column of links to other pages, each shown as one word."""
+    return st.column_config.LinkColumn(word.capitalize(), display_text=word, width=100)
+
+
 def csv(frame: pl.DataFrame) -> bytes:
     """A frame as CSV for spreadsheets: text that one would run as a formula gets an apostrophe in front."""
     text = pl.col(pl.String)

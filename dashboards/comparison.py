@@ -55,17 +55,11 @@ def named(selection: Selection) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _by_month(selection: Selection) -> Selection:
-    """The same months and publications, counted by month."""
-    since, until = selection.span
-    return replace(selection, grain="month", since=since, until=until)
-
-
 def question(first: Selection, second: Selection) -> tuple[str, dict[str, Any]]:
     """The query for publications, covered years and rate of two selections, by months; and its parameters."""
     parts, parameters = [], {}
     for place, selection in (("first", first), ("second", second)):
-        by_month = _by_month(selection)
+        by_month = selection.by_month
         conditions, given = by_month.conditions("starts_on")
         # what is covered does not depend on labs and categories, and must not vanish with them
         when, times = replace(by_month, labs=(), categories=()).conditions("starts_on")
@@ -140,7 +134,7 @@ def _shared(release: Release, first: Selection, second: Selection) -> int:
     """Publications that are in both selections."""
     parts, parameters = [], {}
     for place, selection in (("first", first), ("second", second)):
-        conditions, given = _by_month(selection).conditions("published_on")
+        conditions, given = selection.by_month.conditions("published_on")
         values = {**selection.counting, **given}
         part = f"""
             select publication_id

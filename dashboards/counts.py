@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from dashboards import frames
 from dashboards.read import ask
 from warehouse import statistics
 from warehouse.release import Release
@@ -54,6 +55,12 @@ class Selection:
             _period(self.since, every)[0] if self.since else None,
             _period(self.until, every)[1] if self.until else None,
         )
+
+    @property
+    def by_month(self) -> Selection:
+        """The same months and publications, counted by month."""
+        since, until = self.span
+        return replace(self, grain="month", since=since, until=until)
 
     @property
     def counting(self) -> dict[str, Any]:
@@ -288,9 +295,7 @@ def none_found(release: Release, selection: Selection) -> str | None:
 
     None if no time is covered.
     """
-    since, until = selection.span
-    monthly = replace(selection, labs=(), categories=(), grain="month", since=since, until=until)
-    conditions, parameters = monthly.conditions("starts_on")
+    conditions, parameters = replace(selection.by_month, labs=(), categories=()).conditions("starts_on")
     query = f"""
         select sum(exposure_years) as years, count(*) filter (where not is_part_period) as months
         from (
@@ -304,7 +309,7 @@ def none_found(release: Release, selection: Selection) -> str | None:
         return None
     high = statistics.poisson_rate_high(0, years)
     return (
-        f"None in {covered:,} whole {'month' if covered == 1 else 'months'} that are covered: its rate is 0 a year, "
+        f"None in {frames.counted(covered, 'whole month')} that are covered: its rate is 0 a year, "
         f"with an exact 95 % interval of 0 to {high:.2g}."
     )
 

@@ -139,7 +139,7 @@ def _listed(newest: pl.DataFrame, release: str) -> None:
         column_config={
             **charts.columns(shown, {}),
             "title": st.column_config.TextColumn("Title", width="large"),
-            "evidence": st.column_config.LinkColumn("Evidence", display_text="evidence", width=90),
-            "url": st.column_config.LinkColumn("Link", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=140),
+            "evidence": charts.to_page("evidence"),
+            "url": charts.to_site("Link"),
         },
     )

@@ -93,7 +93,7 @@ def _newest_shares(frame: pl.DataFrame, series: Dimension) -> str | None:
 
 def mix(release: Release, selection: Selection, of: Dimension, *, title: str, key: str) -> Figure:
     """The parts of a selection over its whole span of time: shares of labs or categories with Wilson intervals."""
-    conditions, parameters = replace(selection, grain="month").conditions("starts_on")
+    conditions, parameters = selection.by_month.conditions("starts_on")
     query = f"""
 with counted as (
     select

@@ -215,12 +215,12 @@ def _axis(frame: pl.DataFrame, grain: Grain) -> alt.Axis:
             is_told = len(periods) <= _FEW or within == "Q1"
             lines[period] = [within if is_told else "", year if within == "Q1" or not lines else ""]
         else:
-            is_told = within == "01" or (len(periods) <= 3 * _FEW and within in _MONTHS)
+            is_told = within == "01" or (len(periods) <= _MANY and within in _MONTHS)
             lines[period] = [_MONTHS[within] if is_told else "", year if within == "01" else ""]
-        if part is not None and (len(periods) <= 3 * _FEW or part != "not covered"):
+        if part is not None and (len(periods) <= _MANY or part != "not covered"):
             lines[period].append(f"({part})")
     # left to itself, the axis would drop the last label, which is the one of the part period
-    overlap = "greedy" if len(periods) > 3 * _FEW else False
+    overlap = "greedy" if len(periods) > _MANY else False
     label = alt.ExprRef(f"{json.dumps(lines)}[datum.value]")
     return alt.Axis(labelExpr=label.expr, labelAngle=0, labelOverlap=overlap, labelLineHeight=14, ticks=False)
 

@@ -70,10 +70,10 @@ def captured(totals: dict[str, int]) -> None:
         told,
         column_config={
             **charts.columns(told, read.meanings(release, "clean.episodes")),
-            "linked_url": st.column_config.LinkColumn("Text", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=150),
+            "linked_url": charts.to_site("Text"),
             "begins": st.column_config.TextColumn("Notes begin", width="large"),
-            "open": st.column_config.LinkColumn("Open", display_text="open", width=70),
-            "publication": st.column_config.LinkColumn("Publication", display_text="publication", width=100),
+            "open": charts.to_page("open"),
+            "publication": charts.to_page("publication"),
         },
         key="episodes",
     )
@@ -116,8 +116,8 @@ def followed(feeds: pl.DataFrame) -> None:
         column_config={
             **charts.columns(told, read.meanings(release, "clean.feed_items")),
             "title": st.column_config.TextColumn("Title", width="large"),
-            "url": st.column_config.LinkColumn("Link", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=150),
-            "open": st.column_config.LinkColumn("Open", display_text="open", width=70),
+            "url": charts.to_site("Link"),
+            "open": charts.to_page("open"),
         },
         key="heard rows",
     )

@@ -103,7 +103,7 @@ charts.table(
     rows.drop("thing", "item_id"),
     column_config={
         **charts.columns(rows, {}),
-        "open": st.column_config.LinkColumn("Open", display_text="open", width=70),
+        "open": charts.to_page("open"),
         "begins": st.column_config.TextColumn("Begins", width="large"),
     },
     key="said_rows",

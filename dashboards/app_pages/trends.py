@@ -285,13 +285,13 @@ charts.table(
     height="auto",
     column_config={
         "counted": st.column_config.NumberColumn("Counted", format="%.2f", help="The part of it that is counted here."),
-        "evidence": st.column_config.LinkColumn("Evidence", display_text="evidence", width=90),
+        "evidence": charts.to_page("evidence"),
         "title": st.column_config.TextColumn("Title", width="large"),
         "lab": st.column_config.TextColumn("Lab", width=140),
         "category": st.column_config.TextColumn("Category", width=220),
         "published_on": st.column_config.DateColumn("Published on", format="D MMM YYYY", width=110),
         "is_duplicate": st.column_config.CheckboxColumn("Marked duplicate", width=130),
-        "url": st.column_config.LinkColumn("Link", display_text=r"^https?://(?:www\.)?([^/?#]+)", width=140),
+        "url": charts.to_site("Link"),
     },
     key="papers",
 )

@@ -50,7 +50,7 @@ inner join (
 """
 
 
-def library(lake: Lake, rows: int, say: Callable[[str], None] = print) -> Release:
+def bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> Release:
     """Release a lake with so many made publications more than the bundled ones; its search has its index."""
     aisle(lake, "run")
     tables: dict[str, Table] = {table.name: table for table in all_tables()}
