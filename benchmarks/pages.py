@@ -65,13 +65,16 @@ def acted(page: Page, act: Callable[[], None]) -> float:
     """Milliseconds from an act until the page stands still again.
 
     Raises:
-        RuntimeError: It does not within half a minute.
+        RuntimeError: It does not within half a minute, or what stands there is not drawn.
     """
     page.evaluate(f"() => {{ window.isStill = ({_UNTIL_STILL})(); }}")  # which does not wait for it
     act()
     taken = float(page.evaluate("window.isStill"))
     if taken < 0:
         raise RuntimeError(f"{page.url} does not stand still")
+    charts = page.get_by_test_id("stVegaLiteChart")
+    if charts.filter(has=page.locator("svg.marks, canvas.marks")).count() != charts.count():
+        raise RuntimeError(f"{page.url} has a chart with nothing in it")
     return taken
 
 

@@ -48,7 +48,7 @@ PICK = "pick"
 PART = 0.38  # how opaque a part period is
 # as wide as the page allows, as high as it needs
 FITTED: Mapping[str, Any] = {
-    "autosize": alt.AutoSizeParams(type="fit-x", contains="padding"),
+    "autosize": {"type": "fit-x", "contains": "padding"},
     "padding": {"left": 0, "right": 4, "top": 0, "bottom": 4},
 }
 _INK = {"light": "#46525e", "dark": "#c8d0d8"}
@@ -69,11 +69,6 @@ def colours(dimension: Dimension, names: Sequence[str]) -> dict[str, str]:
     """The colour of each name; it depends on the place among all names, never on what is filtered."""
     palette = _COLOURS[dimension]
     return {name: palette[place % len(palette)] for place, name in enumerate(names)}
-
-
-def scale(colour_of: Mapping[str, str]) -> alt.Scale:
-    """The scale that gives each name its colour."""
-    return alt.Scale(domain=list(colour_of), range=list(colour_of.values()))
 
 
 def records_by_month(frame: pl.DataFrame, ink: str) -> alt.Chart:

@@ -20,7 +20,7 @@ from altair.utils.schemapi import debug_mode
 
 from dashboards import charts
 
-_MANY = 500  # rows of a chart from which on it is painted rather than made of elements
+_MANY = 500  # rows of all layers of a chart from which on it is painted rather than made of elements
 _tables: ContextVar[dict[str, bytes] | None] = ContextVar("tables of the chart that is being drawn", default=None)
 
 
@@ -44,12 +44,24 @@ alt.data_transformers.enable("aisle")
 alt.theme.enable("none")  # the page's own theme goes on top
 
 
+def rows(frame: pl.DataFrame) -> dict[str, Any]:
+    """Rows of a chart that is written in Vega-Lite itself, as its ``data``."""
+    return {"values": frame.to_dicts()} if _tables.get() is None else _given(frame)
+
+
+def written(draw: partial[Any], ink: str) -> dict[str, Any]:
+    """A chart in Vega-Lite that holds its rows, whether drawn with Altair, which checks it, or as it is."""
+    drawn = draw(ink=ink)
+    return drawn if isinstance(drawn, dict) else drawn.to_dict()
+
+
 def show(draw: partial[Any], *, key: str, told: str, **options: Any) -> None:
     """Show a chart on the page.
 
     Args:
         draw: A function of a module with all that it needs to draw, but ``ink``: what is equal in all of this is drawn
-            once. So it must depend on nothing else.
+            once. So it must depend on nothing else. It gives a chart of Altair, or one written in Vega-Lite with
+            `rows`.
         key: Tells the chart from others on its page.
         told: What a screen reader says of it.
         options: More for ``st.vega_lite_chart``, such as ``on_select``.
@@ -73,9 +85,12 @@ def _specification(drawn_from: str, ink: str, _draw: partial[Any]) -> dict[str, 
     token = _tables.set(tables)
     try:
         with debug_mode(False):  # all is checked when a picture is made; here it would take half of the time
-            spec = _draw(ink=ink).to_dict(validate=False)
+            drawn = _draw(ink=ink)
+            spec = drawn if isinstance(drawn, dict) else drawn.to_dict(validate=False)
     finally:
         _tables.reset(token)
-    if max((pa.ipc.open_stream(table).read_all().num_rows for table in tables.values()), default=0) > _MANY:
-        spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}  # thousands of elements would be slow to lay out
+    if sum(pa.ipc.open_stream(table).read_all().num_rows for table in tables.values()) > _MANY:
+        # thousands of elements would be slow to lay out; without them there is nothing that could have a description
+        spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
+        spec["config"] = {**spec.get("config", {}), "mark": {"aria": False}}
     return {**spec, "datasets": {**spec.get("datasets", {}), **tables}}

@@ -47,7 +47,7 @@ class Figure:
         name: Name of its files, without an ending.
         alt: What a screen reader says of the chart.
         key: Tells the figure from others on its page.
-        draw: Makes the chart of Altair, given the colour of text as ``ink``; all else it depends on is in it, see
+        draw: Makes the chart, given the colour of text as ``ink``; all else it depends on is in it, see
             `drawing.show`. Asked again, for a light page, when a picture is downloaded.
         parameters: Values of the query's parameters.
         meanings: What the data dictionary says about the columns of the frame.
@@ -199,7 +199,7 @@ def _literal(value: Any) -> str:
 
 def picture(figure: Figure) -> dict[str, Any]:
     """The figure as Vega-Lite that stands by itself: light, of a fixed width, with all that is said of it."""
-    spec = figure.draw(ink=charts.ink("light")).to_dict()
+    spec = drawing.written(figure.draw, charts.ink("light"))
     if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
         spec["width"] = _WIDTH
     for name in ("autosize", "padding"):  # those are for a page

@@ -1,5 +1,9 @@
 """Charts of periods: stacked bars, lines with bands, heat maps; part and provisional periods are pale.
 
+They are written in Vega-Lite itself, since Altair would take as long as the browser for it. The browser goes through
+every row of every layer and asks each mark for each of its channels; so the rows of a layer are picked out here, marks
+that look alike are a layer of their own, and what is told of a mark is a column.
+
 A click selects a point; its parameter is ``pick`` with the fields ``period`` and the series.
 """
 
@@ -10,21 +14,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import altair as alt
 import polars as pl
 
-from dashboards.charts import FITTED, PART, PICK, scale, title
+from dashboards import drawing
+from dashboards.charts import FITTED, PART, PICK, title
 from dashboards.counts import Dimension, Grain
 from dashboards.read import Meaning
 from dashboards.trends import View
 
 _FADED = 0.3
-_IS_PALE = "datum.is_pale"
 _FEW = 16  # with more periods than this, a number for each would touch the next
-_MANY = 48  # with more than this, points would lie upon each other, and the thousands of them would take a second
+_MANY = 36  # with more than this, a mark is too narrow to be pointed at, and a strip tells of all of its period
+_CROWD = 4  # bands of more series than this hide each other
 _MONTHS = {"01": "Jan", "04": "Apr", "07": "Jul", "10": "Oct"}
+_PADDING: Mapping[str, Mapping[str, float]] = {
+    "bars": {"paddingInner": 0.22, "paddingOuter": 0.18},
+    "heat map": {"paddingInner": 0.04, "paddingOuter": 0},
+}
 _COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
 _BAND: Mapping[str, tuple[str, str]] = {"share": ("share_low", "share_high"), "lines": ("lowest", "highest")}
+
+
+Spec = dict[str, Any]
+"""A chart, or a part of one, in Vega-Lite."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,12 @@ def highest(frame: pl.DataFrame, view: View) -> float:
     return max((float(top) for top in tops if isinstance(top, int | float)), default=0.0)
 
 
+def has_bands(frame: pl.DataFrame, look: Look) -> bool:
+    """Whether intervals are drawn: where the rows have them, unless many of them over many periods hide each other."""
+    is_legible = frame[look.series].n_unique() <= _CROWD or frame["period"].n_unique() <= _MANY
+    return is_legible and _BAND.get(look.view, ("", ""))[0] in frame.columns
+
+
 def axis_title(grain: Grain, view: View) -> str:
     """What the numbers of a chart are."""
     per = "12 months" if grain == "rolling_12_months" else grain
@@ -75,85 +93,83 @@ def axis_title(grain: Grain, view: View) -> str:
     return {"share": f"Share of {of}", "cumulative": "Publications so far"}.get(view, f"Publications per {per}")
 
 
-def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Chart:
+def legend(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> Spec:
     """The key to the colours, one for all panels, in as many columns as there is room for."""
-    drawn: Any = alt.Chart(pl.DataFrame({series: list(colour_of)})).properties(height=1)
-    return drawn.mark_square(size=0).encode(color=_key(series, colour_of, ink, columns))
+    return {"height": 1, **_key(series, colour_of, ink, columns)}
 
 
-def _key(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> alt.Color:
-    shape = alt.Legend(
-        labelColor=ink,
-        orient="top",
-        direction="horizontal",
-        columns=columns or alt.ExprRef("max(1, floor(width / 240))"),
-        symbolType="square",
-        symbolSize=150,
-        symbolStrokeWidth=0,
-        symbolOpacity=1,
-        labelLimit=320,
-        labelFontSize=12,
-        columnPadding=14,
-        rowPadding=4,
-        offset=0,
-    )
-    return alt.Color(f"{series}:N", scale=scale(colour_of), legend=shape, title=None)
+def _key(series: Dimension, colour_of: Mapping[str, str], ink: str, columns: Any = None) -> Spec:
+    """Points without size, of which only the legend shows."""
+    shape = {
+        "labelColor": ink,
+        "orient": "top",
+        "direction": "horizontal",
+        "columns": columns or {"expr": "max(1, floor(width / 240))"},
+        "symbolType": "square",
+        "symbolSize": 150,
+        "symbolStrokeWidth": 0,
+        "symbolOpacity": 1,
+        "labelLimit": 320,
+        "labelFontSize": 12,
+        "columnPadding": 14,
+        "rowPadding": 4,
+        "offset": 0,
+    }
+    return {
+        "data": drawing.rows(pl.DataFrame({series: list(colour_of)})),
+        "mark": {"type": "square", "size": 0},
+        "encoding": {"color": {**_nominal(series, colour_of), "legend": shape, "title": None}},
+    }
 
 
-def on_page(chart: Any, ink: str) -> Any:
-    """A chart as a page shows it: as wide as there is room, its text in the page's colour.
-
-    The chart given is changed and returned, since Altair's own methods would copy all of it five times.
-    """
-    chart.autosize, chart.padding = FITTED["autosize"], FITTED["padding"]
-    chart.config = alt.Config(
-        view=alt.ViewConfig(strokeOpacity=0),
-        axis=alt.AxisConfig(labelColor=ink, titleColor=ink),
-        title=alt.TitleConfig(limit=0, color=ink),
-    )
-    return chart
+def _nominal(series: Dimension, colour_of: Mapping[str, str]) -> Spec:
+    """A channel that tells the series by its colour, without a legend."""
+    colours = {"domain": list(colour_of), "range": list(colour_of.values())}
+    return {"field": series, "type": "nominal", "scale": colours, "legend": None}
 
 
-def with_legend(chart: Any, look: Look) -> Any:
-    """A single panel with the key to its colours above it, in one chart."""
-    # points without size, of which only the legend shows
-    key: Any = alt.Chart(pl.DataFrame({look.series: list(look.colour_of)})).mark_square(size=0)
-    return alt.layer(
-        chart,
-        key.encode(color=_key(look.series, look.colour_of, look.ink)),
-        resolve=alt.Resolve(legend=alt.LegendResolveMap(color="independent")),
-    )
+def on_page(chart: Spec, ink: str) -> Spec:
+    """A chart as a page shows it: as wide as there is room, its text in the page's colour."""
+    config = {
+        "view": {"strokeOpacity": 0},
+        "axis": {"labelColor": ink, "titleColor": ink},
+        "title": {"limit": 0, "color": ink},
+    }
+    return {**chart, **FITTED, "config": config}
 
 
-def legend_on_page(series: Dimension, colour_of: Mapping[str, str], *, ink: str) -> Any:
+def legend_on_page(series: Dimension, colour_of: Mapping[str, str], *, ink: str) -> Spec:
     """The key to the colours of all panels, as a page shows it."""
     return on_page(legend(series, colour_of, ink), ink)
 
 
-def panel_on_page(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None, *, ink: str) -> Any:
+def panel_on_page(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None, *, ink: str) -> Spec:
     """One of several panels, as a page shows it; arguments as `panel` has them."""
     return on_page(panel(frame, replace(look, ink=ink), height, heading), ink)
 
 
-def one_panel(frame: pl.DataFrame, look: Look, height: int, *, ink: str) -> Any:
+def one_panel(frame: pl.DataFrame, look: Look, height: int, *, ink: str) -> Spec:
     """The only panel of a figure, with its legend in it, so that it serves page, file and sheet to hand on."""
     look = replace(look, ink=ink)
     drawn = panel(frame, look, height)
-    return on_page(with_legend(drawn, look) if len(look.colour_of) > 1 else drawn, ink)
+    if len(look.colour_of) > 1:
+        layers = [drawn, _key(look.series, look.colour_of, look.ink)]
+        drawn = {"layer": layers, "resolve": {"legend": {"color": "independent"}}}
+    return on_page(drawn, ink)
 
 
-def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int, *, ink: str) -> Any:
+def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int, *, ink: str) -> Spec:
     """All panels of a figure with their legend as one chart, for a file."""
     look = replace(look, ink=ink)
     width = 760 // min(in_row, len(panels)) - 40
-    drawn = [panel(part, look, 240, heading=name or None).properties(width=width) for name, part in panels.items()]
-    whole: Any = alt.concat(*drawn, columns=in_row) if len(drawn) > 1 else drawn[0]
+    drawn = [{**panel(part, look, 240, heading=name or None), "width": width} for name, part in panels.items()]
+    whole = {"concat": drawn, "columns": in_row} if len(drawn) > 1 else drawn[0]
     if look.view != "heat map":
-        whole = alt.vconcat(legend(look.series, look.colour_of, look.ink, columns=3).properties(width=760), whole)
-    return whole.configure_axis(labelColor=look.ink, titleColor=look.ink)
+        whole = {"vconcat": [{**legend(look.series, look.colour_of, look.ink, columns=3), "width": 760}, whole]}
+    return {**whole, "config": {"axis": {"labelColor": look.ink, "titleColor": look.ink}}}
 
 
-def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None) -> Any:
+def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = None) -> Spec:
     """One panel: the rows of a query of `trends`, with the title that it has among several.
 
     Args:
@@ -165,45 +181,67 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
     is_picked = pl.all_horizontal(
         pl.lit(True), *(pl.col(name) == value for name, value in look.picked.items() if value and name in frame.columns)
     )
-    periods = frame["period"].unique(maintain_order=True).to_list()
-    inner, outer = (0.22, 0.18) if look.view == "bars" else (0.04, 0) if look.view == "heat map" else (1, 0.5)
     covered = pl.when("is_part_period").then(pl.format("{} ({})", "period", "covered_part")).otherwise("period")
     told = pl.when("is_provisional").then(pl.format("{}, may still be filling up", covered)).otherwise(covered)
-    is_pale = pl.col("is_part_period") | pl.col("is_provisional")
-    shown = frame.with_columns(told=told, is_picked=is_picked, is_pale=is_pale)
-    x = alt.X(
-        "period:O",
-        title=None,
-        scale=alt.Scale(domain=periods, paddingInner=inner, paddingOuter=outer),
-        axis=_axis(frame, look.grain),
+    rows = frame.with_columns(
+        told=told, is_picked=is_picked, is_pale=pl.col("is_part_period") | pl.col("is_provisional")
     )
-    base = alt.Chart(shown.drop("starts_on", "ends_on", "covered_part", "is_part_period", "is_provisional")).encode(
-        x=x, color=alt.Color(f"{look.series}:N", scale=scale(look.colour_of), legend=None)
-    )
-    marks = _Marks(base, look, _tooltip(frame, look), len(periods))
+    periods = frame["period"].unique(maintain_order=True).to_list()
+    x = {
+        "field": "period",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": periods, **_PADDING.get(look.view, {"padding": 0.5})},
+        "axis": _axis(frame, look.grain),
+    }
+    marks = _Marks(rows.with_columns(_told(_of_mark(frame, look))), look, x)
     layers = {"bars": marks.bars, "heat map": marks.heat_map}.get(look.view, marks.lines)()
     if look.annotations is not None and not look.annotations.is_empty():
         layers += _annotated(look.annotations, x, look.ink)
+    drawn: Spec = {"height": height, "layer": layers}
+    if heading:
+        drawn["title"] = heading
+    if look.is_clickable:
+        fields = ["period", look.series] if marks.are_single else ["period"]
+        select = {"type": "point", "fields": fields, "on": "click"}
+        drawn["params"] = [{"name": PICK, "select": select, "views": ["marks"]}]
     if look.view == "heat map":
-        height = 24 * frame[look.series].n_unique() + 10
-    return alt.layer(*layers, height=height, **({"title": heading} if heading else {}))
+        drawn["height"] = 24 * frame[look.series].n_unique() + 10
+        drawn["view"] = {"fill": look.ink, "fillOpacity": 0.07}  # where there is nothing, it is seen to be within
+    return drawn
 
 
-def _tooltip(frame: pl.DataFrame, look: Look) -> list[alt.Tooltip]:
-    named = [(name, title(name, look.meanings)) for name in ("lab", "category") if name in frame.columns]
-    shares = [("share", "Share"), ("share_low", "at least"), ("share_high", "at most")] if look.view == "share" else []
-    so_far = [("cumulative_publications", "So far")] if look.view == "cumulative" else []
-    return [
-        alt.Tooltip("told:N", title="Period"),
-        *(alt.Tooltip(f"{name}:N", title=told) for name, told in named),
-        alt.Tooltip("publications:Q", title="Publications", format="~r"),
-        *(alt.Tooltip(f"{name}:Q", title=told, format="~r") for name, told in so_far),
-        *(alt.Tooltip(f"{name}:Q", title=told, format=".1%") for name, told in shares),
-        *([alt.Tooltip("caution:N", title="Caution")] if shares else []),
-    ]
+def _of_mark(frame: pl.DataFrame, look: Look) -> dict[str, pl.Expr]:
+    """What is told of a mark, by name."""
+    series = {title(name, look.meanings): pl.col(name) for name in ("lab", "category") if name in frame.columns}
+    told = {"Period": pl.col("told"), **series, "Publications": _plain("publications")}
+    if look.view == "cumulative":
+        told["So far"] = _plain("cumulative_publications")
+    if look.view == "share":
+        shares = {"Share": "share", "at least": "share_low", "at most": "share_high"}
+        told |= {name: _percent(column) for name, column in shares.items()}
+        told["Caution"] = pl.col("caution").fill_null("none")
+    return told
 
 
-def _axis(frame: pl.DataFrame, grain: Grain) -> alt.Axis:
+def _told(values: Mapping[str, pl.Expr]) -> list[pl.Expr]:
+    """What is told of a mark as ``tip``, shown where it is pointed at, and as ``said`` for a screen reader."""
+    each = [pl.format("{}: {}", pl.lit(name), value) for name, value in values.items()]
+    tip = pl.struct(value.alias(name) for name, value in values.items())
+    return [tip.alias("tip"), pl.concat_str(each, separator="; ").alias("said")]
+
+
+def _plain(column: str) -> pl.Expr:
+    """A number as text, with two digits after its point where it has any."""
+    return pl.col(column).cast(pl.Float64).round(2).cast(pl.String).str.strip_suffix(".0")
+
+
+def _percent(column: str) -> pl.Expr:
+    """A share as text, in percent with one digit after the point."""
+    return pl.format("{} %", (pl.col(column) * 100).round(1))
+
+
+def _axis(frame: pl.DataFrame, grain: Grain) -> Spec:
     """The axis of periods: the year under its first part, and the part covered under a part period."""
     periods = dict(frame.select("period", "covered_part").unique(maintain_order=True).iter_rows())
     lines: dict[str, list[str]] = {}
@@ -217,174 +255,217 @@ def _axis(frame: pl.DataFrame, grain: Grain) -> alt.Axis:
         else:
             is_told = within == "01" or (len(periods) <= _MANY and within in _MONTHS)
             lines[period] = [_MONTHS[within] if is_told else "", year if within == "01" else ""]
-        if part is not None and (len(periods) <= _MANY or part != "not covered"):
+        if part is not None and (len(periods) <= _FEW or part != "not covered"):
             lines[period].append(f"({part})")
-    # left to itself, the axis would drop the last label, which is the one of the part period
-    overlap = "greedy" if len(periods) > _MANY else False
-    label = alt.ExprRef(f"{json.dumps(lines)}[datum.value]")
-    return alt.Axis(labelExpr=label.expr, labelAngle=0, labelOverlap=overlap, labelLineHeight=14, ticks=False)
+    # all of the expression is gone through for every label, so it holds no more than there are
+    told = {period: label for period, label in lines.items() if any(label)}
+    return {
+        "values": list(told),
+        "labelExpr": f"{json.dumps(told)}[datum.value]",
+        "labelAngle": 0,
+        # left to itself, the axis would drop the last label, which is the one of the part period
+        "labelOverlap": "greedy" if len(periods) > _MANY else False,
+        "labelLineHeight": 14,
+        "ticks": False,
+    }
 
 
-def _annotated(annotations: pl.DataFrame, x: alt.X, ink: str) -> list[Any]:
+def _annotated(annotations: pl.DataFrame, x: Spec, ink: str) -> list[Spec]:
     """A broken line and a mark at the top for each period in which something happened."""
     told = pl.format("{}: {}", pl.col("happened_on").cast(pl.String), "annotation")
     rows = (
         annotations.with_columns(told=told).group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
     )
-    base: Any = alt.Chart(rows).encode(x=x, tooltip=alt.Tooltip("told:N", title="Meanwhile"))
-    top = alt.YValue(0)
+    tip = {"x": x, "tooltip": {"field": "told", "type": "nominal", "title": "Meanwhile"}}
+    mark = {"type": "point", "shape": "triangle-down", "filled": True, "size": 70, "color": ink, "opacity": 0.9}
     return [
-        base.mark_rule(color=ink, strokeDash=[2, 3], opacity=0.55),
-        base.mark_point(shape="triangle-down", filled=True, size=70, color=ink, opacity=0.9).encode(y=top),
+        {
+            "data": drawing.rows(rows),
+            "mark": {"type": "rule", "color": ink, "strokeDash": [2, 3], "opacity": 0.55},
+            "encoding": tip,
+        },
+        {"data": drawing.rows(rows), "mark": mark, "encoding": {**tip, "y": {"value": 0}}},
     ]
 
 
 class _Marks:
     """The marks of a panel over what they share."""
 
-    def __init__(self, base: Any, look: Look, tooltip: list[alt.Tooltip], periods: int) -> None:
-        self._base, self._look, self._tooltip, self._periods = base, look, tooltip, periods
-        self._is_few = periods <= _FEW
-        form = ".0%" if look.view == "share" else "~r"
-        # room above the highest for its number
-        top = max(look.highest, 0.01) if look.view == "share" else max(look.highest, 1)
-        self._scale = alt.Scale(domain=[0, top * 1.08], nice=False)
-        step = 0.01 if look.view == "share" else 1
-        self._axis = alt.Axis(format=form, tickCount=6, domain=False, ticks=False, tickMinStep=step)
-        self._outline = alt.Stroke(f"{look.series}:N", scale=scale(look.colour_of), legend=None)
+    def __init__(self, rows: pl.DataFrame, look: Look, x: Spec) -> None:
+        self._rows, self._look, self._x = rows, look, x
+        self._periods = rows["period"].n_unique()
+        self._is_few, self._is_many = self._periods <= _FEW, self._periods > _MANY
+        self.are_single = not self._is_many
+        """Whether what is pointed at is one value of the series in a period, rather than all of a period."""
+        is_share = look.view == "share"
+        step = 0.01 if is_share else 1
+        self._y = {
+            "type": "quantitative",
+            "title": axis_title(look.grain, look.view),
+            # room above the highest for its number
+            "scale": {"domain": [0, max(look.highest, step) * 1.08], "nice": False},
+            "axis": {
+                "format": ".0%" if is_share else "~r",
+                "tickCount": 6,
+                "domain": False,
+                "ticks": False,
+                "tickMinStep": step,
+            },
+        }
+        self._colour = _nominal(look.series, look.colour_of)
 
-    def _y(self, column: str) -> alt.Y:
-        named = axis_title(self._look.grain, self._look.view)
-        return alt.Y(f"{column}:Q", scale=self._scale, axis=self._axis, title=named)
+    def _over(self, rows: pl.DataFrame, mark: Spec, encoding: Spec, name: str | None = None) -> Spec:
+        """A layer of marks over the rows that it needs; the one with a name can be pointed at, clicked and read out."""
+        if name is not None:
+            mark = {**mark, "cursor": "pointer"}
+            told = {"tooltip": "tip", "description": "said"}
+            encoding |= {channel: {"field": column, "type": "nominal"} for channel, column in told.items()}
+        else:
+            # Streamlit would have each tell its fields
+            mark = {**mark, "aria": False, "tooltip": None}
+        encoding = {"x": self._x, "color": self._colour, **encoding}
+        asked = {channel.get("field") for channel in encoding.values()} | {"is_picked" if self._is_any_picked else None}
+        needed = [name for name in rows.columns if name in asked]
+        layer = {"data": drawing.rows(rows.select(needed)), "mark": mark, "encoding": encoding}
+        return {"name": name, **layer} if name is not None else layer
 
-    def _picking(self, chart: Any, tooltip: list[alt.Tooltip] | None = None) -> Any:
-        """The marks that can be pointed at and clicked; they alone have a tooltip, which is made for every mark."""
-        chart = chart.encode(tooltip=tooltip or self._tooltip)
-        fields = ["period"] if tooltip else ["period", self._look.series]
-        pick = alt.selection_point(name=PICK, fields=fields, on="click", empty=False)
-        return chart.add_params(pick) if self._look.is_clickable else chart
+    def _of(self, column: str) -> Spec:
+        """The vertical channel of a column."""
+        return {**self._y, "field": column}
 
-    def _faded(self, otherwise: float) -> Any:
+    @property
+    def _is_any_picked(self) -> bool:
+        return any(self._look.picked.values())
+
+    def _faded(self, otherwise: float) -> Spec:
         """Opacity, less for what was not picked; where nothing was, no mark is asked."""
-        if not any(self._look.picked.values()):
-            return alt.OpacityValue(otherwise)
-        return _if(alt.OpacityValue, "datum.is_picked", otherwise, _FADED * otherwise)
+        if not self._is_any_picked:
+            return {"value": otherwise}
+        return _either("datum.is_picked", otherwise, _FADED * otherwise)
 
-    def bars(self) -> list[Any]:
-        bars = self._base.transform_filter("datum.publications > 0").mark_bar(cursor="pointer")
-        bars = bars.encode(
-            y=self._y("publications"),
-            order=alt.Order(f"{self._look.series}:N", sort="descending"),
-            stroke=self._outline,
-            opacity=self._faded(1),
-            fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
-            strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.4, 0),
-            strokeDash=_if(alt.StrokeDashValue, _IS_PALE, [4, 2], [1, 0]),
-        )
-        numbers = (
-            alt.Chart(self._base.data)
-            .transform_aggregate(stack="sum(publications)", groupby=["period"])
-            .encode(x=alt.X("period:O"), y=alt.Y("stack:Q"), text=alt.Text("stack:Q", format="~r"))
-            .mark_text(baseline="bottom", dy=-3, fontSize=12, fontWeight=600, color=self._look.ink)
-        )
-        return [self._picking(bars), numbers] if self._is_few else [self._picking(bars)]
+    def _found(self, mark: Spec, encoding: Spec, outline: float) -> Spec:
+        """Marks of what has publications; those of part and provisional periods are pale, within an outline.
 
-    def lines(self) -> list[Any]:
-        series, column = self._look.series, self._look.column
-        drawn = {"y": self._y(column), "opacity": self._faded(0.9)}
-        line = self._base.transform_filter(f"!{_IS_PALE}").mark_line(strokeWidth=2.2, strokeJoin="round")
-        whole = line.encode(**drawn)
-        # to and from a part or provisional period it is broken, in segments, for a line has one look
-        before = {"period_before": "period", "value_before": column, "was_pale": "is_pale"}
-        segments = (
-            self._base.transform_window(
-                window=[alt.WindowFieldDef(op="lag", field=name, **{"as": lag}) for lag, name in before.items()],
-                groupby=[series],
-                sort=[alt.SortField("period")],
-            )
-            .transform_filter(
-                f"({_IS_PALE} || datum.was_pale) && isValid(datum.period_before) && isValid(datum.value_before)"
-                f" && isValid(datum.{column})"
-            )
-            .mark_rule(strokeWidth=2.2, strokeCap="round", strokeDash=[3, 4])
-            .encode(**drawn, y2="value_before:Q", x2="period_before:O")
+        That they are is told by numbers in the rows and not by a layer of their own, since only one can take clicks.
+        """
+        as_it_is = {"type": "quantitative", "scale": None, "legend": None}
+        rows = self._rows.filter(pl.col("publications") > 0).with_columns(
+            filled=pl.when("is_pale").then(PART).otherwise(1.0), outline=pl.when("is_pale").then(outline).otherwise(0.0)
         )
-        if self._periods > _MANY:
-            return [*self._band(), whole, segments, self._strips(column)]
-        # no points for zeros: those of all series would lie upon each other, and there is no paper to list
-        points = (
-            self._base.transform_filter("datum.publications > 0")
-            .mark_point(filled=True, cursor="pointer", opacity=1)
-            .encode(
-                y=self._y(column),
-                size=alt.SizeValue(75 if self._is_few else 40),
-                stroke=self._outline,
-                opacity=self._faded(1),
-                fillOpacity=_if(alt.FillOpacityValue, _IS_PALE, PART, 1),
-                strokeWidth=_if(alt.StrokeWidthValue, _IS_PALE, 1.6, 0),
-            )
-        )
-        return [*self._band(), whole, segments, self._picking(points)]
+        encoding = {**encoding, "opacity": self._faded(1), "fillOpacity": {"field": "filled", **as_it_is}}
+        if self._is_many:  # an outline would be wider than the mark
+            return self._over(rows, mark, encoding)
+        outlined = {"stroke": self._colour, "strokeWidth": {"field": "outline", **as_it_is}}
+        return self._over(rows, mark, {**encoding, **outlined}, name="marks")
 
-    def _strips(self, column: str) -> Any:
-        """A strip for each period, as wide as there is room, that tells of all series at once."""
-        series, is_share = self._look.series, self._look.view == "share"
-        number = (pl.col(column) * 100).round(1) if is_share else pl.col(column).round(2)
-        told = pl.format("{} {}" + " %" * is_share, series, number.cast(pl.String).str.strip_suffix(".0"))
-        rows = self._base.data.filter(pl.col("publications") > 0).sort(column, descending=True, maintain_order=True)
-        rows = rows.group_by("period", "told").agg(what=told.str.join("; "), is_picked=pl.col("is_picked").any())
-        strips: Any = alt.Chart(rows.sort("period")).mark_rule(
-            strokeWidth=alt.ExprRef(f"width / {self._periods}"), color=self._look.ink, cursor="pointer"
-        )
-        is_period_picked = bool(self._look.picked.get("period"))
-        seen = _if(alt.OpacityValue, "datum.is_picked", 0.2, 0.001) if is_period_picked else alt.OpacityValue(0.001)
-        named = [
-            alt.Tooltip("told:N", title="Period"),
-            alt.Tooltip("what:N", title=axis_title(self._look.grain, self._look.view)),
-        ]
-        return self._picking(strips.encode(x=self._base.encoding.x, opacity=seen), named)
+    def bars(self) -> list[Spec]:
+        # as Vega-Lite would have it, but that would look up each bar's place among all names
+        order = {"field": self._look.series, "type": "nominal", "sort": "descending"}
+        mark = {"type": "bar", "strokeDash": [4, 2]}
+        bars = self._found(mark, {"y": self._of("publications"), "order": order}, outline=1.4)
+        if self._is_many:
+            return [bars, self._strips("publications")]
+        sums = self._rows.group_by("period", maintain_order=True).agg(pl.col("publications").sum())
+        numbers = {
+            "y": {"field": "publications", "type": "quantitative"},
+            "text": {"field": "publications", "type": "quantitative", "format": "~r"},
+            "color": {"value": self._look.ink},
+        }
+        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 12, "fontWeight": 600}
+        return [bars, self._over(sums, text, numbers)] if self._is_few else [bars]
 
-    def _band(self) -> list[Any]:
-        """The interval of shares, or the range over counting rules, where the rows have it."""
-        low, high = _BAND.get(self._look.view, ("", ""))
-        if low not in self._base.data.columns:
-            return []
-        is_crowded = self._base.data[self._look.series].n_unique() > 4
-        band = self._base.mark_area(opacity=0.09 if is_crowded else 0.2)
-        told = {"y": self._y(low), "y2": f"{high}:Q", "detail": f"{self._look.series}:N"}
-        if self._base.data["period"].n_unique() == 1:  # an area needs two
-            return [self._base.mark_rule(strokeWidth=8, opacity=0.3).encode(**told)]
-        return [band.encode(**told)]
-
-    def heat_map(self) -> list[Any]:
+    def _paths(self, column: str) -> list[Spec]:
+        """Lines between periods that are whole, and broken ones to and from all others, as a line has one look."""
         series = self._look.series
-        top = max(self._look.highest, 1)
-        names = alt.Axis(labelLimit=210, domain=False, ticks=False, title=None)
-        y = alt.Y(f"{series}:N", sort=list(self._look.colour_of), axis=names, scale=alt.Scale(paddingInner=0.06))
-        # cividis is read alike by those who see colours and those who do not
-        ink, per = self._look.ink, axis_title(self._look.grain, "heat map")
-        key = alt.Legend(orient="top", title=per, format="~r", tickMinStep=1, labelColor=ink, titleColor=ink)
-        shades = alt.Scale(scheme="cividis", domain=[0, top])
-        # with few periods each cell has its number, so that no key is needed
-        colour = alt.Color("publications:Q", scale=shades, legend=None if self._is_few else key)
-        cells = self._base.transform_filter("datum.publications > 0").mark_rect(cursor="pointer")
-        cells = cells.encode(y=y, color=colour, opacity=self._faded(1))
-        empty = self._base.transform_filter("datum.publications == 0").mark_rect(opacity=0.07)
-        zeros = empty.encode(y=y, color=alt.ColorValue(ink))
-        numbers = (
-            self._base.transform_filter("datum.publications > 0")
-            .encode(
-                y=y,
-                text=alt.Text("publications:Q", format="~r"),
-                color=_if(alt.ColorValue, f"datum.publications > {top / 2}", "#111", "#fff"),
-                tooltip=self._tooltip,
-            )
-            .mark_text(fontSize=11)
-        )
-        drawn = [zeros, self._picking(cells)]
-        return [*drawn, numbers] if self._is_few else drawn
+        is_broken = pl.col("is_pale") | pl.col("is_pale").shift().over(series)  # the way from the period before
+        drawn = []
+        for is_drawn, looks in ((~is_broken, {}), (is_broken, {"strokeDash": [3, 4]})):
+            # a way that looks otherwise ends a run
+            run = (~is_drawn).fill_null(value=False).cum_sum().over(series)
+            is_end = is_drawn | is_drawn.shift(-1).over(series)
+            rows = self._rows.with_columns(run=run).filter(is_end.fill_null(value=False))
+            if rows.height:
+                line = {"type": "line", "strokeWidth": 2.2, "strokeJoin": "round", **looks}
+                detail = {"field": "run", "type": "nominal"}
+                encoding = {"y": self._of(column), "detail": detail, "opacity": self._faded(0.9)}
+                drawn.append(self._over(rows, line, encoding))
+        return drawn
+
+    def lines(self) -> list[Spec]:
+        column = self._look.column
+        drawn = [*self._band(), *self._paths(column)]
+        if self._is_many:
+            return [*drawn, self._strips(column)]
+        # no points for zeros: those of all series would lie upon each other, and there is no paper to list
+        mark = {"type": "point", "filled": True, "size": 75 if self._is_few else 40}
+        return [*drawn, self._found(mark, {"y": self._of(column)}, outline=1.6)]
+
+    def _strips(self, column: str) -> Spec:
+        """A strip for each period, as wide as there is room, that tells of all series at once."""
+        number = _percent(column) if self._look.view == "share" else _plain(column)
+        number = number.fill_null("–")  # a share of nothing
+        rows = self._rows.select("period", "told", "is_picked", self._look.series, number=number)
+        by_series = rows.pivot(self._look.series, index=["period", "told"], values="number")
+        each = {"Period": pl.col("told"), **{name: pl.col(name) for name in by_series.columns[2:]}}
+        is_picked = rows.group_by("period").agg(pl.col("is_picked").any())
+        strips = by_series.select("period", *_told(each)).join(is_picked, "period", maintain_order="left")
+        seen = _either("datum.is_picked", 0.2, 0.001) if self._look.picked.get("period") else {"value": 0.001}
+        mark = {"type": "rule", "strokeWidth": {"expr": f"width / {self._periods}"}}
+        return self._over(strips, mark, {"color": {"value": self._look.ink}, "opacity": seen}, name="marks")
+
+    def _band(self) -> list[Spec]:
+        """The interval of shares, or the range over counting rules."""
+        if not has_bands(self._rows, self._look):
+            return []
+        low, high = _BAND[self._look.view]
+        is_crowded = self._rows[self._look.series].n_unique() > _CROWD
+        mark: Spec = {"type": "area", "opacity": 0.09 if is_crowded else 0.2}
+        if self._periods == 1:  # an area needs two
+            mark = {"type": "rule", "strokeWidth": 8, "opacity": 0.3}
+        detail = {"field": self._look.series, "type": "nominal"}
+        return [self._over(self._rows, mark, {"y": self._of(low), "y2": {"field": high}, "detail": detail})]
+
+    def heat_map(self) -> list[Spec]:
+        look, top = self._look, max(self._look.highest, 1)
+        present = set(self._rows[look.series])
+        y = {
+            "field": look.series,
+            "type": "nominal",
+            "axis": {"labelLimit": 210, "domain": False, "ticks": False, "title": None},
+            "scale": {"paddingInner": 0.06, "domain": [name for name in look.colour_of if name in present]},
+        }
+        key = {
+            "orient": "top",
+            "title": axis_title(look.grain, "heat map"),
+            "format": "~r",
+            "tickMinStep": 1,
+            "labelColor": look.ink,
+            "titleColor": look.ink,
+        }
+        shades = {
+            "field": "publications",
+            "type": "quantitative",
+            # cividis is read alike by those who see colours and those who do not
+            "scale": {"scheme": "cividis", "domain": [0, top]},
+            # with few periods each cell has its number, so that no key is needed
+            "legend": None if self._is_few else key,
+        }
+        rows = self._rows.filter(pl.col("publications") > 0)
+        encoding = {"y": y, "color": shades, "opacity": self._faded(1)}
+        if self._is_many:
+            return [self._over(rows, {"type": "rect"}, encoding), self._strips("publications")]
+        cells = self._over(rows, {"type": "rect"}, encoding, name="marks")
+        numbers = {
+            "y": y,
+            "text": {"field": "publications", "type": "quantitative", "format": "~r"},
+            "color": _either(f"datum.publications > {top / 2}", "#111", "#fff"),
+        }
+        if not look.is_clickable:  # else what is under a number is pointed at and clicked
+            numbers["tooltip"] = {"field": "tip", "type": "nominal"}
+        text = {"type": "text", "fontSize": 11}
+        return [cells, self._over(rows, text, numbers)] if self._is_few else [cells]
 
 
-def _if(channel: Any, test: str, then: Any, otherwise: Any) -> Any:
-    """A channel with one of two values; said in full, since Altair would try what ``alt.when`` gives on every class."""
-    return channel(otherwise, condition={"test": test, "value": then})
+def _either(test: str, then: Any, otherwise: Any) -> Spec:
+    """A channel with one of two values."""
+    return {"value": otherwise, "condition": {"test": test, "value": then}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,12 +11,12 @@ import polars as pl
 import pytest
 
 from tests.browsing import BARS, POINTS, Open
-from tests.serving import CHROMIUM, settle
+from tests.serving import CHROMIUM, serving, settle
 from warehouse.lake import Lake
 from warehouse.release import current
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -117,6 +118,40 @@ def test_a_click_on_a_point_lists_its_papers(opened: Open) -> None:
     page = opened("?view=lines&panels=false")
     page.locator(POINTS + '[aria-label*="Period: 2022"][aria-label*="Category: Robustness"]').click()
     expect(page.get_by_text("5 publications listed")).to_be_visible()
+
+
+def test_what_is_pointed_at_is_told(opened: Open) -> None:
+    page = opened()
+    settle(page)
+    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).hover()
+    told = page.locator("#vg-tooltip-element.visible tr")
+    expect(told).to_have_text(["Period2023", "LabAnthropic", "CategoryMechanistic interpretability", "Publications8"])
+
+
+@pytest.mark.parametrize("view", ["bars", "lines", "share", "heat map", "cumulative"])
+def test_of_many_periods_a_whole_one_is_told_and_clicked(
+    copied: Callable[..., Lake], browser: Browser, tmp_path: Path, view: str
+) -> None:
+    long = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
+    lake = copied(f"update clean.coverage set {long} where source = 'lab_sheet'")
+    with serving(lake, tmp_path / "log.txt") as address:
+        page = browser.new_page(viewport={"width": 1400, "height": 1600})
+        page.goto(f"{address}trends?per=month&panels=false&view={view}")
+        chart = page.get_by_test_id("stVegaLiteChart").last
+        chart.locator("canvas, svg").first.wait_for()
+        settle(page)
+        box = chart.bounding_box()
+        assert box is not None
+        at = box["x"] + box["width"] - 8, box["y"] + box["height"] * 0.6  # the newest month, at the right end
+        page.mouse.move(at[0] - 1, at[1])
+        page.mouse.move(*at)
+        told = page.locator("#vg-tooltip-element.visible tr")
+        expect(told.first).to_have_text("Period2024-07, may still be filling up")
+        assert "Enhancing human feedback" in " ".join(told.all_inner_texts())
+        page.mouse.click(*at)
+        expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")
+        expect(page.get_by_test_id("stVegaLiteChart").last.locator("canvas, svg").first).to_be_visible()
+        page.context.close()
 
 
 def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: Lake) -> None:

@@ -32,8 +32,8 @@ def test_a_heat_map_and_a_comparison_come_back_by_their_address(opened: Open) ->
     cells.first.wait_for()
     expect(page.get_by_text("rate ratio").first).to_be_visible()
     settle(page)
-    # the number stands on the cell, and takes the click for it
-    cell = '[aria-roledescription="text mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
+    # the number that stands on the cell lets the click through
+    cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
     page.locator(cell).first.click()
     expect(page.get_by_text("8 publications listed")).to_be_visible()
     told = asked(page)

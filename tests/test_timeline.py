@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import get_args
 
+import altair as alt
 import polars as pl
 import pytest
+import vl_convert
 
 from dashboards import frames, timeline, trends
 from dashboards.trends import View
@@ -37,25 +40,79 @@ def long(view: View) -> pl.DataFrame:
     return pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in extra.get(view, {}).items()})
 
 
-def drawn(view: View, **picked: str) -> dict:
-    look = timeline.Look("category", "month", view, {"A": "#000", "B": "#111"}, 9, picked=picked)
-    return timeline.one_panel(long(view), look, 200, ink="#222").to_dict()
+def look(view: View, **picked: str) -> timeline.Look:
+    return timeline.Look("category", "month", view, {"A": "#000", "B": "#111"}, 9, picked=picked, ink="#222")
+
+
+def layers(view: View, frame: pl.DataFrame, **picked: str) -> dict[str, dict]:
+    """The layers of a panel, by their names or else by their marks."""
+    drawn = timeline.panel(frame, look(view, **picked), 200)["layer"]
+    return {layer.get("name", layer["mark"]["type"]): layer for layer in drawn}
 
 
 @pytest.mark.parametrize("view", get_args(View))
-def test_every_view_of_many_periods_is_valid(view: View) -> None:
-    assert drawn(view)["layer"]
+@pytest.mark.parametrize("months", [60, 30, 1])
+@pytest.mark.parametrize("picked", [{}, {"period": "2019-12", "category": "A"}])
+def test_every_view_is_valid_vega_lite(view: View, months: int, picked: dict[str, str]) -> None:
+    frame = long(view).tail(2 * months)
+    on_page = timeline.panel_on_page(frame, look(view, **picked), 200, "of A", ink="#222")
+    alt.LayerChart.from_dict(on_page)
+    # Vega-Lite takes clicks on one layer only
+    assert on_page["params"][0]["views"] == ["marks"]
+    assert len([layer for layer in on_page["layer"] if layer.get("name") == "marks"]) == 1
+    without_clicks = replace(look(view), is_clickable=False)
+    alt.LayerChart.from_dict(timeline.one_panel(frame, without_clicks, 200, ink="#222"))
+    for panels in ({"": frame}, {"A": frame, "B": frame}):
+        picture = timeline.in_picture(panels, without_clicks, 2, ink="#222")
+        alt.Chart.from_dict(picture)
+        assert "<svg" in vl_convert.vegalite_to_svg(picture)
 
 
-@pytest.mark.parametrize("view", ["lines", "share", "cumulative"])
-def test_lines_of_many_periods_tell_all_series_in_a_strip_instead_of_points(view: View) -> None:
-    spec = drawn(view, period="2015-02")
-    assert "point" not in {layer["mark"]["type"] for layer in spec["layer"][0]["layer"]}
-    strips = next(rows for rows in spec["datasets"].values() if "what" in rows[0])
+@pytest.mark.parametrize("view", get_args(View))
+def test_many_periods_tell_all_series_in_a_strip_each(view: View) -> None:
+    drawn = layers(view, long(view), period="2015-02")
+    assert drawn["marks"]["mark"]["type"] == "rule"
+    strips = drawn["marks"]["data"]["values"]
     assert len(strips) == 60
-    expected = {"lines": "B 4; A 3", "share": "A 50 %; B 50 %", "cumulative": "A 7; B 7"}[view]
-    assert [strips[1]["period"], strips[1]["what"]] == ["2015-02", expected]
+    expected = {"share": {"A": "50.0 %", "B": "50.0 %"}, "cumulative": {"A": "7", "B": "7"}}.get(
+        view, {"A": "3", "B": "4"}
+    )
+    assert strips[1]["period"] == "2015-02"
+    assert strips[1]["tip"] == {"Period": "2015-02 (not covered)", **expected}
     assert [strip["period"] for strip in strips if strip["is_picked"]] == ["2015-02"]
+
+
+def test_a_share_of_nothing_is_told_as_none() -> None:
+    frame = long("share").with_columns(share=pl.when(pl.col("period") != "2015-02").then("share"))
+    strips = layers("share", frame)["marks"]["data"]["values"]
+    assert strips[1]["tip"] == {"Period": "2015-02 (not covered)", "A": "–", "B": "–"}
+
+
+@pytest.mark.parametrize(
+    ("months", "series", "has_bands"), [(60, "A", True), (60, "ABCDE", False), (30, "ABCDE", True)]
+)
+def test_many_bands_over_many_periods_are_left_out(months: int, series: str, has_bands: bool) -> None:
+    one = long("share").filter(pl.col("category") == "A").tail(months)
+    frame = pl.concat(one.with_columns(category=pl.lit(name)) for name in series)
+    assert timeline.has_bands(frame, look("share")) == has_bands
+    assert ("area" in layers("share", frame)) == has_bands
+
+
+def test_lines_are_broken_to_and_from_what_is_not_whole() -> None:
+    frame = long("lines").tail(20)  # of A, months 2019-03 to 2019-12
+    pale = pl.col("period").is_in(["2019-04", "2019-07", "2019-08", "2019-12"])
+    drawn = timeline.panel(frame.with_columns(is_provisional=pale), look("lines"), 200)["layer"]
+    whole, broken = (
+        sorted((row["run"], row["period"][-2:]) for row in layer["data"]["values"] if row["category"] == "A")
+        for layer in drawn
+        if layer["mark"]["type"] == "line"
+    )
+
+    def runs(rows: list[tuple[int, str]]) -> list[list[str]]:
+        return [[period for run, period in rows if run == wanted] for wanted in sorted({run for run, _ in rows})]
+
+    assert runs(whole) == [["05", "06"], ["09", "10", "11"]]
+    assert runs(broken) == [["03", "04", "05"], ["06", "07", "08", "09"], ["11", "12"]]
 
 
 def test_many_periods_are_told_by_their_number() -> None:

@@ -13,6 +13,7 @@ from dashboards.counts import Dimension
 
 PANELS_IN_A_ROW = 3
 FEW = 30
+PLURAL: dict[Dimension, str] = {"lab": "labs", "category": "categories"}
 OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
 
 
@@ -112,7 +113,8 @@ if totals.selected == 0:
 
 given = figure.asked(release, query, parameters)
 frame: pl.DataFrame = given["frame"]
-periods = {row["period"]: row for row in frame.iter_rows(named=True)}
+spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True)
+periods = {row["period"]: row for row in spans.iter_rows(named=True)}
 options = {"period": [*periods, *(["undated"] if totals.undated else [])]}
 options["of_lab"] = list(labs) or counts.names(release, "lab", taxonomy)
 options["of_category"] = list(categories) or counts.names(release, "category", taxonomy)
@@ -144,7 +146,8 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     }
 
 colour_of = charts.colours(series, counts.names(release, series, taxonomy))
-drawn = {name: colour for name, colour in colour_of.items() if name in frame[series].unique()}
+present = set(frame[series].unique())
+drawn = {name: colour for name, colour in colour_of.items() if name in present}
 panels = {"": frame}
 if panel_of is not None:
     parts = {name: part for (name,), part in frame.partition_by(panel_of, as_dict=True).items()}
@@ -187,12 +190,16 @@ source = "lab sheets (lab_sheet)"
 if taxonomy != next(iter(taxonomies)):
     source = f"{source}, in the categories of {taxonomies[taxonomy]}"
 cautions = trends.of_periods(frame, view)
-if view == "lines" and is_ranged:
-    cautions.append("Bands go from the lowest to the highest count over all rules that can be applied.")
+if timeline.has_bands(frame, look):
+    of_rules = "Bands go from the lowest to the highest count over all rules that can be applied."
+    cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else of_rules)
+elif view == "share" or (view == "lines" and is_ranged):
+    ends = f"their ends are in the table, and a choice of up to four {PLURAL[series]} shows them"
+    cautions.append(f"Bands of so many lines would hide each other: {ends}.")
 if 0 < totals.selected < FEW:
     cautions.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
 if view == "share" and (caution := trends.cautions(frame)):
-    cautions.append(f"Bands are Wilson intervals at 95 %. **{caution}**")
+    cautions.append(f"**{caution}**")
 if look.annotations is not None:
     said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
     cautions.append(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
