@@ -19,6 +19,7 @@ import polars as pl
 from dashboards import drawing
 from dashboards.charts import FITTED, PART, PICK, title
 from dashboards.counts import Dimension, Grain
+from dashboards.meanwhile import OURS
 from dashboards.read import Meaning
 from dashboards.trends import View
 
@@ -51,7 +52,7 @@ class Look:
         highest: Upper end of the scale, the same for all panels.
         meanings: What the data dictionary says about the columns.
         picked: What to bring out, as values of columns; all else is faded. Nothing is faded if all are none.
-        annotations: Rows of `trends.annotations` to mark in time.
+        annotations: Rows of `meanwhile.annotations` to mark in time.
         is_clickable: Whether a click selects; a picture has nobody to click.
         ink: Colour of text; those who draw set it.
     """
@@ -271,21 +272,24 @@ def _axis(frame: pl.DataFrame, grain: Grain) -> Spec:
 
 
 def _annotated(annotations: pl.DataFrame, x: Spec, ink: str) -> list[Spec]:
-    """A broken line and a mark at the top for each period in which something happened."""
+    """A broken line and a mark at the top for each period in which something happened, to its numbers below that."""
     told = pl.format("{}: {}", pl.col("happened_on").cast(pl.String), "annotation")
-    rows = (
-        annotations.with_columns(told=told).group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
-    )
-    tip = {"x": x, "tooltip": {"field": "told", "type": "nominal", "title": "Meanwhile"}}
-    mark = {"type": "point", "shape": "triangle-down", "filled": True, "size": 70, "color": ink, "opacity": 0.9}
-    return [
-        {
-            "data": drawing.rows(rows),
-            "mark": {"type": "rule", "color": ink, "strokeDash": [2, 3], "opacity": 0.55},
-            "encoding": tip,
-        },
-        {"data": drawing.rows(rows), "mark": mark, "encoding": {**tip, "y": {"value": 0}}},
-    ]
+    layers = []
+    for is_ours, shape, y, name in ((False, "triangle-down", 0, "Meanwhile"), (True, "diamond", 12, "Corrected")):
+        of_kind = annotations.filter(pl.col("kind").is_in(OURS) == is_ours).with_columns(told=told)
+        rows = of_kind.group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
+        if rows.is_empty():
+            continue
+        data = drawing.rows(rows)
+        tip = {"x": x, "tooltip": {"field": "told", "type": "nominal", "title": name}}
+        rule = {"type": "rule", "color": ink, "strokeDash": [2, 3], "opacity": 0.55, "aria": False}
+        mark = {"type": "point", "shape": shape, "filled": True, "size": 70, "color": ink, "opacity": 0.9}
+        said = {"field": "told", "type": "nominal"}
+        layers += [
+            {"data": data, "mark": rule, "encoding": tip},
+            {"data": data, "mark": mark, "encoding": {**tip, "y": {"value": y}, "description": said}},
+        ]
+    return layers
 
 
 class _Marks:

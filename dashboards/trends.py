@@ -1,4 +1,4 @@
-"""What the trends ask beyond plain counts: shares, cumulative counts, ranges over rules, what happened meanwhile."""
+"""What the trends ask beyond plain counts: shares, cumulative counts, ranges over rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import polars as pl
 
 from dashboards import counts
 from dashboards.counts import Dimension, Selection
-from dashboards.read import ask
 from warehouse.release import Release
 
 View = Literal["bars", "lines", "share", "heat map", "cumulative"]
@@ -107,31 +106,6 @@ inner join ranged using ({cell})
 order by {cell}
 """
     return asked, {**parameters, **{f"rule_{place}": name for place, name in enumerate(applicable)}}
-
-
-def annotations(release: Release, frame: pl.DataFrame) -> pl.DataFrame:
-    """What happened in the periods of a frame: ``period``, ``happened_on``, ``kind``, ``annotation``, ``source``.
-
-    Rolling windows overlap, so each takes only what happened in its last month.
-
-    Args:
-        release: The release.
-        frame: Rows of `counts.over_time`.
-    """
-    if frame.is_empty() or "reference.annotations" not in release.manifest["tables"]:  # an old release may lack it
-        return pl.DataFrame()
-    spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True).to_dict(as_series=False)
-    query = """
-        select periods.period, happened_on, kind, annotation, source
-        from (select unnest($period) as period, unnest($starts_on) as starts_on, unnest($ends_on) as ends_on) as periods
-        inner join reference.annotations as annotations
-            on
-                happened_on between starts_on and ends_on
-                and (not $is_rolling or happened_on >= date_trunc('month', ends_on))
-        order by happened_on, annotation
-    """
-    rolling = len(spans["period"]) > 1 and spans["starts_on"][1] <= spans["ends_on"][0]
-    return ask(release, query, {**spans, "is_rolling": rolling})
 
 
 def of_periods(frame: pl.DataFrame, view: View) -> list[str]:

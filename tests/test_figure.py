@@ -202,16 +202,6 @@ def test_cumulative_counts_end_at_all(release: read.Release) -> None:
     assert last["cumulative_publications"].sum() == 78
 
 
-def test_annotations_fall_into_the_periods_drawn(release: read.Release) -> None:
-    frame = counts.publications_over_time(release, Selection(grain="quarter"))
-    told = trends.annotations(release, frame)
-    assert told.filter(pl.col("annotation") == "OpenAI releases GPT-4")["period"].to_list() == ["2023 Q1"]
-    rolling = counts.publications_over_time(release, Selection(grain="rolling_12_months"))
-    again = trends.annotations(release, rolling)
-    assert again.filter(pl.col("annotation") == "OpenAI releases GPT-4")["period"].to_list() == ["2023-03"]
-    assert trends.annotations(replace(release, manifest={"tables": {}}), frame).is_empty()
-
-
 def test_a_span_keeps_the_whole_periods_it_touches(release: read.Release) -> None:
     selection = Selection(grain="quarter", since=dt.date(2023, 5, 1), until=dt.date(2024, 2, 29))
     frame = counts.publications_over_time(release, selection)

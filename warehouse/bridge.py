@@ -6,6 +6,8 @@ explain is a change of the counting itself. So the causes of a cell add up to it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import polars as pl
 
@@ -21,6 +23,7 @@ CAUSES = (
     "date corrected",
     "rule changed",
 )
+_FEW = 20  # titles behind a change of one cell that are named
 MEASURES = ("publication_rows", "works", "publications")
 _CELL_OF = {
     "lab": "lab",
@@ -96,7 +99,7 @@ caused as (
         end as cause
     from old full join new using (publication_id) cross join known
 ),
-counted as ({after} union all {before}),
+counted as (from ({after} union all {before}) where {only}),
 moved as (
     select {names}, publication_id, sum(amount) as amount
     from counted
@@ -107,7 +110,8 @@ select
     {names},
     coalesce(cause, 'rule changed') as cause,
     sum(amount) as amount,
-    string_agg(title, '; ' order by title) as publications
+    array_to_string(min(title, {few}), '; ')
+        || case when count(*) > {few} then printf('; and %d more', count(*) - {few}) else '' end as publications
 from moved inner join caused using (publication_id)
 group by all
 """
@@ -169,14 +173,20 @@ def counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], tuple[
     }
 
 
-def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
+def bridge(old: Release, new: Release, table: str, cells: Mapping[str, str] | None = None) -> pl.DataFrame:
     """What changed in a counting table between two releases, and why.
+
+    Args:
+        old: The earlier release.
+        new: The later one.
+        table: A counting table of both.
+        cells: Values of the table's cell columns, such as one counting rule, to look at no other cells.
 
     Returns:
         One row for each changed cell, measure and cause: the cell's columns, ``measure``, ``old_value``,
         ``new_value``, ``cause`` (one of `CAUSES`), ``amount`` (the amounts of a cell's causes add up to
-        ``new_value - old_value``) and the titles of the ``publications`` behind it, in one text. A publication that
-        leaves one cell for another shows in both.
+        ``new_value - old_value``) and the titles of the ``publications`` behind it, the first twenty in one text. A
+        publication that leaves one cell for another shows in both.
 
     Raises:
         KeyError: The table counts no publications in both releases; the text lists those that do.
@@ -187,6 +197,7 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
         raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(both) or 'none'}")
     names = ", ".join(both[table])
     cell = ", ".join(f"{_CELL_OF[name]} as {name}" for name in both[table])
+    wanted = " and ".join(f"{name} = {_quoted(value)}" for name, value in (cells or {}).items()) or "true"
     only = "lab != 'all'" if "lab" in both[table] else "true"  # a row for all labs is the sum of the others
     if "published_month" in both[table]:
         only += " and published_month is not null"
@@ -194,8 +205,7 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
     with duckdb.connect() as connection:
         make_ready(connection)
         for alias, release in (("old", old), ("new", new)):
-            path = str(release.path).replace("'", "''")
-            connection.execute(f"attach '{path}' as {alias} (read_only)")
+            connection.execute(f"attach {_quoted(str(release.path))} as {alias} (read_only)")
         for measure in later[table][1]:
             if measure not in held[table][1]:
                 continue
@@ -205,9 +215,14 @@ def bridge(old: Release, new: Release, table: str) -> pl.DataFrame:
                 for side, sign in (("new", 1), ("old", -1))
             )
             otherwise = _ATTRIBUTED if counted is _BY_RULE else ""
-            moved = _MOVED.format(names=names, after=after, before=before, otherwise=otherwise)
-            cells = _CELLS.format(names=names, measure=measure, table=table, only=only)
+            parts = {"names": names, "after": after, "before": before, "otherwise": otherwise}
+            moved = _MOVED.format(**parts, only=wanted, few=_FEW)
+            compared = _CELLS.format(names=names, measure=measure, table=table, only=f"{only} and {wanted}")
             kind = "double" if measure == "publications" else "bigint"
-            query = _BRIDGE.format(cells=cells, moved=moved, names=names, measure=measure, kind=kind)
+            query = _BRIDGE.format(cells=compared, moved=moved, names=names, measure=measure, kind=kind)
             frames.append(connection.sql(query).pl())
     return pl.concat(frames)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -8,7 +8,20 @@ from typing import cast, get_args
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, comparison, counts, drawing, figure, filters, frames, intervals, read, timeline, trends
+from dashboards import (
+    charts,
+    comparison,
+    counts,
+    drawing,
+    figure,
+    filters,
+    frames,
+    intervals,
+    meanwhile,
+    read,
+    timeline,
+    trends,
+)
 from dashboards.counts import Dimension
 
 PANELS_IN_A_ROW = 3
@@ -55,7 +68,10 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         help="With lines: a band from the lowest to the highest count over all rules that can be applied.",
     )
     is_annotated = st.toggle(
-        "Meanwhile", key="meanwhile", bind="query-params", help="Marks releases of models and other events in time."
+        "Meanwhile",
+        key="meanwhile",
+        bind="query-params",
+        help="Marks releases of models and other events in time, and numbers that were corrected since.",
     )
     is_compared = st.toggle(
         "Compare", key="compare", bind="query-params", help="With another selection, by their rates."
@@ -160,7 +176,7 @@ look = timeline.Look(
     highest=counts.highest(release, selection, panel_of) if view == "bars" else timeline.highest(frame, view),
     meanings=meanings,
     picked={"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]},
-    annotations=trends.annotations(release, frame) if is_annotated else None,
+    annotations=meanwhile.annotations(release, selection, frame) if is_annotated else None,
 )
 
 
@@ -201,8 +217,7 @@ if 0 < totals.selected < FEW:
 if view == "share" and (caution := trends.cautions(frame)):
     cautions.append(f"**{caution}**")
 if look.annotations is not None:
-    said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in look.annotations.to_dicts())
-    cautions.append(f"Meanwhile (not said to be causes): {frames.text('; '.join(said)) or 'nothing noted'}.")
+    cautions.extend(meanwhile.sentences(look.annotations))
 unsplit = f", for each {panel_of}" if panel_of else ""
 named = comparison.named(selection)
 with chart_area:
@@ -228,6 +243,8 @@ with chart_area:
         ),
         on_page=draw_panels,
     )
+    if look.annotations is not None:
+        meanwhile.lead_to_causes(look.annotations)
     if is_compared:
         st.subheader("Compared with", anchor=False)
         told = filters.bar(release, ("labs", "categories", "span"), prefix="other_", taxonomy=taxonomy)

@@ -1,0 +1,139 @@
+"""What happened in the periods of a chart: outside, as noted by hand, and to its numbers, as the releases tell."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import polars as pl
+import streamlit as st
+
+from dashboards import frames
+from dashboards.counts import COUNTS, Selection
+from dashboards.read import all_releases, ask, key, reading
+from warehouse.bridge import bridge
+from warehouse.release import Release
+
+OURS = ("correction", "rule change")
+"""The kinds of annotation that tell of the numbers themselves rather than of the world."""
+LOOKED_BACK = 12
+"""Releases before the one shown, each of which is compared with the next."""
+_NAMED = 5  # corrections in the words under a chart; all are at its marks
+_CHANGES = "changes?"  # the page of the bridge between two releases
+_GROWTH = ("new work", "found late")  # more is known, but nothing that was told before is taken back
+_TOLD = {"period": pl.String, "happened_on": pl.Date, "kind": pl.String, "annotation": pl.String, "source": pl.String}
+
+
+def annotations(release: Release, selection: Selection, frame: pl.DataFrame) -> pl.DataFrame:
+    """What happened in the periods of a frame: ``period``, ``happened_on``, ``kind``, ``annotation``, ``source``.
+
+    Of the kinds in `OURS` are, besides what was noted by hand, the numbers of the selection that one of the newest
+    releases took back, each in the period whose number it is and on the day of that release; as `warehouse.bridge`
+    tells their causes. Rolling windows overlap, so each takes only what happened in its last month.
+
+    Args:
+        release: The release.
+        selection: What is counted.
+        frame: Rows of `counts.over_time`.
+
+    Raises:
+        UnreadableRelease: A release lacks what is asked for, or cannot be read.
+    """
+    if frame.is_empty():
+        return pl.DataFrame(schema=_TOLD)
+    spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True)
+    if spans.height > 1 and spans["starts_on"][1] <= spans["ends_on"][0]:
+        spans = spans.with_columns(starts_on=pl.col("ends_on").dt.month_start())
+    told = pl.concat([_noted(release, spans), *_taken_back(release, selection, spans)])
+    return told.sort("happened_on", "period", "annotation")
+
+
+def sentences(told: pl.DataFrame) -> list[str]:
+    """Annotations in words, in Markdown: those of the world, and those of the numbers."""
+    world = told.filter(~pl.col("kind").is_in(OURS))
+    ours = told.filter(pl.col("kind").is_in(OURS)).sort("happened_on", descending=True, maintain_order=True)
+    found = [f"Meanwhile (not said to be causes): {_listed(world) or 'nothing noted'}."]
+    if ours.height:
+        more = f"; and {ours.height - _NAMED} more, at their marks" if ours.height > _NAMED else ""
+        found.append(f"**Corrected since it was first told** (diamonds): {_listed(ours.head(_NAMED))}{more}.")
+    return found
+
+
+def _listed(told: pl.DataFrame) -> str:
+    said = (f"{frames.written(row['happened_on'])}: {row['annotation']}" for row in told.iter_rows(named=True))
+    return frames.text("; ".join(said))
+
+
+def lead_to_causes(told: pl.DataFrame) -> None:
+    """A link to all that the newest of the releases changed which took numbers back, if one did."""
+    ours = told.filter(pl.col("source").str.starts_with(_CHANGES)).sort("happened_on", maintain_order=True)
+    if ours.height:
+        frames.lead("changes", "Why numbers were corrected", dict(parse_qsl(urlsplit(ours["source"][-1]).query)))
+
+
+def _noted(release: Release, spans: pl.DataFrame) -> pl.DataFrame:
+    if "reference.annotations" not in release.manifest["tables"]:  # an old release may lack it
+        return pl.DataFrame(schema=_TOLD)
+    query = """
+        select periods.period, happened_on, kind, annotation, source
+        from (select unnest($period) as period, unnest($starts_on) as starts_on, unnest($ends_on) as ends_on) as periods
+        inner join reference.annotations as annotations on happened_on between starts_on and ends_on
+    """
+    return ask(release, query, spans.to_dict(as_series=False))
+
+
+def _taken_back(release: Release, selection: Selection, spans: pl.DataFrame) -> list[pl.DataFrame]:
+    """Numbers of the selection that a release gives otherwise than the one before, other than by growth."""
+    held = [each for each in all_releases() if each.number <= release.number][-LOOKED_BACK - 1 :]
+    told = []
+    for old, new in pairwise(held):
+        if _content(old) == _content(new):
+            continue
+        changed = _changes(key(old), key(new), selection.rule, selection.taxonomy)
+        for column, names in (("lab", selection.labs), ("category", selection.categories)):
+            if names:
+                changed = changed.filter(pl.col(column).is_in(names))
+        within = pl.col("published_month").is_between("starts_on", "ends_on")
+        for period, part in changed.join_where(spans, within).partition_by("period", as_dict=True).items():
+            for kind, causes in part.partition_by("kind", as_dict=True).items():
+                told.append(_one(str(period[0]), str(kind[0]), causes, old, new))
+    return [pl.DataFrame(told, schema=_TOLD, orient="row")] if told else []
+
+
+def _one(period: str, kind: str, causes: pl.DataFrame, old: Release, new: Release) -> tuple[object, ...]:
+    """A row of `annotations` from the changed cells of a period."""
+    counted = causes.group_by("cause").agg(
+        more=pl.col("amount").clip(lower_bound=0).sum(), fewer=-pl.col("amount").clip(upper_bound=0).sum()
+    )
+    each = []
+    for row in counted.sort("cause").iter_rows(named=True):
+        ways = [f"{frames.number(row[way])} {way}" for way in ("more", "fewer") if row[way]]
+        each.append(f"{' and '.join(ways)} ({row['cause']})")
+    said = f"release {new.name} counts {', '.join(each)} in {period} than {old.name}"
+    made = dt.datetime.fromisoformat(new.manifest["published_at"]).date()
+    return period, made, kind, said, f"{_CHANGES}old={old.name}&new={new.name}&counts={COUNTS}"
+
+
+def _content(release: Release) -> object:
+    """What tells whether the numbers of two releases can differ."""
+    return release.manifest["tables"].get(COUNTS, {}).get("content_sha256")
+
+
+@st.cache_data(max_entries=128, show_spinner="Comparing with earlier releases")
+def _changes(old: tuple[int, str, str], new: tuple[int, str, str], rule: str, taxonomy: str) -> pl.DataFrame:
+    """Cells that were taken back: ``lab``, ``category``, ``published_month``, ``kind``, ``cause``, ``amount``."""
+    before, after = (Release(number, Path(path), {}) for number, path, _ in (old, new))
+    with reading(before.path), reading(after.path):
+        try:
+            found = bridge(before, after, COUNTS, {"counting_rule": rule, "taxonomy": taxonomy})
+        except KeyError:  # an old release may not count in this way
+            return pl.DataFrame(
+                schema=dict.fromkeys(("lab", "category", "kind", "cause"), pl.String)
+                | {"published_month": pl.Date, "amount": pl.Float64}
+            )
+    kind = pl.when(pl.col("cause") == "rule changed").then(pl.lit("rule change")).otherwise(pl.lit("correction"))
+    return found.filter(~pl.col("cause").is_in(_GROWTH)).select(
+        "lab", "category", "published_month", "cause", "amount", kind=kind
+    )
