@@ -49,8 +49,33 @@ def settled() -> None:
     atexit.register(gc.unfreeze)  # some libraries complain of what is still there at the end
 
 
+# What takes longer than a moment says so, and so does a server that is gone. By the state that Streamlit itself writes
+# on the page, so that no run of a page has to send or take away anything. And no half-empty screen above the title.
+STYLE = """<style>
+.stApp::after {
+    position: fixed; right: 1.2rem; bottom: 1.2rem; z-index: 1000; max-width: calc(100vw - 2.4rem);
+    box-sizing: border-box; padding: 0.5rem 0.9rem; border: 1px solid currentColor; border-radius: 0.4rem;
+    background: inherit; color: inherit; font-size: 0.9rem; pointer-events: none;
+}
+@keyframes appears { from { opacity: 0; } }
+.stApp[data-test-script-state="running"]::after {
+    content: "Reading the release …"; animation: appears 0.2s 0.8s backwards;
+}
+.stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])::after {
+    content: "The server does not answer. What is shown stays as it was; it is asked again and again. "
+        "If it has ended: make dashboard";
+    animation: appears 0.2s 2s backwards;
+}
+[data-testid="stMainBlockContainer"] { padding-top: 4.5rem; }
+/* Streamlit would name a file that does not exist here */
+body:has(.stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])) [data-testid="stDialog"] {
+    display: none;
+}
+</style>"""
+
 # an emoji, because a named icon would be fetched from elsewhere
 st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
+st.html(STYLE)
 page = st.navigation({"": PAGES, "Data": DATA}, position="top")
 try:
     page.run()

@@ -40,9 +40,9 @@ def show(dimension: Dimension) -> None:
         st.info(f"This release holds no publication of {name}.", icon=":material/search:")
         if not counted.dated:
             return
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="medium"):
         for told in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
-            st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width=150)
+            st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width="content")
     concentrated = profile.concentration(release, dimension, name)
     if concentrated:
         st.write(frames.text(concentrated))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.browsing import BARS, Open
-from tests.serving import CHROMIUM
+from tests.serving import CHROMIUM, serving, settle
+from warehouse.lake import Lake
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.test_browser import asked, downloaded, settle
+from tests.test_browser import asked, downloaded
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -65,3 +68,24 @@ def test_a_profile_is_handed_on_as_one_page(opened: Open) -> None:
     page.set_content(told.decode())
     expect(page.get_by_role("heading", name="Anthropic", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Newest publications")).to_be_visible()
+
+
+def test_what_takes_long_says_so_and_a_server_that_is_gone_too(
+    released_lake: Lake, browser: Browser, tmp_path: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    said = "getComputedStyle(document.querySelector('.stApp'), '::after')"
+    with serving(released_lake, tmp_path / "log.txt") as address:
+        page.goto(address)
+        settle(page)
+        assert page.evaluate(f"{said}.content") == "none"
+        # as while a page runs; a moment later it is seen
+        page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
+        assert page.evaluate(f"[{said}.content, {said}.opacity]") == ['"Reading the release …"', "0"]
+        page.wait_for_function(f"{said}.opacity == '1'")
+    page.wait_for_function(f"{said}.content.includes('The server does not answer')")
+    page.wait_for_function(f"{said}.opacity == '1'")
+    assert page.evaluate(f"parseFloat({said}.width)") <= 390
+    page.wait_for_timeout(3000)  # by then, Streamlit would have told to run a file that does not exist here
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.context.close()

@@ -12,9 +12,9 @@ when = "today" if age == 0 else "yesterday" if age == 1 else f"{age:,} days ago"
 st.caption(f"Data as of {frames.dated(release)}, published {when}. Every number here leads to its evidence.")
 
 held = overview.held(release)
-with st.container(horizontal=True, gap="small"):
+with st.container(horizontal=True, gap="medium"):
     for name, number in held.items():
-        st.metric(name.capitalize(), f"{number:,}", width=150)
+        st.metric(name.capitalize(), f"{number:,}", width="content")
 
 failed = overview.failed_checks(release)
 if failed:
