@@ -220,6 +220,7 @@ def test_faults_of_the_asker_and_of_the_box_are_told_apart(release: Release, tmp
         ("select '\ud800'", Reason.refused, "not text"),
         ("frm x", Reason.failed, "Parser Error"),
         ("from mart.no_such_table", Reason.failed, "does not exist"),
+        ("show tables", Reason.refused, "`show all tables` lists the tables"),
         ("from no_such_table", Reason.refused, "no table no_such_table here"),
         ("select case when range = 9000 then error('late') else 1 end from range(9500)", Reason.failed, "late"),
     ):

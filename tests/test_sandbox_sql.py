@@ -20,7 +20,6 @@ ORDINARY = r"""
 select 1 as a
 from mart.publications_by_lab_year order by all
 show all tables
-show tables
 show mart.publications_by_lab_year
 describe mart.publications_by_lab_year
 describe select 1 as a, 'x' as b

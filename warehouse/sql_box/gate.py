@@ -60,7 +60,8 @@ _PARTS = frozenset(
         "DESCENDING",
     ]
 )
-_SHOWN = frozenset({"__show_tables_expanded", '"tables"', '"databases"'})
+# plain `show tables` would show those without a layer, of which there are none
+_SHOWN = frozenset({"__show_tables_expanded", '"databases"'})
 
 
 class Refused(ValueError):
