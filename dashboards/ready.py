@@ -7,7 +7,7 @@ from functools import partial
 
 import polars as pl
 
-from dashboards import charts, counts, figure, frames, intervals, read, timeline, trends
+from dashboards import charts, counts, figure, frames, intervals, marks, read, timeline, trends
 from dashboards.counts import Dimension, Selection
 from dashboards.figure import Figure
 from dashboards.trends import View
@@ -47,12 +47,12 @@ def history(
     present = set((frame if found.is_empty() else found)[series])
     everyone = charts.colours(series, counts.names(release, series, selection.taxonomy))
     colour_of = {name: colour for name, colour in everyone.items() if name in present}
-    look = timeline.Look(
+    look = marks.Look(
         series=series,
         grain=selection.grain,
         view=view,
         colour_of=colour_of,
-        highest=counts.highest(release, selection, None) if view == "bars" else timeline.highest(frame, view),
+        highest=counts.highest(release, selection, None) if view == "bars" else marks.highest(frame, view),
         meanings=read.meanings(release, counts.COUNTS),
         is_clickable=False,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from dashboards import charts, counts, read, timeline, trends
+from dashboards import charts, counts, marks, read, trends
 from tests.looking import numbers, opened, papers, said
 from warehouse.lake import Lake
 from warehouse.release import current
@@ -242,7 +242,7 @@ def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None
 def test_the_scale_has_room_for_the_highest(release: read.Release) -> None:
     assert counts.highest(release, counts.Selection(), "lab") == 18
     assert counts.highest(release, counts.Selection(), None) == 32
-    assert timeline.highest(counts.publications_over_time(release, counts.Selection()), "lines") == 8
+    assert marks.highest(counts.publications_over_time(release, counts.Selection()), "lines") == 8
 
 
 def test_colours_do_not_depend_on_the_filter(release: read.Release) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import vl_convert
 
-from dashboards import frames, timeline, trends
+from dashboards import frames, marks, timeline, trends
 from dashboards.trends import View
 
 MONTHS = [dt.date(2015 + n // 12, n % 12 + 1, 1) for n in range(60)]
@@ -40,8 +40,8 @@ def long(view: View) -> pl.DataFrame:
     return pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in extra.get(view, {}).items()})
 
 
-def look(view: View, **picked: str) -> timeline.Look:
-    return timeline.Look("category", "month", view, {"A": "#000", "B": "#111"}, 9, picked=picked, ink="#222")
+def look(view: View, **picked: str) -> marks.Look:
+    return marks.Look("category", "month", view, {"A": "#000", "B": "#111"}, 9, picked=picked, ink="#222")
 
 
 def layers(view: View, frame: pl.DataFrame, **picked: str) -> dict[str, dict]:
@@ -94,7 +94,7 @@ def test_a_share_of_nothing_is_told_as_none() -> None:
 def test_many_bands_over_many_periods_are_left_out(months: int, series: str, has_bands: bool) -> None:
     one = long("share").filter(pl.col("category") == "A").tail(months)
     frame = pl.concat(one.with_columns(category=pl.lit(name)) for name in series)
-    assert timeline.has_bands(frame, look("share")) == has_bands
+    assert marks.has_bands(frame, look("share")) == has_bands
     assert ("area" in layers("share", frame)) == has_bands
 
 

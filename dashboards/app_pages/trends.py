@@ -17,6 +17,7 @@ from dashboards import (
     filters,
     frames,
     intervals,
+    marks,
     meanwhile,
     read,
     timeline,
@@ -168,12 +169,12 @@ panels = {"": frame}
 if panel_of is not None:
     parts = {name: part for (name,), part in frame.partition_by(panel_of, as_dict=True).items()}
     panels = {name: parts[name] for name in counts.names(release, panel_of, taxonomy) if name in parts}
-look = timeline.Look(
+look = marks.Look(
     series=series,
     grain=grain,
     view=view,
     colour_of=drawn,
-    highest=counts.highest(release, selection, panel_of) if view == "bars" else timeline.highest(frame, view),
+    highest=counts.highest(release, selection, panel_of) if view == "bars" else marks.highest(frame, view),
     meanings=meanings,
     picked={"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]},
     annotations=meanwhile.annotations(release, selection, frame) if is_annotated else None,
@@ -192,7 +193,7 @@ def draw_panels() -> None:
         clicks = st.session_state.get("clicks", {}).get(panel, 0)
         key = f"chart {panel} {series} {view} {grain} {rule.name} {taxonomy} {clicks}"
         height = 270 if len(panels) <= PANELS_IN_A_ROW else 150
-        told = f"{timeline.axis_title(grain, view)} by {series}, as {view}. {panel}".strip()
+        told = f"{marks.axis_title(grain, view)} by {series}, as {view}. {panel}".strip()
         with columns[place % in_row]:
             drawing.show(
                 partial(timeline.panel_on_page, part, look, height, panel or None),
@@ -206,7 +207,7 @@ source = "lab sheets (lab_sheet)"
 if taxonomy != next(iter(taxonomies)):
     source = f"{source}, in the categories of {taxonomies[taxonomy]}"
 cautions = trends.of_periods(frame, view)
-if timeline.has_bands(frame, look):
+if marks.has_bands(frame, look):
     of_rules = "Bands go from the lowest to the highest count over all rules that can be applied."
     cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else of_rules)
 elif view == "share" or (view == "lines" and is_ranged):
@@ -224,13 +225,13 @@ with chart_area:
     figure.show(
         figure.Figure(
             **given,
-            title=f"{timeline.axis_title(grain, view)} by {series}{unsplit}: {named}",
+            title=f"{marks.axis_title(grain, view)} by {series}{unsplit}: {named}",
             unit={"share": "share of publications"}.get(view, "publications"),
             rule=rule.name,
             source=source,
             finding=none_found or " ".join(counts.findings(release, selection)),
             name=f"publications_by_{'_'.join(dimensions)}_{grain}_{rule.name}_{release.name}",
-            alt=f"{timeline.axis_title(grain, view)} by {series}.",
+            alt=f"{marks.axis_title(grain, view)} by {series}.",
             key="trends",
             draw=partial(
                 timeline.in_picture,
