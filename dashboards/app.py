@@ -66,6 +66,7 @@ STYLE = """<style>
         "If it has ended: make dashboard";
     animation: appears 0.2s 2s backwards;
 }
+#vg-tooltip-element table tr td.key { max-width: none; } /* whole names */
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; }
 /* Streamlit would name a file that does not exist here */
 body:has(.stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])) [data-testid="stDialog"] {

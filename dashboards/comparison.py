@@ -48,10 +48,11 @@ def named(selection: Selection) -> str:
     """A selection in words: its labs, categories and the whole periods of its span of time."""
     parts = [" and ".join(selection.labs) or "all labs", " and ".join(selection.categories)]
     since, until = selection.span
+    ending = "ending " if selection.grain == "rolling_12_months" else ""
     if since:
-        parts.append(f"from {frames.written(since)}")
+        parts.append(f"{ending}from {frames.written(since)}")
     if until:
-        parts.append(f"until {frames.written(until)}")
+        parts.append(f"{ending}until {frames.written(until)}")
     return ", ".join(part for part in parts if part)
 
 
@@ -63,7 +64,7 @@ def question(first: Selection, second: Selection) -> tuple[str, dict[str, Any]]:
         conditions, given = by_month.conditions("starts_on")
         # what is covered does not depend on labs and categories, and must not vanish with them
         when, times = replace(by_month, labs=(), categories=()).conditions("starts_on")
-        values = {**by_month.counting, **given, **times, "name": named(selection)}
+        values = {**by_month.counting, **given, **times, "name": named(by_month)}
         names = sorted(values, key=len, reverse=True)
         query = f"""
 select

@@ -15,7 +15,7 @@ from warehouse.release import Release
 ALL = ("labs", "categories", "count", "taxonomy", "per", "span")
 
 
-def _told_unknown(label: str, options: Collection[str], key: str) -> None:
+def told_unknown(label: str, options: Collection[str], key: str) -> None:
     """Say what the address asks for that is not among the options, since the page is then of something else."""
     unknown = [asked for asked in st.query_params.get_all(key) if asked and asked not in options]
     if unknown:
@@ -27,7 +27,7 @@ def _told_unknown(label: str, options: Collection[str], key: str) -> None:
 
 def choice(label: str, options: Sequence[str], key: str, explained: str | None = None) -> str:
     """One of a few; the first unless chosen otherwise, in the URL or here."""
-    _told_unknown(label, options, key)
+    told_unknown(label, options, key)
     chosen = st.segmented_control(
         label, options, key=key, default=options[0], required=True, help=explained, bind="query-params"
     )
@@ -36,14 +36,14 @@ def choice(label: str, options: Sequence[str], key: str, explained: str | None =
 
 def pick(label: str, names: Sequence[str], key: str, width: int, first: str | None = None) -> str:
     """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
-    _told_unknown(label, names, key)
+    told_unknown(label, names, key)
     index = names.index(first) if first in names else 0
     return str(st.selectbox(label, names, index=index, key=key, width=width, bind="query-params"))
 
 
 def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
     """Any of many; none chosen means all."""
-    _told_unknown(label, options, key)
+    told_unknown(label, options, key)
     return tuple(st.multiselect(label, options, key=key, placeholder=f"All {label.lower()}", bind="query-params"))
 
 
@@ -105,5 +105,5 @@ def bar(
 
 def _month(label: str, names: Sequence[str], key: str) -> str | None:
     """A month as ``2023-04``, or none for all time; typing narrows the list."""
-    _told_unknown(label, names, key)
+    told_unknown(label, names, key)
     return st.selectbox(label, names, index=None, key=key, placeholder="All time", width=130, bind="query-params")

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from dashboards import drawing
+from dashboards import drawing, frames
 from dashboards.charts import PART, title
 from dashboards.counts import Dimension, Grain
 from dashboards.read import Meaning
@@ -24,6 +24,8 @@ MANY = 36
 """With more than this, a mark is too narrow to be pointed at, and a strip tells of all of its period."""
 _CROWD = 4  # bands of more series than this hide each other
 _FADED = 0.3
+_AS_IT_IS = {"scale": None, "legend": None}
+_NUMBER = ",.12~r"  # of d3: all digits, in threes
 _COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
 _BAND: Mapping[str, tuple[str, str]] = {"share": ("share_low", "share_high"), "lines": ("lowest", "highest")}
 
@@ -46,6 +48,7 @@ class Look:
         annotations: Rows of `meanwhile.annotations` to mark in time.
         is_clickable: Whether a click selects; a picture has nobody to click.
         ink: Colour of text; those who draw set it.
+        width: Width of the plot in pixels where it is known, as in a picture; a page has what room there is.
     """
 
     series: Dimension
@@ -58,6 +61,11 @@ class Look:
     annotations: pl.DataFrame | None = None
     is_clickable: bool = True
     ink: str = ""
+    width: int | None = None
+
+    def step(self, periods: int) -> str:
+        """The room for one of so many periods in pixels, as an expression of Vega."""
+        return f"({self.width or 'width'} / {periods})"
 
     @property
     def column(self) -> str:
@@ -73,9 +81,8 @@ def highest(frame: pl.DataFrame, view: View) -> float:
 
 
 def has_bands(frame: pl.DataFrame, look: Look) -> bool:
-    """Whether intervals are drawn: where the rows have them, unless many of them over many periods hide each other."""
-    is_legible = frame[look.series].n_unique() <= _CROWD or frame["period"].n_unique() <= MANY
-    return is_legible and _BAND.get(look.view, ("", ""))[0] in frame.columns
+    """Whether intervals are drawn: where the rows have them, unless those of many series hide each other."""
+    return frame[look.series].n_unique() <= _CROWD and _BAND.get(look.view, ("", ""))[0] in frame.columns
 
 
 def axis_title(grain: Grain, view: View) -> str:
@@ -108,7 +115,7 @@ class Marks:
             # room above the highest for its number
             "scale": {"domain": [0, max(look.highest, step) * 1.08], "nice": False},
             "axis": {
-                "format": ".0%" if is_share else "~r",
+                "format": ".0%" if is_share else _NUMBER,
                 "tickCount": 6,
                 "domain": False,
                 "ticks": False,
@@ -121,9 +128,9 @@ class Marks:
         """The layers of the view, from the lowest; the one named ``marks`` can be pointed at and clicked."""
         return {"bars": self._bars, "heat map": self._heat_map}.get(self._look.view, self._lines)()
 
-    def _over(self, rows: pl.DataFrame, mark: Spec, encoding: Spec, name: str | None = None) -> Spec:
-        """A layer of marks over the rows that it needs; the one with a name can be pointed at, clicked and read out."""
-        if name is not None:
+    def _over(self, rows: pl.DataFrame, mark: Spec, encoding: Spec, *, is_told: bool = False) -> Spec:
+        """A layer of marks over the rows that it needs; those that are told can be pointed at, clicked and read out."""
+        if is_told:
             mark = {**mark, "cursor": "pointer"}
             told = {"tooltip": "tip", "description": "said"}
             encoding |= {channel: {"field": column, "type": "nominal"} for channel, column in told.items()}
@@ -134,7 +141,8 @@ class Marks:
         asked = {channel.get("field") for channel in encoding.values()} | {"is_picked" if self._is_any_picked else None}
         needed = [name for name in rows.columns if name in asked]
         layer = {"data": drawing.rows(rows.select(needed)), "mark": mark, "encoding": encoding}
-        return {"name": name, **layer} if name is not None else layer
+        # layers of one name in several panels of a picture would share their rows
+        return {"name": "marks", **layer} if is_told and self._look.is_clickable else layer
 
     def _of(self, column: str) -> Spec:
         """The vertical channel of a column."""
@@ -155,7 +163,7 @@ class Marks:
 
         That they are is told by numbers in the rows and not by a layer of their own, since only one can take clicks.
         """
-        as_it_is = {"type": "quantitative", "scale": None, "legend": None}
+        as_it_is = {"type": "quantitative", **_AS_IT_IS}
         rows = self._rows.filter(pl.col("publications") > 0).with_columns(
             filled=pl.when("is_pale").then(PART).otherwise(1.0), outline=pl.when("is_pale").then(outline).otherwise(0.0)
         )
@@ -163,7 +171,7 @@ class Marks:
         if self._is_many:  # an outline would be wider than the mark
             return self._over(rows, mark, encoding)
         outlined = {"stroke": self._colour, "strokeWidth": {"field": "outline", **as_it_is}}
-        return self._over(rows, mark, {**encoding, **outlined}, name="marks")
+        return self._over(rows, mark, {**encoding, **outlined}, is_told=True)
 
     def _bars(self) -> list[Spec]:
         # as Vega-Lite would have it, but that would look up each bar's place among all names
@@ -172,14 +180,22 @@ class Marks:
         bars = self._found(mark, {"y": self._of("publications"), "order": order}, outline=1.4)
         if self._is_many:
             return [bars, self._strips("publications")]
+        if not self._is_few:
+            return [bars]
         sums = self._rows.group_by("period", maintain_order=True).agg(pl.col("publications").sum())
         numbers = {
             "y": {"field": "publications", "type": "quantitative"},
-            "text": {"field": "publications", "type": "quantitative", "format": "~r"},
+            "text": {"field": "publications", "type": "quantitative", "format": _NUMBER},
             "color": {"value": self._look.ink},
         }
-        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 12, "fontWeight": 600}
-        return [bars, self._over(sums, text, numbers)] if self._is_few else [bars]
+        room = self._shown_where_there_is_room(sums, 7.6)
+        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 12, "fontWeight": 600, "opacity": room}
+        return [bars, self._over(sums, text, numbers)]
+
+    def _shown_where_there_is_room(self, rows: pl.DataFrame, letter: float) -> Spec:
+        """Opacity of the numbers of rows: none where they would touch, at so many pixels a letter."""
+        longest = int(_number("publications").str.len_chars().max().pipe(rows.select).item() or 0)
+        return {"expr": f"{self._look.step(self._periods)} < {longest * letter:.0f} ? 0 : 1"}
 
     def _paths(self, column: str) -> list[Spec]:
         """Lines between periods that are whole, and broken ones to and from all others, as a line has one look."""
@@ -209,24 +225,31 @@ class Marks:
 
     def _strips(self, column: str) -> Spec:
         """A strip for each period, as wide as there is room, that tells of all series at once."""
-        number = _percent(column) if self._look.view == "share" else _plain(column)
-        number = number.fill_null("–")  # a share of nothing
-        rows = self._rows.select("period", "told", "is_picked", self._look.series, number=number)
-        by_series = rows.pivot(self._look.series, index=["period", "told"], values="number")
-        each = {"Period": pl.col("told"), **{name: pl.col(name) for name in by_series.columns[2:]}}
-        is_picked = rows.group_by("period").agg(pl.col("is_picked").any())
-        strips = by_series.select("period", *_told(each)).join(is_picked, "period", maintain_order="left")
+        series, number = self._look.series, _number(column)
+        if self._look.view == "share":  # of nothing there is none
+            number = pl.format("{} ({})", _percent(column), _number("publications")).fill_null("–")
+        elif "lowest" in self._rows.columns:
+            number = pl.format("{} ({} to {})", number, _number("lowest"), _number("highest"))
+        rows = self._rows.select("period", "told", series, number=number)
+        by_series = rows.pivot(series, index=["period", "told"], values="number")
+        whole = self._rows.group_by("period").agg(pl.col("is_picked").any(), pl.col(column).sum())
+        by_series = by_series.join(whole.with_columns(_number(column)), "period", maintain_order="left")
+        names = rows[series].unique(maintain_order=True)
+        each = {"So far, until" if self._look.view == "cumulative" else "Period": pl.col("told")}
+        if len(names) > 1 and self._look.view != "share":
+            each["All of these"] = pl.col(column)
+        each |= {name: pl.col(name) for name in names}
+        strips = by_series.select("period", "is_picked", *_told(each))
         seen = _either("datum.is_picked", 0.2, 0.001) if self._look.picked.get("period") else {"value": 0.001}
-        mark = {"type": "rule", "strokeWidth": {"expr": f"width / {self._periods}"}}
-        return self._over(strips, mark, {"color": {"value": self._look.ink}, "opacity": seen}, name="marks")
+        mark = {"type": "rule", "strokeWidth": {"expr": self._look.step(self._periods)}}
+        return self._over(strips, mark, {"color": {"value": self._look.ink}, "opacity": seen}, is_told=True)
 
     def _band(self) -> list[Spec]:
         """The interval of shares, or the range over counting rules."""
         if not has_bands(self._rows, self._look):
             return []
         low, high = _BAND[self._look.view]
-        is_crowded = self._rows[self._look.series].n_unique() > _CROWD
-        mark: Spec = {"type": "area", "opacity": 0.09 if is_crowded else 0.2}
+        mark: Spec = {"type": "area", "opacity": 0.2}
         if self._periods == 1:  # an area needs two
             mark = {"type": "rule", "strokeWidth": 8, "opacity": 0.3}
         detail = {"field": self._look.series, "type": "nominal"}
@@ -244,7 +267,7 @@ class Marks:
         key = {
             "orient": "top",
             "title": axis_title(look.grain, "heat map"),
-            "format": "~r",
+            "format": _NUMBER,
             "tickMinStep": 1,
             "labelColor": look.ink,
             "titleColor": look.ink,
@@ -257,19 +280,29 @@ class Marks:
             # with few periods each cell has its number, so that no key is needed
             "legend": None if self._is_few else key,
         }
-        rows = self._rows.filter(pl.col("publications") > 0)
-        encoding = {"y": y, "color": shades, "opacity": self._faded(1)}
+        dark = pl.when(pl.col("publications") > top / 2).then(pl.lit("#111")).otherwise(pl.lit("#fff"))
+        rows = self._rows.filter(pl.col("publications") > 0).with_columns(
+            filled=pl.when("is_pale").then(PART).otherwise(1.0),
+            ink=pl.when("is_pale").then(pl.lit(look.ink)).otherwise(dark),
+        )
+        encoding = {
+            "y": y,
+            "color": shades,
+            "opacity": self._faded(1),
+            "fillOpacity": {"field": "filled", "type": "quantitative", **_AS_IT_IS},
+        }
         if self._is_many:
             return [self._over(rows, {"type": "rect"}, encoding), self._strips("publications")]
-        cells = self._over(rows, {"type": "rect"}, encoding, name="marks")
+        cells = self._over(rows, {"type": "rect"}, encoding, is_told=True)
         numbers = {
             "y": y,
-            "text": {"field": "publications", "type": "quantitative", "format": "~r"},
-            "color": _either(f"datum.publications > {top / 2}", "#111", "#fff"),
+            "text": {"field": "publications", "type": "quantitative", "format": _NUMBER},
+            "color": {"value": look.ink},  # whose scale is the one of the cells, so that the ink goes by another name
+            "fill": {"field": "ink", "type": "nominal", **_AS_IT_IS},
         }
         if not look.is_clickable:  # else what is under a number is pointed at and clicked
             numbers["tooltip"] = {"field": "tip", "type": "nominal"}
-        text = {"type": "text", "fontSize": 11}
+        text = {"type": "text", "fontSize": 11, "opacity": self._shown_where_there_is_room(rows, 7)}
         return [cells, self._over(rows, text, numbers)] if self._is_few else [cells]
 
 
@@ -281,9 +314,11 @@ def _either(test: str, then: Any, otherwise: Any) -> Spec:
 def _of_mark(frame: pl.DataFrame, look: Look) -> dict[str, pl.Expr]:
     """What is told of a mark, by name."""
     series = {title(name, look.meanings): pl.col(name) for name in ("lab", "category") if name in frame.columns}
-    told = {"Period": pl.col("told"), **series, "Publications": _plain("publications")}
+    told = {"Period": pl.col("told"), **series, "Publications": _number("publications")}
+    if look.view == "lines" and "lowest" in frame.columns:
+        told["Over all rules"] = pl.format("{} to {}", _number("lowest"), _number("highest"))
     if look.view == "cumulative":
-        told["So far"] = _plain("cumulative_publications")
+        told["So far"] = _number("cumulative_publications")
     if look.view == "share":
         shares = {"Share": "share", "at least": "share_low", "at most": "share_high"}
         told |= {name: _percent(column) for name, column in shares.items()}
@@ -298,9 +333,9 @@ def _told(values: Mapping[str, pl.Expr]) -> list[pl.Expr]:
     return [tip.alias("tip"), pl.concat_str(each, separator="; ").alias("said")]
 
 
-def _plain(column: str) -> pl.Expr:
-    """A number as text, with two digits after its point where it has any."""
-    return pl.col(column).cast(pl.Float64).round(2).cast(pl.String).str.strip_suffix(".0")
+def _number(column: str) -> pl.Expr:
+    """A number as the pages write it, as text."""
+    return pl.col(column).map_elements(frames.number, return_dtype=pl.String)
 
 
 def _percent(column: str) -> pl.Expr:

@@ -11,7 +11,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards import frames
-from dashboards.counts import COUNTS, Selection
+from dashboards.counts import COUNTS, Dimension, Selection
 from dashboards.read import all_releases, ask, key, reading
 from warehouse.bridge import bridge
 from warehouse.release import Release
@@ -23,20 +23,33 @@ LOOKED_BACK = 12
 _NAMED = 5  # corrections in the words under a chart; all are at its marks
 _CHANGES = "changes?"  # the page of the bridge between two releases
 _GROWTH = ("new work", "found late")  # more is known, but nothing that was told before is taken back
-_TOLD = {"period": pl.String, "happened_on": pl.Date, "kind": pl.String, "annotation": pl.String, "source": pl.String}
+_NOTHING = 1e-9
+_TOLD = {
+    "period": pl.String,
+    "panel": pl.String,
+    "happened_on": pl.Date,
+    "kind": pl.String,
+    "annotation": pl.String,
+    "source": pl.String,
+}
 
 
-def annotations(release: Release, selection: Selection, frame: pl.DataFrame) -> pl.DataFrame:
-    """What happened in the periods of a frame: ``period``, ``happened_on``, ``kind``, ``annotation``, ``source``.
+def annotations(
+    release: Release, selection: Selection, frame: pl.DataFrame, panel_of: Dimension | None = None
+) -> pl.DataFrame:
+    """What happened in the periods of a frame.
 
-    Of the kinds in `OURS` are, besides what was noted by hand, the numbers of the selection that one of the newest
-    releases took back, each in the period whose number it is and on the day of that release; as `warehouse.bridge`
-    tells their causes. Rolling windows overlap, so each takes only what happened in its last month.
+    Its columns are ``period``, ``panel``, ``happened_on``, ``kind``, ``annotation`` and ``source``. Of the kinds in
+    `OURS` are, besides what was noted by hand, the counts of the selection that one of the newest releases took back,
+    each in the period whose count it is and on the day of that release; as `warehouse.bridge` tells their causes.
+    What adds up to nothing in each count that is drawn is none. Rolling windows overlap, so each takes only what
+    happened in its last month, but all the corrections of its twelve.
 
     Args:
         release: The release.
         selection: What is counted.
         frame: Rows of `counts.over_time`.
+        panel_of: What each panel is of; what is of one panel names it as ``panel``.
 
     Raises:
         UnreadableRelease: A release lacks what is asked for, or cannot be read.
@@ -44,9 +57,10 @@ def annotations(release: Release, selection: Selection, frame: pl.DataFrame) -> 
     if frame.is_empty():
         return pl.DataFrame(schema=_TOLD)
     spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True)
-    if spans.height > 1 and spans["starts_on"][1] <= spans["ends_on"][0]:
-        spans = spans.with_columns(starts_on=pl.col("ends_on").dt.month_start())
-    told = pl.concat([_noted(release, spans), *_taken_back(release, selection, spans)])
+    own = spans
+    if selection.grain == "rolling_12_months":
+        own = spans.with_columns(starts_on=pl.col("ends_on").dt.month_start())
+    told = pl.concat([_noted(release, own), *_taken_back(release, selection, spans, panel_of)])
     return told.sort("happened_on", "period", "annotation")
 
 
@@ -77,15 +91,17 @@ def _noted(release: Release, spans: pl.DataFrame) -> pl.DataFrame:
     if "reference.annotations" not in release.manifest["tables"]:  # an old release may lack it
         return pl.DataFrame(schema=_TOLD)
     query = """
-        select periods.period, happened_on, kind, annotation, source
+        select periods.period, cast(null as varchar) as panel, happened_on, kind, annotation, source
         from (select unnest($period) as period, unnest($starts_on) as starts_on, unnest($ends_on) as ends_on) as periods
         inner join reference.annotations as annotations on happened_on between starts_on and ends_on
     """
     return ask(release, query, spans.to_dict(as_series=False))
 
 
-def _taken_back(release: Release, selection: Selection, spans: pl.DataFrame) -> list[pl.DataFrame]:
-    """Numbers of the selection that a release gives otherwise than the one before, other than by growth."""
+def _taken_back(
+    release: Release, selection: Selection, spans: pl.DataFrame, panel_of: Dimension | None
+) -> list[pl.DataFrame]:
+    """Counts of the selection that a release gives otherwise than the one before, other than by growth."""
     held = [each for each in all_releases() if each.number <= release.number][-LOOKED_BACK - 1 :]
     told = []
     for old, new in pairwise(held):
@@ -96,14 +112,18 @@ def _taken_back(release: Release, selection: Selection, spans: pl.DataFrame) -> 
             if names:
                 changed = changed.filter(pl.col(column).is_in(names))
         within = pl.col("published_month").is_between("starts_on", "ends_on")
-        for period, part in changed.join_where(spans, within).partition_by("period", as_dict=True).items():
-            for kind, causes in part.partition_by("kind", as_dict=True).items():
-                told.append(_one(str(period[0]), str(kind[0]), causes, old, new))
+        drawn = ["period", *selection.dimensions]
+        found = changed.join_where(spans, within).filter(pl.col("amount").sum().over(drawn).abs() > _NOTHING)
+        parts = found.with_columns(panel=pl.col(panel_of) if panel_of else pl.lit(None, pl.String))
+        told.extend(_one(part, old, new) for part in parts.partition_by("period", "panel", "kind"))
     return [pl.DataFrame(told, schema=_TOLD, orient="row")] if told else []
 
 
-def _one(period: str, kind: str, causes: pl.DataFrame, old: Release, new: Release) -> tuple[object, ...]:
-    """A row of `annotations` from the changed cells of a period."""
+def _one(causes: pl.DataFrame, old: Release, new: Release) -> tuple[object, ...]:
+    """A row of `annotations` from the changed cells of a period of a panel."""
+    period, panel, kind = causes.select("period", "panel", "kind").row(0)
+    labs = causes["lab"].unique()
+    whose = panel or (labs[0] if len(labs) == 1 else None)
     counted = causes.group_by("cause").agg(
         more=pl.col("amount").clip(lower_bound=0).sum(), fewer=-pl.col("amount").clip(upper_bound=0).sum()
     )
@@ -111,9 +131,9 @@ def _one(period: str, kind: str, causes: pl.DataFrame, old: Release, new: Releas
     for row in counted.sort("cause").iter_rows(named=True):
         ways = [f"{frames.number(row[way])} {way}" for way in ("more", "fewer") if row[way]]
         each.append(f"{' and '.join(ways)} ({row['cause']})")
-    said = f"release {new.name} counts {', '.join(each)} in {period} than {old.name}"
+    said = f"release {new.name} counts {', '.join(each)} in {period}{f' of {whose}' if whose else ''} than {old.name}"
     made = dt.datetime.fromisoformat(new.manifest["published_at"]).date()
-    return period, made, kind, said, f"{_CHANGES}old={old.name}&new={new.name}&counts={COUNTS}"
+    return period, panel, made, kind, said, f"{_CHANGES}old={old.name}&new={new.name}&counts={COUNTS}"
 
 
 def _content(release: Release) -> object:

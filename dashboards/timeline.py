@@ -16,7 +16,7 @@ import polars as pl
 
 from dashboards import drawing
 from dashboards.charts import FITTED, PICK
-from dashboards.counts import Dimension, Grain
+from dashboards.counts import Dimension
 from dashboards.marks import FEW, MANY, Look, Marks, Spec, nominal
 from dashboards.meanwhile import OURS
 
@@ -88,8 +88,8 @@ def one_panel(frame: pl.DataFrame, look: Look, height: int, *, ink: str) -> Spec
 
 def in_picture(panels: Mapping[str, pl.DataFrame], look: Look, in_row: int, *, ink: str) -> Spec:
     """All panels of a figure with their legend as one chart, for a file."""
-    look = replace(look, ink=ink)
     width = 760 // min(in_row, len(panels)) - 40
+    look = replace(look, ink=ink, width=width)
     drawn = [{**panel(part, look, 240, heading=name or None), "width": width} for name, part in panels.items()]
     whole = {"concat": drawn, "columns": in_row} if len(drawn) > 1 else drawn[0]
     if look.view != "heat map":
@@ -111,6 +111,8 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
     )
     covered = pl.when("is_part_period").then(pl.format("{} ({})", "period", "covered_part")).otherwise("period")
     told = pl.when("is_provisional").then(pl.format("{}, may still be filling up", covered)).otherwise(covered)
+    if look.grain == "rolling_12_months":
+        told = pl.format("12 months to {}", told)
     rows = frame.with_columns(
         told=told, is_picked=is_picked, is_pale=pl.col("is_part_period") | pl.col("is_provisional")
     )
@@ -120,12 +122,13 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
         "type": "ordinal",
         "title": None,
         "scale": {"domain": periods, **_PADDING.get(look.view, {"padding": 0.5})},
-        "axis": _axis(frame, look.grain),
+        "axis": _axis(frame, look),
     }
     marks = Marks(rows, look, x)
     layers = marks.layers()
     if look.annotations is not None and not look.annotations.is_empty():
-        layers += _annotated(look.annotations, x, look.ink)
+        of_panel = pl.col("panel").is_null() | (pl.col("panel") == heading)
+        layers += _annotated(look.annotations.filter(of_panel), x, look.ink)
     drawn: Spec = {"height": height, "layer": layers}
     if heading:
         drawn["title"] = heading
@@ -139,11 +142,12 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
     return drawn
 
 
-def _axis(frame: pl.DataFrame, grain: Grain) -> Spec:
-    """The axis of periods: the year under its first part, and the part covered under a part period."""
+def _axis(frame: pl.DataFrame, look: Look) -> Spec:
+    """The axis of periods: the year under its first part, and the part covered under a part period if there is room."""
+    grain = look.grain
     periods = dict(frame.select("period", "covered_part").unique(maintain_order=True).iter_rows())
     lines: dict[str, list[str]] = {}
-    for period, part in periods.items():
+    for period in periods:
         year, within = period[:4], period[5:]
         if grain == "year":
             lines[period] = [year]
@@ -153,37 +157,46 @@ def _axis(frame: pl.DataFrame, grain: Grain) -> Spec:
         else:
             is_told = within == "01" or (len(periods) <= MANY and within in _MONTHS)
             lines[period] = [_MONTHS[within] if is_told else "", year if within == "01" else ""]
-        if part is not None and (len(periods) <= FEW or part != "not covered"):
-            lines[period].append(f"({part})")
     # all of the expression is gone through for every label, so it holds no more than there are
     told = {period: label for period, label in lines.items() if any(label)}
+    part_told = {
+        period: [*label, f"({periods[period]})"] if periods[period] else label for period, label in told.items()
+    }
+    labels = json.dumps(told)
+    if len(periods) <= FEW and part_told != told:
+        # beside each other they need all of their room; a single one at the end has more
+        needed = 80 if sum(part is not None for part in periods.values()) > 1 else 36
+        labels = f"({look.step(len(periods))} < {needed} ? {labels} : {json.dumps(part_told)})"
     return {
         "values": list(told),
-        "labelExpr": f"{json.dumps(told)}[datum.value]",
+        "labelExpr": f"{labels}[datum.value]",
         "labelAngle": 0,
-        # left to itself, the axis would drop the last label, which is the one of the part period
-        "labelOverlap": "greedy" if len(periods) > MANY else False,
+        # of few none is dropped where there is room, least of all the last
+        "labelOverlap": "greedy"
+        if len(periods) > FEW
+        else {"expr": f"{look.step(len(periods))} < 34 ? 'greedy' : false"},
         "labelLineHeight": 14,
         "ticks": False,
     }
 
 
 def _annotated(annotations: pl.DataFrame, x: Spec, ink: str) -> list[Spec]:
-    """A broken line and a mark at the top for each period in which something happened, to its numbers below that."""
+    """A broken line and a mark above it for each period in which something happened, or its numbers were corrected."""
     told = pl.format("{}: {}", pl.col("happened_on").cast(pl.String), "annotation")
     layers = []
-    for is_ours, shape, y, name in ((False, "triangle-down", 0, "Meanwhile"), (True, "diamond", 12, "Corrected")):
+    for is_ours, shape, y, name in ((False, "triangle-down", -18, "Meanwhile"), (True, "diamond", -6, "Corrected")):
         of_kind = annotations.filter(pl.col("kind").is_in(OURS) == is_ours).with_columns(told=told)
         rows = of_kind.group_by("period", maintain_order=True).agg(pl.col("told").str.join("; "))
         if rows.is_empty():
             continue
         data = drawing.rows(rows)
         tip = {"x": x, "tooltip": {"field": "told", "type": "nominal", "title": name}}
-        rule = {"type": "rule", "color": ink, "strokeDash": [2, 3], "opacity": 0.55, "aria": False}
+        # without a tooltip it leaves the pointer to the marks below
+        rule = {"type": "rule", "color": ink, "strokeDash": [2, 3], "opacity": 0.55, "aria": False, "tooltip": None}
         mark = {"type": "point", "shape": shape, "filled": True, "size": 70, "color": ink, "opacity": 0.9}
         said = {"field": "told", "type": "nominal"}
         layers += [
-            {"data": data, "mark": rule, "encoding": tip},
+            {"data": data, "mark": rule, "encoding": {"x": x, "y": {"value": y}, "y2": {"value": "height"}}},
             {"data": data, "mark": mark, "encoding": {**tip, "y": {"value": y}, "description": said}},
         ]
     return layers

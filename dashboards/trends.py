@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -112,18 +113,22 @@ def of_periods(frame: pl.DataFrame, view: View) -> list[str]:
     """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
     columns = ("period", "covered_part", "is_part_period", "is_provisional")
     periods = frame.select(columns).unique(maintain_order=True)
-    drawn = {"heat map": "", "bars": ", so drawn pale"}.get(view, ", so drawn pale and in broken lines")
+    drawn = ", so drawn pale" if view in {"heat map", "bars"} else ", so drawn pale and in broken lines"
+    places = {period: place for place, period in enumerate(periods["period"])}
     told = []
     outside = periods.filter(pl.col("covered_part") == "not covered")["period"].to_list()
     if outside:
-        told.append(f"**{_listed(outside)}: not covered by the source**{drawn}. How many there were is not known.")
+        told.append(
+            f"**{_listed(outside, places)}: not covered by the source**{drawn}. How many there were is not known."
+        )
     in_part = periods.filter(pl.col("is_part_period") & (pl.col("covered_part") != "not covered"))
     if in_part.height:
         smaller = "growth" if view == "cumulative" else "number"
-        named = in_part.select(pl.format("{} ({})", "period", "covered_part")).to_series().to_list()
+        named = _listed(in_part["period"].to_list(), places)
+        if in_part.height == 1:
+            named = f"{named} ({in_part['covered_part'][0]})"
         told.append(
-            f"**{_listed(named)}: covered only in part**{drawn}. "
-            f"A smaller {smaller} there must not be read as a decline."
+            f"**{named}: covered only in part**{drawn}. A smaller {smaller} there must not be read as a decline."
         )
     provisional = periods.filter("is_provisional")["period"].to_list()
     if provisional:
@@ -135,9 +140,15 @@ def of_periods(frame: pl.DataFrame, view: View) -> list[str]:
     return told
 
 
-def _listed(periods: list[str]) -> str:
-    """A few periods by name, many by their number."""
-    return " and ".join(periods) if len(periods) < 4 else f"{len(periods)} periods from {periods[0]} to {periods[-1]}"
+def _listed(named: list[str], places: Mapping[str, int]) -> str:
+    """Some of the periods by name, those that follow each other from the first to the last."""
+    runs: list[list[str]] = []
+    for period in named:
+        if runs and places[period] == places[runs[-1][-1]] + 1:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return " and ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def cautions(frame: pl.DataFrame) -> str | None:

@@ -62,10 +62,14 @@ def test_every_view_is_valid_vega_lite(view: View, months: int, picked: dict[str
     assert len([layer for layer in on_page["layer"] if layer.get("name") == "marks"]) == 1
     without_clicks = replace(look(view), is_clickable=False)
     alt.LayerChart.from_dict(timeline.one_panel(frame, without_clicks, 200, ink="#222"))
-    for panels in ({"": frame}, {"A": frame, "B": frame}):
+    other = frame.with_columns(pl.lit("only in B").alias("lab"))
+    for panels in ({"": frame}, {"A": frame.with_columns(pl.lit("only in A").alias("lab")), "B": other}):
         picture = timeline.in_picture(panels, without_clicks, 2, ink="#222")
         alt.Chart.from_dict(picture)
-        assert "<svg" in vl_convert.vegalite_to_svg(picture)
+        drawn = vl_convert.vegalite_to_svg(picture)
+        # what the marks of each panel say is drawn as often for the one as for the other
+        assert drawn.count("only in A") == drawn.count("only in B") or len(panels) == 1
+        assert ("only in B" in drawn) == (len(panels) == 2 and months <= marks.MANY)
 
 
 @pytest.mark.parametrize("view", get_args(View))
@@ -74,11 +78,14 @@ def test_many_periods_tell_all_series_in_a_strip_each(view: View) -> None:
     assert drawn["marks"]["mark"]["type"] == "rule"
     strips = drawn["marks"]["data"]["values"]
     assert len(strips) == 60
-    expected = {"share": {"A": "50.0 %", "B": "50.0 %"}, "cumulative": {"A": "7", "B": "7"}}.get(
-        view, {"A": "3", "B": "4"}
-    )
+    numbers = {
+        "share": {"A": "50.0 % (3)", "B": "50.0 % (4)"},
+        "cumulative": {"All of these": "14", "A": "7", "B": "7"},
+    }
+    when = "So far, until" if view == "cumulative" else "Period"
     assert strips[1]["period"] == "2015-02"
-    assert strips[1]["tip"] == {"Period": "2015-02 (not covered)", **expected}
+    told = {when: "2015-02 (not covered)", **numbers.get(view, {"All of these": "7", "A": "3", "B": "4"})}
+    assert strips[1]["tip"] == told
     assert [strip["period"] for strip in strips if strip["is_picked"]] == ["2015-02"]
 
 
@@ -89,9 +96,9 @@ def test_a_share_of_nothing_is_told_as_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("months", "series", "has_bands"), [(60, "A", True), (60, "ABCDE", False), (30, "ABCDE", True)]
+    ("months", "series", "has_bands"), [(60, "ABCD", True), (60, "ABCDE", False), (30, "ABCDE", False)]
 )
-def test_many_bands_over_many_periods_are_left_out(months: int, series: str, has_bands: bool) -> None:
+def test_bands_of_many_series_are_left_out(months: int, series: str, has_bands: bool) -> None:
     one = long("share").filter(pl.col("category") == "A").tail(months)
     frame = pl.concat(one.with_columns(category=pl.lit(name)) for name in series)
     assert marks.has_bands(frame, look("share")) == has_bands
@@ -115,11 +122,18 @@ def test_lines_are_broken_to_and_from_what_is_not_whole() -> None:
     assert runs(broken) == [["03", "04", "05"], ["06", "07", "08", "09"], ["11", "12"]]
 
 
-def test_many_periods_are_told_by_their_number() -> None:
+def test_periods_that_are_not_covered_are_told_by_their_runs() -> None:
     told = trends.of_periods(long("bars"), "bars")
     assert told == [
-        "**48 periods from 2015-01 to 2018-12: not covered by the source**, so drawn pale. How many there were is not known."
+        "**2015-01 to 2018-12: not covered by the source**, so drawn pale. How many there were is not known."
     ]
+
+
+def test_periods_between_those_that_are_not_covered_are_not_told_among_them() -> None:
+    is_outside = pl.col("period").is_in(["2015-01", "2015-02", "2016-05", "2019-12"])
+    part = pl.when(is_outside).then(pl.lit("not covered"))
+    (told,) = trends.of_periods(long("bars").with_columns(is_part_period=is_outside, covered_part=part), "heat map")
+    assert told.startswith("**2015-01 to 2015-02 and 2016-05 and 2019-12: not covered by the source**, so drawn pale.")
 
 
 @pytest.mark.parametrize(

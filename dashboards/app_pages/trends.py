@@ -136,6 +136,7 @@ options = {"period": [*periods, *(["undated"] if totals.undated else [])]}
 options["of_lab"] = list(labs) or counts.names(release, "lab", taxonomy)
 options["of_category"] = list(categories) or counts.names(release, "category", taxonomy)
 for key, values in options.items():
+    filters.told_unknown(key.removeprefix("of_").capitalize(), values, key)
     # a choice that the filters no longer offer would be an error
     if st.session_state.get(key) not in (None, *values):
         st.session_state[key] = None
@@ -177,7 +178,7 @@ look = marks.Look(
     highest=counts.highest(release, selection, panel_of) if view == "bars" else marks.highest(frame, view),
     meanings=meanings,
     picked={"period": chosen["period"], "lab": chosen["of_lab"], "category": chosen["of_category"]},
-    annotations=meanwhile.annotations(release, selection, frame) if is_annotated else None,
+    annotations=meanwhile.annotations(release, selection, frame, panel_of) if is_annotated else None,
 )
 
 
@@ -258,7 +259,7 @@ with chart_area:
                 sql=found.sql,
                 parameters=found.parameters,
                 frame=rates,
-                title=f"{comparison.named(other)}, compared with {comparison.named(selection)}",
+                title=f"{comparison.named(other.by_month)}, compared with {comparison.named(selection.by_month)}",
                 unit="publications per covered year",
                 rule=rule.name,
                 source=source,

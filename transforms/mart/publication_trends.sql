@@ -228,7 +228,7 @@ select
     finding,
     concat(
         case when member = 'all' then 'All labs and categories together' else member end,
-        printf(': %d %s in %d whole months', works, case when works = 1 then 'work' else 'works' end, months),
+        format(': {:,} {} in {:,} whole months', works, case when works = 1 then 'work' else 'works' end, months),
         case
             when finding = 'too few' then ', too few for a trend.'
             else printf(
