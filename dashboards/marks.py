@@ -102,9 +102,10 @@ class Marks:
     """The marks of a panel over what they share."""
 
     def __init__(self, rows: pl.DataFrame, look: Look, x: Spec) -> None:
-        self._rows, self._look, self._x = rows.with_columns(_told(_of_mark(rows, look))), look, x
-        self._periods = rows["period"].n_unique()
+        self._look, self._x, self._periods = look, x, rows["period"].n_unique()
         self._is_few, self._is_many = self._periods <= FEW, self._periods > MANY
+        # of many periods, strips tell
+        self._rows = rows if self._is_many else rows.with_columns(_told(_of_mark(rows, look)))
         self.are_single = not self._is_many
         """Whether what is pointed at is one value of the series in a period, rather than all of a period."""
         is_share = look.view == "share"
@@ -138,6 +139,7 @@ class Marks:
             # Streamlit would have each tell its fields
             mark = {**mark, "aria": False, "tooltip": None}
         encoding = {"x": self._x, "color": self._colour, **encoding}
+        encoding = {name: channel for name, channel in encoding.items() if channel is not None}
         asked = {channel.get("field") for channel in encoding.values()} | {"is_picked" if self._is_any_picked else None}
         needed = [name for name in rows.columns if name in asked]
         layer = {"data": drawing.rows(rows.select(needed)), "mark": mark, "encoding": encoding}
@@ -297,7 +299,7 @@ class Marks:
         numbers = {
             "y": y,
             "text": {"field": "publications", "type": "quantitative", "format": _NUMBER},
-            "color": {"value": look.ink},  # whose scale is the one of the cells, so that the ink goes by another name
+            "color": None,  # its scale is the one of the cells
             "fill": {"field": "ink", "type": "nominal", **_AS_IT_IS},
         }
         if not look.is_clickable:  # else what is under a number is pointed at and clicked

@@ -59,8 +59,8 @@ def opened(served: str, browser: Browser) -> Iterator[Open]:
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
-    assert elsewhere == []
+    assert not complaints, complaints
+    assert not elsewhere, elsewhere
 
 
 def _is_complaint(said: ConsoleMessage) -> bool:

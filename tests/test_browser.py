@@ -146,7 +146,8 @@ def test_of_many_periods_a_whole_one_is_told_and_clicked(
         page.mouse.move(at[0] - 1, at[1])
         page.mouse.move(*at)
         told = page.locator("#vg-tooltip-element.visible tr")
-        expect(told.first).to_have_text("Period2024-07, may still be filling up")
+        when = "So far, until" if view == "cumulative" else "Period"
+        expect(told.first).to_have_text(f"{when}2024-07, may still be filling up")
         assert "Enhancing human feedback" in " ".join(told.all_inner_texts())
         page.mouse.click(*at)
         expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")
