@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from warehouse.release import Release
 
 Grain = Literal["month", "quarter", "year", "rolling_12_months"]
 Dimension = Literal["lab", "category"]
+OTHER: Mapping[Dimension, Dimension] = {"lab": "category", "category": "lab"}
+PLURAL: Mapping[Dimension, str] = {"lab": "labs", "category": "categories"}
 
 COUNTS = "mart.publication_counts_by_month"
 MOST = 1000  # publications listed at once

@@ -23,6 +23,7 @@ from dashboards import charts, drawing, files, frames, read
 from dashboards.files import File
 from dashboards.read import Meaning
 from warehouse.release import Release
+from warehouse.sql import quoted
 
 _WIDTH = 760  # of a picture's plot, in pixels
 _LINE = 118  # letters that fit on a line of a picture
@@ -194,7 +195,7 @@ def _literal(value: Any) -> str:
         return f"[{', '.join(_literal(part) for part in value)}]"
     if isinstance(value, dt.date):
         return f"date '{value}'"
-    return "'" + str(value).replace("'", "''") + "'"
+    return quoted(str(value))
 
 
 def picture(figure: Figure) -> dict[str, Any]:

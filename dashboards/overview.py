@@ -12,6 +12,7 @@ import streamlit as st
 from dashboards import read
 from dashboards.read import ask
 from warehouse.release import Release
+from warehouse.sql import quoted
 
 MOST_NEW = 25  # publications listed as new
 # what is told of a lake, and the tables that it takes; a release made before a table was does not have it
@@ -105,9 +106,8 @@ def _new(newer: str, older: str, newer_at: str, older_at: str) -> pl.DataFrame: 
     """
     with duckdb.connect() as connection:
         for alias, path in (("newer", newer), ("older", older)):
-            quoted = path.replace("'", "''")
             with read.reading(read.Path(path)):
-                connection.execute(f"attach '{quoted}' as {alias} (read_only)")
+                connection.execute(f"attach {quoted(path)} as {alias} (read_only)")
         with read.reading(read.Path(newer)):
             return connection.sql(query).pl()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from dashboards import counts, ready
-from dashboards.counts import Dimension, Selection
+from dashboards.counts import OTHER, PLURAL, Dimension, Selection
 from dashboards.figure import Figure
 from dashboards.read import ask
 from warehouse.release import Release
 
 NEWEST = 15  # publications listed
-OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
 
 
 def names(release: Release, dimension: Dimension) -> list[str]:
@@ -140,7 +139,7 @@ def finding(release: Release, dimension: Dimension, name: str) -> str | None:
 def figures(release: Release, dimension: Dimension, chosen: Selection, name: str) -> list[Figure]:
     """The charts of a profile: its history, its share in all, and its mix if there is anything to mix."""
     other = OTHER[dimension]
-    parts = {"lab": "labs", "category": "categories"}[other]
+    parts = PLURAL[other]
     history = ready.history(
         release,
         chosen,

@@ -17,6 +17,7 @@ from rich.markup import escape
 from warehouse import sandbox
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, current, releases
+from warehouse.sql import quoted
 
 MAX_PRINTED = 200
 _HELP = "SQL ends with ; — .tables lists the tables, .columns mart.x its columns, .quit leaves"
@@ -176,9 +177,8 @@ def _expanded(line: str) -> str:
     if command == ".tables":
         return "select table_name, any_value(row_meaning) as a_row_is from reference.dictionary group by 1 order by 1;"
     if command == ".columns":
-        told = name.strip().replace("'", "''")
         return (
             "select column_name, column_type, unit, column_meaning from reference.dictionary"
-            f" where table_name = '{told}' order by column_ordinal;"
+            f" where table_name = {quoted(name.strip())} order by column_ordinal;"
         )
     return f"select '{_HELP}' as help;" if line.startswith(".") else line

@@ -195,8 +195,9 @@ def test_an_index_of_another_content_is_replaced(tmp_path: Path) -> None:
     lake.releases.rename(lake.root / "gone")  # deleted, it could be written to at the same moment by who has it open
     (lake.root / "aisle.duckdb").unlink()
     second = made(lake, [publication("a", title="New words")], only=[])
-    shutil.copytree(folder_of(first), folder_of(second), dirs_exist_ok=True) if folder_of(first).exists() else None
     assert second.number == first.number
+    shutil.copytree(lake.root / "gone" / folder_of(first).name, folder_of(second))  # what a deleted lake may leave
+    assert folder_of(second).exists()
     assert not is_built(second)
     assert build(second) == 1
     assert Index(second).find(Asked("new")).total == 1

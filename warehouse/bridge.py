@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from warehouse.release import Release
-from warehouse.sql import make_ready
+from warehouse.sql import make_ready, quoted
 
 CAUSES = (
     "new work",
@@ -197,7 +197,7 @@ def bridge(old: Release, new: Release, table: str, cells: Mapping[str, str] | No
         raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(both) or 'none'}")
     names = ", ".join(both[table])
     cell = ", ".join(f"{_CELL_OF[name]} as {name}" for name in both[table])
-    wanted = " and ".join(f"{name} = {_quoted(value)}" for name, value in (cells or {}).items()) or "true"
+    wanted = " and ".join(f"{name} = {quoted(value)}" for name, value in (cells or {}).items()) or "true"
     only = "lab != 'all'" if "lab" in both[table] else "true"  # a row for all labs is the sum of the others
     if "published_month" in both[table]:
         only += " and published_month is not null"
@@ -205,7 +205,7 @@ def bridge(old: Release, new: Release, table: str, cells: Mapping[str, str] | No
     with duckdb.connect() as connection:
         make_ready(connection)
         for alias, release in (("old", old), ("new", new)):
-            connection.execute(f"attach {_quoted(str(release.path))} as {alias} (read_only)")
+            connection.execute(f"attach {quoted(str(release.path))} as {alias} (read_only)")
         for measure in later[table][1]:
             if measure not in held[table][1]:
                 continue
@@ -222,7 +222,3 @@ def bridge(old: Release, new: Release, table: str, cells: Mapping[str, str] | No
             query = _BRIDGE.format(cells=compared, moved=moved, names=names, measure=measure, kind=kind)
             frames.append(connection.sql(query).pl())
     return pl.concat(frames)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -25,7 +25,7 @@ import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_folder
-from warehouse.sql import FUNCTIONS, QUESTIONS, make_ready, tables_asked
+from warehouse.sql import FUNCTIONS, QUESTIONS, make_ready, quoted, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
 _NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json|search)$")
@@ -217,15 +217,11 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     key = ", ".join(f'"{name}"' for name in table.key)
     connection.execute(f"create table {table.name} ({columns})")
     connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
-    connection.execute(f"comment on table {table.name} is {_quoted(table.row)}")
+    connection.execute(f"comment on table {table.name} is {quoted(table.row)}")
     for column in table.columns:
         told = column.meaning + (f" [{column.unit}]" if column.unit else "")
-        connection.execute(f'comment on column {table.name}."{column.name}" is {_quoted(told)}')
+        connection.execute(f'comment on column {table.name}."{column.name}" is {quoted(told)}')
     connection.unregister("rows_of_table")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _verify(path: Path, told: Mapping[str, Mapping[str, Any]]) -> None:

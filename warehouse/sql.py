@@ -35,6 +35,11 @@ def make_ready(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set disabled_optimizers = 'statistics_propagation'")
 
 
+def quoted(text: str) -> str:
+    """A text as SQL writes it, for the places that take no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def tables_read(query: str) -> tuple[str, ...]:
     """Names of the tables a query reads, sorted.
 

@@ -23,12 +23,10 @@ from dashboards import (
     timeline,
     trends,
 )
-from dashboards.counts import Dimension
+from dashboards.counts import OTHER, PLURAL, Dimension
 
 PANELS_IN_A_ROW = 3
 FEW = 30
-PLURAL: dict[Dimension, str] = {"lab": "labs", "category": "categories"}
-OTHER: dict[Dimension, Dimension] = {"lab": "category", "category": "lab"}
 
 
 def listed_anew() -> None:
