@@ -196,7 +196,7 @@ class Marks:
 
     def _shown_where_there_is_room(self, rows: pl.DataFrame, letter: float) -> Spec:
         """Opacity of the numbers of rows: none where they would touch, at so many pixels a letter."""
-        longest = int(_number("publications").str.len_chars().max().pipe(rows.select).item() or 0)
+        longest = int(frames.numbers("publications").str.len_chars().max().pipe(rows.select).item() or 0)
         return {"expr": f"{self._look.step(self._periods)} < {longest * letter:.0f} ? 0 : 1"}
 
     def _paths(self, column: str) -> list[Spec]:
@@ -227,15 +227,15 @@ class Marks:
 
     def _strips(self, column: str) -> Spec:
         """A strip for each period, as wide as there is room, that tells of all series at once."""
-        series, number = self._look.series, _number(column)
+        series, number = self._look.series, frames.numbers(column)
         if self._look.view == "share":  # of nothing there is none
-            number = pl.format("{} ({})", _percent(column), _number("publications")).fill_null("–")
+            number = pl.format("{} ({})", _percent(column), frames.numbers("publications")).fill_null("–")
         elif "lowest" in self._rows.columns:
-            number = pl.format("{} ({} to {})", number, _number("lowest"), _number("highest"))
+            number = pl.format("{} ({} to {})", number, frames.numbers("lowest"), frames.numbers("highest"))
         rows = self._rows.select("period", "told", series, number=number)
         by_series = rows.pivot(series, index=["period", "told"], values="number")
         whole = self._rows.group_by("period").agg(pl.col("is_picked").any(), pl.col(column).sum())
-        by_series = by_series.join(whole.with_columns(_number(column)), "period", maintain_order="left")
+        by_series = by_series.join(whole.with_columns(frames.numbers(column)), "period", maintain_order="left")
         names = rows[series].unique(maintain_order=True)
         each = {"So far, until" if self._look.view == "cumulative" else "Period": pl.col("told")}
         if len(names) > 1 and self._look.view != "share":
@@ -316,11 +316,11 @@ def _either(test: str, then: Any, otherwise: Any) -> Spec:
 def _of_mark(frame: pl.DataFrame, look: Look) -> dict[str, pl.Expr]:
     """What is told of a mark, by name."""
     series = {title(name, look.meanings): pl.col(name) for name in ("lab", "category") if name in frame.columns}
-    told = {"Period": pl.col("told"), **series, "Publications": _number("publications")}
+    told = {"Period": pl.col("told"), **series, "Publications": frames.numbers("publications")}
     if look.view == "lines" and "lowest" in frame.columns:
-        told["Over all rules"] = pl.format("{} to {}", _number("lowest"), _number("highest"))
+        told["Over all rules"] = pl.format("{} to {}", frames.numbers("lowest"), frames.numbers("highest"))
     if look.view == "cumulative":
-        told["So far"] = _number("cumulative_publications")
+        told["So far"] = frames.numbers("cumulative_publications")
     if look.view == "share":
         shares = {"Share": "share", "at least": "share_low", "at most": "share_high"}
         told |= {name: _percent(column) for name, column in shares.items()}
@@ -333,11 +333,6 @@ def _told(values: Mapping[str, pl.Expr]) -> list[pl.Expr]:
     each = [pl.format("{}: {}", pl.lit(name), value) for name, value in values.items()]
     tip = pl.struct(value.alias(name) for name, value in values.items())
     return [tip.alias("tip"), pl.concat_str(each, separator="; ").alias("said")]
-
-
-def _number(column: str) -> pl.Expr:
-    """A number as the pages write it, as text."""
-    return pl.col(column).map_elements(frames.number, return_dtype=pl.String)
 
 
 def _percent(column: str) -> pl.Expr:

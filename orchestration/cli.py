@@ -31,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_ENDS_WITHIN_SECONDS = 10.0
+
 
 class Format(StrEnum):
     """Forms in which rows can be printed."""
@@ -220,13 +222,19 @@ def ui(
 
 
 def _until_stopped(command: list[str]) -> int:
-    """Run a server until it ends or Ctrl-C; both hear the signal, so this only waits for the other to finish."""
+    """Run a server until it ends or Ctrl-C; both hear the signal, so this only waits for the other to finish.
+
+    A second Ctrl-C, or ten seconds after the first, ends one that stands still and hears nothing.
+    """
     with subprocess.Popen(command, cwd=PROJECT) as server:
-        while True:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
             try:
+                return server.wait(_ENDS_WITHIN_SECONDS)
+            except (KeyboardInterrupt, subprocess.TimeoutExpired):
+                server.kill()
                 return server.wait()
-            except KeyboardInterrupt:
-                continue
 
 
 def main() -> None:

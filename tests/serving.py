@@ -40,7 +40,7 @@ def serving(lake: Lake, log: Path) -> Generator[str]:
     """The address of a server of this lake's pages, on a port of its own.
 
     Raises:
-        RuntimeError: It does not come up; the text is what it said.
+        RuntimeError: It does not come up, or does not end when told to; the text is what it said.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -61,6 +61,11 @@ def serving(lake: Lake, log: Path) -> Generator[str]:
             yield address
         finally:
             server.terminate()
+            try:
+                server.wait(PATIENCE_MS / 1000)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                raise RuntimeError(f"the server stood still: {log.read_text()}") from None
 
 
 def _is_up(address: str) -> bool:

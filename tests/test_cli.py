@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from orchestration.snapshots import all_refusals, all_snapshots
 from tests.conftest import aisle
 from tests.test_documents import HTML
 from tests.test_lab_sheet import GOOD, table
-from warehouse.lake import Lake
+from warehouse.lake import PROJECT, Lake
 
 QUERY = "select lab, published_year, works from mart.publications_by_lab_year order by all limit 2"
 
@@ -177,3 +178,26 @@ def test_bundled_facts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AISLE_BUNDLED", "no")
     take_in(Lake(tmp_path), lambda _: None)
     assert all_snapshots(Lake(tmp_path)) == []
+
+
+_DEAF = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+_WAITING = f"""
+import signal, sys
+from orchestration import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which what runs in the background may not have
+sys.exit(cli._until_stopped([sys.executable, "-c", {_DEAF!r}]))
+"""
+
+
+def test_server_that_hears_nothing_ends_at_the_second_interrupt() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _WAITING], cwd=PROJECT, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "up\n"
+        os.killpg(waiting.pid, signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        os.killpg(waiting.pid, signal.SIGINT)
+        assert waiting.wait(60) != 0
+        assert waiting.stdout.read() == ""  # the server, which holds the other end, is gone too

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from dataclasses import replace
 from typing import get_args
 
@@ -10,9 +12,12 @@ import altair as alt
 import polars as pl
 import pytest
 import vl_convert
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboards import frames, marks, timeline, trends
 from dashboards.trends import View
+from warehouse.lake import PROJECT
 
 MONTHS = [dt.date(2015 + n // 12, n % 12 + 1, 1) for n in range(60)]
 
@@ -141,3 +146,37 @@ def test_periods_between_those_that_are_not_covered_are_not_told_among_them() ->
 )
 def test_numbers_are_written_out(value: float, expected: str) -> None:
     assert frames.number(value) == expected
+
+
+@given(st.lists(st.one_of(st.integers(0, 10**9), st.integers(0, 10**9).map(lambda n: n / 64)), min_size=1))
+def test_a_column_of_numbers_is_written_as_each_of_them(values: list[float]) -> None:
+    column = pl.DataFrame({"n": [None, *map(float, values)]})
+    written = column.select(frames.numbers("n"))["n"].to_list()
+    assert written == [None, *map(frames.number, values)]
+
+
+_TWO_READERS = """
+import threading
+from tests.test_timeline import long, look
+from dashboards import timeline
+
+def draw():
+    for _ in range(300):
+        timeline.panel(frame, look("bars"), 100)
+
+def convert():
+    for _ in range(3000):
+        frame.clone().to_pandas()  # as Streamlit does for each table
+
+frame = long("bars").tail(28)
+threads = [threading.Thread(target=work, daemon=True) for work in (draw, draw, convert, convert)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_those_who_draw_and_those_who_are_shown_a_table_do_not_wait_for_each_other() -> None:
+    # a function of Python in an expression of Polars made the server stand still within a second or two
+    subprocess.run([sys.executable, "-c", _TWO_READERS], cwd=PROJECT, check=True, capture_output=True, timeout=120)
