@@ -19,7 +19,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, drawing, files, frames, read
+from dashboards import charts, drawing, files, filters, frames, read
 from dashboards.files import File
 from dashboards.read import Meaning
 from warehouse.release import Release
@@ -98,6 +98,7 @@ def show(figure: Figure, on_page: Callable[[], None] | None = None) -> None:
         "SQL": _sql,
         "Cite": _citation,
     }
+    filters.told_unknown("Tab", parts, name)
     for tab, fill in zip(st.tabs(list(parts), key=name, bind="query-params"), parts.values(), strict=True):
         if tab.open:
             with tab:

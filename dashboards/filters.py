@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import cast, get_args
 
 import streamlit as st
@@ -25,20 +25,43 @@ def told_unknown(label: str, options: Collection[str], key: str) -> None:
         )
 
 
-def choice(label: str, options: Sequence[str], key: str, explained: str | None = None) -> str:
+def choice(label: str, options: Sequence[str], key: str, on_change: Callable[[], None] | None = None) -> str:
     """One of a few; the first unless chosen otherwise, in the URL or here."""
     told_unknown(label, options, key)
     chosen = st.segmented_control(
-        label, options, key=key, default=options[0], required=True, help=explained, bind="query-params"
+        label,
+        options,
+        key=key,
+        default=options[0],
+        required=True,
+        on_change=on_change,
+        bind="query-params",
+        width="content",
     )
     return str(chosen) if chosen in options else options[0]  # an empty word in the address is no choice
 
 
-def pick(label: str, names: Sequence[str], key: str, width: int, first: str | None = None) -> str:
+def switch(label: str, key: str, *, value: bool = False, disabled: bool = False, explained: str | None = None) -> bool:
+    """Yes or no; ``true`` or ``false`` in the URL."""
+    told_unknown(label, ("true", "false"), key)
+    return st.toggle(label, value=value, key=key, disabled=disabled, help=explained, bind="query-params")
+
+
+def pick(
+    label: str, names: Sequence[str], key: str, width: int, first: str | None = None, explained: str | None = None
+) -> str:
     """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
     told_unknown(label, names, key)
     index = names.index(first) if first in names else 0
-    return str(st.selectbox(label, names, index=index, key=key, width=width, bind="query-params"))
+    return str(st.selectbox(label, names, index=index, key=key, width=width, help=explained, bind="query-params"))
+
+
+def narrow(label: str, names: Sequence[str], key: str, width: int, placeholder: str) -> str | None:
+    """One of several or none, which means all."""
+    told_unknown(label, names, key)
+    if st.session_state.get(key) not in (None, *names):  # what was offered before and is no more
+        st.session_state[key] = None
+    return st.selectbox(label, names, index=None, key=key, placeholder=placeholder, width=width, bind="query-params")
 
 
 def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
@@ -90,8 +113,8 @@ def bar(
             grain = pick("Per", get_args(Grain), f"{prefix}per", 180, "year")
         if "span" in offered:
             months = counts.months(release)
-            since = _month("From", list(months), f"{prefix}since")
-            until = _month("Until", list(months)[::-1], f"{prefix}until")
+            since = narrow("From", list(months), f"{prefix}since", 130, "All time")
+            until = narrow("Until", list(months)[::-1], f"{prefix}until", 130, "All time")
     return Selection(
         labs,
         categories,
@@ -101,9 +124,3 @@ def bar(
         since=months[since][0] if since else None,
         until=months[until][1] if until else None,
     )
-
-
-def _month(label: str, names: Sequence[str], key: str) -> str | None:
-    """A month as ``2023-04``, or none for all time; typing narrows the list."""
-    told_unknown(label, names, key)
-    return st.selectbox(label, names, index=None, key=key, placeholder="All time", width=130, bind="query-params")

@@ -100,7 +100,10 @@ def chosen() -> Release:
     latest = all_releases()[-1]
     if named.number != latest.number:
         st.markdown(f"You are reading release {named.name}; the newest is {latest.name}.")
-        lead(urlsplit(st.context.url or "").path or "/", f"To release {latest.name}", is_of_newest=True)
+        with st.container(horizontal=True):
+            lead(urlsplit(st.context.url or "").path or "/", f"To release {latest.name}", is_of_newest=True)
+            between = {"new": latest.name, "old": named.name}
+            lead("changes", f"What changed since {named.name}", between, is_of_newest=True)
     return named
 
 

@@ -79,9 +79,25 @@ def test_a_link_restores_the_view_and_its_papers(released_lake: Lake, monkeypatc
 
 def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(
-        released_lake, monkeypatch, labs="<script>", per="century", view="pie", period="1066", panels="perhaps"
+        released_lake,
+        monkeypatch,
+        labs="<script>",
+        per="century",
+        view="pie",
+        period="1066",
+        panels="perhaps",
+        trends_tab="Sums",
     )
     assert not app.exception
+    told = [warning.value.split(" is not known here")[0] for warning in app.warning]
+    assert told == [
+        "Labs: \\<script\\>",
+        "Per: century",
+        "View: pie",
+        "One panel per lab: perhaps",
+        "Period: 1066",
+        "Tab: Sums",
+    ]
     assert numbers(app)["publications"].sum() == 80
 
 
@@ -185,6 +201,7 @@ def test_a_link_with_a_release_shows_that_release(copied: Callable[..., Lake], m
     app = opened(lake, monkeypatch, release="v1")
     assert "release v1" in said(app)
     assert papers(app).height == 80
+    assert any('href="changes?new=v2&amp;old=v1"' in told.proto.body for told in app.get("html"))
     assert "release v2" in said(opened(lake, monkeypatch, release="v99"))
 
 

@@ -48,6 +48,13 @@ def test_no_trace_of_a_machine() -> None:
     assert found == []
 
 
+def test_no_function_of_python_runs_in_the_threads_of_polars() -> None:
+    # a server in which many read at once stands still for good with one; see the decisions on pages
+    asked = re.compile(r"\.(map_" + r"elements|map_batches|map_groups|map_rows|map_columns)\(")
+    found = [path.name for path in CODE if path.suffix == ".py" and asked.search(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
 def test_lock_pins_every_package_with_hashes() -> None:
     lock = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
     packages = re.findall(r"^([\w.-]+)==[^\s]+", lock, re.MULTILINE)

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, files, frames, read
+from dashboards import charts, files, filters, frames, read
 from warehouse.bridge import CAUSES, bridge, counting_tables
 
 TOLD = {
@@ -29,14 +29,11 @@ if len(names) < 2:
     )
     st.stop()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-    newer = st.selectbox("Newer release", names[::-1], key="new", bind="query-params", width=160)
-    older = st.selectbox(
-        "Older release", names[::-1], index=min(1, len(names) - 1), key="old", bind="query-params", width=160
-    )
+    newer = filters.pick("Newer release", names[::-1], "new", 160)
+    older = filters.pick("Older release", names[::-1], "old", 160, names[-2])
     with read.reading(held[newer].path):
         tables = list(counting_tables(held[newer]))
-    first = tables.index("mart.publications_by_lab_year") if "mart.publications_by_lab_year" in tables else 0
-    table = st.selectbox("Table", tables, index=first, key="counts", bind="query-params", width=420)
+    table = filters.pick("Table", tables, "counts", 420, "mart.publications_by_lab_year")
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing")

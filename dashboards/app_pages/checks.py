@@ -5,7 +5,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, drawing, files, frames, read
+from dashboards import charts, data, data_charts, drawing, files, filters, frames, read
 
 release = read.chosen()
 st.title("Checks", anchor=False)
@@ -35,10 +35,7 @@ counted[2].metric("Critical failures", sum(check.is_critical for check in failed
 if not told:
     st.info("The manifest of this release tells of no checks.", icon=":material/search:")
     st.stop()
-outcomes = ["all", "failed", "passed"]
-shown = st.segmented_control(
-    "Show", outcomes, default="all", key="outcome", bind="query-params", required=True, width="content"
-)
+shown = filters.choice("Show", ["all", "failed", "passed"], "outcome")
 kept = [check for check in told if shown == "all" or check.passed == (shown == "passed")]
 if not kept:
     st.success("No check failed." if shown == "failed" else "No check passed.", icon=":material/check_circle:")

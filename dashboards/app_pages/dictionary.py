@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, files, frames, read
+from dashboards import charts, data, files, filters, frames, read
 
 
 def address(page: str, **asked: str) -> str:
@@ -25,9 +25,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.text_input("Search", key="word", bind="query-params", placeholder="works, interval, abstract …", width=360)
     ).strip()
     names = data.tables(release)["table_name"].to_list()
-    table = st.selectbox(
-        "Table", names, index=None, placeholder="All tables", key="table", bind="query-params", width=360
-    )
+    table = filters.narrow("Table", names, "table", 360, "All tables")
 link = st.column_config.LinkColumn
 
 if table is None:

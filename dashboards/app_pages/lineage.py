@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, frames, read
+from dashboards import charts, data, data_charts, filters, frames, read
 
 FIRST = "mart.publications_by_lab_year"
 
@@ -19,14 +19,9 @@ if not data.has_lineage(release):
 
 names = data.tables(release)["table_name"].to_list()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-    first = names.index(FIRST) if FIRST in names else 0
-    table = st.selectbox("Table", names, index=first, key="of_table", bind="query-params", width=420)
+    table = filters.pick("Table", names, "of_table", 420, FIRST)
     columns = data.columns(release, table)["column_name"].to_list()
-    if st.session_state.get("column") not in (None, *columns):  # of the table chosen before
-        st.session_state["column"] = None
-    column = st.selectbox(
-        "Column", columns, index=None, placeholder="All columns", key="of_column", bind="query-params", width=320
-    )
+    column = filters.narrow("Column", columns, "of_column", 320, "All columns")
 
 edges = data.tables_around(release, table)
 if not edges:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import charts, counts, figure, frames, overview, read, ready
+from dashboards import charts, counts, figure, filters, frames, overview, read, ready
 from dashboards.counts import Selection
 
 release = read.chosen()
@@ -45,10 +45,8 @@ names = [told.name for told in known][::-1]
 if len(known) < 2:
     st.write("This is the first release. What the next one brings is told here.")
 else:
-    first = names.index(seen_first) if seen_first in names[1:] else 1
-    since = st.selectbox(
-        "Since release", names, index=first, key="seen", bind="query-params", width=160, help="The one you saw last."
-    )
+    first = seen_first if seen_first in names[1:] else names[1]
+    since = filters.pick("Since release", names, "seen", 160, first, "The one you saw last.")
     older = next(told for told in known if told.name == since)
     new = overview.new_publications(release, older)
     changed = overview.changed_tables(release, older)

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, frames, read
+from dashboards import charts, filters, frames, read
 
 release = read.chosen()
 _CLAIMS = """
@@ -24,14 +24,7 @@ st.caption(
     "Each claim is counted anew at every run, by its own counting rule and over its own span of time. One that does "
     f"not come out is a failed check. Data as of {frames.dated(release)}."
 )
-shown = st.segmented_control(
-    "Show",
-    ["all", "agrees", "differs", "not comparable"],
-    default="all",
-    key="outcome",
-    bind="query-params",
-    required=True,
-)
+shown = filters.choice("Show", ["all", "agrees", "differs", "not comparable"], "outcome")
 kept = claims if shown == "all" else claims.filter(pl.col("outcome") == shown)
 if kept.is_empty():
     st.success("No claim differs: every count that can be compared comes out." if shown == "differs" else "No claim.")

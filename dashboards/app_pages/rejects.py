@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import charts, data, files, frames, read
+from dashboards import charts, data, files, filters, frames, read
 
 release = read.chosen()
 st.title("Rejects: what could not be used, and why", anchor=False)
@@ -22,24 +22,8 @@ else:
     charts.table(reasons, column_config=told, key="reasons")
     st.header("Records", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        source = st.selectbox(
-            "Source",
-            reasons["source"].unique().sort().to_list(),
-            index=None,
-            placeholder="All sources",
-            key="source",
-            bind="query-params",
-            width=220,
-        )
-        reason = st.selectbox(
-            "Reason",
-            reasons["reason"].unique().sort().to_list(),
-            index=None,
-            placeholder="All reasons",
-            key="reason",
-            bind="query-params",
-            width=420,
-        )
+        source = filters.narrow("Source", reasons["source"].unique().sort().to_list(), "source", 220, "All sources")
+        reason = filters.narrow("Reason", reasons["reason"].unique().sort().to_list(), "reason", 420, "All reasons")
     found = data.rejects(release, source, reason)
     if found.is_empty():
         st.info("No record of this source was rejected for this reason.", icon=":material/search:")

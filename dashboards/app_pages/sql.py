@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboards import asking, charts, data, figure, files, frames, read
+from dashboards import asking, charts, data, figure, files, filters, frames, read
 from dashboards.asking import Drawing
 from warehouse.release import Release
 from warehouse.sandbox import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
@@ -77,22 +77,16 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
         st.info("A chart needs rows, a column of numbers and one more column.", icon=":material/bar_chart:")
         return
     others = [name for name in frame.columns if name not in numbers] or frame.columns
-    for key, names in (("across", frame.columns), ("up", numbers), ("by", frame.columns)):
+    for key, names in (("across", frame.columns), ("up", numbers)):
         if st.session_state.get(key) not in (None, *names):  # a column of the query before
             del st.session_state[key]
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        mark = str(
-            st.segmented_control("Draw", asking.MARKS, default="none", key="mark", bind="query-params", required=True)
-        )
+        mark = filters.choice("Draw", asking.MARKS, "mark")
         if mark == "none":
             return
-        across = st.selectbox(
-            "Across", frame.columns, index=frame.columns.index(others[0]), key="across", bind="query-params", width=220
-        )
-        up = st.selectbox("Up", numbers, key="up", bind="query-params", width=220)
-        colour = st.selectbox(
-            "Colour", frame.columns, index=None, placeholder="One colour", key="by", bind="query-params", width=220
-        )
+        across = filters.pick("Across", frame.columns, "across", 220, others[0])
+        up = filters.pick("Up", numbers, "up", 220)
+        colour = filters.narrow("Colour", frame.columns, "by", 220, "One colour")
     drawing = Drawing(mark, across, up, colour)
     if frame.height > asking.MOST_DRAWN:
         st.caption(f"Drawn are the first {asking.MOST_DRAWN:,} rows.")

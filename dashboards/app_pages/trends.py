@@ -58,23 +58,19 @@ chosen_filters = filters.bar(release)
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     view = cast("trends.View", filters.choice("View", get_args(trends.View), "view"))
     series = cast("Dimension", filters.choice("Colour", ("category", "lab"), "colour"))
-    is_split = st.toggle(f"One panel per {OTHER[series]}", value=True, key="panels", bind="query-params")
-    is_ranged = st.toggle(
+    is_split = filters.switch(f"One panel per {OTHER[series]}", "panels", value=True)
+    is_ranged = filters.switch(
         "Range over rules",
-        key="range",
-        bind="query-params",
+        "range",
         disabled=view != "lines",
-        help="With lines: a band from the lowest to the highest count over all rules that can be applied.",
+        explained="With lines: a band from the lowest to the highest count over all rules that can be applied.",
     )
-    is_annotated = st.toggle(
+    is_annotated = filters.switch(
         "Meanwhile",
-        key="meanwhile",
-        bind="query-params",
-        help="Marks releases of models and other events in time, and numbers that were corrected since.",
+        "meanwhile",
+        explained="Marks releases of models and other events in time, and numbers that were corrected since.",
     )
-    is_compared = st.toggle(
-        "Compare", key="compare", bind="query-params", help="With another selection, by their rates."
-    )
+    is_compared = filters.switch("Compare", "compare", explained="With another selection, by their rates.")
 panel_of = OTHER[series] if is_split else None
 dimensions: tuple[Dimension, ...] = ("lab", "category") if is_split else (series,)
 selection = replace(chosen_filters, dimensions=dimensions)

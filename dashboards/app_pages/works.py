@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import frames, listing, read, search
+from dashboards import filters, frames, listing, read, search
 
 LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
 MOST_PAGES = search.MOST // search.ON_A_PAGE
@@ -33,17 +33,7 @@ words = st.text_input(
 )
 # the choices stand in the address by their plain names, while the lists show how many things each would find
 asked = {name: tuple(st.query_params.get_all(name)) for name in search.FACETS}
-order = str(
-    st.segmented_control(
-        "Sort by",
-        search.ORDERS,
-        default=search.ORDERS[0],
-        key="sort",
-        required=True,
-        bind="query-params",
-        on_change=from_the_start,
-    )
-)
+order = filters.choice("Sort by", search.ORDERS, "sort", from_the_start)
 found = search.summary(release, words or "", asked, order)
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     for name, label in LABELS.items():
