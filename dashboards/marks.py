@@ -24,6 +24,10 @@ MANY = 36
 """With more than this, a mark is too narrow to be pointed at, and a strip tells of all of its period."""
 _CROWD = 4  # bands of more series than this hide each other
 _FADED = 0.3
+_ABOVE = 1.08  # room above the highest for its number
+_LABEL = 210  # most pixels for a name beside a heat map
+RIGHT = 20
+"""Room at the right in pixels, for the part of the last label that is wider than its period."""
 _AS_IT_IS = {"scale": None, "legend": None}
 _NUMBER = ",.12~r"  # of d3: all digits, in threes
 _COLUMN: Mapping[str, str] = {"share": "share", "cumulative": "cumulative_publications"}
@@ -63,9 +67,25 @@ class Look:
     ink: str = ""
     width: int | None = None
 
+    @property
+    def left(self) -> int:
+        """The room at the left for the labels of the vertical axis, in pixels.
+
+        It is estimated here and lies within the width. If Vega had to find it out, it would go through all marks once
+        more as soon as it knows.
+        """
+        if self.view == "heat map":
+            return min(7 * max(map(len, self.colour_of), default=0), _LABEL) + 8
+        return 32 + 7 * len("100%" if self.view == "share" else f"{self.highest * _ABOVE:,.0f}")
+
+    @property
+    def within(self) -> list[Any]:
+        """Where the periods begin and end from left to right, in pixels, as a range of Vega-Lite."""
+        return [self.left, {"expr": f"{self.width or 'width'} - {RIGHT}"}]
+
     def step(self, periods: int) -> str:
         """The room for one of so many periods in pixels, as an expression of Vega."""
-        return f"({self.width or 'width'} / {periods})"
+        return f"(({self.width or 'width'} - {self.left + RIGHT}) / {periods})"
 
     @property
     def column(self) -> str:
@@ -113,9 +133,11 @@ class Marks:
         self._y = {
             "type": "quantitative",
             "title": axis_title(look.grain, look.view),
-            # room above the highest for its number
-            "scale": {"domain": [0, max(look.highest, step) * 1.08], "nice": False},
+            "scale": {"domain": [0, max(look.highest, step) * _ABOVE], "nice": False},
             "axis": {
+                "offset": -look.left,
+                "labelPadding": 6,
+                "titlePadding": 8,
                 "format": ".0%" if is_share else _NUMBER,
                 "tickCount": 6,
                 "domain": False,
@@ -263,7 +285,7 @@ class Marks:
         y = {
             "field": look.series,
             "type": "nominal",
-            "axis": {"labelLimit": 210, "domain": False, "ticks": False, "title": None},
+            "axis": {"offset": -look.left, "labelLimit": _LABEL, "domain": False, "ticks": False, "title": None},
             "scale": {"paddingInner": 0.06, "domain": [name for name in look.colour_of if name in present]},
         }
         key = {

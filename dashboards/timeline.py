@@ -63,7 +63,8 @@ def on_page(chart: Spec, ink: str) -> Spec:
         "axis": {"labelColor": ink, "titleColor": ink},
         "title": {"limit": 0, "color": ink},
     }
-    return {**chart, **FITTED, "config": config}
+    # nothing beside the width that it is given, or Vega would go through all marks twice
+    return {**chart, "autosize": FITTED["autosize"], "padding": {"bottom": 4}, "config": config}
 
 
 def legend_on_page(series: Dimension, colour_of: Mapping[str, str], *, ink: str) -> Spec:
@@ -121,7 +122,7 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
         "field": "period",
         "type": "ordinal",
         "title": None,
-        "scale": {"domain": periods, **_PADDING.get(look.view, {"padding": 0.5})},
+        "scale": {"domain": periods, "range": look.within, **_PADDING.get(look.view, {"padding": 0.5})},
         "axis": _axis(frame, look),
     }
     marks = Marks(rows, look, x)
@@ -138,7 +139,11 @@ def panel(frame: pl.DataFrame, look: Look, height: int, heading: str | None = No
         drawn["params"] = [{"name": PICK, "select": select, "views": ["marks"]}]
     if look.view == "heat map":
         drawn["height"] = 24 * frame[look.series].n_unique() + 10
-        drawn["view"] = {"fill": look.ink, "fillOpacity": 0.07}  # where there is nothing, it is seen to be within
+        start, end = look.within
+        within = {"type": "rect", "x": start, "x2": end, "y": 0, "y2": {"expr": "height"}, "aria": False}
+        # where there is nothing, it is seen to be within
+        ground = {"data": {"values": [{}]}, "mark": {**within, "color": look.ink, "opacity": 0.07, "tooltip": None}}
+        drawn["layer"] = [ground, *layers]
     return drawn
 
 

@@ -142,7 +142,7 @@ def test_of_many_periods_a_whole_one_is_told_and_clicked(
         settle(page)
         box = chart.bounding_box()
         assert box is not None
-        at = box["x"] + box["width"] - 8, box["y"] + box["height"] * 0.6  # the newest month, at the right end
+        at = box["x"] + box["width"] - 24, box["y"] + box["height"] * 0.6  # the newest month, at the right end
         page.mouse.move(at[0] - 1, at[1])
         page.mouse.move(*at)
         told = page.locator("#vg-tooltip-element.visible tr")
