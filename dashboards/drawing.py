@@ -29,7 +29,12 @@ def _given(data: Any) -> Any:
     tables = _tables.get()
     if tables is None or not isinstance(data, pl.DataFrame):
         return alt.default_data_transformer(data, max_rows=sys.maxsize)
-    table, written = data.to_arrow(), pa.BufferOutputStream()
+    # a name that comes again and again is sent once and read once, which for thousands of rows is felt
+    again = [
+        name for name, kind in data.schema.items() if kind == pl.String and data[name].n_unique() < data.height / 4
+    ]
+    shared = data.with_columns(pl.col(again).cast(pl.Categorical))
+    table, written = shared.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.BufferOutputStream()
     with pa.ipc.new_stream(written, table.schema) as stream:
         stream.write_table(table)
     told = written.getvalue().to_pybytes()
