@@ -1,93 +1,47 @@
 """The charts of the page of trends: how its counts are told apart and drawn, and what they are compared with.
 
-They are a part of the page of its own: when one of its choices is made, this part alone is run and sent anew.
+They are a part of the page of its own: when one of its choices is made, this part alone is run and sent anew, without
+the filters above it and the list of papers below it, unless others are to be listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import polars as pl
 import streamlit as st
 
-from dashboards import (
-    charts,
-    comparison,
-    counts,
-    drawing,
-    figure,
-    filters,
-    intervals,
-    marks,
-    meanwhile,
-    read,
-    timeline,
-    trends,
-)
-from dashboards.counts import OTHER, PLURAL, Dimension, Selection
+from dashboards import charts, counts, figure, filters, frames, marks, meanwhile, read, trends
+from dashboards.counts import OTHER, Dimension, Grain, Selection
 from dashboards.marks import Look
+from dashboards.panels import Shown, compare, figure_of
 from dashboards.trends import View
 from warehouse.release import Release
 
-PANELS_IN_A_ROW = 3
-FEW = 30
-_IS_LISTED_OTHERWISE = "is_listed_otherwise"
+_OF_PAPERS = (
+    ("period", "Period", "All periods", 160),
+    ("of_lab", "Lab", "All labs", 220),
+    ("of_category", "Category", "All categories", 300),
+)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is drawn.
+class Listed:
+    """Of what the papers are listed.
 
     Args:
-        release: The release.
-        selection: What is counted, by the dimensions by which it is told apart.
-        view: How it is drawn.
-        series: The dimension told by colour.
-        panel_of: The dimension with a panel for each, if there is one.
-        panels: The rows of each panel by its name.
-        look: What all panels share.
+        selection: Which ones, by which rule.
+        span: First and last day of a period, or all that have a date, or those that have none.
     """
 
-    release: Release
     selection: Selection
-    view: View
-    series: Dimension
-    panel_of: Dimension | None
-    panels: Mapping[str, pl.DataFrame]
-    look: Look
-
-    @property
-    def in_row(self) -> int:
-        """How many panels stand beside each other."""
-        return 1 if self.view == "heat map" else min(PANELS_IN_A_ROW, len(self.panels))
-
-    def draw(self) -> None:
-        """The panels side by side, each taking clicks, below the key to their colours."""
-        view, series, look = self.view, self.series, self.look
-        if view != "heat map" and (view == "bars" or len(look.colour_of) > 1):
-            key_to_colours = partial(timeline.legend_on_page, series, look.colour_of)
-            drawing.show(key_to_colours, key="legend", told=f"Colours of each {series}.")
-        height = 270 if len(self.panels) <= PANELS_IN_A_ROW else 150
-        for place, (panel, part) in enumerate(self.panels.items()):
-            if place % self.in_row == 0:
-                columns = st.columns(self.in_row, gap="small")
-            clicks = st.session_state.get("clicks", {}).get(panel, 0)
-            counted = f"{look.grain} {self.selection.rule} {self.selection.taxonomy}"
-            key = f"chart {panel} {series} {view} {counted} {clicks}"
-            told = f"{marks.axis_title(look.grain, view)} by {series}, as {view}. {panel}".strip()
-            with columns[place % self.in_row]:
-                drawing.show(
-                    partial(timeline.panel_on_page, part, look, height, panel or None),
-                    key=key,
-                    told=f"{told}. The tab Table has the numbers.",
-                    on_select=lambda key=key, panel=panel: _clicked(key, panel, series, self.panel_of),
-                )
+    span: tuple[dt.date, dt.date] | Literal["dated", "undated"]
 
 
-def listed_anew() -> None:
+def _listed_anew() -> None:
     """Forget which bar is marked, since another choice was made; its chart then takes a click on it again."""
     panel = st.session_state.pop("marked_panel", None)
     if panel is not None:
@@ -95,38 +49,30 @@ def listed_anew() -> None:
         clicks[panel] = clicks.get(panel, 0) + 1
 
 
-def _clicked(key: str, panel: str, series: Dimension, panel_of: Dimension | None) -> None:
+def _clicked(series: Dimension, panel_of: Dimension | None, key: str, panel: str) -> None:
     """Choose what a click on a chart meant, in the same widgets in which it can be chosen by keyboard."""
     point = charts.picked_of(st.session_state.get(key))
     if st.session_state.get("marked_panel") != panel:
-        listed_anew()
+        _listed_anew()
     st.session_state["marked_panel"] = panel
     st.session_state["period"] = point.get("period")
     st.session_state[f"of_{series}"] = point.get(series)
     st.session_state[f"of_{OTHER[series]}"] = panel if point and panel_of else None
-    st.session_state[_IS_LISTED_OTHERWISE] = True
-
-
-def _viewed_otherwise() -> None:
-    """A period may have other papers by another view."""
-    st.session_state[_IS_LISTED_OTHERWISE] = bool(st.session_state.get("period"))
 
 
 @st.fragment
-def explored(release: Release, selection: Selection, picked: Mapping[str, str | None]) -> None:
-    """Choose how the counts of a selection are drawn, draw them, and compare them with others.
-
-    The view is the choice ``view`` of the session, as what a period lists depends on it.
+def explored(release: Release, selection: Selection, listed: list[Listed]) -> None:
+    """Choose how the counts of a selection are drawn, draw them, compare them, and choose what papers to list.
 
     Args:
         release: The release.
-        selection: What is counted; by what it is told apart is chosen here.
-        picked: What to bring out, as values of columns.
+        selection: What is counted; by what it is told apart and per what time is chosen here.
+        listed: Empty when the whole page is run, and given what it is to list then; run alone, this part has the whole
+            page run again as soon as something else is to be listed.
     """
-    if st.session_state.pop(_IS_LISTED_OTHERWISE, False):
-        st.rerun()  # all of the page, with its list of papers
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        view = cast("View", filters.choice("View", get_args(View), "view", _viewed_otherwise))
+        grain = cast("Grain", filters.pick("Per", get_args(Grain), "per", 180, "year"))
+        view = cast("View", filters.choice("View", get_args(View), "view"))
         series = cast("Dimension", filters.choice("Colour", ("category", "lab"), "colour"))
         is_split = filters.switch(f"One panel per {OTHER[series]}", "panels", value=True)
         is_ranged = filters.switch(
@@ -141,17 +87,24 @@ def explored(release: Release, selection: Selection, picked: Mapping[str, str | 
             explained="Marks releases of models and other events in time, and numbers that were corrected since.",
         )
         is_compared = filters.switch("Compare", "compare", explained="With another selection, by their rates.")
-    if view == "cumulative" and selection.grain == "rolling_12_months":
+    if view == "cumulative" and grain == "rolling_12_months":
         st.info(
             "Rolling windows overlap and cannot be added up: the cumulative counts are per month.",
             icon=":material/search:",
         )
-        selection = replace(selection, grain="month")
+        grain = "month"
     panel_of = OTHER[series] if is_split else None
-    selection = replace(selection, dimensions=("lab", "category") if is_split else (series,))
+    selection = replace(selection, grain=grain, dimensions=("lab", "category") if is_split else (series,))
+    _counted(release, selection)
     query, parameters = trends.question(release, selection, view, series, is_ranged=is_ranged)
     given = figure.asked(release, query, parameters)
     frame: pl.DataFrame = given["frame"]
+    above = st.container()
+    picked, asked = _listed(release, selection, view, frame)
+    if not listed:
+        listed.append(asked)
+    elif listed != [asked]:
+        st.rerun()
 
     colour_of = charts.colours(series, counts.names(release, series, selection.taxonomy))
     present = set(frame[series].unique())
@@ -170,102 +123,88 @@ def explored(release: Release, selection: Selection, picked: Mapping[str, str | 
         annotations=meanwhile.annotations(release, selection, frame, panel_of) if is_annotated else None,
     )
     shown = Shown(release, selection, view, series, panel_of, panels, look)
-    figure.show(_figure(shown, given, _cautions(shown, frame, is_ranged=is_ranged)), on_page=shown.draw)
-    if look.annotations is not None:
-        meanwhile.lead_to_causes(look.annotations)
-    if is_compared:
-        _compare(release, selection)
+    with above:
+        on_page = partial(shown.draw, partial(_clicked, series, panel_of))
+        figure.show(figure_of(shown, given, is_ranged=is_ranged), on_page=on_page)
+        if look.annotations is not None:
+            meanwhile.lead_to_causes(look.annotations)
+        if is_compared:
+            compare(release, selection)
 
 
-def _source(release: Release, taxonomy: str) -> str:
-    """Where the counts come from, and whose categories they are in if not those of the source."""
-    known = counts.taxonomies(release)
-    source = "lab sheets (lab_sheet)"
-    return source if taxonomy == next(iter(known)) else f"{source}, in the categories of {known[taxonomy]}"
+def _counted(release: Release, selection: Selection) -> None:
+    """Say how many there are, by which rule, over what time; nothing follows where there can be no chart."""
+    rule = next(rule for rule in counts.rules(release) if rule.name == selection.rule)
+    totals = counts.totals(release, selection)
 
-
-def _cautions(shown: Shown, frame: pl.DataFrame, *, is_ranged: bool) -> list[str]:
-    """What must not be read from the charts, and what some of their marks mean."""
-    view = shown.view
-    told = trends.of_periods(frame, view)
-    if marks.has_bands(frame, shown.look):
-        of_rules = "Bands go from the lowest to the highest count over all rules that can be applied."
-        told.append("Bands are Wilson intervals at 95 %." if view == "share" else of_rules)
-    elif view == "share" or (view == "lines" and is_ranged):
-        ends = f"their ends are in the table, and a choice of up to four {PLURAL[shown.series]} shows them"
-        told.append(f"Bands of so many lines would hide each other: {ends}.")
-    if 0 < counts.totals(shown.release, shown.selection).selected < FEW:
-        told.append(f"**Fewer than {FEW} publications in all**: too few to read a share or a trend from them.")
-    if view == "share" and (caution := trends.cautions(frame)):
-        told.append(f"**{caution}**")
-    if shown.look.annotations is not None:
-        told.extend(meanwhile.sentences(shown.look.annotations))
-    return told
-
-
-def _figure(shown: Shown, given: Mapping[str, Any], cautions: list[str]) -> figure.Figure:
-    release, selection, look = shown.release, shown.selection, shown.look
-    measured = f"{marks.axis_title(look.grain, shown.view)} by {shown.series}"
-    unsplit = f", for each {shown.panel_of}" if shown.panel_of else ""
-    # a count of zero is a result, and has an interval as any other
-    is_none = counts.totals(release, selection).selected == 0
-    none_found = counts.none_found(release, selection) if is_none else None
-    return figure.Figure(
-        **given,
-        title=f"{measured}{unsplit}: {comparison.named(selection)}",
-        unit={"share": "share of publications"}.get(shown.view, "publications"),
-        rule=selection.rule,
-        source=_source(release, selection.taxonomy),
-        finding=none_found or " ".join(counts.findings(release, selection)),
-        name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.rule}_{release.name}",
-        alt=f"{measured}.",
-        key="trends",
-        draw=partial(
-            timeline.in_picture,
-            shown.panels,
-            replace(look, is_clickable=False, picked={}),
-            1 if shown.view == "heat map" else PANELS_IN_A_ROW,
-        ),
-        meanings=look.meanings,
-        cautions=cautions,
-    )
-
-
-def _compare(release: Release, selection: Selection) -> None:
-    """Choose another selection, and compare the rates of both."""
-    st.subheader("Compared with", anchor=False)
-    told = filters.bar(release, ("labs", "categories", "span"), prefix="other_", taxonomy=selection.taxonomy)
-    other = replace(told, rule=selection.rule, grain=selection.grain)
-    found = comparison.compared(release, selection, other)
-    rates = comparison.rates(release, found)
-    figure.show(
-        figure.Figure(
-            release=release,
-            sql=found.sql,
-            parameters=found.parameters,
-            frame=rates,
-            title=f"{comparison.named(other.by_month)}, compared with {comparison.named(selection.by_month)}",
-            unit="publications per covered year",
-            rule=selection.rule,
-            source=_source(release, selection.taxonomy),
-            finding=found.sentence,
-            name=f"comparison_{selection.rule}_{release.name}",
-            alt=f"Rates of two selections with exact 95 % intervals. {found.sentence}",
-            key="comparison",
-            draw=partial(
-                intervals.chart,
-                rates,
-                member="selection",
-                value="publications_per_year",
-                low="rate_low",
-                high="rate_high",
-                title="Publications per covered year",
-                form=".3~g",
-            ),
+    in_all = f" of {frames.number(totals.dated)}" if totals.selected != totals.dated else ""
+    st.markdown(f"##### {frames.number(totals.selected)}{in_all} {frames.plain(rule.name)}")
+    if totals.unattributed:
+        unknown = f"{frames.number(totals.unattributed)} of {frames.number(totals.dated)} publications"
+        st.warning(
+            f"The authors of {unknown} are not known, so this rule cannot say which lab they are of. They are counted "
+            "as “(authors not known)” rather than guessed.",
+            icon=":material/warning:",
         )
+    newest = f"newest record {frames.written(totals.newest_on)}" if totals.newest_on else "no dated record"
+    facts = [
+        newest,
+        f"covers {frames.written(totals.covers_from)} to {frames.written(totals.covers_until)}",
+    ]
+    if totals.undated:
+        facts.append(f"**{frames.number(totals.undated)} more without a date, not drawn**")
+    st.caption(f"{rule.meaning} Categories of {counts.taxonomies(release)[selection.taxonomy]} · {' · '.join(facts)}")
+
+    if selection.since and selection.until and selection.since > selection.until:
+        st.warning("“From” is after “Until”: no month is in this span of time.", icon=":material/search:")
+        st.stop()
+    if totals.dated == 0:
+        st.info(
+            "This release holds no dated publication. Add a sheet with `aisle add`, then run `aisle run`.",
+            icon=":material/search:",
+        )
+        st.stop()
+    if totals.selected == 0:
+        if totals.unattributed:
+            st.info(
+                "By this rule nothing can be counted here: choose another counting rule above.",
+                icon=":material/search:",
+            )
+            st.stop()
+        st.info("No publication fits this choice; what is drawn are its zeros.", icon=":material/search:")
+
+
+def _listed(
+    release: Release, selection: Selection, view: View, frame: pl.DataFrame
+) -> tuple[dict[str, str | None], Listed]:
+    """Choose what papers to list: as values of the columns of the charts, and as they are asked for."""
+    spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True)
+    periods = {name: (start, end) for name, start, end in spans.iter_rows()}
+    is_any_undated = counts.totals(release, selection).undated > 0
+    options = {
+        "period": [*periods, *(["undated"] if is_any_undated else [])],
+        "of_lab": list(selection.labs) or counts.names(release, "lab", selection.taxonomy),
+        "of_category": list(selection.categories) or counts.names(release, "category", selection.taxonomy),
+    }
+    st.subheader("Papers", anchor=False)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        period, lab, category = (
+            filters.narrow(label, options[key], key, width, placeholder, _listed_anew)
+            for key, label, placeholder, width in _OF_PAPERS
+        )
+    span: Any = "dated"
+    if period == "undated":
+        span = "undated"
+    elif period:
+        span = periods[period]
+        if view == "cumulative":  # what is so far, from the first period on
+            span = (min(start for start, _ in periods.values()), span[1])
+    narrowed = replace(
+        selection,
+        labs=(lab,) if lab else selection.labs,
+        categories=(category,) if category else selection.categories,
+        # how they are told apart makes no others; the length of periods does, as a span of time is one of whole periods
+        dimensions=(),
+        grain=selection.grain if selection.since or selection.until else "year",
     )
-    st.caption(
-        "Lines are exact 95 % intervals. The test is of this comparison alone: of twenty made where nothing "
-        "differs, about one will look clear. The comparisons of all years, corrected for their number, are in "
-        "`mart.publication_rate_ratios`."
-    )
+    return {"period": period, "lab": lab, "category": category}, Listed(narrowed, span)

@@ -48,20 +48,51 @@ def switch(label: str, key: str, *, value: bool = False, disabled: bool = False,
 
 
 def pick(
-    label: str, names: Sequence[str], key: str, width: int, first: str | None = None, explained: str | None = None
+    label: str,
+    names: Sequence[str],
+    key: str,
+    width: int,
+    first: str | None = None,
+    explained: str | None = None,
 ) -> str:
     """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
     told_unknown(label, names, key)
     index = names.index(first) if first in names else 0
-    return str(st.selectbox(label, names, index=index, key=key, width=width, help=explained, bind="query-params"))
+    return str(
+        st.selectbox(
+            label,
+            names,
+            index=index,
+            key=key,
+            width=width,
+            help=explained,
+            bind="query-params",
+        )
+    )
 
 
-def narrow(label: str, names: Sequence[str], key: str, width: int, placeholder: str) -> str | None:
+def narrow(
+    label: str,
+    names: Sequence[str],
+    key: str,
+    width: int,
+    placeholder: str,
+    on_change: Callable[[], None] | None = None,
+) -> str | None:
     """One of several or none, which means all."""
     told_unknown(label, names, key)
     if st.session_state.get(key) not in (None, *names):  # what was offered before and is no more
         st.session_state[key] = None
-    return st.selectbox(label, names, index=None, key=key, placeholder=placeholder, width=width, bind="query-params")
+    return st.selectbox(
+        label,
+        names,
+        index=None,
+        key=key,
+        placeholder=placeholder,
+        width=width,
+        on_change=on_change,
+        bind="query-params",
+    )
 
 
 def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
