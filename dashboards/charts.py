@@ -123,7 +123,9 @@ def table(frame: pl.DataFrame, *, column_config: Mapping[str, Any] | None = None
         options: More for ``st.dataframe``, such as ``key``.
     """
     told = columns(frame, {}) if column_config is None else dict(column_config)
-    st.dataframe(frame, hide_index=True, placeholder="", column_config=told, **options)
+    # as Arrow, or Streamlit would go by Pandas
+    rows = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    st.dataframe(rows, hide_index=True, placeholder="", column_config=told, **options)
 
 
 def to_site(label: str) -> Any:
