@@ -75,8 +75,8 @@ class Look:
         more as soon as it knows.
         """
         if self.view == "heat map":
-            return min(7 * max(map(len, self.colour_of), default=0), _LABEL) + 8
-        return 32 + 7 * len("100%" if self.view == "share" else f"{self.highest * _ABOVE:,.0f}")
+            return min(7 * max(map(len, self.colour_of), default=0), _LABEL) + 12
+        return 32 + 7 * len("100 %" if self.view == "share" else f"{self.highest * _ABOVE:,.0f}")
 
     @property
     def within(self) -> list[Any]:
