@@ -87,15 +87,18 @@ def explored(release: Release, selection: Selection, listed: list[Listed]) -> No
             explained="Marks releases of models and other events in time, and numbers that were corrected since.",
         )
         is_compared = filters.switch("Compare", "compare", explained="With another selection, by their rates.")
+    # messages have places of their own: a choice below that is moved by one that comes and goes loses its address
+    notice, said = st.container(), st.container()
     if view == "cumulative" and grain == "rolling_12_months":
-        st.info(
+        notice.info(
             "Rolling windows overlap and cannot be added up: the cumulative counts are per month.",
             icon=":material/search:",
         )
         grain = "month"
     panel_of = OTHER[series] if is_split else None
     selection = replace(selection, grain=grain, dimensions=("lab", "category") if is_split else (series,))
-    _counted(release, selection)
+    with said:
+        _counted(release, selection)
     query, parameters = trends.question(release, selection, view, series, is_ranged=is_ranged)
     given = figure.asked(release, query, parameters)
     frame: pl.DataFrame = given["frame"]

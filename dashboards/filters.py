@@ -16,7 +16,12 @@ ALL = ("labs", "categories", "count", "taxonomy", "per", "span")
 
 
 def told_unknown(label: str, options: Collection[str], key: str) -> None:
-    """Say what the address asks for that is not among the options, since the page is then of something else."""
+    """Say what the address asks for that is not among the options, since the page is then of something else.
+
+    Only when it is opened: what a reader chose in the page itself may well no longer fit another choice made there.
+    """
+    if key in st.session_state:
+        return
     unknown = [asked for asked in st.query_params.get_all(key) if asked and asked not in options]
     if unknown:
         st.warning(

@@ -81,7 +81,8 @@ class Look:
     @property
     def within(self) -> list[Any]:
         """Where the periods begin and end from left to right, in pixels, as a range of Vega-Lite."""
-        return [self.left, {"expr": f"{self.width or 'width'} - {RIGHT}"}]
+        # half a pixel within, since Vega leaves out the label of what begins before the whole one, be it by a rounding
+        return [self.left + 0.5, {"expr": f"{self.width or 'width'} - {RIGHT}"}]
 
     def step(self, periods: int) -> str:
         """The room for one of so many periods in pixels, as an expression of Vega."""
@@ -136,6 +137,7 @@ class Marks:
             "scale": {"domain": [0, max(look.highest, step) * _ABOVE], "nice": False},
             "axis": {
                 "offset": -look.left,
+                "labelFlush": False,
                 "labelPadding": 6,
                 "titlePadding": 8,
                 "format": ".0%" if is_share else _NUMBER,
@@ -285,7 +287,14 @@ class Marks:
         y = {
             "field": look.series,
             "type": "nominal",
-            "axis": {"offset": -look.left, "labelLimit": _LABEL, "domain": False, "ticks": False, "title": None},
+            "axis": {
+                "offset": -look.left,
+                "labelFlush": False,
+                "labelLimit": _LABEL,
+                "domain": False,
+                "ticks": False,
+                "title": None,
+            },
             "scale": {"paddingInner": 0.06, "domain": [name for name in look.colour_of if name in present]},
         }
         key = {

@@ -34,7 +34,8 @@ def show(dimension: Dimension) -> None:
     chosen = profile.selection(dimension, name, rule)
     rests = profile.rests_on(release, dimension, name)
     meant = profile.definitions(release, dimension, name)
-    _defined(dimension, meant)
+    with st.container():  # what comes and goes in one place does not move the tabs below it
+        _defined(dimension, meant)
     counted = counts.totals(release, chosen)
     if not rests["rows"]:
         st.info(f"This release holds no publication of {name}.", icon=":material/search:")
@@ -44,8 +45,9 @@ def show(dimension: Dimension) -> None:
         for told in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
             st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width="content")
     concentrated = profile.concentration(release, dimension, name)
+    said = st.container()
     if concentrated:
-        st.write(frames.text(concentrated))
+        said.write(frames.text(concentrated))
 
     drawn: list[figure.Figure] = []
     if counted.selected or not counted.unattributed:

@@ -168,6 +168,9 @@ def _axis(frame: pl.DataFrame, look: Look) -> Spec:
         period: [*label, f"({periods[period]})"] if periods[period] else label for period, label in told.items()
     }
     labels = json.dumps(told)
+    years = {period: label for period, label in told.items() if label[-1]}
+    if years != told:  # where a quarter of a year is too narrow for the name of its first month, years are told
+        labels = f"({look.step(len(periods))} < 10 ? {json.dumps(years)} : {labels})"
     if len(periods) <= FEW and part_told != told:
         # beside each other they need all of their room; a single one at the end has more
         needed = 80 if sum(part is not None for part in periods.values()) > 1 else 36
@@ -176,6 +179,7 @@ def _axis(frame: pl.DataFrame, look: Look) -> Spec:
         "values": list(told),
         "labelExpr": f"{labels}[datum.value]",
         "labelAngle": 0,
+        "labelFlush": False,
         # of few none is dropped where there is room, least of all the last
         "labelOverlap": "greedy"
         if len(periods) > FEW

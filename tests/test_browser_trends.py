@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.browsing import Open
@@ -67,3 +69,26 @@ def test_nothing_hangs_over_the_width_of_a_chart(opened: Open, query: str, width
     settle(page)
     page.wait_for_function(f"() => ({_WIDTHS})().every(([outer, ...inner]) => inner.every(one => one === outer))")
     assert len(page.evaluate(_WIDTHS)) >= 1
+
+
+def test_an_address_keeps_its_choices_when_a_message_above_them_goes(opened: Open) -> None:
+    page = opened("?panels=false")
+    chosen(page, "Counting rule", "works_first_author")
+    expect(page.get_by_text("are not known, so this rule")).to_be_visible()
+    chosen(page, "Counting rule", "works")
+    expect(page.get_by_text("are not known, so this rule")).to_have_count(0)
+    chosen(page, "Per", "rolling_12_months")
+    viewed(page, "cumulative")
+    expect(page.get_by_text("cannot be added up")).to_be_visible()
+    viewed(page, "bars")
+    expect(page.get_by_text("cannot be added up")).to_have_count(0)
+    chosen(page, "Period", "2023-05")
+    chosen(page, "Lab", "OpenAI")
+    expect(page.get_by_text("publications listed")).not_to_contain_text("78")
+    told = listed(page)
+    page.wait_for_url(lambda url: {"period=2023-05", "of_lab=OpenAI"} <= set(urlsplit(url).query.split("&")))
+    page.reload()
+    expect(page.get_by_text(told)).to_be_visible()
+    chosen(page, "From", "2024-02")  # which the reader sees to leave no such period
+    expect(page.get_by_text(told)).to_have_count(0)
+    expect(page.get_by_text("is not known here")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -146,6 +147,18 @@ def test_periods_between_those_that_are_not_covered_are_not_told_among_them() ->
 )
 def test_numbers_are_written_out(value: float, expected: str) -> None:
     assert frames.number(value) == expected
+
+
+@pytest.mark.parametrize("view", get_args(View))
+def test_every_year_has_its_label_at_any_width(view: View) -> None:
+    years = long(view).filter(pl.col("starts_on").dt.month() == 1)
+    years = years.with_columns(period=pl.col("period").str.head(4), category=pl.col("category") + " of a long name")
+    of_years = replace(look(view), grain="year", colour_of={f"{name} of a long name": "#000" for name in "AB"})
+    for width in range(400, 1500, 37):
+        for some in (2, 3, 5):
+            drawn = timeline.panel_on_page(years.tail(2 * some), of_years, 200, ink="#222")
+            labels = re.findall(r">(20\d\d)</", vl_convert.vegalite_to_svg({**drawn, "width": width}))
+            assert labels == ["2015", "2016", "2017", "2018", "2019"][-some:], (width, some)
 
 
 @given(st.lists(st.one_of(st.integers(0, 10**9), st.integers(0, 10**9).map(lambda n: n / 64)), min_size=1))

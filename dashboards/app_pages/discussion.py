@@ -35,8 +35,9 @@ st.caption(f"A thread is a post with its comments, or a captured page. Data as o
 if not found["things"]:
     st.warning("Nothing fits this choice. Take away an author or a kind above.", icon=":material/search:")
     st.stop()
+undated = st.container()  # what comes and goes in one place does not move the tabs below it
 if found["undated"]:
-    st.info(
+    undated.info(
         f"{found['undated']:,} of them {'has' if found['undated'] == 1 else 'have'} no date: a captured page shows "
         "none. Counted here, drawn in no chart over time.",
         icon=":material/calendar_month:",

@@ -52,8 +52,9 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         )
 st.markdown(f"##### {frames.counted(found.total, 'thing')} found")
 st.caption(f"Publications, podcast entries and what is said on forums. Data as of {frames.dated(release)}.")
-for sentence in found.said:
-    st.info(frames.text(sentence), icon=":material/info:")
+with st.container():  # what comes and goes in one place does not move the choices below it
+    for sentence in found.said:
+        st.info(frames.text(sentence), icon=":material/info:")
 if not found.total:
     if any(asked.values()) or words:
         st.warning("Nothing fits. Take away a word or a choice above, or look at everything.", icon=":material/search:")
