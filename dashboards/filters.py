@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import cast, get_args
 
 import streamlit as st
 
 from dashboards import counts
-from dashboards.counts import Grain, Selection
+from dashboards.counts import Selection
 from dashboards.frames import text
 from warehouse.release import Release
 
-ALL = ("labs", "categories", "count", "taxonomy", "per", "span")
+ALL = ("labs", "categories", "count", "taxonomy", "span")
 
 
 def told_unknown(label: str, options: Collection[str], key: str) -> None:
@@ -48,32 +47,17 @@ def choice(label: str, options: Sequence[str], key: str, on_change: Callable[[],
 
 def switch(label: str, key: str, *, value: bool = False, disabled: bool = False, explained: str | None = None) -> bool:
     """Yes or no; ``true`` or ``false`` in the URL."""
-    told_unknown(label, ("true", "false"), key)
+    told_unknown(label, ("true", "false", "True", "False"), key)
     return st.toggle(label, value=value, key=key, disabled=disabled, help=explained, bind="query-params")
 
 
 def pick(
-    label: str,
-    names: Sequence[str],
-    key: str,
-    width: int,
-    first: str | None = None,
-    explained: str | None = None,
+    label: str, names: Sequence[str], key: str, width: int, first: str | None = None, explained: str | None = None
 ) -> str:
     """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
     told_unknown(label, names, key)
     index = names.index(first) if first in names else 0
-    return str(
-        st.selectbox(
-            label,
-            names,
-            index=index,
-            key=key,
-            width=width,
-            help=explained,
-            bind="query-params",
-        )
-    )
+    return str(st.selectbox(label, names, index=index, key=key, width=width, help=explained, bind="query-params"))
 
 
 def narrow(
@@ -111,16 +95,14 @@ def bar(
     offered: Collection[str] = ALL,
     *,
     prefix: str = "",
-    rule: str | None = None,
     taxonomy: str | None = None,
 ) -> Selection:
-    """The bar of filters, and what is chosen in it.
+    """The bar of filters, and what is chosen in it, per year.
 
     Args:
         release: The release whose labs, categories, rules and months can be chosen.
         offered: Which of `ALL` a page has; the others are at their defaults.
         prefix: Put before the names in the URL, where a page has two bars.
-        rule: The counting rule unless another is chosen; the first one if not given.
         taxonomy: The taxonomy where it cannot be chosen here; the first one if not given.
     """
     rules = [told.name for told in counts.rules(release)]
@@ -138,15 +120,13 @@ def bar(
     if "categories" in offered and of_categories is not None:
         with of_categories:
             categories = many("Categories", counts.names(release, "category", taxonomy), f"{prefix}categories")
-    counted, grain = rule or rules[0], "year"
+    counted = rules[0]
     since = until = None
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if "count" in offered:
-            counted = pick("Counting rule", rules, f"{prefix}count", 190, rule)
+            counted = pick("Counting rule", rules, f"{prefix}count", 190)
         if "taxonomy" in offered:
             taxonomy = pick("Taxonomy", taxonomies, key, 180)
-        if "per" in offered:
-            grain = pick("Per", get_args(Grain), f"{prefix}per", 180, "year")
         if "span" in offered:
             months = counts.months(release)
             since = narrow("From", list(months), f"{prefix}since", 130, "All time")
@@ -156,7 +136,7 @@ def bar(
         categories,
         counted,
         taxonomy,
-        cast("Grain", grain),
+        "year",
         since=months[since][0] if since else None,
         until=months[until][1] if until else None,
     )

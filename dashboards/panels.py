@@ -129,7 +129,7 @@ def figure_of(shown: Shown, given: Mapping[str, Any], *, is_ranged: bool) -> Fig
             timeline.in_picture,
             shown.panels,
             replace(look, is_clickable=False, picked={}),
-            1 if shown.view == "heat map" else PANELS_IN_A_ROW,
+            shown.in_row,
         ),
         meanings=look.meanings,
         cautions=_cautions(shown, given["frame"], is_ranged=is_ranged),

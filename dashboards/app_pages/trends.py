@@ -8,7 +8,7 @@ from dashboards import charts, counts, explorer, filters, frames, read
 release = read.chosen()
 st.title("Publications per lab per category over time", anchor=False)
 
-selection = filters.bar(release, [name for name in filters.ALL if name != "per"])
+selection = filters.bar(release)
 asked: list[explorer.Listed] = []
 explorer.explored(release, selection, asked)
 behind = counts.papers(release, asked[0].selection, asked[0].span)
