@@ -44,7 +44,7 @@ bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.sessions
 
 screenshots: browser .venv/ready
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.support.screenshots
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -9,11 +9,11 @@ import duckdb
 import polars as pl
 
 from benchmarks.sessions import aisle
-from orchestration.assets import all_tables, transforms
+from orchestration.defs.tables import all_tables, transforms
 from transforms import engine
-from warehouse import search
 from warehouse.lake import Lake
 from warehouse.release import Release, publish
+from warehouse.search import index
 from warehouse.table import Table
 
 _SHEET, _SIGHTINGS = "raw.lab_sheet_publications", "raw.sightings"
@@ -86,6 +86,6 @@ def bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> R
     release, _ = publish(lake, tables.values(), {})
     say(f"published in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
-    search.build(release)
+    index.build(release)
     say(f"search indexed in {time.monotonic() - started:.0f} s")
     return release

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.assets import transforms
+from orchestration.defs.tables import transforms
 from warehouse import reference
-from warehouse.sql import FUNCTIONS, QUESTIONS
+from warehouse.sql import SCALAR_MACROS, TABLE_MACROS
 
 RUNS = 5
 GRAINS = {"month": "month", "quarter": "quarter", "year": "year"}
@@ -33,7 +33,7 @@ def made(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
     """A database with the tables that a count needs; the publications lie in Parquet."""
     connection = duckdb.connect(folder / "made.duckdb")
     connection.execute("create schema mart; create schema reference; create schema clean")
-    connection.execute(FUNCTIONS)
+    connection.execute(SCALAR_MACROS)
     for table in reference.tables():
         connection.register("given", reference.frame_of(table))
         connection.execute(f"create table {table.name} as from given")
@@ -85,7 +85,7 @@ def main(say: Callable[[str], None] = print) -> None:
         cube = transforms()["mart.publication_counts_by_month"].query
         (building,) = median_of(connection, cube)
         connection.execute(f"create table mart.publication_counts_by_month as {cube}")
-        connection.execute(QUESTIONS)
+        connection.execute(TABLE_MACROS)
         say(f"{rows:,} publications; all rules and taxonomies at once: {building:.2f} s")
         say("rule, grain: question of the mart, rows counted by rule, plain DuckDB [ms]; ratios to plain")
         for rule, weight in WEIGHTS.items():

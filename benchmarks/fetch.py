@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.pipeline import measured
-from tests.server import Asked, Given, served
+from tests.support.http_server import Asked, Given, served
 
 COMMENTS = 10_000
 FIRST = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -104,7 +104,7 @@ def serve() -> None:
 
 def main() -> None:
     """Print a line for each command."""
-    aisle = "from orchestration.cli import main; main()"
+    aisle = "from orchestration.cli.app import main; main()"
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.fetch", "serve"], stdout=subprocess.PIPE, text=True, bufsize=1
     )

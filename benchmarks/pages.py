@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.bibliography import bibliography
-from tests.serving import browsing, serving
+from tests.support.dashboard_server import browsing, serving
 from warehouse.lake import Lake
 from warehouse.release import Release, current
 

@@ -37,7 +37,7 @@ def measured(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
 
 def main() -> None:
     """Print a line for each command."""
-    aisle = "from orchestration.cli import main; main()"
+    aisle = "from orchestration.cli.app import main; main()"
     numbers: dict[str, list[tuple[float, float]]] = {}
     for _ in range(TURNS):
         with tempfile.TemporaryDirectory() as folder:

@@ -17,8 +17,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.readers import View, mixtures, read_at_once
-from tests.serving import addresses, serving
+from tests.support.dashboard_server import addresses, serving
+from tests.support.websocket_clients import View, mixtures, read_at_once
 from warehouse.lake import PROJECT, Lake
 
 SHEET = """Row,Company,Title,Date,URL,Safety_category,Abstract
@@ -33,7 +33,7 @@ def aisle(lake: Lake, *arguments: str) -> None:
         SystemExit: It failed; the text is what it said.
     """
     done = subprocess.run(
-        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from orchestration.cli.app import main; main()", *arguments],
         env={**os.environ, "AISLE_LAKE": str(lake.root)},
         cwd=PROJECT,
         capture_output=True,

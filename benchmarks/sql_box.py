@@ -16,7 +16,7 @@ from pathlib import Path
 
 from warehouse.lake import Lake
 from warehouse.release import Release, current
-from warehouse.sandbox import ask
+from warehouse.sql_box.client import ask
 
 TURNS = 21
 QUERIES = ("select 1", "from mart.publications_by_lab_year", "summarize clean.publications")
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder) / "lake")
         subprocess.run(
-            [sys.executable, "-c", "from orchestration.cli import main; main()", "run"],
+            [sys.executable, "-c", "from orchestration.cli.app import main; main()", "run"],
             env={**os.environ, "AISLE_LAKE": str(lake.root)},
             capture_output=True,
             check=True,

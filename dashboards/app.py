@@ -12,7 +12,7 @@ import gc
 
 import streamlit as st
 
-from dashboards import read
+from dashboards.queries import release as read
 from warehouse.release import NoRelease
 
 PAGES = [

@@ -8,10 +8,10 @@ import warnings
 
 import dagster as dg
 
-from orchestration.assets import all_assets, all_checks, lake_run
-from orchestration.feed_assets import GROUP, feed_assets, feed_schedules, fetched_sensor
-from orchestration.feeds import Configuration, ConfigurationError, read_configuration
-from orchestration.snapshots import visible_files
+from orchestration.defs.feeds import GROUP, feed_assets, feed_schedules, fetched_sensor
+from orchestration.defs.tables import all_assets, all_checks, lake_run
+from orchestration.fetch.config import Configuration, ConfigurationError, read_configuration
+from orchestration.ingest.snapshots import visible_files
 from warehouse.lake import Lake, UnusableLake
 
 JOB = "run_all"

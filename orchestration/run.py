@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from orchestration.journal import all_lines
-from orchestration.snapshots import all_refusals, all_snapshots
+from orchestration.fetch.journal import all_lines
+from orchestration.ingest.snapshots import all_refusals, all_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.release import NoRelease, Release, current
 from warehouse.table import utc_now

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.browsing import browser, opened, served  # noqa: F401 - fixtures for all
+from tests.support.browsing import browser, opened, served  # noqa: F401 - fixtures for all
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import current
 
@@ -24,7 +24,7 @@ TRUTH = SHARED / "reference" / "truth"
 def aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line on a lake, as a person would."""
     return subprocess.run(
-        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from orchestration.cli.app import main; main()", *arguments],
         env={**os.environ, "AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment},
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.assets import all_tables
+from orchestration.defs.tables import all_tables
 from tests.conftest import PROJECT, aisle
 from warehouse.lake import Lake
 

@@ -8,7 +8,7 @@ import polars as pl
 from transforms.reader import Transform
 from warehouse.lake import Lake
 from warehouse.sql import connected
-from warehouse.statistics import available
+from warehouse.statistics.functions import available
 
 
 def run(transform: Transform, lake: Lake) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 """Reads the SQL files: each makes one table; its head declares the table, its query says what it is made from.
 
-A file ``transforms/mart/publications_by_lab_year.sql`` makes ``mart.publications_by_lab_year``. It begins with
-a comment that holds the table's declaration as TOML and ends with one query in DuckDB's dialect. What the
-table depends on is read from the query; nobody lists it.
+A file ``transforms/mart/publications/publications_by_lab_year.sql`` makes ``mart.publications_by_lab_year``: the layer
+is the first folder, further folders only sort files by subject. A file begins with a comment that holds the table's
+declaration as TOML and ends with one query in DuckDB's dialect. What the table depends on is read from the query.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def read_transforms(given: Iterable[Table], folder: Path = FOLDER) -> dict[str, 
     """
     declared: dict[str, Table] = {table.name: table for table in given}
     heads: dict[str, tuple[Path, dict[str, Any], str, tuple[str, ...]]] = {}
-    for path in sorted(folder.glob("*/*.sql")):
-        name = f"{path.parent.name}.{path.stem}"
+    for path in sorted(folder.rglob("*.sql")):
+        name = f"{path.relative_to(folder).parts[0]}.{path.stem}"
+        if name in heads:
+            raise DeclarationError(f"{path}: makes {name}, as {heads[name][0]} does already")
         match = _HEAD.match(path.read_text(encoding="utf-8"))
         if match is None:
             raise DeclarationError(f"{path}: does not begin with a comment holding its declaration")

@@ -25,7 +25,7 @@ import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake, TableState, content_hash, replace_file, sync_folder
-from warehouse.sql import FUNCTIONS, QUESTIONS, make_ready, quoted, tables_asked
+from warehouse.sql import SCALAR_MACROS, TABLE_MACROS, make_ready, quoted, tables_asked
 from warehouse.table import SQL_TYPES, Table, utc_now
 
 _NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json|search)$")
@@ -198,7 +198,7 @@ def _next_number(lake: Lake) -> int:
 def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame) -> None:
     with duckdb.connect(path) as connection:
         make_ready(connection)
-        connection.execute(FUNCTIONS)
+        connection.execute(SCALAR_MACROS)
         for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
             connection.execute(f"create schema {layer}")
         for table in tables:
@@ -207,7 +207,7 @@ def _build(path: Path, lake: Lake, tables: list[Table], described: pl.DataFrame)
         connection.register("rows_of_table", described)
         _fill(connection, dictionary.TABLE)
         if tables_asked() <= {table.name for table in tables}:
-            connection.execute(QUESTIONS)
+            connection.execute(TABLE_MACROS)
         connection.execute("checkpoint")
 
 

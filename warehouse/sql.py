@@ -15,14 +15,15 @@ from sqlglot import exp
 from warehouse.lake import Lake
 from warehouse.table import LAYERS, DeclarationError
 
-FUNCTIONS = (Path(__file__).parent / "functions.sql").read_text(encoding="utf-8")
-QUESTIONS = (Path(__file__).parent / "questions.sql").read_text(encoding="utf-8")  # need the tables they ask
+_MACROS = Path(__file__).parent / "macros"
+SCALAR_MACROS = "\n".join((_MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in ("statistics", "links"))
+TABLE_MACROS = (_MACROS / "counts.sql").read_text(encoding="utf-8")  # they read tables, which must exist
 
 
 @cache
 def tables_asked() -> frozenset[str]:
     """Names of the tables that the questions ask; a release without one of them has no questions."""
-    return frozenset(re.findall(rf"\b(?:from|join) ((?:{'|'.join(LAYERS)})\.\w+)", QUESTIONS))
+    return frozenset(re.findall(rf"\b(?:from|join) ((?:{'|'.join(LAYERS)})\.\w+)", TABLE_MACROS))
 
 
 def make_ready(connection: duckdb.DuckDBPyConnection) -> None:
@@ -72,7 +73,7 @@ def connected(lake: Lake, tables: Iterable[str]) -> Generator[duckdb.DuckDBPyCon
     """
     with duckdb.connect() as connection:
         make_ready(connection)
-        connection.execute(FUNCTIONS)
+        connection.execute(SCALAR_MACROS)
         for name in tables:
             layer, _, things = name.partition(".")
             connection.execute(f"create schema if not exists {layer}")

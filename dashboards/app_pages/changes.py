@@ -3,8 +3,12 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, files, filters, frames, read
-from warehouse.bridge import CAUSES, bridge, counting_tables
+from dashboards import text
+from dashboards.charts import palette
+from dashboards.exports import downloads
+from dashboards.queries import release as read
+from dashboards.widgets import filters
+from warehouse.release_diff import CAUSES, bridge, counting_tables
 
 TOLD = {
     "new work": "appeared after the older release was made",
@@ -48,7 +52,7 @@ def compared(old: tuple[str, str], new: tuple[str, str], table: str) -> pl.DataF
 
 keys = {name: (name, str(held[name].manifest["published_at"])) for name in (older, newer)}
 found = compared(keys[older], keys[newer], table)
-st.caption(f"From {frames.dated(held[older])} to {frames.dated(held[newer])}")
+st.caption(f"From {text.dated(held[older])} to {text.dated(held[newer])}")
 if isinstance(found, str):
     st.warning(found, icon=":material/warning:")
 elif found.is_empty():
@@ -59,10 +63,10 @@ else:
         part = found.filter(pl.col("cause") == cause)
         if not part.is_empty():
             st.markdown(f"**{cause}** · {part.height:,} changed cells · the publication {TOLD[cause]}")
-    charts.table(found, key="bridge")
+    palette.table(found, key="bridge")
     st.caption(
         "The amounts of a cell add up to the difference of its two values, exactly. A publication that leaves one cell "
         "for another shows in both."
     )
     table_of_changes = found
-    files.offer(f"bridge_{older}_{newer}", files.of_table(lambda: table_of_changes))
+    downloads.offer(f"bridge_{older}_{newer}", downloads.of_table(lambda: table_of_changes))

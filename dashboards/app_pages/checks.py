@@ -5,25 +5,30 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, drawing, files, filters, frames, read
+from dashboards import text
+from dashboards.charts import drawing, lineage, palette
+from dashboards.exports import downloads
+from dashboards.queries import data
+from dashboards.queries import release as read
+from dashboards.widgets import filters
 
 release = read.chosen()
 st.title("Checks", anchor=False)
 st.caption(
     "Every table is checked for its declared limits, and tables are checked against each other. A critical check that "
-    f"fails holds back the release; others warn. Data as of {frames.dated(release)}."
+    f"fails holds back the release; others warn. Data as of {text.dated(release)}."
 )
 
 last = data.last_run_checks()
 if last is not None and any(check.is_critical for check in last[1]):
     st.error(
-        f"The last run, which ended {frames.moment(last[0])}, published nothing: a critical check failed. "
+        f"The last run, which ended {text.moment(last[0])}, published nothing: a critical check failed. "
         "What is shown is the release before it.",
         icon=":material/block:",
     )
     for check in last[1]:
         if check.is_critical:
-            st.markdown(f"`{check.table}` · {frames.text(check.check)} · {frames.text(check.says)}")
+            st.markdown(f"`{check.table}` · {text.text(check.check)} · {text.text(check.says)}")
 
 told = data.checks(release)
 failed = [check for check in told if not check.passed]
@@ -49,8 +54,8 @@ else:
         pl.when("is_critical").then(pl.lit("holds back the release")).otherwise(pl.lit("warns")).alias("if it fails"),
         "says",
     )  # fmt: skip
-    charts.table(rows, key="checks")
-    files.offer(f"checks_{release.name}", files.of_table(lambda: rows))
+    palette.table(rows, key="checks")
+    downloads.offer(f"checks_{release.name}", downloads.of_table(lambda: rows))
 
 st.header("Over the releases", anchor=False)
 # up to this one: another may be published at any moment
@@ -63,8 +68,8 @@ if over["release"].n_unique() < 2:
 else:
     st.caption("Unit: checks · one bar for each release · source: the manifests of the releases")
     told = "Checks by outcome for each release. The table below has the numbers."
-    drawing.show(partial(data_charts.outcomes_over_releases, over), key="over", told=told)
-    charts.table(over, key="outcomes")
+    drawing.show(partial(lineage.outcomes_over_releases, over), key="over", told=told)
+    palette.table(over, key="outcomes")
     with st.expander("The SQL behind it"):
         st.code(data.CHECKS_OVER_RELEASES.replace("$manifests", "'data/releases/aisle.v*.json'"), language="sql")
         st.caption("It reads the manifests, so ask DuckDB itself in the project’s folder; `aisle sql` reads no files.")

@@ -5,11 +5,15 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import charts, data, figure, frames, read
+from dashboards import text
+from dashboards.charts import palette
+from dashboards.figures import figure
+from dashboards.queries import data
+from dashboards.queries import release as read
 
 release = read.chosen()
 st.title("Sources and their coverage", anchor=False)
-st.caption(f"What each source holds, claims to cover, and how fresh it is. Data as of {frames.dated(release)}.")
+st.caption(f"What each source holds, claims to cover, and how fresh it is. Data as of {text.dated(release)}.")
 
 sources = data.sources(release, dt.datetime.now(dt.UTC).date())
 if sources.is_empty():
@@ -17,7 +21,9 @@ if sources.is_empty():
         "This release holds no source. Add a file with `aisle add`, then run `aisle run`.", icon=":material/add_circle:"
     )
 else:
-    told = charts.columns(sources, {**read.meanings(release, "clean.coverage"), **read.meanings(release, "raw.parses")})
+    told = palette.columns(
+        sources, {**read.meanings(release, "clean.coverage"), **read.meanings(release, "raw.parses")}
+    )
     told["newest_at"] = st.column_config.DatetimeColumn(
         "Newest snapshot",
         format="D MMM YYYY, HH:mm",
@@ -26,7 +32,7 @@ else:
     )
     told["days_since"] = st.column_config.NumberColumn("Days since", help="Days from the newest snapshot until today.")
     told["licence"] = st.column_config.TextColumn("Licence", width="large")
-    charts.table(sources, column_config=told, key="sources")
+    palette.table(sources, column_config=told, key="sources")
     st.caption(
         "Records read are kept, repeated from another snapshot, or rejected; the three add up to those read, for every "
         "source and every snapshot."
@@ -43,7 +49,7 @@ for source in sources["source"]:
     figure.show(
         figure.Figure(
             **months,
-            title=f"Records of {frames.plain(source)} per month of publication",
+            title=f"Records of {text.plain(source)} per month of publication",
             unit="records",
             rule="record",
             source=source,
@@ -51,12 +57,12 @@ for source in sources["source"]:
             name=f"records_{source}_{release.name}",
             alt=f"Records of {source} per month of publication.",
             key=f"months {source}",
-            draw=partial(charts.records_by_month, frame),
+            draw=partial(palette.records_by_month, frame),
             meanings=read.meanings(release, "mart.coverage_by_source_month"),
         )
     )
 for source, records in data.undated(release).items():
-    st.caption(f"**{frames.plain(source)}**: {records:,} records without a date, in no chart over time.")
+    st.caption(f"**{text.plain(source)}**: {records:,} records without a date, in no chart over time.")
 
 for heading, table, empty in (
     ("Silences", "mart.source_silences", "No source claims to cover a span of time."),
@@ -75,5 +81,5 @@ for heading, table, empty in (
     if rows.is_empty():
         st.info(empty)
     else:
-        charts.table(rows, column_config=charts.columns(rows, read.meanings(release, table)), key=table)
-st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")
+        palette.table(rows, column_config=palette.columns(rows, read.meanings(release, table)), key=table)
+st.markdown(f"[Permanent link to this view]({text.permanent_link(release)})")

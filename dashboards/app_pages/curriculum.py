@@ -5,20 +5,24 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, curriculum, discussion, figure, filters, frames, intervals, listing, read, search
-from dashboards.figure import Figure
+from dashboards import text
+from dashboards.charts import intervals, palette
+from dashboards.figures import figure
+from dashboards.figures.figure import Figure
+from dashboards.queries import curriculum, discussion, search
+from dashboards.queries import release as read
+from dashboards.widgets import filters, listing
 
 
 def captured(totals: dict[str, int]) -> None:
     """The list of a captured page: where the texts of its episodes stand, and the episodes."""
     repeats = totals["entries"] - totals["episodes"]
     st.markdown(
-        f"##### {frames.counted(totals['episodes'], 'episode')} "
-        f"in {frames.counted(totals['entries'], 'entry', 'entries')}"
+        f"##### {text.counted(totals['episodes'], 'episode')} in {text.counted(totals['entries'], 'entry', 'entries')}"
     )
     st.caption(
         f"{totals['linked']:,} say which text they read, {totals['with_authors']:,} who wrote it. "
-        f"{frames.counted(repeats, 'entry is', 'entries are')} the same as another and counted once."
+        f"{text.counted(repeats, 'entry is', 'entries are')} the same as another and counted once."
     )
     st.info(
         "The captured list shows no dates, so nothing of it is drawn over time.",
@@ -56,7 +60,7 @@ def captured(totals: dict[str, int]) -> None:
     st.subheader("Episodes", anchor=False)
     of_sites = filters.many("Sites", curriculum.sites(release), "site")
     rows = curriculum.episodes(release, of_sites)
-    st.caption(f"{frames.counted(rows.height, 'episode')} listed.")
+    st.caption(f"{text.counted(rows.height, 'episode')} listed.")
     if rows.is_empty():
         st.warning("No episode fits this choice.", icon=":material/search:")
         return
@@ -66,14 +70,14 @@ def captured(totals: dict[str, int]) -> None:
     ).select(
         *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
     )
-    charts.table(
+    palette.table(
         told,
         column_config={
-            **charts.columns(told, read.meanings(release, "clean.episodes")),
-            "linked_url": charts.to_site("Text"),
+            **palette.columns(told, read.meanings(release, "clean.episodes")),
+            "linked_url": palette.to_site("Text"),
             "begins": st.column_config.TextColumn("Notes begin", width="large"),
-            "open": charts.to_page("open"),
-            "publication": charts.to_page("publication"),
+            "open": palette.to_page("open"),
+            "publication": palette.to_page("publication"),
         },
         key="episodes",
     )
@@ -87,7 +91,7 @@ def captured(totals: dict[str, int]) -> None:
 def followed(feeds: pl.DataFrame) -> None:
     """The feeds of podcasts and courses: when they had episodes, and the newest of them."""
     st.subheader("Podcasts and courses that are followed", anchor=False)
-    charts.table(feeds, key="feeds")
+    palette.table(feeds, key="feeds")
     by_month = figure.asked(release, curriculum.BY_MONTH)
     names = feeds["feed"].to_list()
     if not by_month["frame"].is_empty():
@@ -111,13 +115,13 @@ def followed(feeds: pl.DataFrame) -> None:
     told = rows.with_columns(
         open=pl.format("/item?kind=feed%20item&id={}&release={}", "feed_item_id", pl.lit(release.name))
     ).drop("feed_item_id")
-    charts.table(
+    palette.table(
         told,
         column_config={
-            **charts.columns(told, read.meanings(release, "clean.feed_items")),
+            **palette.columns(told, read.meanings(release, "clean.feed_items")),
             "title": st.column_config.TextColumn("Title", width="large"),
-            "url": charts.to_site("Link"),
-            "open": charts.to_page("open"),
+            "url": palette.to_site("Link"),
+            "open": palette.to_page("open"),
         },
         key="heard rows",
     )
@@ -130,7 +134,7 @@ def followed(feeds: pl.DataFrame) -> None:
 
 release = read.chosen()
 st.title("Curriculum", anchor=False)
-st.caption(f"Data as of {frames.dated(release)}.")
+st.caption(f"Data as of {text.dated(release)}.")
 totals, feeds = curriculum.totals(release), curriculum.followed(release)
 if not totals["entries"] and feeds.is_empty():
     st.info(
@@ -151,4 +155,4 @@ if linked.is_empty():
 for row in linked.iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         listing.link(row)
-        st.caption(f"{frames.text(row['lab'])} · {frames.counted(row['links'], 'link')}")
+        st.caption(f"{text.text(row['lab'])} · {text.counted(row['links'], 'link')}")

@@ -5,7 +5,12 @@ from urllib.parse import urlencode
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, files, filters, frames, read
+from dashboards import text
+from dashboards.charts import palette
+from dashboards.exports import downloads
+from dashboards.queries import data
+from dashboards.queries import release as read
+from dashboards.widgets import filters
 
 
 def address(page: str, **asked: str) -> str:
@@ -18,7 +23,7 @@ release = read.chosen()
 st.title("Data dictionary", anchor=False)
 st.caption(
     "Made from the declarations that the tables are built and checked by, so it cannot fall behind them. "
-    f"Data as of {frames.dated(release)}."
+    f"Data as of {text.dated(release)}."
 )
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     wanted = str(
@@ -31,9 +36,9 @@ link = st.column_config.LinkColumn
 if table is None:
     found = data.tables(release, wanted)
     if found.is_empty():
-        st.info(f"No table and no column says “{frames.text(wanted)}”. Try a shorter word.", icon=":material/search:")
+        st.info(f"No table and no column says “{text.text(wanted)}”. Try a shorter word.", icon=":material/search:")
         st.stop()
-    st.header(frames.counted(found.height, "table"), anchor=False)
+    st.header(text.counted(found.height, "table"), anchor=False)
     told = found.select(
         "table_name",
         pl.col("row_meaning").alias("a row is"),
@@ -42,11 +47,11 @@ if table is None:
         "key",
         look=pl.Series([address("dictionary", table=name) for name in found["table_name"]], dtype=pl.String),
     )
-    charts.table(
+    palette.table(
         told,
         key="tables",
         column_config={
-            **charts.columns(told, {}),
+            **palette.columns(told, {}),
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "a row is": st.column_config.TextColumn("A row is", width="large"),
             "look": link("Columns", display_text="columns", width=90),
@@ -57,27 +62,27 @@ if table is not None:
     (told,) = data.tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
     rows = f"{told['rows']:,} rows" if told["rows"] is not None else ""
     st.header(table, anchor=False)
-    st.markdown(f"{frames.text(told['row_meaning'])} {rows} · key: {frames.text(told['key'] or 'none')}")
+    st.markdown(f"{text.text(told['row_meaning'])} {rows} · key: {text.text(told['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
         st.link_button("Where it comes from", address("lineage", of_table=table), icon=":material/account_tree:")
 if table is not None or wanted:
     if columns.is_empty():
         st.info("None of its columns says that." if table else "No column says that.", icon=":material/search:")
         st.stop()
-    st.header(frames.counted(columns.height, "column"), anchor=False)
+    st.header(text.counted(columns.height, "column"), anchor=False)
     origins = [
         address("lineage", of_table=name, of_column=column)
         for name, column in columns.select("table_name", "column_name").iter_rows()
     ]
     shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
-    charts.table(
+    palette.table(
         shown.drop("table_name") if table else shown,
         key="columns",
         column_config={
-            **charts.columns(shown, read.meanings(release, "reference.dictionary")),
+            **palette.columns(shown, read.meanings(release, "reference.dictionary")),
             "origin": link("Origin", display_text="origin", width=80),
         },
     )
 everything = data.columns(release, table, wanted)
-files.offer(f"dictionary_{release.name}", files.of_table(lambda: everything))
-st.markdown(f"[Permanent link to this view]({frames.permanent_link(release)})")
+downloads.offer(f"dictionary_{release.name}", downloads.of_table(lambda: everything))
+st.markdown(f"[Permanent link to this view]({text.permanent_link(release)})")

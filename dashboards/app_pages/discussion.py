@@ -5,15 +5,20 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, discussion, figure, filters, frames, listing, read
-from dashboards.discussion import Choice
-from dashboards.figure import Figure
+from dashboards import text
+from dashboards.charts import palette
+from dashboards.figures import figure
+from dashboards.figures.figure import Figure
+from dashboards.queries import discussion
+from dashboards.queries import release as read
+from dashboards.queries.discussion import Choice
+from dashboards.widgets import filters, listing
 
 release = read.chosen()
 st.title("Discussion", anchor=False)
 everything = discussion.totals(release, Choice())
 if not everything["things"]:
-    st.caption(f"Data as of {frames.dated(release)}.")
+    st.caption(f"Data as of {text.dated(release)}.")
     st.info(
         "This release holds nothing said on a forum. Add the captured page of a forum’s user with "
         '`aisle add --owner "Name" page.txt`, then run `aisle run`.',
@@ -28,10 +33,10 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     )
 found = discussion.totals(release, choice)
 st.markdown(
-    f"##### {frames.counted(found['things'], 'thing')} said, in {frames.counted(found['threads'], 'thread')}, "
-    f"by {frames.counted(found['authors'], 'known author')}"
+    f"##### {text.counted(found['things'], 'thing')} said, in {text.counted(found['threads'], 'thread')}, "
+    f"by {text.counted(found['authors'], 'known author')}"
 )
-st.caption(f"A thread is a post with its comments, or a captured page. Data as of {frames.dated(release)}.")
+st.caption(f"A thread is a post with its comments, or a captured page. Data as of {text.dated(release)}.")
 if not found["things"]:
     st.warning("Nothing fits this choice. Take away an author or a kind above.", icon=":material/search:")
     st.stop()
@@ -52,7 +57,7 @@ figure.show(
         unit="segments, posts and comments",
         rule="rows, each thing once",
         source="captured forum pages and forums",
-        finding=f"The largest part: {most['things']:,} of {found['things']:,} are {frames.plain(most['kind'])}s of "
+        finding=f"The largest part: {most['things']:,} of {found['things']:,} are {text.plain(most['kind'])}s of "
         f"{most['author']}.",
         name=f"discussion_by_author_{release.name}",
         alt="Things said per author, stacked by kind.",
@@ -89,26 +94,26 @@ if linked.is_empty():
 for row in linked.head(50).iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         listing.link(row)
-        st.caption(f"{frames.text(row['lab'])} · {frames.counted(row['links'], 'link')}")
+        st.caption(f"{text.text(row['lab'])} · {text.counted(row['links'], 'link')}")
 
 st.subheader("Threads", anchor=False)
 threads = read.ask(release, discussion.threads(release), choice.parameters)
-charts.table(threads, key="threads")
+palette.table(threads, key="threads")
 
 st.subheader("What is said", anchor=False)
 asked = f"&release={release.name}"
 rows = discussion.listed(release, choice).with_columns(
     open=pl.format("/item?kind={}&id={}{}", "thing", "item_id", pl.lit(asked))
 )
-charts.table(
+palette.table(
     rows.drop("thing", "item_id"),
     column_config={
-        **charts.columns(rows, {}),
-        "open": charts.to_page("open"),
+        **palette.columns(rows, {}),
+        "open": palette.to_page("open"),
         "begins": st.column_config.TextColumn("Begins", width="large"),
     },
     key="said_rows",
 )
 if found["things"] > discussion.MOST:
     st.caption(f"The newest {discussion.MOST:,} of {found['things']:,}.")
-frames.lead("works", "Search in all that is said", {"kind": "segment"})
+text.lead("works", "Search in all that is said", {"kind": "segment"})

@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from dashboards import charts, evidence, frames, listing, read, search
+from dashboards import text as frames
+from dashboards.charts import palette
+from dashboards.queries import release as read
+from dashboards.queries import search
+from dashboards.widgets import evidence, listing
 
 release = read.chosen()
 kind, identity = st.query_params.get("kind", ""), st.query_params.get("id", "")
@@ -16,7 +20,7 @@ if found.is_empty():
 item = found.row(0, named=True)
 st.title(frames.text(item["title"]), anchor=False)
 st.text(" · ".join(listing.facts(item)))
-if charts.is_link(item["url"]):
+if palette.is_link(item["url"]):
     st.link_button("Open the original", item["url"], icon=":material/open_in_new:")
 st.caption(f"Data as of {frames.dated(release)} · identity `{item['item_id']}`")
 if item["text"]:

@@ -1,5 +1,5 @@
 """A lab: its history, its mix, its newest publications and what its counts rest on."""
 
-from dashboards import profile_page
+from dashboards.app_pages import profile_page
 
 profile_page.show("lab")

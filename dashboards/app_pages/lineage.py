@@ -3,7 +3,11 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, data, data_charts, filters, frames, read
+from dashboards import text as frames
+from dashboards.charts import lineage, palette
+from dashboards.queries import data
+from dashboards.queries import release as read
+from dashboards.widgets import filters
 
 FIRST = "mart.publications_by_lab_year"
 
@@ -42,10 +46,10 @@ else:
         )
     )
     with st.container(key="lineage graph", height="content"):
-        st.graphviz_chart(data_charts.lineage_graph(edges, table, charts.ink(st.context.theme.type)), width="content")
+        st.graphviz_chart(lineage.lineage_graph(edges, table, palette.ink(st.context.theme.type)), width="content")
     st.caption("Grey: what a source says. Brown: kept by hand. Blue: one row per thing. Green: answers.")
     with st.expander("The graph as a table"):
-        charts.table(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), key="edges")
+        palette.table(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), key="edges")
 
 if column is None:
     st.info("Choose a column to follow its values back to what a source says.", icon=":material/account_tree:")
@@ -63,7 +67,7 @@ for heading, found, none in (
         st.info(none, icon=":material/add_circle:")
     else:
         meanings = read.meanings(release, "reference.lineage")
-        charts.table(found, column_config=charts.columns(found, meanings), key=heading)
+        palette.table(found, column_config=palette.columns(found, meanings), key=heading)
 st.caption(
     "Told is what values are made from. What a query joins, filters or groups by decides which rows there are, "
     "and is told only for tables as a whole. A star stands for the number or the presence of rows."

@@ -2,8 +2,13 @@
 
 import streamlit as st
 
-from dashboards import charts, counts, figure, filters, frames, overview, read, ready
-from dashboards.counts import Selection
+from dashboards import text as frames
+from dashboards.charts import palette
+from dashboards.figures import figure, shared
+from dashboards.queries import counts, overview
+from dashboards.queries import release as read
+from dashboards.queries.counts import Selection
+from dashboards.widgets import filters
 
 release = read.chosen()
 st.title("AI safety research, counted", anchor=False)
@@ -54,14 +59,14 @@ else:
     st.caption(f"Since {frames.dated(older)}: {told}.")
     if not new.is_empty():
         shown = new.drop("publication_id", "in_all")
-        charts.table(
+        palette.table(
             shown,
             height=min(36 + 35 * shown.height, 290),
             key="new",
         )
     if not changed.is_empty():
         with st.expander("Tables that changed"):
-            charts.table(changed, key="changed")
+            palette.table(changed, key="changed")
     st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon=":material/history:")
 keep = f"[what is new since {release.name}](?seen={release.name})"
 st.markdown(f"To be told of what is new at your next visit, keep this address: {keep}")
@@ -73,7 +78,7 @@ if held.get("publications"):
     sentences = {of: overview.findings(release, of) for of in ("all", "lab", "category")}
     whole = sentences["all"]["sentence"].to_list()
     figure.show(
-        ready.history(
+        shared.history(
             release,
             Selection(rule=works, grain="quarter"),
             "lab",
@@ -85,7 +90,7 @@ if held.get("publications"):
     left, right = st.columns(2, gap="medium")
     with left:
         figure.show(
-            ready.history(
+            shared.history(
                 release,
                 Selection(rule=works),
                 "lab",
@@ -97,7 +102,7 @@ if held.get("publications"):
         )
     with right:
         figure.show(
-            ready.mix(release, Selection(rule=works), "category", title="What the publications are about", key="mix")
+            shared.mix(release, Selection(rule=works), "category", title="What the publications are about", key="mix")
         )
     with st.expander("What may be said of each lab and category"):
         for of in ("lab", "category"):
@@ -113,5 +118,5 @@ fresh = overview.freshness(release)
 if fresh.is_empty():
     st.info("No source has been taken in yet.", icon=":material/search:")
 else:
-    charts.table(fresh, key="fresh")
+    palette.table(fresh, key="fresh")
     st.caption("A missing newest record means that the records of the source have no date.")

@@ -3,7 +3,10 @@
 import polars as pl
 import streamlit as st
 
-from dashboards import charts, filters, frames, read
+from dashboards import text
+from dashboards.charts import palette
+from dashboards.queries import release as read
+from dashboards.widgets import filters
 
 release = read.chosen()
 _CLAIMS = """
@@ -22,21 +25,21 @@ for place, outcome in zip(places, ("agrees", "differs", "not comparable"), stric
     place.metric(outcome.capitalize(), numbers.get(outcome, 0))
 st.caption(
     "Each claim is counted anew at every run, by its own counting rule and over its own span of time. One that does "
-    f"not come out is a failed check. Data as of {frames.dated(release)}."
+    f"not come out is a failed check. Data as of {text.dated(release)}."
 )
 shown = filters.choice("Show", ["all", "agrees", "differs", "not comparable"], "outcome")
 kept = claims if shown == "all" else claims.filter(pl.col("outcome") == shown)
 if kept.is_empty():
     st.success("No claim differs: every count that can be compared comes out." if shown == "differs" else "No claim.")
 else:
-    told = charts.columns(kept, read.meanings(release, "mart.published_counts"))
-    charts.table(kept, column_config=told, key="claims")
+    told = palette.columns(kept, read.meanings(release, "mart.published_counts"))
+    palette.table(kept, column_config=told, key="claims")
 
 differences = read.ask(release, _DIFFERENCES)
 if not differences.is_empty():
     st.header("The publications that make the difference", anchor=False)
-    told = charts.columns(differences, read.meanings(release, "mart.published_count_differences"))
-    charts.table(differences, column_config=told, key="differences")
+    told = palette.columns(differences, read.meanings(release, "mart.published_count_differences"))
+    palette.table(differences, column_config=told, key="differences")
 
 st.header("A derived index, worked through: the AI Lab Watch score", anchor=False)
 st.latex(
@@ -48,14 +51,14 @@ st.write(
     "covered. The formula is that of AI Lab Watch; the works are those of this lake, so the scores are not theirs."
 )
 scores = read.ask(release, _SCORES)
-charts.table(
+palette.table(
     scores,
-    column_config=charts.columns(scores, read.meanings(release, "mart.lab_watch_scores")),
+    column_config=palette.columns(scores, read.meanings(release, "mart.lab_watch_scores")),
     key="scores",
 )
 for row in scores.head(1).iter_rows(named=True):
     terms = f"3 · {row['newest_year_works']} + 2 · {row['second_year_works']} + {row['third_year_works']}"
     st.markdown(
-        f"{frames.text(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
+        f"{text.text(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
         f"{row['weighted_works_per_year']:.2f} works a year, score {row['lab_watch_score']:.2f}."
     )

@@ -6,10 +6,16 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboards import asking, charts, data, figure, files, filters, frames, read
-from dashboards.asking import Drawing
+from dashboards import text as frames
+from dashboards.charts import palette
+from dashboards.exports import downloads
+from dashboards.figures import figure
+from dashboards.queries import data
+from dashboards.queries import release as read
+from dashboards.widgets import filters, sql_editor
+from dashboards.widgets.sql_editor import Drawing
 from warehouse.release import Release
-from warehouse.sandbox import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
+from warehouse.sql_box.client import DEFAULT_LIMITS, Answer, Asked, Reason, Unanswered
 
 PATIENCE_SECONDS = 0.6  # most answers come before the page would have to say that it waits
 LOOK_SECONDS = 0.4
@@ -46,7 +52,7 @@ def asked_for(release: Release, query: str, *, is_anew: bool) -> Asked | Unanswe
     if held is not None and isinstance(held[1], Asked):
         held[1].cancel()
     try:
-        started: Asked | Unanswered = asking.start(release, query)
+        started: Asked | Unanswered = sql_editor.start(release, query)
     except Unanswered as why:
         started = why
     st.session_state["asked"] = (wanted, started)
@@ -72,7 +78,7 @@ def refusal(why: Unanswered) -> None:
 def chart_of(frame: pl.DataFrame, query: str) -> None:
     """A chart of the answer, with everything that belongs to a figure."""
     st.header("Chart", anchor=False)
-    numbers = asking.numeric(frame)
+    numbers = sql_editor.numeric(frame)
     if frame.is_empty() or not numbers or len(frame.columns) < 2:
         st.info("A chart needs rows, a column of numbers and one more column.", icon=":material/bar_chart:")
         return
@@ -81,15 +87,15 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
         if st.session_state.get(key) not in (None, *names):  # a column of the query before
             del st.session_state[key]
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        mark = filters.choice("Draw", asking.MARKS, "mark")
+        mark = filters.choice("Draw", sql_editor.MARKS, "mark")
         if mark == "none":
             return
         across = filters.pick("Across", frame.columns, "across", 220, others[0])
         up = filters.pick("Up", numbers, "up", 220)
         colour = filters.narrow("Colour", frame.columns, "by", 220, "One colour")
     drawing = Drawing(mark, across, up, colour)
-    if frame.height > asking.MOST_DRAWN:
-        st.caption(f"Drawn are the first {asking.MOST_DRAWN:,} rows.")
+    if frame.height > sql_editor.MOST_DRAWN:
+        st.caption(f"Drawn are the first {sql_editor.MOST_DRAWN:,} rows.")
     figure.show(
         figure.Figure(
             release=release,
@@ -103,7 +109,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
             name=f"query_{release.name}",
             alt=f"A chart of {up} by {across}.",
             key="answer",
-            draw=partial(asking.drawn, frame, drawing),
+            draw=partial(sql_editor.drawn, frame, drawing),
         )
     )
 
@@ -111,7 +117,7 @@ def chart_of(frame: pl.DataFrame, query: str) -> None:
 def answered(answer: Answer, query: str) -> None:
     """Show the rows of an answer, and what can be done with them."""
     try:
-        frame = asking.showable(answer.frame)
+        frame = sql_editor.showable(answer.frame)
     except Unanswered as why:
         refusal(why)
         return
@@ -123,9 +129,9 @@ def answered(answer: Answer, query: str) -> None:
     if frame.is_empty():
         st.info("The query ran and found no row.", icon=":material/search:")
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
-    charts.table(frame, column_config=dates, key="rows")
+    palette.table(frame, column_config=dates, key="rows")
     exact = answer.frame
-    files.offer(f"query_{release.name}", files.of_table(lambda: exact, lambda: asking.flat(exact)))
+    downloads.offer(f"query_{release.name}", downloads.of_table(lambda: exact, lambda: sql_editor.flat(exact)))
     st.markdown(f"[Permanent link to this answer]({frames.permanent_link(release)})")
     chart_of(frame, query)
 
@@ -139,11 +145,11 @@ def schema() -> None:
         st.caption(f"{len(names)} tables. Each is named with its layer: raw, clean, mart or reference.")
         return
     columns = data.columns(release, table)
-    charts.table(
+    palette.table(
         columns.select("column_name", "column_type", "column_meaning"),
         height=260,
         key="schema",
-        column_config=charts.columns(columns, {}),
+        column_config=palette.columns(columns, {}),
     )
     listed = ",\n    ".join(columns["column_name"])
     st.button("Ask for this table", on_click=put, args=(f"select\n    {listed}\nfrom {table}\nlimit 100",))
@@ -165,7 +171,7 @@ with typed, st.form("ask", border=False, enter_to_submit=True):
     is_pressed = st.form_submit_button("Run", icon=":material/play_arrow:")
 with beside:
     with st.expander("Examples", expanded=not query):
-        for told, text in asking.EXAMPLES.items():
+        for told, text in sql_editor.EXAMPLES.items():
             st.button(told, on_click=put, args=(text,), key=told, type="tertiary")
     schema()
 
@@ -175,7 +181,7 @@ if not query:
 asked = asked_for(release, query, is_anew=is_pressed)
 if isinstance(asked, Unanswered):
     refusal(asked)
-elif not asking.waited(asked, PATIENCE_SECONDS):
+elif not sql_editor.waited(asked, PATIENCE_SECONDS):
     st.fragment(awaited, run_every=LOOK_SECONDS)(asked)
 else:
     try:

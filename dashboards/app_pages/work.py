@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from dashboards import charts, discussion, evidence, frames, listing, read, search
+from dashboards import text as frames
+from dashboards.charts import palette
+from dashboards.queries import discussion, search
+from dashboards.queries import release as read
+from dashboards.widgets import evidence, listing
 
 release = read.chosen()
 asked = st.query_params.get("id", "")
@@ -99,7 +103,7 @@ if work["is_duplicate"]:
         "The source marks this row as a duplicate of another: rules that count works leave it out.",
         icon=":material/group:",
     )
-if charts.is_link(work["url"]):
+if palette.is_link(work["url"]):
     st.link_button("Open the publication", work["url"], icon=":material/open_in_new:")
 st.caption(f"Data as of {frames.dated(release)} · identity `{work['publication_id']}`")
 
@@ -125,10 +129,10 @@ if not mentions.is_empty():
 
 st.subheader("Where it is counted", anchor=False)
 counted = read.ask(release, _COUNTED, {"id": asked})
-charts.table(counted, key="counted")
+palette.table(counted, key="counted")
 st.caption("Where its authors are not known, a rule by authors cannot tell its lab, and counts it apart.")
 labels = read.ask(release, _IN_TAXONOMIES, {"id": asked})
-charts.table(labels, key="taxonomies")
+palette.table(labels, key="taxonomies")
 
 st.subheader("Cite", anchor=False)
 listing.downloads(f"aisle_{release.name}_work_{asked}", "work", lambda: search.told(release, [("publication", asked)]))

@@ -2,7 +2,10 @@
 
 import streamlit as st
 
-from dashboards import filters, frames, listing, read, search
+from dashboards import text as frames
+from dashboards.queries import release as read
+from dashboards.queries import search
+from dashboards.widgets import filters, listing
 
 LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
 MOST_PAGES = search.MOST // search.ON_A_PAGE

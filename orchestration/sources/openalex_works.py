@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from orchestration.sources.conversation import Conversation, Feed, Request, Since, Unanswered, told_of
-from orchestration.sources.document import Document, Unreadable, strict_json
-from orchestration.sources.fields import Fields, tally
-from orchestration.sources.html_text import joined, plain
-from orchestration.sources.links import link_key
-from orchestration.sources.settings import Settings
+from orchestration.sources.shared.document import Document, Unreadable, strict_json
+from orchestration.sources.shared.fetch_plan import Conversation, Feed, Request, Since, Unanswered, told_of
+from orchestration.sources.shared.fields import Fields, tally
+from orchestration.sources.shared.html_text import joined, plain
+from orchestration.sources.shared.links import link_key
+from orchestration.sources.shared.settings import Settings
 from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, Source, Value
 
 _PAGE = 100  # the most that is given at once

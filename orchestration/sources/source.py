@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from orchestration.sources.conversation import Conversation, Feed, Since
-from orchestration.sources.document import Document
+from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.fetch_plan import Conversation, Feed, Since
 
 Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 

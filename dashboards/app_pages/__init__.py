@@ -1,0 +1,1 @@
+"""One file for each page; pages draw and compute nothing."""

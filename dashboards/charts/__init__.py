@@ -1,0 +1,1 @@
+"""Vega-Lite charts made from rows; no queries and no page layout."""

@@ -1,0 +1,1 @@
+"""Files a reader can download."""

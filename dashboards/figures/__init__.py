@@ -1,0 +1,1 @@
+"""Charts with their frame: title, finding, cautions, table, downloads, SQL, citation."""

@@ -1,0 +1,130 @@
+"""What the page of the curriculum asks: entries of podcasts and courses, and the sites and works that they lead to."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dashboards.queries import release as read
+from warehouse.release import Release
+
+SITES = "select * from mart.episodes_by_linked_site order by episodes desc, linked_site"
+# what a feed offers to hear is an episode; its other entries are posts
+BY_MONTH = """
+    select
+        cast(date_trunc('month', published_at) as date) as published_month,
+        coalesce(feed_title, feed) as feed,
+        count(*) as episodes
+    from clean.feed_items
+    where audio_url is not null and published_at is not null
+    group by all
+    order by all
+"""
+MOST = 1_000  # episodes listed
+_NO_LINK = "(no link)"
+
+
+def totals(release: Release) -> dict[str, int]:
+    """``entries``, ``episodes`` (without repeats), and of these ``linked``, ``with_authors`` and ``publishers``."""
+    query = """
+        select
+            count(*) as entries,
+            count(*) filter (where not is_repeat) as episodes,
+            count(linked_url) filter (where not is_repeat) as linked,
+            count(authors) filter (where not is_repeat) as with_authors,
+            count(distinct publisher) as publishers
+        from clean.episodes
+    """
+    return read.ask(release, query).row(0, named=True)
+
+
+def sites(release: Release) -> list[str]:
+    """The linked sites, those with the most episodes first."""
+    return read.ask(release, SITES)["linked_site"].to_list()
+
+
+def episodes(release: Release, of_sites: tuple[str, ...]) -> pl.DataFrame:
+    """The episodes that link to these sites, all if none is given, as the list shows them; a repeat is left out.
+
+    Returns:
+        ``entry``, ``linked_site``, ``authors``, ``narrator``, ``publisher``, ``begins``, ``linked_url`` (left out
+        unless http or https), ``publication_id`` of the publication it leads to, and ``episode_id``.
+    """
+    query = rf"""
+        select
+            episodes.entry,
+            coalesce(episodes.linked_site, '{_NO_LINK}') as linked_site,
+            episodes.authors,
+            episodes.narrator,
+            episodes.publisher,
+            left(episodes.summary, 160) as begins,
+            case
+                when regexp_full_match(episodes.linked_url, '(?i)https?://\S+') then episodes.linked_url
+            end as linked_url,
+            links.publication_id,
+            episodes.episode_id
+        from clean.episodes as episodes
+        left join mart.discussed_links as links
+            on
+                links.kind = 'episode'
+                and episodes.episode_id = links.item_id
+                and links.linked_key = link_key(episodes.linked_url)
+        where
+            not episodes.is_repeat
+            and (
+                len($sites::varchar[]) = 0
+                or list_contains($sites::varchar[], coalesce(episodes.linked_site, '{_NO_LINK}'))
+            )
+        order by episodes.entry, episodes.episode_id
+    """
+    return read.ask(release, query, {"sites": list(of_sites)})
+
+
+def followed(release: Release) -> pl.DataFrame:
+    """The podcasts and courses that are followed by their feeds, with the most episodes first.
+
+    Returns:
+        ``feed``, ``episodes``, ``undated``, ``hours`` (of those that say how long they are), ``first_on``,
+        ``newest_on``; no rows for a release from before feeds were taken in.
+    """
+    if "clean.feed_items" not in release.manifest["tables"]:
+        return pl.DataFrame()
+    query = """
+        select
+            coalesce(feed_title, feed) as feed,
+            count(*) as episodes,
+            count(*) - count(published_at) as undated,
+            sum(duration_seconds) / 3600.0 as hours,
+            cast(min(published_at) as date) as first_on,
+            cast(max(published_at) as date) as newest_on
+        from clean.feed_items
+        where audio_url is not null
+        group by all
+        order by episodes desc, feed
+    """
+    return read.ask(release, query)
+
+
+def heard(release: Release, feeds: tuple[str, ...]) -> pl.DataFrame:
+    """The newest `MOST` episodes of these feeds, of all if none is given.
+
+    Returns:
+        ``published_on``, ``feed``, ``title``, ``people``, ``minutes``, ``url`` (left out unless http or https) and
+        ``feed_item_id``.
+    """
+    query = rf"""
+        select
+            cast(published_at as date) as published_on,
+            coalesce(feed_title, feed) as feed,
+            title,
+            coalesce(people, authors) as people,
+            round(duration_seconds / 60.0) as minutes,
+            case when regexp_full_match(url, '(?i)https?://\S+') then url end as url,
+            feed_item_id
+        from clean.feed_items
+        where
+            audio_url is not null
+            and (len($feeds::varchar[]) = 0 or list_contains($feeds::varchar[], coalesce(feed_title, feed)))
+        order by published_at desc nulls last, feed, title, feed_item_id
+        limit {MOST}
+    """
+    return read.ask(release, query, {"feeds": list(feeds)})

@@ -1,0 +1,1 @@
+"""Filters, lists and editors that pages share."""

@@ -1,0 +1,144 @@
+"""What the command line tells about a lake: its sources, its last run, its release, its rejects."""
+
+from __future__ import annotations
+
+import polars as pl
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from orchestration.fetch.journal import FeedFolder, followed_feeds
+from orchestration.ingest.snapshots import all_refusals, all_snapshots
+from orchestration.run import last_run
+from orchestration.sources.registry import SOURCES
+from warehouse.lake import Lake
+from warehouse.release import NoRelease, current
+
+_PER_SOURCE = """
+select
+    source,
+    cast(sum(records_read) as bigint) as read,
+    cast(sum(records_kept) as bigint) as kept,
+    cast(sum(records_repeated) as bigint) as repeated,
+    cast(sum(records_rejected) as bigint) as rejected
+from raw.parses
+group by source
+"""
+
+
+_FINDINGS = """
+select lab, year(published_year), cast(sum(publication_rows) as bigint), cast(sum(works) as bigint)
+from mart.publications_by_lab_year
+group by cube (lab, year(published_year))
+"""
+
+_PART_YEARS = """
+select year(published_year), strftime(any_value(covers_until), '%-d %b')
+from mart.publications_by_lab_year, clean.coverage
+where is_part_period and source = 'lab_sheet' and year(covers_until) = year(published_year)
+group by all
+"""
+
+
+def status_table(lake: Lake) -> RichTable | None:
+    """One line per source as of the newest release, with snapshots that wait for a run; none before the first."""
+    try:
+        with current(lake).connect() as connection:
+            counts = {row[0]: row[1:] for row in connection.execute(_PER_SOURCE).fetchall()}
+            released = {row[0] for row in connection.execute("select snapshot_id from raw.snapshots").fetchall()}
+            newest = {
+                source.name: connection.execute(f"select max({source.newest}) from {source.table_name}").fetchall()[0][
+                    0
+                ]
+                for source in SOURCES
+                if source.newest
+            }
+    except NoRelease:
+        return None
+    snapshots = all_snapshots(lake)
+    table = RichTable(show_edge=False)
+    table.add_column("source")
+    for name in ("snapshots", "waiting", "read", "kept", "repeated", "rejected"):
+        table.add_column(name, justify="right")
+    table.add_column("newest record")
+    for source in SOURCES:
+        mine = [snapshot for snapshot in snapshots if snapshot.source == source.name]
+        waiting = sum(1 for snapshot in mine if snapshot.snapshot_id not in released)
+        date = newest.get(source.name, "undated")
+        numbers = counts.get(source.name, (0, 0, 0, 0))
+        table.add_row(source.name, str(len(mine)), str(waiting), *map(str, numbers), escape(str(date or "—")))
+    return table
+
+
+def findings_table(lake: Lake) -> RichTable | str:
+    """Publications per lab and year of the newest release: rows of the sheet, and works where they are fewer.
+
+    Without any dated publication, a sentence that says so.
+
+    Raises:
+        NoRelease: Nothing was released yet.
+    """
+    with current(lake).connect() as connection:
+        found = connection.execute(_FINDINGS).fetchall()
+        parts = dict(connection.execute(_PART_YEARS).fetchall())
+    years = sorted({year for _, year, _, _ in found if year is not None})
+    if not years:
+        return "no dated publications yet: add a lab sheet with `aisle add`"
+    counts = {(lab, year): (rows, works) for lab, year, rows, works in found}
+    table = RichTable(show_edge=False, title="publications: rows (works)", title_justify="left")
+    table.add_column("lab")
+    for year in years:
+        table.add_column(f"{year} to {parts[year]}" if parts.get(year) else str(year), justify="right")
+    table.add_column("all", justify="right")
+    for lab in [*sorted({lab for lab, *_ in found if lab is not None}), None]:
+        cells = (counts.get((lab, year), (0, 0)) for year in [*years, None])
+        table.add_row(lab or "all", *(f"{rows} ({works})" if rows != works else str(rows) for rows, works in cells))
+    return table
+
+
+def status_lines(lake: Lake) -> list[str]:
+    """The release, the last run with the checks that failed, the feeds that did, and the files that were refused."""
+    lines = []
+    try:
+        release = current(lake)
+        tables = release.manifest["tables"]
+        lines.append(
+            f"release {release.name} of {release.manifest['published_at'][:16].replace('T', ' ')} UTC:"
+            f" {len(tables)} tables, {sum(told['rows'] for told in tables.values()):,} rows, {release.path}"
+        )
+    except NoRelease as error:
+        lines.append(str(error))
+    if run := last_run(lake):
+        failed = [check for check in run["checks"] if not check["passed"]]
+        ended = run["ended_at"][:16].replace("T", " ")
+        outcome = f"release v{run['release']}" if run["release"] else "no release"
+        lines.append(f"last run ended {ended} UTC: {outcome}; {len(run['checks'])} checks, {len(failed)} not passed")
+        lines += [f"  {'✗' if c['is_critical'] else '!'} {c['table']}: {c['check']}: {c['says']}" for c in failed]
+    for feed in followed_feeds(lake):
+        try:
+            state = FeedFolder(lake, feed).state
+        except OSError as error:
+            lines.append(f"feed {feed}: {error}")
+            continue
+        if state.conversation_id and not state.is_complete:
+            lines.append(f"feed {feed} is not complete ({state.failures} times): {state.reason}")
+    if refused := all_refusals(lake):
+        lines.append(f"refused files: {len(refused)} (aisle rejects)")
+    return lines
+
+
+def rejects_frame(lake: Lake) -> pl.DataFrame:
+    """Rejected records of the newest release and refused files: file, place, reason, text."""
+    schema = {"file": pl.String, "where": pl.String, "reason": pl.String, "text": pl.String}
+    frames = [
+        pl.DataFrame(
+            [(r.original_name, "whole file", r.reason, "") for r in all_refusals(lake)], schema=schema, orient="row"
+        )
+    ]
+    try:
+        with current(lake).connect() as connection:
+            columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text'
+            query = f"select {columns} from raw.rejects order by snapshot_id, record_ordinal"
+            frames.append(connection.sql(query).pl())
+    except NoRelease:
+        pass
+    return pl.concat(frames)

@@ -1,0 +1,1 @@
+"""Fetching feeds: configuration, polite HTTP client, fetch sessions and their journal."""

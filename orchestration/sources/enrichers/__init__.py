@@ -1,0 +1,1 @@
+"""Bibliographic services that add facts about known papers."""

@@ -1,0 +1,1 @@
+"""LessWrong, Alignment Forum and EA Forum."""

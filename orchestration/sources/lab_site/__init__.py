@@ -1,0 +1,1 @@
+"""Pages of the labs' own sites."""

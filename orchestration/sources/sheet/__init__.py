@@ -1,0 +1,1 @@
+"""Hand-kept sheets of lab publications."""

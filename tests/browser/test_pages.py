@@ -1,0 +1,91 @@
+"""Overview, views of the trends and profiles in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.browsing import BARS, Open
+from tests.support.dashboard_server import CHROMIUM, serving, settle
+from warehouse.lake import Lake
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, expect
+
+from tests.browser.test_trends import asked, downloaded
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+def test_the_overview_leads_to_the_other_pages(opened: Open) -> None:
+    page = opened()
+    page.goto(page.url.partition("trends")[0])
+    expect(page.get_by_text("78 works in 31 whole months").first).to_be_visible()
+    page.locator(BARS).first.wait_for()
+    page.get_by_role("link", name="Explore the trends").click()
+    expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
+
+
+def test_a_heat_map_and_a_comparison_come_back_by_their_address(opened: Open) -> None:
+    page = opened()
+    base = page.url.partition("trends")[0]
+    page.goto(base + "trends?view=heat+map&panels=false&compare=true&other_labs=OpenAI&labs=Anthropic")
+    cells = page.locator('[data-testid="stVegaLiteChart"] path[aria-roledescription="rect mark"]')
+    cells.first.wait_for()
+    expect(page.get_by_text("rate ratio").first).to_be_visible()
+    settle(page)
+    # the number that stands on the cell lets the click through
+    cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
+    page.locator(cell).first.click()
+    expect(page.get_by_text("8 publications listed")).to_be_visible()
+    told = asked(page)
+    assert (told["period"], told["of_category"]) == (["2023"], ["Mechanistic interpretability"])
+    assert (told["view"], told["other_labs"]) == (["heat map"], ["OpenAI"])
+
+
+@pytest.mark.parametrize("path", ["", "labs?lab=OpenAI", "trends?view=share&meanwhile=true&compare=true"])
+def test_pages_fit_on_a_phone(opened: Open, path: str) -> None:
+    page = opened(width=390, scheme="dark")
+    page.goto(page.url.partition("trends")[0] + path)
+    page.locator('[data-testid="stVegaLiteChart"] svg').first.wait_for()
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for chart in page.locator('[data-testid="stVegaLiteChart"]:visible').all():
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+
+
+def test_a_profile_is_handed_on_as_one_page(opened: Open) -> None:
+    page = opened()
+    page.goto(page.url.partition("trends")[0] + "labs?lab=Anthropic")
+    page.locator(BARS).first.wait_for()
+    settle(page)
+    name, told = downloaded(page, "One page to hand on")
+    assert name == "lab_anthropic_v1.html"
+    assert told.count(b"<svg") == 3
+    page.set_content(told.decode())
+    expect(page.get_by_role("heading", name="Anthropic", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Newest publications")).to_be_visible()
+
+
+def test_what_takes_long_says_so_and_a_server_that_is_gone_too(
+    released_lake: Lake, browser: Browser, tmp_path: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    said = "getComputedStyle(document.querySelector('.stApp'), '::after')"
+    with serving(released_lake, tmp_path / "log.txt") as address:
+        page.goto(address)
+        settle(page)
+        assert page.evaluate(f"{said}.content") == "none"
+        # as while a page runs; a moment later it is seen
+        page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
+        assert page.evaluate(f"[{said}.content, {said}.opacity]") == ['"Reading the release …"', "0"]
+        page.wait_for_function(f"{said}.opacity == '1'")
+    page.wait_for_function(f"{said}.content.includes('The server does not answer')")
+    page.wait_for_function(f"{said}.opacity == '1'")
+    assert page.evaluate(f"parseFloat({said}.width)") <= 390
+    page.wait_for_timeout(3000)  # by then, Streamlit would have told to run a file that does not exist here
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.context.close()

@@ -1,0 +1,223 @@
+"""The pages in a real browser, served as `aisle dashboard` serves them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import polars as pl
+import pytest
+
+from tests.support.browsing import BARS, POINTS, Open
+from tests.support.dashboard_server import CHROMIUM, serving, settle
+from warehouse.lake import Lake
+from warehouse.release import current
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def bar(page: Page, **told: str) -> str:
+    """The bar of which the accessible name, which has the columns' titles, says all this."""
+    return BARS + "".join(f'[aria-label*="{name.capitalize()}: {value}"]' for name, value in told.items())
+
+
+def chosen(page: Page, label: str, option: str) -> None:
+    """Choose one of a list, as a person does."""
+    box = page.get_by_role("combobox", name=label, exact=True)
+    if box.input_value() != option:
+        box.click()
+        box.fill(option)
+        page.get_by_role("option", name=option, exact=True).click()
+
+
+def downloaded(page: Page, label: str) -> tuple[str, bytes]:
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=label, exact=True).click()
+    return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
+
+
+def test_the_page_opens_and_a_filter_becomes_a_link(opened: Open) -> None:
+    page = opened()
+    expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
+    expect(page.get_by_text("80 rows")).to_be_visible()
+    expect(page.get_by_text("must not be read as a decline")).to_be_visible()
+    expect(page.locator('[data-testid="stVegaLiteChart"]').get_by_text("(to 31 Jul)").first).to_be_visible()
+    page.get_by_role("combobox", name="Labs").click()
+    page.get_by_role("option", name="OpenAI").click()
+    page.keyboard.press("Escape")
+    chosen(page, "Counting rule", "works")
+    chosen(page, "Per", "quarter")
+    expect(page.get_by_text("11 of 78 works")).to_be_visible()
+    expect(page.get_by_text("11 publications listed")).to_be_visible()
+    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    page.reload()
+    expect(page.get_by_text("11 of 78 works")).to_be_visible()
+    expect(page.locator(bar(page, period="2024 Q3", lab="OpenAI")).first).to_be_visible()
+    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+
+
+def click_on(page: Page, mark: str) -> None:
+    """Click on a mark once the chart stands still: while it is drawn anew, the old one may still be there."""
+    settle(page)
+    expect(page.locator(mark)).to_have_count(1)
+    page.locator(mark).click()
+
+
+def test_a_click_on_a_bar_lists_its_papers(opened: Open) -> None:
+    page = opened()
+    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
+    expect(page.get_by_text("8 publications listed")).to_be_visible()
+    assert asked(page) == {
+        "period": ["2023"],
+        "of_lab": ["Anthropic"],
+        "of_category": ["Mechanistic interpretability"],
+    }
+    click_on(page, bar(page, period="2024", lab="OpenAI", category="Robustness"))
+    expect(page.get_by_text("1 publication listed")).to_be_visible()
+    # the table is painted; its cells stand in the page for screen readers
+    expect(page.locator("[role=gridcell]").filter(has_text="Instruction Hierarchy").first).to_be_attached()
+    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
+    expect(page.get_by_text("8 publications listed")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("8 publications listed")).to_be_visible()
+
+
+def test_a_bar_can_be_clicked_again_after_another_choice(opened: Open) -> None:
+    page = opened("?per=year")
+    chosen = bar(page, period="2023", lab="Google DeepMind", category="Enhancing human feedback")
+    page.locator(chosen).click()
+    expect(page.get_by_text("7 publications listed")).to_be_visible()
+    settle(page)
+    page.get_by_role("combobox", name="Period").click()
+    page.get_by_role("option", name="2022").click()
+    expect(page.get_by_text("2 publications listed")).to_be_visible()
+    settle(page)
+    page.locator(chosen).click()
+    expect(page.get_by_text("7 publications listed")).to_be_visible()
+
+
+def test_a_period_can_be_chosen_by_keyboard_alone(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("combobox", name="Period").focus()
+    page.keyboard.type("2022")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("25 publications listed")).to_be_visible()
+    assert asked(page) == {"period": ["2022"]}
+
+
+def test_a_click_on_a_point_lists_its_papers(opened: Open) -> None:
+    page = opened("?view=lines&panels=false")
+    page.locator(POINTS + '[aria-label*="Period: 2022"][aria-label*="Category: Robustness"]').click()
+    expect(page.get_by_text("5 publications listed")).to_be_visible()
+
+
+def test_what_is_pointed_at_is_told(opened: Open) -> None:
+    page = opened()
+    settle(page)
+    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).hover()
+    told = page.locator("#vg-tooltip-element.visible tr")
+    expect(told).to_have_text(["Period2023", "LabAnthropic", "CategoryMechanistic interpretability", "Publications8"])
+
+
+@pytest.mark.parametrize("view", ["bars", "lines", "share", "heat map", "cumulative"])
+def test_of_many_periods_a_whole_one_is_told_and_clicked(
+    copied: Callable[..., Lake], browser: Browser, tmp_path: Path, view: str
+) -> None:
+    long = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
+    lake = copied(f"update clean.coverage set {long} where source = 'lab_sheet'")
+    with serving(lake, tmp_path / "log.txt") as address:
+        page = browser.new_page(viewport={"width": 1400, "height": 1600})
+        page.goto(f"{address}trends?per=month&panels=false&view={view}")
+        chart = page.get_by_test_id("stVegaLiteChart").last
+        chart.locator("canvas, svg").first.wait_for()
+        settle(page)
+        box = chart.bounding_box()
+        assert box is not None
+        at = box["x"] + box["width"] - 24, box["y"] + box["height"] * 0.6  # the newest month, at the right end
+        page.mouse.move(at[0] - 1, at[1])
+        page.mouse.move(*at)
+        told = page.locator("#vg-tooltip-element.visible tr")
+        when = "So far, until" if view == "cumulative" else "Period"
+        expect(told.first).to_have_text(f"{when}2024-07, may still be filling up")
+        assert "Enhancing human feedback" in " ".join(told.all_inner_texts())
+        page.mouse.click(*at)
+        expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")
+        expect(page.get_by_test_id("stVegaLiteChart").last.locator("canvas, svg").first).to_be_visible()
+        page.context.close()
+
+
+def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: Lake) -> None:
+    page = opened("?view=lines&range=true&count=works")
+    with current(released_lake).connect() as connection:
+        ((identity, title),) = connection.execute(
+            "select publication_id, title from clean.publications where title like 'Many-shot%'"
+        ).fetchall()
+    page.goto(page.url.partition("trends")[0] + f"work?id={identity}&release=v1")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
+    expect(page.get_by_text("Data as of release v1")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("", "AI safety research, counted"),
+        ("labs?lab=OpenAI", "OpenAI"),
+        ("categories?category=Robustness", "Robustness"),
+        ("published_numbers", "Published numbers"),
+        ("changes", "Why did this number change?"),
+        ("coverage", "Coverage"),
+    ],
+)
+def test_other_pages_open_by_their_address(opened: Open, path: str, heading: str) -> None:
+    page = opened()
+    page.goto(page.url.partition("trends")[0] + path)
+    expect(page.get_by_role("heading", name=heading).first).to_be_visible()
+    settle(page)
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def test_downloads_hold_what_is_drawn(opened: Open) -> None:
+    page = opened("?per=month")
+    for count, expected in (("rows", 80), ("works", 78)):
+        chosen(page, "Counting rule", count)
+        expect(page.get_by_text(f"{expected} publications listed")).to_be_visible()
+        settle(page)
+        page.get_by_role("tab", name="Download").first.click()
+        name, told = downloaded(page, "CSV")
+        assert name == f"publications_by_lab_category_month_{count}_v1.csv"
+        rows = pl.read_csv(io.BytesIO(told), try_parse_dates=True)
+        name, told = downloaded(page, "Parquet")
+        assert name == f"publications_by_lab_category_month_{count}_v1.parquet"
+        exact = pl.read_parquet(io.BytesIO(told))
+        assert rows["publications"].sum() == exact["publications"].sum() == expected
+        assert rows.columns == exact.columns
+        assert rows.height == exact.height
+        assert rows["starts_on"].to_list() == exact["starts_on"].to_list()
+    _, drawing = downloaded(page, "SVG")
+    assert b"<svg" in drawing
+    assert b"counted by works" in drawing
+    _, picture = downloaded(page, "PNG")
+    assert picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])
+def test_everything_fits_on_a_phone_and_stands_out(opened: Open, scheme: str, ink: str) -> None:
+    page = opened("?per=quarter", width=390, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for chart in page.locator('[data-testid="stVegaLiteChart"] svg').all():
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    number = page.locator('[data-testid="stVegaLiteChart"] svg text[font-weight="600"]').first
+    expect(number).to_have_attribute("fill", ink)

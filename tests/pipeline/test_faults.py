@@ -1,0 +1,257 @@
+"""Faults: a broken limit, a killed run, a full disk and two runs at once never harm what is published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import PROJECT, aisle
+from tests.sources.test_lab_sheet import GOOD, table
+from warehouse.lake import Lake, LakeBusy, replace_file
+from warehouse.release import NoRelease, current, publish, releases
+from warehouse.table import Table, table_from_toml
+
+THINGS = {"row": "A thing.", "key": ["thing"], "columns": {"thing": {"type": "integer", "meaning": "Its number."}}}
+
+# runs the whole job with the SQL files of another folder
+WITH_SQL = """
+import functools, sys
+from pathlib import Path
+import transforms.reader as reader
+reader.read_transforms = functools.partial(reader.read_transforms, folder=Path(sys.argv[1]))
+sys.argv[1:] = ["run"]
+from orchestration.cli.app import main
+main()
+"""
+
+
+@pytest.fixture
+def lake(released_lake: Lake, tmp_path: Path) -> Lake:
+    """A copy of the released lake, to be harmed; its folder has a name that tools often stumble over."""
+    root = tmp_path / "a lake (1) für's {test}*"
+    shutil.copytree(released_lake.root, root, symlinks=True)
+    return Lake(root)
+
+
+def things(lake: Lake, numbers: range) -> Table:
+    declared = table_from_toml("mart.things", THINGS)
+    lake.write(declared, declared.frame({"thing": number} for number in numbers))
+    return declared
+
+
+def test_critical_breach_keeps_the_last_release(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "transforms"
+    shutil.copytree(PROJECT / "transforms", folder)
+    path = folder / "mart" / "publications_by_lab_year.sql"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("cast(sum(works) as bigint) as works", "cast(-1 as bigint) as works"), encoding="utf-8"
+    )
+    new = tmp_path / "new.csv"
+    new.write_bytes(table(GOOD))
+    assert aisle(lake.root, "add", str(new)).returncode == 0
+    command = [sys.executable, "-c", WITH_SQL, str(folder)]
+    environment = {**os.environ, "AISLE_LAKE": str(lake.root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert "works breaks minimum 0 in 9 rows" in done.stderr
+    assert "no release" in done.stderr
+    assert current(lake).number == 1
+    assert "✗ mart.publications_by_lab_year: limits" in aisle(lake.root, "status").stdout
+    repaired = aisle(lake.root, "run")
+    assert repaired.returncode == 0, repaired.stderr
+    assert current(lake).number == 2
+
+
+def test_bad_row_is_quarantined_and_a_new_category_warns(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "a[1].csv"
+    old = ["OpenAI", "From the past", "1-Jan-1900", "https://openai.com/old", *GOOD[4:]]
+    path.write_bytes(table([*GOOD[:4], "Scalable oversight", ""], old))
+    assert aisle(lake.root, "add", str(path)).returncode == 0
+    done = aisle(lake.root, "run")
+    assert done.returncode == 0, done.stderr
+    assert "a[1].csv: 2 read, 1 kept, 0 repeated, 1 rejected" in done.stderr
+    told = "a[1].csv: row 3: published_on “1900-01-01” breaks its limit minimum 1950-01-01"
+    assert told in aisle(lake.root, "rejects").stdout
+    assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in done.stderr
+    query = "select publication_rows from mart.publications_by_category_year where category = 'Scalable oversight'"
+    with current(lake).connect() as connection:
+        assert connection.execute("select count(*) from clean.publications").fetchall() == [(81,)]
+        assert connection.execute(f"{query} and publication_rows > 0").fetchall() == [(1,)]
+
+
+def test_two_runs_at_once_the_second_waits_and_says_so(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_bytes(table(GOOD))
+    assert aisle(lake.root, "add", str(path)).returncode == 0
+    with lake.lock():
+        command = [sys.executable, "-c", "from orchestration.cli.app import main; main()", "run"]
+        second = subprocess.Popen(
+            command, env={**os.environ, "AISLE_LAKE": str(lake.root)}, stderr=subprocess.PIPE, text=True
+        )
+        assert second.stderr is not None
+        told = ""
+        while "waiting for it to end" not in told:
+            told = second.stderr.readline()
+            assert told, "the second run ended without waiting"
+        assert "another run is at work" in told
+        assert current(lake).number == 1
+    assert second.wait(timeout=300) == 0
+    second.stderr.close()
+    assert current(lake).number == 2
+
+
+def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    script = "import sys, time\nfrom pathlib import Path\nfrom warehouse.lake import Lake\nwith Lake(Path(sys.argv[1])).lock():\n print('held', flush=True)\n time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(LakeBusy, match=f"process {holder.pid} since"), lake.lock(wait=False):
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with lake.lock(wait=False):
+        pass
+
+
+def test_killed_publisher_leaves_the_last_release(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    declared = things(lake, range(10))
+    publish(lake, [declared], {})
+    script = """
+import sys
+from pathlib import Path
+from tests.test_faults import things, publish, Lake
+lake = Lake(Path(sys.argv[1]))
+for turn in range(1000):
+    publish(lake, [things(lake, range(turn + 11))], {})
+"""
+    for turn in range(5):
+        writer = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT)
+        before = current(lake).number
+        while current(lake).number == before and writer.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.02 * turn)  # so that it is hit at another point of its work each time
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        left = current(lake)
+        with left.connect() as connection:
+            ((counted,),) = connection.execute("select count(*) from mart.things").fetchall()
+        assert counted == left.manifest["tables"]["mart.things"]["rows"]
+    published, is_new = publish(lake, [things(lake, range(5))], {})
+    assert is_new
+    numbers = [release.number for release in releases(lake)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == published.number
+    assert not list(lake.releases.glob(".building-*"))
+
+
+def test_full_disk_leaves_no_half_release(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    publish(lake, [things(lake, range(10))], {})
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from tests.test_faults import things, publish, Lake
+lake = Lake(Path(sys.argv[1]))
+declared = things(lake, range(200_000))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+publish(lake, [declared], {})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "File too large" in done.stderr or "Could not write" in done.stderr
+    assert current(lake).number == 1
+    assert [path.name for path in lake.releases.glob("*.duckdb")] == ["aisle.v1.duckdb"]
+    published, _ = publish(lake, [things(lake, range(200_000))], {})
+    assert published.number == 2
+
+
+def test_reader_of_an_old_release_is_not_disturbed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    publish(lake, [things(lake, range(10))], {})
+    with current(lake).connect() as old:
+        for number in range(11, 15):
+            publish(lake, [things(lake, range(number))], {})
+            assert old.execute("select count(*) from mart.things").fetchall() == [(10,)]
+        with current(lake).connect() as new:
+            assert new.execute("select count(*) from mart.things").fetchall() == [(14,)]
+            with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+                new.execute("delete from mart.things")
+
+
+def test_same_content_is_no_new_release(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    first, is_new = publish(lake, [things(lake, range(10))], {})
+    assert is_new
+    assert publish(lake, [things(lake, range(10))], {"other": "facts"}) == (first, False)
+    state = lake.state("mart.things")
+    assert state is not None
+    assert state.version == 0
+
+
+def test_nothing_released_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NoRelease, match="run `aisle run`"):
+        current(Lake(tmp_path))
+    for command in (["sql", "select 1"], ["sql", "--release", "v7", "select 1"]):
+        done = aisle(tmp_path, *command)
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert "nothing is released" in aisle(tmp_path, "status").stdout
+
+
+def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    replace_file(path, b"old")
+    with pytest.raises(TypeError):
+        replace_file(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["facts.json"]
+
+
+@pytest.mark.parametrize("name", ["a[1]", "50%25"])
+def test_folder_in_which_no_lake_can_be_kept_is_told(tmp_path: Path, name: str) -> None:
+    done = aisle(tmp_path / name, "run")
+    assert done.returncode == 1
+    assert "name another folder with AISLE_LAKE" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_snapshots_are_never_changed(lake: Lake) -> None:
+    for content in lake.snapshots.glob("*/*/content"):
+        assert not content.stat().st_mode & 0o222
+
+
+@pytest.mark.parametrize("suffix", [".duckdb", ".json"])
+def test_damaged_release_is_replaced_by_a_new_one(tmp_path: Path, suffix: str) -> None:
+    lake = Lake(tmp_path)
+    declared = things(lake, range(10))
+    first, _ = publish(lake, [declared], {})
+    first.path.with_suffix(suffix).write_bytes(b"damaged on disk" * 1000)
+    second, is_new = publish(lake, [declared], {})
+    assert is_new
+    assert second.number == 2
+    with current(lake).connect() as connection:
+        assert connection.execute("select count(*) from mart.things").fetchall() == [(10,)]
+
+
+def test_lost_pointer_harms_no_release(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    first, _ = publish(lake, [things(lake, range(10))], {})
+    (tmp_path / "aisle.duckdb").unlink()
+    second, is_new = publish(lake, [things(lake, range(11))], {})
+    assert is_new
+    assert [release.number for release in releases(lake)] == [first.number, second.number] == [1, 2]

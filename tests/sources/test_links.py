@@ -1,0 +1,133 @@
+"""Links in texts lead to the publications they name, by the same keys in SQL as in the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.sources.shared.links import link_key
+from tests.pipeline.test_contracts import asked
+from tests.support.builders import NOW, made, publication
+from warehouse.lake import Lake
+from warehouse.sql import SCALAR_MACROS
+
+LINKS = [
+    "https://arxiv.org/abs/2310.17230v2",
+    "http://www.arxiv.org/pdf/2310.17230.pdf",
+    "https://export.arxiv.org/abs/cs.AI/0501001",
+    "https://www.alphaxiv.org/html/2310.17230",
+    "https://huggingface.co/papers/2310.17230",
+    "https://doi.org/10.48550/arXiv.2310.17230",
+    "arXiv: 2310.17230",
+    "https://doi.org/10.1000/ABC.123.",
+    "https://dl.acm.org/doi/pdf/10.1145/3290605.3300233?x=1",
+    "https://openreview.net/forum?id=Ab_c-9&noteId=1",
+    "https://www.lesswrong.com/posts/6Fpvch8RR29qLEWNH/a-title#fn1",
+    "https://alignmentforum.org/posts/6Fpvch8RR29qLEWNH",
+    "https://forum.effectivealtruism.org/posts/AbC123xyz/x",
+    "https://openai.com/index/Extracting-Concepts/",
+    "https://openai.com/research/x.",
+    "https://www.anthropic.com/news/Some-Work?utm_source=a",
+    "https://deepmind.google/research/publications/12345/",
+    "https://deepmind.com/blog/A-Post",
+    "https://deepmind.google/discover/blog/a-post/",
+    "https://proceedings.mlr.press/v97/work19a.html",
+    "https://transformer-circuits.pub/2023/Some-Work/index.html",
+    "https://transformer-circuits.pub/2023/some-work/",
+    "https://web.archive.org/web/2020/https://www.example.org/a/",
+    "HTTPS://Example.ORG/Path/?b=1&utm_medium=x&fbclid=2&a=3#part",
+    "https://example.org",
+    "https://example.org/?ref=x",
+    "  https://example.org/x/  ",
+]
+
+
+@pytest.fixture(scope="module")
+def keys() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(SCALAR_MACROS)
+    return connection
+
+
+def in_sql(keys: duckdb.DuckDBPyConnection, link: str) -> str:
+    ((found,),) = keys.execute("select link_key($link)", {"link": link}).fetchall()
+    return found
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_keys_in_sql_are_those_of_the_sources(keys: duckdb.DuckDBPyConnection, link: str) -> None:
+    assert in_sql(keys, link) == link_key(link)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([link.strip().split("?")[0].split("#")[0] for link in LINKS]),
+    st.text("abzABZ019-._", max_size=8),
+    st.sampled_from(["", "/", "?a=1", "?ref=z", "?utm_source=q&k=v", "#x", "/x?y=1#z"]),
+)
+def test_keys_in_sql_are_those_of_the_sources_for_any_link(
+    keys: duckdb.DuckDBPyConnection, link: str, more: str, end: str
+) -> None:
+    assert in_sql(keys, f"{link}{more}{end}") == link_key(f"{link}{more}{end}")
+
+
+def test_links_in_texts_lead_to_publications(tmp_path: Path) -> None:
+    seen = {"first_seen_at": NOW, "last_seen_at": NOW}
+    segment = {"page_sha256": "1" * 64, "page_owner": "Bo", "kind": "quick_take", "confidence": "high", **seen}
+    segment |= {"first_line": 1, "last_line": 2, "is_truncated": False, "characters": 9, "is_text_repeated": False}
+    texts = [
+        "See (https://arxiv.org/pdf/2310.17230), and arXiv:2310.17230 again; but not https://example.org/other.",
+        "https://openai.com/index/some-work/…",
+        "nothing to see: https:// and http://",
+    ]
+    episode = {"linked_site": "arxiv.org", "authors": None, "narrator": None, "publisher": None, **seen}
+    episode |= {"summary": "Also https://example.org/notes", "summary_sha256": "0" * 64, "entry": 1}
+    episode |= {"linked_url": "https://arxiv.org/abs/2310.17230v3"}
+    release = made(
+        Lake(tmp_path),
+        [
+            publication("dup", url="https://arxiv.org/abs/2310.17230", is_duplicate=True),
+            publication("one", url="https://arxiv.org/abs/2310.17230v1"),
+            publication("two", url="https://openai.com/research/some-work"),
+            publication("no link", url=None),
+        ],
+        only=["mart.discussed_links"],
+        clean__segments=[
+            {**segment, "segment_id": f"s{n}", "segment": n, "text": text} for n, text in enumerate(texts, 1)
+        ],
+        clean__episodes=[
+            {**episode, "episode_id": "e-1", "is_repeat": False},
+            {**episode, "episode_id": "e-2", "is_repeat": True},
+        ],
+    )
+    query = "select kind, item_id, linked_key, publication_id, linked_site from mart.discussed_links"
+    assert asked(release, query) == [
+        ("episode", "e-1", "arxiv:2310.17230", "one", "arxiv.org"),
+        ("episode", "e-1", "url:example.org/notes", None, "example.org"),
+        ("segment", "s1", "arxiv:2310.17230", "one", "arxiv.org"),
+        ("segment", "s1", "url:example.org/other", None, "example.org"),
+        ("segment", "s2", "openai:some-work", "two", "openai.com"),
+    ]
+
+
+def test_publications_that_are_alike_are_grouped(tmp_path: Path) -> None:
+    release = made(
+        Lake(tmp_path),
+        [
+            publication("a", title="One  work", abstract="x", url="https://arxiv.org/abs/2310.17230"),
+            publication("b", title="ONE work", abstract="y", url="https://arxiv.org/pdf/2310.17230v2"),
+            publication("c", title="Other", abstract="y", url=None),
+            publication("d", title="Third", abstract=None, url=None),
+        ],
+        only=["mart.alike_publications"],
+    )
+    query = "select basis, list(publication_id order by publication_id) from mart.alike_publications group by basis, group_sha256 order by basis"
+    assert asked(release, query) == [
+        ("the same abstract", ["b", "c"]),
+        ("the same link", ["a", "b"]),
+        ("the same title", ["a", "b"]),
+    ]
