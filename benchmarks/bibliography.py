@@ -9,10 +9,10 @@ import duckdb
 import polars as pl
 
 from benchmarks.sessions import aisle
-from orchestration.defs.tables import all_tables, transforms
+from orchestration.defs.catalog import list_tables, load_transforms
 from transforms import engine
 from warehouse.lake import Lake
-from warehouse.release import Release, publish
+from warehouse.release import Release, publish_release
 from warehouse.search import index
 from warehouse.table import Table
 
@@ -22,7 +22,7 @@ _WORDS = (
     "monitor evaluation calibration gradient sparse attention robustness watermark verifier rollout policy agent"
 )
 # as long as titles are, of which many words are rare ones
-_MADE = f"""
+_SYNTHETIC_SHEET = f"""
 with words as (select string_split('{_WORDS}', ' ') as word),
 numbered as (select i, word, len(word) as many from range({{rows}}) as numbers (i) cross join words)
 
@@ -50,10 +50,10 @@ inner join (
 """
 
 
-def bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> Release:
+def build_bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> Release:
     """Release a lake with so many made publications more than the bundled ones; its search has its index."""
     aisle(lake, "run")
-    tables: dict[str, Table] = {table.name: table for table in all_tables()}
+    tables: dict[str, Table] = {table.name: table for table in list_tables()}
     known = lake.read(tables[_SHEET])
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -63,7 +63,7 @@ def bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> R
             ("categories", lake.read(tables["reference.categories"])),
         ):
             connection.register(name, frame)
-        made = connection.sql(_MADE.format(rows=rows)).pl()
+        made = connection.sql(_SYNTHETIC_SHEET.format(rows=rows)).pl()
     seen = made.select(
         "snapshot_id",
         "record_ordinal",
@@ -76,16 +76,16 @@ def bibliography(lake: Lake, rows: int, say: Callable[[str], None] = print) -> R
     for name, more in ((_SHEET, made), (_SIGHTINGS, seen)):
         whole = pl.concat([lake.read(tables[name]), more], how="diagonal_relaxed")
         lake.write(tables[name], tables[name].conform(whole))
-    for name, transform in transforms().items():
+    for name, transform in load_transforms().items():
         started = time.monotonic()
-        frame = engine.run(transform, lake)
+        frame = engine.run_transform(transform, lake)
         lake.write(transform.table, frame)
         if time.monotonic() - started > 5:
             say(f"{name}: {frame.height:,} rows in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
-    release, _ = publish(lake, tables.values(), {})
+    release, _ = publish_release(lake, tables.values(), {})
     say(f"published in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
-    index.build(release)
+    index.build_index(release)
     say(f"search indexed in {time.monotonic() - started:.0f} s")
     return release

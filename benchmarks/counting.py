@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.defs.tables import transforms
+from orchestration.defs.catalog import load_transforms
 from warehouse import reference
 from warehouse.sql import SCALAR_MACROS, TABLE_MACROS
 
@@ -29,13 +29,13 @@ WEIGHTS = {
 }
 
 
-def made(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
+def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
     """A database with the tables that a count needs; the publications lie in Parquet."""
     connection = duckdb.connect(folder / "made.duckdb")
     connection.execute("create schema mart; create schema reference; create schema clean")
     connection.execute(SCALAR_MACROS)
-    for table in reference.tables():
-        connection.register("given", reference.frame_of(table))
+    for table in reference.list_reference_tables():
+        connection.register("given", reference.read_table(table))
         connection.execute(f"create table {table.name} as from given")
     connection.execute(f"""
         copy (
@@ -66,7 +66,7 @@ def made(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def median_of(connection: duckdb.DuckDBPyConnection, *queries: str) -> list[float]:
+def measure_medians(connection: duckdb.DuckDBPyConnection, *queries: str) -> list[float]:
     """Median seconds of each query, run in turn."""
     taken: list[list[float]] = [[] for _ in queries]
     for _ in range(RUNS):
@@ -81,9 +81,9 @@ def main(say: Callable[[str], None] = print) -> None:
     """Measure and print."""
     rows = int(float(sys.argv[1]) * 1_000_000) if len(sys.argv) > 1 else 20_000_000
     with tempfile.TemporaryDirectory() as folder:
-        connection = made(Path(folder), rows)
-        cube = transforms()["mart.publication_counts_by_month"].query
-        (building,) = median_of(connection, cube)
+        connection = build_database(Path(folder), rows)
+        cube = load_transforms()["mart.publication_counts_by_month"].query
+        (building,) = measure_medians(connection, cube)
         connection.execute(f"create table mart.publication_counts_by_month as {cube}")
         connection.execute(TABLE_MACROS)
         say(f"{rows:,} publications; all rules and taxonomies at once: {building:.2f} s")
@@ -109,7 +109,7 @@ def main(say: Callable[[str], None] = print) -> None:
                         abs(one[3] - other[3]) > 1e-6 for one, other in zip(found, expected, strict=True)
                     ):
                         raise SystemExit(f"{rule}, {grain}: the counts differ")
-                mart, counted, direct = median_of(connection, asked, by_rule, plain)
+                mart, counted, direct = measure_medians(connection, asked, by_rule, plain)
                 say(
                     f"{rule:20} {grain:8} {mart * 1e3:7.0f} {counted * 1e3:7.0f} {direct * 1e3:7.0f}"
                     f"   {mart / direct:5.2f} {counted / direct:5.2f}"

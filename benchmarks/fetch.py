@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.pipeline import measured
-from tests.support.http_server import Asked, Given, served
+from benchmarks.pipeline import measure_command
+from tests.support.http_server import ServerRequest, ServerResponse, serve_http
 
 COMMENTS = 10_000
 FIRST = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -90,14 +90,16 @@ def serve() -> None:
     """Serve the comments until killed."""
     held = comments()
 
-    def answering(asked: Asked) -> Given:
+    def answering(asked: ServerRequest) -> ServerResponse:
         told = json.loads(asked.body)["variables"]
         terms = next(iter(told["selector"].values()))
         inside = [comment for moment, comment in held if terms["after"] <= moment < terms["before"]]
         shown = inside[told["offset"] :][: told["limit"]]
-        return Given(json.dumps({"data": {"comments": {"results": shown, "totalCount": len(inside)}}}).encode())
+        return ServerResponse(
+            json.dumps({"data": {"comments": {"results": shown, "totalCount": len(inside)}}}).encode()
+        )
 
-    with served(answering) as place:
+    with serve_http(answering) as place:
         print(place.host, flush=True)
         time.sleep(3600)
 
@@ -122,7 +124,7 @@ def main() -> None:
                 ("aisle fetch, two days again", ("fetch",)),
                 ("aisle run", ("run",)),
             ):
-                cpu, wall = measured(aisle, lake, *arguments)
+                cpu, wall = measure_command(aisle, lake, *arguments)
                 print(f"{name:34}{cpu:8.2f}{wall:8.2f}", flush=True)
             log = [
                 json.loads(line)

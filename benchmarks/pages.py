@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.bibliography import bibliography
-from tests.support.dashboard_server import browsing, serving
+from benchmarks.bibliography import build_bibliography
+from tests.support.dashboard_server import launch_browser, serve_dashboard
 from warehouse.lake import Lake
-from warehouse.release import Release, current
+from warehouse.release import Release, read_current_release
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,7 +53,7 @@ _IS_THERE = """shows => {
 }"""
 _VIEWS = ("lines", "share", "heat map", "cumulative", "bars")
 _LABS = ("Anthropic", "Google DeepMind", "OpenAI")
-_FOUND = '[data-testid="stMain"] .st-key-things a'
+_FOUND = '[data-testid="stMain"] .st-key-items a'
 _WORDS = (
     "oversight",
     "sparse circuit",
@@ -147,7 +147,7 @@ def alone(release: Release) -> list[float]:
 
 def measured(lake: Lake, log: Path) -> None:
     """Serve a lake, go through its pages and print."""
-    with browsing() as browser, serving(lake, log) as server:
+    with launch_browser() as browser, serve_dashboard(lake, log) as server:
         page = browser.new_context(viewport={"width": 1400, "height": 1600}).new_page()
         page.set_default_timeout(60_000)
         print(f"{'first page, cold server':34} {opened(page, server):6.0f} ms")
@@ -158,7 +158,7 @@ def measured(lake: Lake, log: Path) -> None:
             taken.setdefault(kind, []).append(acted(page, act))
         for kind, times in taken.items():
             told(f"trends: a choice, {kind}", times)
-        told("trends: the query alone", alone(current(lake)))
+        told("trends: the query alone", alone(read_current_release(lake)))
         print(f"{'works, first':34} {opened(page, server + 'works', _FOUND):6.0f} ms")
         box = page.get_by_role("searchbox").first
         searched = []
@@ -176,7 +176,7 @@ def main() -> None:
         folder = Path(name)
         lake = Lake(Path(wanted) if Path(wanted).is_dir() else folder / "lake")
         if not Path(wanted).is_dir():
-            bibliography(lake, int(float(wanted) * 1_000_000))
+            build_bibliography(lake, int(float(wanted) * 1_000_000))
         measured(lake, folder / "log.txt")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 TURNS = 3
 
 
-def measured(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
+def measure_command(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
     """CPU seconds (of the command and the processes it starts) and wall seconds of one command.
 
     Raises:
@@ -52,7 +52,7 @@ def main() -> None:
                 ("aisle status", aisle, ("status",)),
                 ("aisle sql", aisle, ("sql", "from mart.publications_by_lab_year")),
             ):
-                numbers.setdefault(name, []).append(measured(script, lake, *arguments))
+                numbers.setdefault(name, []).append(measure_command(script, lake, *arguments))
     print(f"{'':34}{'CPU s':>8}{'wall s':>8}   (medians of {TURNS})")
     for name, turns in numbers.items():
         cpu, wall = (statistics.median(values) for values in zip(*turns, strict=True))

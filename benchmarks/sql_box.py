@@ -1,6 +1,6 @@
-"""How long a stranger's query waits: the closed box against a plain connection, medians of many turns.
+"""Query time in the SQL sandbox against a plain connection, as medians of many runs.
 
-Run with ``make bench``. It asks the newest release of a lake that it builds from the bundled default.
+Run with ``make bench``. The queries run on a release that is built from the bundled default.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from warehouse.lake import Lake
-from warehouse.release import Release, current
-from warehouse.sql_box.client import ask
+from warehouse.release import Release, read_current_release
+from warehouse.sql_box.client import run_query
 
-TURNS = 21
+RUNS = 21
 QUERIES = ("select 1", "from mart.publications_by_lab_year", "summarize clean.publications")
 
 
-def median_milliseconds(work: Callable[[], object]) -> float:
-    """Median wall time of one piece of work; the first turn, which warms the disk's cache, does not count."""
-    turns = []
-    for _ in range(TURNS + 1):
+def measure_milliseconds(work: Callable[[], object]) -> float:
+    """Median wall time of a call; the first run, which warms the disk's cache, does not count."""
+    milliseconds = []
+    for _ in range(RUNS + 1):
         started = time.perf_counter()
         work()
-        turns.append((time.perf_counter() - started) * 1000)
-    return statistics.median(turns[1:])
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    return statistics.median(milliseconds[1:])
 
 
-def plain(release: Release, query: str) -> object:
-    """The rows of a query on a plain connection of this process."""
+def query_directly(release: Release, query: str) -> object:
+    """Run a query on a plain connection in this process."""
     with release.connect() as connection:
         return connection.sql(query).to_arrow_table()
 
 
 def main() -> None:
-    """Print a line for each query."""
+    """Print one line per query."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder) / "lake")
         subprocess.run(
@@ -48,10 +48,13 @@ def main() -> None:
             capture_output=True,
             check=True,
         )
-        release = current(lake)
-        print(f"{'':38}{'plain ms':>10}{'boxed ms':>10}   (medians of {TURNS})")
+        release = read_current_release(lake)
+        print(f"{'':38}{'plain ms':>10}{'sandbox ms':>10}   (medians of {RUNS})")
         for query in QUERIES:
-            times = [median_milliseconds(lambda query=query, how=how: how(release, query)) for how in (plain, ask)]
+            times = [
+                measure_milliseconds(lambda query=query, run=run: run(release, query))
+                for run in (query_directly, run_query)
+            ]
             print(f"{query:38}{times[0]:10.0f}{times[1]:10.0f}")
 
 

@@ -1,10 +1,10 @@
-"""The dashboards: the list of pages, and what stands instead of a page where there is nothing to read.
+"""The dashboards: the list of pages, and the messages shown if there is no readable release.
 
-A new page is one file in ``app_pages/`` and one line in ``PAGES``, or in ``DATA`` if it is about the data themselves.
+A new page is one file in ``app_pages/`` and one line in ``PAGES``, or in ``DATA_PAGES`` if it is about the data.
 """
 
-# pandas comes first: Streamlit and Altair import it late, and two sessions that open a cold server at the same
-# moment would find it half imported.
+# pandas first: Streamlit and Altair import it lazily, and two sessions that start at the same time could see it half
+# imported
 import pandas as pd  # noqa: F401, I001
 
 import atexit
@@ -12,8 +12,8 @@ import gc
 
 import streamlit as st
 
-from dashboards.queries import release as read
 from warehouse.release import NoRelease
+from dashboards.queries.release import UnreadableRelease, get_lake
 
 PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
@@ -26,7 +26,7 @@ PAGES = [
     st.Page("app_pages/curriculum.py", title="Curriculum", icon=":material/headphones:"),
     st.Page("app_pages/item.py", title="Item", icon=":material/description:", visibility="hidden"),
 ]
-DATA = [
+DATA_PAGES = [
     st.Page("app_pages/coverage.py", title="Sources", icon=":material/calendar_month:"),
     st.Page("app_pages/checks.py", title="Checks", icon=":material/check_circle:"),
     st.Page("app_pages/published_numbers.py", title="Published numbers", icon=":material/handshake:"),
@@ -39,18 +39,18 @@ DATA = [
 
 
 @st.cache_resource(show_spinner=False)
-def settled() -> None:
-    """Spare the libraries, once loaded, from the search for garbage that Streamlit makes after each run of a page.
+def freeze_libraries() -> None:
+    """Exclude the loaded libraries from garbage collection.
 
-    It takes a tenth of a second over them, more than most pages take themselves.
+    Streamlit collects garbage after each run of a page, which takes 0.1 s over all libraries, more than most pages.
     """
     gc.collect()
     gc.freeze()
-    atexit.register(gc.unfreeze)  # some libraries complain of what is still there at the end
+    atexit.register(gc.unfreeze)  # some libraries warn of objects left at exit
 
 
-# What takes longer than a moment says so, and so does a server that is gone. By the state that Streamlit itself writes
-# on the page, so that no run of a page has to send or take away anything. And no half-empty screen above the title.
+# Messages for a slow page and a lost server, shown by the state attributes that Streamlit sets on the page, at no cost
+# for a run of the page.
 STYLE = """<style>
 .stApp::after {
     position: fixed; right: 1.2rem; bottom: 1.2rem; z-index: 1000; max-width: calc(100vw - 2.4rem);
@@ -62,36 +62,35 @@ STYLE = """<style>
     content: "Reading the release …"; animation: appears 0.2s 0.8s backwards;
 }
 .stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])::after {
-    content: "The server does not answer. What is shown stays as it was; it is asked again and again. "
-        "If it has ended: make dashboard";
+    content: "The server does not answer. Reconnecting … If it was stopped, restart it with: make dashboard";
     animation: appears 0.2s 2s backwards;
 }
-#vg-tooltip-element table tr td.key { max-width: none; } /* whole names */
+#vg-tooltip-element table tr td.key { max-width: none; } /* do not cut off names */
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; }
-/* Streamlit would name a file that does not exist here */
+/* its connection error names a file that does not exist here */
 body:has(.stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])) [data-testid="stDialog"] {
     display: none;
 }
 </style>"""
 
-# an emoji, because a named icon would be fetched from elsewhere
+# an emoji, since a named icon would be loaded from another host
 st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
 st.html(STYLE)
-page = st.navigation({"": PAGES, "Data": DATA}, position="top")
+page = st.navigation({"": PAGES, "Data": DATA_PAGES}, position="top")
 try:
     page.run()
-    settled()  # only now is nearly all loaded
+    freeze_libraries()  # by now nearly all are loaded
 except NoRelease:
-    st.title("Nothing is released yet")
-    st.write("The pages show the newest release of the lake, and this lake has none. In the project’s folder, run")
+    st.title("No release yet")
+    st.write("The pages show the newest release of the lake, and this lake has none. In the project folder, run")
     st.code("make run", language="bash")
-    st.write("which takes in the bundled facts and publishes them in under a minute. Then reload this page.")
-    st.text(f"The lake: {read.lake().root}")
-except read.UnreadableRelease as error:
+    st.write("to import the bundled data and publish a release, in under a minute. Then reload this page.")
+    st.text(f"Lake: {get_lake().root}")
+except UnreadableRelease as error:
     st.title("The release cannot be read")
     st.error("The file of the newest release is missing, damaged or of another version.")
     st.code(str(error.path), language=None)
     st.write(
-        "Restore it from a backup; a newer release, once published, takes its place too. Releases are made from the "
-        "tables of the lake, which are not touched by this. The terminal in which the dashboards run tells the cause."
+        "Restore it from a backup, or publish a new release with make run. The tables of the lake are not affected. "
+        "The terminal of the dashboards shows the cause."
     )

@@ -1,4 +1,4 @@
-"""What several pages say alike: dates, names, the release a figure rests on, and links that do not change."""
+"""Text of the pages: names, numbers, dates, releases and links, formatted alike everywhere."""
 
 from __future__ import annotations
 
@@ -14,82 +14,85 @@ import streamlit as st
 from warehouse.release import Release
 
 
-def plain(name: str) -> str:
-    """A name as people write it: ``works_first_author`` is works, first author."""
+def format_name(name: str) -> str:
+    """A name from the data as text: ``works_first_author`` gives "works, first author"."""
     first, _, rest = name.partition("_")
     if first in {"rows", "works"} and rest:
         return f"{first}, {rest.replace('_', ' ')}"
     return name.replace("_", " ")
 
 
-def counted(number: int, thing: str, things: str | None = None) -> str:
-    """A number of things in words: 1 thread, 2,000 threads; ``things`` where the plural is not made with an s."""
-    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
+def format_count(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: 1 thread, 2,000 threads. ``plural`` is needed only where it does not end in s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def number(value: float) -> str:
-    """A number as the pages write it: 2,000,080, and 12.33 where a rule divides publications."""
+def format_number(value: float) -> str:
+    """A number with thousands separators and at most two decimals: 2,000,080 or 12.33."""
     return f"{value:,.2f}".removesuffix("0").removesuffix(".0")
 
 
-def numbers(column: str) -> pl.Expr:
-    """The numbers of a column as `number` writes each, none below zero.
+def format_number_column(column: str) -> pl.Expr:
+    """The numbers of a column, none negative, as `format_number` writes them.
 
-    A function of Python would do it too, but must not: its threads wait for the interpreter while another that holds
-    the interpreter may wait for them, as ``DataFrame.to_pandas`` does, and then the whole server stands still forever.
+    Written as a Polars expression because a Python function can deadlock the server: Polars' threads wait for the
+    interpreter lock while ``DataFrame.to_pandas`` holds it and waits for those threads.
     """
     hundredths = (pl.col(column).cast(pl.Float64) * 100).round().cast(pl.Int64)
-    backwards = (hundredths // 100).cast(pl.String).str.reverse().str.replace_all(r"\d{3}", "${0},")
-    whole = backwards.str.strip_suffix(",").str.reverse()
-    rest = (hundredths % 100).cast(pl.String).str.zfill(2).str.strip_chars_end("0")
-    return pl.when(rest == "").then(whole).otherwise(pl.format("{}.{}", whole, rest)).alias(column)
+    reversed_digits = (hundredths // 100).cast(pl.String).str.reverse().str.replace_all(r"\d{3}", "${0},")
+    whole = reversed_digits.str.strip_suffix(",").str.reverse()
+    decimals = (hundredths % 100).cast(pl.String).str.zfill(2).str.strip_chars_end("0")
+    return pl.when(decimals == "").then(whole).otherwise(pl.format("{}.{}", whole, decimals)).alias(column)
 
 
-def written(date: dt.date) -> str:
-    """A date as the pages write it: 31 Jul 2024."""
+def format_date(date: dt.date) -> str:
+    """A date as 31 Jul 2024."""
     return f"{date.day} {date:%b %Y}"
 
 
-def text(told: str) -> str:
-    """A text from the data for a place that takes Markdown: shown as it is, whatever it holds."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", told)
+def escape_markdown(text: str) -> str:
+    """A text from the data, escaped so that Markdown shows it literally."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
 
 
-def dated(release: Release) -> str:
-    """A release with the moment of its publication."""
-    return f"release {release.name}, {moment(release.manifest['published_at'])}"
+def format_release(release: Release) -> str:
+    """A release with its publication time: release v3, 31 Jul 2024, 14:05 UTC."""
+    return f"release {release.name}, {format_moment(release.manifest['published_at'])}"
 
 
-def moment(told: str) -> str:
-    """A moment in UTC as the pages write it: 31 Jul 2024, 14:05 UTC.
-
-    Args:
-        told: The moment as ISO 8601 has it.
-    """
-    at = dt.datetime.fromisoformat(told)
-    return f"{written(at.date())}, {at:%H:%M} UTC"
+def format_moment(timestamp: str) -> str:
+    """An ISO 8601 timestamp in UTC as 31 Jul 2024, 14:05 UTC."""
+    at = dt.datetime.fromisoformat(timestamp)
+    return f"{format_date(at.date())}, {at:%H:%M} UTC"
 
 
-def lead(page: str, label: str, asked: Mapping[str, str] | None = None, *, is_of_newest: bool = False) -> None:
-    """A link to another view of the dashboards, of the release that the present address names, if it names one.
+def show_link(
+    page: str, label: str, parameters: Mapping[str, str] | None = None, *, is_of_newest: bool = False
+) -> None:
+    """Show a link to another page of the dashboards, for the release in the current address if there is one.
 
-    It is a plain one, which loads the page anew: Streamlit's own link to a page with choices makes two steps of
-    history, so that going back would not lead to where one was.
+    It is a plain HTML link that reloads the page: Streamlit's page links with parameters add two steps to the
+    browser's history, which breaks the back button.
 
     Args:
         page: The page's path.
-        label: Any text; it is shown as it is.
-        asked: The choices in its address.
-        is_of_newest: Whether it leads to the newest release in any case.
+        label: Any text; it is escaped.
+        parameters: Query parameters of the address.
+        is_of_newest: Whether the link leads to the newest release, whatever the current address names.
     """
     pinned = st.query_params.get("release")
-    told = {**({"release": pinned} if pinned and not is_of_newest else {}), **(asked or {})}
-    address = f"{page}?{urlencode(told)}" if told else page
+    query = {**({"release": pinned} if pinned and not is_of_newest else {}), **(parameters or {})}
+    address = f"{page}?{urlencode(query)}" if query else page
     style = "color: inherit; font-weight: 600; overflow-wrap: anywhere"
     st.html(f'<a href="{html.escape(address)}" style="{style}">{html.escape(label)}</a>')
 
 
-def permanent_link(release: Release) -> str:
-    """The address of the present view with its release, so that it shows the same numbers for ever."""
-    asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    return "?" + urlencode({**asked, "release": release.name}, doseq=True)
+def build_permanent_link(release: Release) -> str:
+    """The query string of the current view with its release named, so that its numbers never change."""
+    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    return "?" + urlencode({**parameters, "release": release.name}, doseq=True)
+
+
+def is_web_link(url: str | None) -> bool:
+    """Whether an address from the data may become a link: only http and https."""
+    return bool(url and re.fullmatch(r"https?://\S+", url, re.IGNORECASE))

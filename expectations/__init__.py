@@ -1,1 +1,1 @@
-"""WHAT must be true: declared limits of tables and checks between them."""
+"""Checks of the data: declared limits of single tables, and checks across tables."""

@@ -13,16 +13,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.support.browsing import browser, opened, served  # noqa: F401 - fixtures for all
+from tests.support.browsing import browser, dashboard_url, open_trends_page  # noqa: F401 - fixtures for all
 from warehouse.lake import PROJECT, Lake
-from warehouse.release import current
+from warehouse.release import read_current_release
 
 SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
 
 
-def aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line on a lake, as a person would."""
+def run_aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a lake in its own process."""
     return subprocess.run(
         [sys.executable, "-c", "from orchestration.cli.app import main; main()", *arguments],
         env={**os.environ, "AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment},
@@ -35,22 +35,22 @@ def aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -
 
 @pytest.fixture(scope="session")
 def seeds() -> list[Path]:
-    """The four original inputs, where they are at hand."""
+    """The four original input files; skips the test without them."""
     if not SHARED.is_dir():
-        pytest.skip("the original inputs are not here: no folder ../shared")
+        pytest.skip("the original inputs are missing: no folder ../shared")
     return sorted((SHARED / "seeds").glob("*.txt"))
 
 
 @pytest.fixture(scope="session")
 def truth() -> Path:
-    """The reference tables, where they are at hand."""
+    """The folder of reference tables; skips the test without it."""
     if not TRUTH.is_dir():
-        pytest.skip("the reference tables are not here: no folder ../shared/reference/truth")
+        pytest.skip("the reference tables are missing: no folder ../shared/reference/truth")
     return TRUTH
 
 
-def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Lake], None]) -> Lake:
-    """A lake that one test process builds and the others, which run beside it, share."""
+def _build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Lake], None]) -> Lake:
+    """A lake that the first test process builds and all others share."""
     base = factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     root = shared / name
@@ -65,38 +65,38 @@ def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A released lake without any source; tests only read it."""
 
     def build(lake: Lake) -> None:
-        done = aisle(lake.root, "run", AISLE_BUNDLED="no")
-        assert done.returncode == 0, done.stdout + done.stderr
+        finished = run_aisle(lake.root, "run", AISLE_BUNDLED="no")
+        assert finished.returncode == 0, finished.stdout + finished.stderr
 
-    return _once(tmp_path_factory, "empty-lake", build)
+    return _build_once(tmp_path_factory, "empty-lake", build)
 
 
-def _built(lake: Lake, *added: Path) -> None:
-    if added:
-        done = aisle(lake.root, "add", *map(str, added))
-        assert done.returncode == 0, done.stderr
-    done = aisle(lake.root, "run")
-    assert done.returncode == 0, done.stdout + done.stderr
+def _add_and_run(lake: Lake, *files: Path) -> None:
+    if files:
+        finished = run_aisle(lake.root, "add", *map(str, files))
+        assert finished.returncode == 0, finished.stderr
+    finished = run_aisle(lake.root, "run")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
 @pytest.fixture(scope="session")
 def released_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with the bundled default released; tests only read it."""
-    return _once(tmp_path_factory, "bundled-lake", _built)
+    return _build_once(tmp_path_factory, "bundled-lake", _add_and_run)
 
 
 @pytest.fixture(scope="session")
 def seeded_lake(tmp_path_factory: pytest.TempPathFactory, seeds: list[Path]) -> Lake:
     """A lake with the bundled default and the four original inputs released; tests only read it."""
-    return _once(tmp_path_factory, "seeded-lake", lambda lake: _built(lake, *seeds))
+    return _build_once(tmp_path_factory, "seeded-lake", lambda lake: _add_and_run(lake, *seeds))
 
 
 @pytest.fixture
-def copied(released_lake: Lake, tmp_path: Path) -> Callable[..., Lake]:
-    """Make a lake of one's own with a release changed by SQL, published as number ``number``."""
+def copy_release(released_lake: Lake, tmp_path: Path) -> Callable[..., Lake]:
+    """Copy the release to a lake of the test, changed by SQL statements and published as ``number``."""
 
     def copy(*changes: str, number: int = 1) -> Lake:
-        lake, source = Lake(tmp_path / "lake"), current(released_lake)
+        lake, source = Lake(tmp_path / "lake"), read_current_release(released_lake)
         lake.releases.mkdir(parents=True, exist_ok=True)
         path = lake.releases / f"aisle.v{number}.duckdb"
         shutil.copy(source.path, path)

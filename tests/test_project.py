@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.defs.tables import all_tables
-from tests.conftest import PROJECT, aisle
+from orchestration.defs.catalog import list_tables
+from tests.conftest import PROJECT, run_aisle
 from warehouse.lake import Lake
 
 _OWN = ("orchestration", "transforms", "warehouse", "expectations", "dashboards", "tests", "docs", "benchmarks")
@@ -28,8 +28,8 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert {path.name: n for path in CODE if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400} == {}
 
 
-def test_no_trace_of_a_machine() -> None:
-    # written in parts, so that this file does not name them itself
+def test_no_file_names_a_machine() -> None:
+    # written in parts, so that this file does not contain them
     traces = [
         "/w" + "ork/",
         "/r" + "oot/",
@@ -48,10 +48,10 @@ def test_no_trace_of_a_machine() -> None:
     assert found == []
 
 
-def test_no_function_of_python_runs_in_the_threads_of_polars() -> None:
-    # a server in which many read at once stands still for good with one; see the decisions on pages
-    asked = re.compile(r"\.(map_" + r"elements|map_batches|map_groups|map_rows|map_columns)\(")
-    found = [path.name for path in CODE if path.suffix == ".py" and asked.search(path.read_text(encoding="utf-8"))]
+def test_no_python_function_runs_in_threads_of_polars() -> None:
+    # with one, a server under parallel load can deadlock; see the decisions on pages
+    forbidden = re.compile(r"\.(map_" + r"elements|map_batches|map_groups|map_rows|map_columns)\(")
+    found = [path.name for path in CODE if path.suffix == ".py" and forbidden.search(path.read_text(encoding="utf-8"))]
     assert found == []
 
 
@@ -63,7 +63,7 @@ def test_lock_pins_every_package_with_hashes() -> None:
     assert all("--hash=sha256:" in block for block in blocks)
 
 
-def examples(language: str) -> list[tuple[str, str]]:
+def list_examples(language: str) -> list[tuple[str, str]]:
     return [
         (path.name, text)
         for path in DOCUMENTS
@@ -73,26 +73,26 @@ def examples(language: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("document", "query"), examples("sql"))
-def test_sql_of_the_documents_runs(released_lake: Lake, document: str, query: str) -> None:
-    done = aisle(released_lake.root, "sql", query)
-    assert done.returncode == 0, f"{document}: {done.stderr}"
+@pytest.mark.parametrize(("document", "query"), list_examples("sql"))
+def test_sql_in_the_documents_runs(released_lake: Lake, document: str, query: str) -> None:
+    result = run_aisle(released_lake.root, "sql", query)
+    assert result.returncode == 0, f"{document}: {result.stderr}"
 
 
 @pytest.mark.parametrize(
     ("document", "command"),
-    [(name, line) for name, text in examples("sh") for line in text.splitlines() if line.startswith("aisle sql")],
+    [(name, line) for name, text in list_examples("sh") for line in text.splitlines() if line.startswith("aisle sql")],
 )
-def test_commands_of_the_documents_run(
+def test_commands_in_the_documents_run(
     released_lake: Lake, tmp_path: Path, document: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = aisle(released_lake.root, *shlex.split(command, comments=True)[1:])
-    assert done.returncode == 0, f"{document}: {done.stderr}"
+    result = run_aisle(released_lake.root, *shlex.split(command, comments=True)[1:])
+    assert result.returncode == 0, f"{document}: {result.stderr}"
 
 
-def test_documents_name_files_and_tables_that_exist() -> None:
-    tables = {table.name for table in all_tables()} | {"reference.dictionary"}
+def test_documents_name_existing_files_and_tables() -> None:
+    tables = {table.name for table in list_tables()} | {"reference.dictionary"}
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):

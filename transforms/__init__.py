@@ -1,1 +1,1 @@
-"""HOW tables are made: SQL files with their declarations, and what runs them."""
+"""Transforms: SQL files with their declarations, and the code that reads and runs them."""

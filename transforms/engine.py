@@ -1,4 +1,4 @@
-"""Runs transforms: the table that a SQL file makes from the lake's present tables."""
+"""Runs transforms: computes the table of a SQL file from the current tables of the lake."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import polars as pl
 
 from transforms.reader import Transform
 from warehouse.lake import Lake
-from warehouse.sql import connected
-from warehouse.statistics.functions import available
+from warehouse.sql import connect_tables
+from warehouse.statistics.functions import register_statistics
 
 
-def run(transform: Transform, lake: Lake) -> pl.DataFrame:
-    """The table that a transform makes, with the declared columns and types, sorted by key.
+def run_transform(transform: Transform, lake: Lake) -> pl.DataFrame:
+    """The rows that a transform returns, with the declared columns and types, sorted by key.
 
     Raises:
-        FileNotFoundError: A table it reads is not in the lake.
-        DeclarationError: It makes other columns than it declares.
-        duckdb.Error: The query fails; the text names the file.
+        FileNotFoundError: A source table is not in the lake.
+        DeclarationError: The columns differ from the declared ones.
+        duckdb.Error: The query fails; the message names the file.
     """
-    with connected(lake, transform.sources) as connection, available(connection, transform.query):
+    with connect_tables(lake, transform.source_tables) as connection, register_statistics(connection, transform.query):
         try:
-            made = connection.sql(transform.query).pl()
+            frame = connection.sql(transform.query).pl()
         except duckdb.Error as error:
             raise type(error)(f"{transform.path}: {error}") from error
-    return transform.table.conform(made)
+    return transform.table.conform(frame)

@@ -1,1 +1,1 @@
-"""WHAT tables there are and where they lie: declarations, the lake, releases, reference data."""
+"""Tables and where they are stored: declarations, the lake, releases, reference data."""

@@ -1,4 +1,4 @@
-"""The data dictionary: every column of every table, made from the declarations and put into each release."""
+"""The data dictionary: one row per column of every table, built from the declarations for each release."""
 
 from __future__ import annotations
 
@@ -6,48 +6,52 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from warehouse.table import Column, Table, table_from_toml
+from warehouse.table import Column, Table, parse_table
 
-TABLE = table_from_toml(
+TABLE = parse_table(
     "reference.dictionary",
     {
-        "row": "A column of a table of this release.",
+        "row": "A column of a table in this release.",
         "key": ["table_name", "column_ordinal"],
         "columns": {
             "table_name": {"type": "text", "meaning": "Name of the table.", "required": True},
-            "column_ordinal": {"type": "integer", "meaning": "Place of the column, from 1.", "required": True},
+            "column_ordinal": {
+                "type": "integer",
+                "meaning": "Position of the column, from 1.",
+                "required": True,
+            },
             "column_name": {"type": "text", "meaning": "Name of the column.", "required": True},
-            "column_type": {"type": "text", "meaning": "Type of its values.", "required": True},
-            "unit": {"type": "text", "meaning": "Unit of its values, if they are numbers."},
-            "column_meaning": {"type": "text", "meaning": "What a value says.", "required": True},
+            "column_type": {"type": "text", "meaning": "Data type of the column.", "required": True},
+            "unit": {"type": "text", "meaning": "Unit of the values, if they are numbers."},
+            "column_meaning": {"type": "text", "meaning": "What a value means.", "required": True},
             "limits": {
                 "type": "text",
-                "meaning": "What its values are checked for; the critical limits forbid a release.",
+                "meaning": "Limits that the values are checked against; a broken critical limit blocks the release.",
             },
             "is_key": {
                 "type": "boolean",
-                "meaning": "Whether the column is part of what identifies a row.",
+                "meaning": "Whether the column is part of the key of the table.",
                 "required": True,
             },
-            "row_meaning": {"type": "text", "meaning": "What a row of the table is.", "required": True},
+            "row_meaning": {"type": "text", "meaning": "What one row of the table is.", "required": True},
         },
     },
 )
 
 
-def limits_in_words(column: Column) -> str:
-    """The limits of a column, such as ``required; at least 0; of reference.labs (warns)``; empty without any."""
-    words = {"required": "required", "minimum": "at least {}", "maximum": "at most {}", "matches": "matches {}"}
-    told = []
+def describe_limits(column: Column) -> str:
+    """The limits of a column as text, such as ``required; at least 0; of reference.labs (warns)``; empty if none."""
+    templates = {"required": "required", "minimum": "at least {}", "maximum": "at most {}", "matches": "matches {}"}
+    descriptions = []
     for limit in column.limits:
         value = getattr(column, limit)
-        text = words.get(limit, "of {}").format(", ".join(value) if isinstance(value, tuple) else value)
-        told.append(text + (" (warns)" if limit in column.warn else ""))
-    return "; ".join(told)
+        text = templates.get(limit, "of {}").format(", ".join(value) if isinstance(value, tuple) else value)
+        descriptions.append(text + (" (warns)" if limit in column.warn else ""))
+    return "; ".join(descriptions)
 
 
-def dictionary(tables: Iterable[Table]) -> pl.DataFrame:
-    """One row per column of these tables, in the order of ``reference.dictionary``."""
+def build_dictionary(tables: Iterable[Table]) -> pl.DataFrame:
+    """The rows of ``reference.dictionary`` for these tables, one per column."""
     return TABLE.conform(
         TABLE.frame(
             {
@@ -57,7 +61,7 @@ def dictionary(tables: Iterable[Table]) -> pl.DataFrame:
                 "column_type": column.type,
                 "unit": column.unit,
                 "column_meaning": column.meaning,
-                "limits": limits_in_words(column) or None,
+                "limits": describe_limits(column) or None,
                 "is_key": column.name in table.key,
                 "row_meaning": table.row,
             }

@@ -1,7 +1,7 @@
-"""Where tables lie: a folder of Delta tables, one per declared table, and the other folders of a lake.
+"""The lake on disk: one Delta table per declared table, and the other folders of a lake.
 
-A table is replaced by writing a new Delta version; a write that changes nothing makes no version. What is
-read is always one committed version, whatever happens to a writer.
+Writing a table adds a Delta version and replaces the content; writing unchanged content adds no version. Readers
+always see one committed version.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 PROJECT = Path(__file__).parents[1]
-_CONTENT = "content_sha256"
+_CONTENT_KEY = "content_sha256"
 
 
 class UnusableLake(ValueError):
-    """A lake cannot be kept in this folder; the text says why and what to do."""
+    """The folder cannot hold a lake; the message gives the reason and what to do."""
 
 
 class LakeBusy(RuntimeError):
-    """Another run holds the lake; the text says which and since when."""
+    """Another run holds the lock of the lake; the message names the process and its start."""
 
 
 @dataclass(frozen=True)
 class TableState:
-    """One committed version of a table: its Delta version, number of rows and the hash of its content."""
+    """One committed version of a table: Delta version, number of rows and content hash."""
 
     version: int
     rows: int
@@ -50,39 +50,39 @@ class Lake:
     """A lake on disk.
 
     Args:
-        root: The folder under which everything the lake keeps lies.
+        root: The folder of the lake; all its files are below it.
     """
 
     root: Path
 
     @staticmethod
-    def of_environment() -> Lake:
-        """The lake named by ``AISLE_LAKE``, or ``data/`` in the project's folder.
+    def from_environment() -> Lake:
+        """The lake at ``AISLE_LAKE``, or in ``data/`` of the project if that is not set.
 
         Raises:
-            UnusableLake: The path has a character with which the Delta library cannot work.
+            UnusableLake: The path has a character that the Delta library cannot handle.
         """
         root = Path(os.environ.get("AISLE_LAKE") or PROJECT / "data").expanduser().resolve()
-        if bad := sorted(set(str(root)) & set("[]%")):  # its object store takes paths for URLs
+        if bad := sorted(set(str(root)) & set("[]%")):  # its object store reads paths as URLs
             raise UnusableLake(
-                f"no lake can be kept in {root}: its path has {' '.join(bad)};"
+                f"{root} cannot hold a lake: its path contains {' '.join(bad)};"
                 " name another folder with AISLE_LAKE, or move the project"
             )
         return Lake(root)
 
     @property
     def snapshots(self) -> Path:
-        """Folder of the snapshots: bytes as they came, never changed."""
+        """Folder of the snapshots: the original bytes, never changed."""
         return self.root / "snapshots"
 
     @property
     def refused(self) -> Path:
-        """Folder of the files that were refused, each with the reason."""
+        """Folder of refused files, each with the reason."""
         return self.root / "refused"
 
     @property
     def inbox(self) -> Path:
-        """Folder into which a person drops files; the next run takes them in."""
+        """Folder for dropped files; the next run ingests them."""
         return self.root / "inbox"
 
     @property
@@ -95,74 +95,74 @@ class Lake:
         """Folder of Dagster's instance: runs, events, schedules."""
         return self.root / "dagster"
 
-    def path(self, name: str) -> Path:
+    def locate_table(self, name: str) -> Path:
         """Folder of a table's Delta files."""
-        layer, _, things = name.partition(".")
-        return self.root / "tables" / layer / things
+        layer, _, short_name = name.partition(".")
+        return self.root / "tables" / layer / short_name
 
-    def _delta(self, name: str) -> DeltaTable | None:
-        path = self.path(name)
+    def _open_delta(self, name: str) -> DeltaTable | None:
+        path = self.locate_table(name)
         return DeltaTable(path) if DeltaTable.is_deltatable(str(path)) else None
 
-    def state(self, name: str) -> TableState | None:
-        """The newest version of a table, or none if it was never written."""
-        delta = self._delta(name)
+    def read_state(self, name: str) -> TableState | None:
+        """The newest version of a table; none if it was never written."""
+        delta = self._open_delta(name)
         if delta is None:
             return None
         commit = delta.history(1)[0]
-        return TableState(delta.version(), int(commit["rows"]), commit[_CONTENT])
+        return TableState(delta.version(), int(commit["rows"]), commit[_CONTENT_KEY])
 
     def read(self, table: Table) -> pl.DataFrame:
         """The newest version of a table with the declared columns; no rows if it was never written.
 
-        Columns that were not declared yet when it was written are missing values.
+        Columns declared after it was written are null.
         """
-        delta = self._delta(table.name)
+        delta = self._open_delta(table.name)
         if delta is None:
             return table.frame()
         frame = pl.DataFrame(pl.from_arrow(delta.to_pyarrow_table()))
-        kept = [
+        columns = [
             name if name in frame.columns else pl.lit(None, kind).alias(name) for name, kind in table.schema.items()
         ]
-        return table.conform(frame.select(kept))
+        return table.conform(frame.select(columns))
 
-    def dataset(self, name: str) -> ds.Dataset:
-        """The newest version of a table as an Arrow data set, for an engine to scan.
+    def open_dataset(self, name: str) -> ds.Dataset:
+        """The newest version of a table as an Arrow data set, for a query engine to scan.
 
         Raises:
             FileNotFoundError: The table was never written.
         """
-        delta = self._delta(name)
+        delta = self._open_delta(name)
         if delta is None:
             raise FileNotFoundError(f"{name} is not in the lake {self.root}: run `aisle run`")
         return delta.to_pyarrow_dataset()
 
     def write(self, table: Table, frame: pl.DataFrame) -> TableState:
-        """Replace a table's content in one step; nothing is written if it is the same.
+        """Replace the content of a table in one commit; unchanged content is not written again.
 
         Raises:
             DeclarationError: Columns or types are not the declared ones.
         """
         frame = table.conform(frame)
-        content = content_hash(frame)
-        held = self.state(table.name)
-        if held is not None and held.content_sha256 == content:
-            return held
-        properties = CommitProperties(custom_metadata={_CONTENT: content, "rows": str(frame.height)})
-        path = self.path(table.name)
+        content = hash_content(frame)
+        stored = self.read_state(table.name)
+        if stored is not None and stored.content_sha256 == content:
+            return stored
+        properties = CommitProperties(custom_metadata={_CONTENT_KEY: content, "rows": str(frame.height)})
+        path = self.locate_table(table.name)
         path.mkdir(parents=True, exist_ok=True)
         write_deltalake(path, frame.to_arrow(), mode="overwrite", schema_mode="overwrite", commit_properties=properties)
-        written = self.state(table.name)
+        written = self.read_state(table.name)
         if written is None or written.content_sha256 != content:
-            raise OSError(f"{table.name}: the version just written cannot be read back from {path}")
+            raise OSError(f"{table.name}: the new version cannot be read back from {path}")
         return written
 
     @contextmanager
     def lock(self, *, wait: bool = True) -> Generator[None]:
-        """Hold the lake for one run at a time, across processes; freed even if the holder is killed.
+        """Lock the lake for one run across processes; the lock is released even if the process is killed.
 
         Raises:
-            LakeBusy: Another process holds it and ``wait`` is false.
+            LakeBusy: Another process holds the lock and ``wait`` is false.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "run.lock").open("a+", encoding="utf-8") as file:
@@ -171,7 +171,7 @@ class Lake:
             except BlockingIOError as error:
                 file.seek(0)
                 raise LakeBusy(
-                    f"another run is at work in {self.root} ({file.read().strip() or 'starting'})"
+                    f"another run uses the lake {self.root} ({file.read().strip() or 'starting'})"
                 ) from error
             file.seek(0)
             file.truncate()
@@ -183,15 +183,15 @@ class Lake:
                 file.truncate(0)
 
 
-def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 over the rows of a frame, in their order, with column names; the same on every machine."""
+def hash_content(frame: pl.DataFrame) -> str:
+    """SHA-256 of the column names and rows of a frame, in order; the same on every machine."""
     buffer = io.BytesIO()
     frame.write_ndjson(buffer)
     return hashlib.sha256(",".join(frame.columns).encode() + b"\n" + buffer.getvalue()).hexdigest()
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also when the power fails."""
+    """Write a file atomically and durably: after a crash it has the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -206,7 +206,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make renames within a folder durable."""
+    """Flush a folder to disk, so that renames in it survive a crash."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

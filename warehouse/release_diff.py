@@ -1,7 +1,7 @@
-"""Why a number changed: from a cell of a counting table in one release to the same cell in a later one.
+"""Explains the changes of a counting table between two releases, cell by cell.
 
-Every publication that is counted in other cells than before has exactly one cause; what the publications do not
-explain is a change of the counting itself. So the causes of a cell add up to its change, by construction and exactly.
+Each publication whose cells changed has exactly one cause; the part of a change that no publication explains is a
+change of the counting rule. So the causes of a cell add up exactly to its change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from warehouse.release import Release
-from warehouse.sql import make_ready, quoted
+from warehouse.sql import configure_connection, quote_literal
 
 CAUSES = (
     "new work",
@@ -23,9 +23,9 @@ CAUSES = (
     "date corrected",
     "rule changed",
 )
-_FEW = 20  # titles behind a change of one cell that are named
+_TITLES_SHOWN = 20  # titles listed per cell and cause
 MEASURES = ("publication_rows", "works", "publications")
-_CELL_OF = {
+_CELL_EXPRESSIONS = {
     "lab": "lab",
     "category": "category",
     "published_month": "cast(date_trunc('month', published_on) as date)",
@@ -34,15 +34,15 @@ _CELL_OF = {
     "taxonomy": "taxonomy",
 }
 
-# each publication once, by a rule that needs no more than the publication itself
-_PLAIN = """
+# one row per publication, for measures that need no counting rule
+_COUNT_PUBLICATIONS = """
 select publication_id, {cell}, {sign} * cast({measure} as bigint) as amount
 from {side}.clean.publications
 where published_on is not null
 """
 
-# each publication in every rule and taxonomy, as mart.publication_counts_by_month sums them up
-_BY_RULE = """
+# one row per publication, rule and taxonomy, as in mart.publication_counts_by_month
+_COUNT_BY_RULE = """
 select publication_id, {cell}, {sign} * weight as amount
 from (
     select
@@ -73,36 +73,36 @@ from (
     where counted.published_on is not null and (rules.counts_marked_duplicates or not counted.is_duplicate)
 )
 """
-_AMOUNT = {
-    "publication_rows": (_PLAIN, "1"),
-    "works": (_PLAIN, "not is_duplicate"),
-    "publications": (_BY_RULE, "weight"),
+_MEASURES = {
+    "publication_rows": (_COUNT_PUBLICATIONS, "1"),
+    "works": (_COUNT_PUBLICATIONS, "not is_duplicate"),
+    "publications": (_COUNT_BY_RULE, "weight"),
 }
 
-_MOVED = """
+_CAUSES_BY_CELL = """
 with old as (from old.clean.publications),
 new as (from new.clean.publications),
--- the day on which the old release last looked, up to which it could know of a work
-known as (select coalesce(max(cast(last_seen_at as date)), date '1900-01-01') as until from old.clean.publications),
-caused as (
+-- day of the last snapshot in the old release: later works could not be in it
+last_seen as (select coalesce(max(cast(last_seen_at as date)), date '1900-01-01') as until from old.clean.publications),
+causes as (
     select
         publication_id,
         coalesce(new.title, old.title) as title,
         case
-            when old.publication_id is null and new.published_on > known.until then 'new work'
+            when old.publication_id is null and new.published_on > last_seen.until then 'new work'
             when old.publication_id is null then 'found late'
             when new.publication_id is null then 'source withdrawn'
             when old.is_duplicate != new.is_duplicate then 'merged or split'
             when old.lab != new.lab or old.category != new.category then 'relabelled'
             when old.published_on is distinct from new.published_on then 'date corrected'
-            {otherwise}
+            {when_otherwise}
         end as cause
-    from old full join new using (publication_id) cross join known
+    from old full join new using (publication_id) cross join last_seen
 ),
-counted as (from ({after} union all {before}) where {only}),
-moved as (
+amounts as (from ({after} union all {before}) where {filters}),
+moves as (
     select {names}, publication_id, sum(amount) as amount
-    from counted
+    from amounts
     group by all
     having abs(sum(amount)) > 1e-9
 )
@@ -110,35 +110,35 @@ select
     {names},
     coalesce(cause, 'rule changed') as cause,
     sum(amount) as amount,
-    array_to_string(min(title, {few}), '; ')
-        || case when count(*) > {few} then printf('; and %d more', count(*) - {few}) else '' end as publications
-from moved inner join caused using (publication_id)
+    array_to_string(min(title, {shown}), '; ')
+        || case when count(*) > {shown} then printf('; and %d more', count(*) - {shown}) else '' end as publications
+from moves inner join causes using (publication_id)
 group by all
 """
 
-# authors that became known, or moved to another lab, label a publication anew without changing itself
-_ATTRIBUTED = """
+# new authors or labs of authors move a publication without changing its own row
+_WHEN_ATTRIBUTION_CHANGED = """
             when exists (
-                from (from old.mart.counted_publications except from new.mart.counted_publications) as gone
-                where gone.publication_id = old.publication_id
+                from (from old.mart.counted_publications except from new.mart.counted_publications) as changed
+                where changed.publication_id = old.publication_id
             ) then 'relabelled'
 """
 
-_CELLS = """
-with old as (select {names}, {measure} as value from old.{table} where {only}),
-new as (select {names}, {measure} as value from new.{table} where {only})
+_COMPARE_CELLS = """
+with old as (select {names}, {measure} as value from old.{table} where {filters}),
+new as (select {names}, {measure} as value from new.{table} where {filters})
 select {names}, coalesce(old.value, 0) as old_value, coalesce(new.value, 0) as new_value
 from old full join new using ({names})
 """
 
-_BRIDGE = """
+_EXPLAIN_CHANGES = """
 with cells as ({cells}),
-moved as ({moved}),
+causes_by_cell as ({causes_by_cell}),
 explained as (
-    select {names}, sum(amount) as amount from moved group by all
+    select {names}, sum(amount) as amount from causes_by_cell group by all
 ),
-caused as (
-    select {names}, cause, amount, publications from moved
+causes as (
+    select {names}, cause, amount, publications from causes_by_cell
     union all
     select {names}, 'rule changed' as cause, new_value - old_value - coalesce(amount, 0) as amount, null as publications
     from cells left join explained using ({names})
@@ -149,76 +149,84 @@ select
     '{measure}' as measure,
     cast(cells.old_value as {kind}) as old_value,
     cast(cells.new_value as {kind}) as new_value,
-    caused.cause,
-    cast(caused.amount as {kind}) as amount,
-    caused.publications
-from caused inner join cells using ({names})
+    causes.cause,
+    cast(causes.amount as {kind}) as amount,
+    causes.publications
+from causes inner join cells using ({names})
 order by all
 """
 
 
-def counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The tables of a release whose cells count publications: their cell columns and their measures."""
+def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The tables of a release that count publications, with their key columns and measures."""
     with release.connect() as connection:
-        found = connection.execute(
+        tables = connection.execute(
             "select table_name, list(column_name order by column_ordinal) filter (where is_key), list(column_name)"
             " from reference.dictionary where table_name like 'mart.%' group by table_name order by table_name"
         ).fetchall()
     return {
         name: (tuple(key), tuple(measure for measure in MEASURES if measure in columns))
-        for name, key, columns in found
-        if set(key) <= set(_CELL_OF)
+        for name, key, columns in tables
+        if set(key) <= set(_CELL_EXPRESSIONS)
         and set(MEASURES) & set(columns)
         and ("taxonomy" in key) == ("publications" in columns)
     }
 
 
-def bridge(old: Release, new: Release, table: str, cells: Mapping[str, str] | None = None) -> pl.DataFrame:
-    """What changed in a counting table between two releases, and why.
+def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """The changes of a counting table between two releases, with their causes.
 
     Args:
         old: The earlier release.
         new: The later one.
-        table: A counting table of both.
-        cells: Values of the table's cell columns, such as one counting rule, to look at no other cells.
+        table: Name of a counting table of both releases.
+        cells: Values of key columns, such as one counting rule, to which the comparison is limited.
 
     Returns:
-        One row for each changed cell, measure and cause: the cell's columns, ``measure``, ``old_value``,
-        ``new_value``, ``cause`` (one of `CAUSES`), ``amount`` (the amounts of a cell's causes add up to
-        ``new_value - old_value``) and the titles of the ``publications`` behind it, the first twenty in one text. A
-        publication that leaves one cell for another shows in both.
+        One row per changed cell, measure and cause: the key columns, ``measure``, ``old_value``, ``new_value``,
+        ``cause`` (one of `CAUSES`), ``amount`` (those of a cell add up to ``new_value - old_value``) and
+        ``publications``, up to twenty titles in one text. A publication that moves between cells is in both.
 
     Raises:
-        KeyError: The table counts no publications in both releases; the text lists those that do.
+        KeyError: The table is not a counting table of both releases; the message lists those that are.
     """
-    held, later = counting_tables(old), counting_tables(new)
-    both = {name: key for name, (key, _) in later.items() if name in held and held[name][0] == key}
-    if table not in both:
-        raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(both) or 'none'}")
-    names = ", ".join(both[table])
-    cell = ", ".join(f"{_CELL_OF[name]} as {name}" for name in both[table])
-    wanted = " and ".join(f"{name} = {quoted(value)}" for name, value in (cells or {}).items()) or "true"
-    only = "lab != 'all'" if "lab" in both[table] else "true"  # a row for all labs is the sum of the others
-    if "published_month" in both[table]:
-        only += " and published_month is not null"
+    old_tables, new_tables = list_counting_tables(old), list_counting_tables(new)
+    keys = {name: key for name, (key, _) in new_tables.items() if name in old_tables and old_tables[name][0] == key}
+    if table not in keys:
+        raise KeyError(f"{table} counts no publications in both releases; these do: {', '.join(keys) or 'none'}")
+    names = ", ".join(keys[table])
+    cell = ", ".join(f"{_CELL_EXPRESSIONS[name]} as {name}" for name in keys[table])
+    selection = " and ".join(f"{name} = {quote_literal(value)}" for name, value in (cells or {}).items()) or "true"
+    filters = "lab != 'all'" if "lab" in keys[table] else "true"  # a row for all labs is the sum of the others
+    if "published_month" in keys[table]:
+        filters += " and published_month is not null"
     frames = []
     with duckdb.connect() as connection:
-        make_ready(connection)
+        configure_connection(connection)
         for alias, release in (("old", old), ("new", new)):
-            connection.execute(f"attach {quoted(str(release.path))} as {alias} (read_only)")
-        for measure in later[table][1]:
-            if measure not in held[table][1]:
+            connection.execute(f"attach {quote_literal(str(release.path))} as {alias} (read_only)")
+        for measure in new_tables[table][1]:
+            if measure not in old_tables[table][1]:
                 continue
-            counted, weight = _AMOUNT[measure]
+            template, weight = _MEASURES[measure]
             after, before = (
-                counted.format(cell=cell, measure=weight, side=side, sign=sign)
+                template.format(cell=cell, measure=weight, side=side, sign=sign)
                 for side, sign in (("new", 1), ("old", -1))
             )
-            otherwise = _ATTRIBUTED if counted is _BY_RULE else ""
-            parts = {"names": names, "after": after, "before": before, "otherwise": otherwise}
-            moved = _MOVED.format(**parts, only=wanted, few=_FEW)
-            compared = _CELLS.format(names=names, measure=measure, table=table, only=f"{only} and {wanted}")
+            causes = _CAUSES_BY_CELL.format(
+                names=names,
+                after=after,
+                before=before,
+                when_otherwise=_WHEN_ATTRIBUTION_CHANGED if template is _COUNT_BY_RULE else "",
+                filters=selection,
+                shown=_TITLES_SHOWN,
+            )
+            compared = _COMPARE_CELLS.format(
+                names=names, measure=measure, table=table, filters=f"{filters} and {selection}"
+            )
             kind = "double" if measure == "publications" else "bigint"
-            query = _BRIDGE.format(cells=compared, moved=moved, names=names, measure=measure, kind=kind)
+            query = _EXPLAIN_CHANGES.format(
+                cells=compared, causes_by_cell=causes, names=names, measure=measure, kind=kind
+            )
             frames.append(connection.sql(query).pl())
     return pl.concat(frames)

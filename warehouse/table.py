@@ -1,9 +1,8 @@
-"""What a table is: the one declaration that everything else is generated from.
+"""The declaration of a table: name, meaning of a row, key, and columns with type, meaning, unit and limits.
 
-A declaration names a table, says what one of its rows is, and gives each column its type, meaning,
-unit and limits. It stands beside the code that makes the table: in the head of a ``.sql`` file, or in
-the module of a source. Parsing, Parquet and SQL types, the Great Expectations suite, Dagster's key,
-description and column schema, and the data dictionary are all made from it.
+It is written once, beside the code that makes the table: in the head of a ``.sql`` file or in the module of a source.
+Parsing, Parquet and SQL types, the Great Expectations suite, Dagster's key, description and column schema, and the
+data dictionary are generated from it.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ SQL_TYPES = {
 
 
 class DeclarationError(ValueError):
-    """A table is declared in a way that cannot be right; the text names the table and the column."""
+    """A declaration is invalid; the message names the table and the column."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class Column:
     Args:
         name: Name in the standard form of the project (``published_on``, ``share_low``).
         type: One of ``text``, ``integer``, ``real``, ``boolean``, ``date``, ``timestamp`` (UTC).
-        meaning: What a value says, in one sentence.
+        meaning: What a value means, in one sentence.
         unit: Unit of a number (``publications``, ``share in 0 to 1``); none for other types.
-        required: Whether a missing value is a fault.
-        minimum: Smallest value that can be right, inclusive.
-        maximum: Largest value that can be right, inclusive.
-        one_of: The values that can be right, or ``"table.column"`` of the reference table holding them.
-        matches: Regular expression that a text must match from its start.
-        warn: The limits of this column that only warn; all others are critical.
+        required: Whether a missing value is an error.
+        minimum: Smallest allowed value, inclusive.
+        maximum: Largest allowed value, inclusive.
+        one_of: The allowed values, or the name of the reference table that lists them.
+        matches: Regular expression that a text must match at its start.
+        warn: Limits of this column that only warn; the others are critical.
     """
 
     name: str
@@ -70,10 +69,10 @@ class Column:
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """The limits that are declared for this column."""
-        given: list[Limit] = ["required"] if self.required else []
+        """The limits declared for this column."""
+        required: list[Limit] = ["required"] if self.required else []
         others: tuple[Limit, ...] = ("minimum", "maximum", "one_of", "matches")
-        return (*given, *(name for name in others if getattr(self, name) is not None))
+        return (*required, *(name for name in others if getattr(self, name) is not None))
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,10 @@ class Table:
     """The declaration of one table.
 
     Args:
-        name: ``layer.plural_things``; also its SQL path, Dagster key and folder in the lake.
+        name: ``layer.plural_nouns``; also its SQL name, Dagster key and folder in the lake.
         row: What one row is, as a sentence.
-        key: Names of the columns that together identify a row; they sort it too.
-        columns: The columns in order.
+        key: Names of the columns that identify a row and by which the table is sorted.
+        columns: The columns, in order.
     """
 
     name: str
@@ -93,10 +92,10 @@ class Table:
     columns: tuple[Column, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        layer, _, things = self.name.partition(".")
-        if layer not in LAYERS or not things.isidentifier():
+        layer, _, short_name = self.name.partition(".")
+        if layer not in LAYERS or not short_name.isidentifier():
             raise DeclarationError(
-                f"{self.name!r} is not a table name: write layer.plural_things, layer one of {LAYERS}"
+                f"{self.name!r} is not a table name: expected layer.plural_nouns, with a layer of {LAYERS}"
             )
         names = [column.name for column in self.columns]
         for name in names:
@@ -112,7 +111,7 @@ class Table:
                 )
             if unknown := column.warn - set(column.limits):
                 raise DeclarationError(
-                    f"{self.name}.{column.name}: warns on {sorted(unknown)}, which it does not limit"
+                    f"{self.name}.{column.name}: warns on {sorted(unknown)}, but declares no such limit"
                 )
 
     @property
@@ -121,7 +120,7 @@ class Table:
         return self.name.partition(".")[0]
 
     @property
-    def things(self) -> str:
+    def short_name(self) -> str:
         """The name without its layer."""
         return self.name.partition(".")[2]
 
@@ -142,10 +141,10 @@ class Table:
         raise KeyError(f"{self.name} has no column {name}; it has {', '.join(c.name for c in self.columns)}")
 
     def frame(self, rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
-        """A frame of these rows with exactly the declared columns and types.
+        """A frame of these rows with the declared columns and types.
 
         Raises:
-            DeclarationError: A row has other columns than declared, or a value of another type.
+            DeclarationError: A row lacks a declared column or has another one, or a value has the wrong type.
         """
         data = list(rows)
         for number, row in enumerate(data, 1):
@@ -160,17 +159,17 @@ class Table:
             raise DeclarationError(f"{self.name}: {error}") from error
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with the declared types, sorted by key; its columns must be the declared ones.
+        """The frame cast to the declared types and sorted by key.
 
         Raises:
-            DeclarationError: Columns differ from the declaration, or a value does not fit its type.
+            DeclarationError: The columns differ from the declared ones, or a value does not fit its type.
         """
         if list(frame.columns) != list(self.schema):
             missing = [name for name in self.schema if name not in frame.columns]
             extra = [name for name in frame.columns if name not in self.schema]
             raise DeclarationError(
-                f"{self.name}: made columns {frame.columns} but declares {list(self.schema)}"
-                f" (missing {missing}, undeclared {extra}, or in another order)"
+                f"{self.name}: columns are {frame.columns}, declared are {list(self.schema)}"
+                f" (missing {missing}, undeclared {extra}, or another order)"
             )
         try:
             return frame.cast(dict(self.schema), strict=True).sort(self.key, nulls_last=True)
@@ -178,59 +177,64 @@ class Table:
             raise DeclarationError(f"{self.name}: {error}") from error
 
 
-def column_from_toml(table: str, name: str, declared: Mapping[str, Any], like: Column | None) -> Column:
-    """A column from its entry in a declaration's TOML.
+def parse_column(table: str, name: str, declared: Mapping[str, Any], upstream: Column | None) -> Column:
+    """A column from its entry in the TOML of a declaration.
 
-    An entry without a type takes type, meaning and unit from ``like``, the column of the same name in a table
-    it is made from, so that a name means the same thing everywhere and is described once. Of the limits it
-    takes only a critical ``required``: the others were checked where the column came from.
+    An entry without a type inherits type, meaning and unit from ``upstream``, the column of the same name in a source
+    table, so that each name is described once. Of the limits it inherits only a critical ``required``; the others
+    were checked in the source table.
 
     Raises:
-        DeclarationError: The entry has an unknown setting, or neither a type nor a column to be like.
+        DeclarationError: The entry has an unknown setting, or neither a type nor an upstream column.
     """
     known = {f.name for f in fields(Column)} - {"name"}
     if unknown := sorted(set(declared) - known):
         raise DeclarationError(f"{table}.{name}: unknown settings {unknown}; known are {sorted(known)}")
-    given = dict(declared)
-    if isinstance(given.get("one_of"), list):
-        given["one_of"] = tuple(given["one_of"])
-    if "warn" in given:
-        given["warn"] = frozenset(given["warn"])
-    if "type" in given:
-        if not given.get("meaning"):
+    settings = dict(declared)
+    if isinstance(settings.get("one_of"), list):
+        settings["one_of"] = tuple(settings["one_of"])
+    if "warn" in settings:
+        settings["warn"] = frozenset(settings["warn"])
+    if "type" in settings:
+        if not settings.get("meaning"):
             raise DeclarationError(f"{table}.{name} has no meaning")
-        return Column(name=name, **given)
-    if like is None:
-        raise DeclarationError(f"{table}.{name} has no type, and no table it is made from has a column of that name")
-    required = like.required and "required" not in like.warn
-    inherited: dict[str, Any] = {"type": like.type, "meaning": like.meaning, "unit": like.unit, "required": required}
-    return Column(name=name, **{**inherited, **given})
+        return Column(name=name, **settings)
+    if upstream is None:
+        raise DeclarationError(f"{table}.{name} has no type, and no source table has a column of that name")
+    required = upstream.required and "required" not in upstream.warn
+    inherited: dict[str, Any] = {
+        "type": upstream.type,
+        "meaning": upstream.meaning,
+        "unit": upstream.unit,
+        "required": required,
+    }
+    return Column(name=name, **{**inherited, **settings})
 
 
-def table_from_toml(name: str, declared: Mapping[str, Any], made_from: Iterable[Table] = ()) -> Table:
-    """A table from its declaration: ``row``, ``key`` and ``columns``.
+def parse_table(name: str, declared: Mapping[str, Any], source_tables: Iterable[Table] = ()) -> Table:
+    """A table from its declaration with ``row``, ``key`` and ``columns``.
 
     Args:
         name: Name of the table.
-        declared: The TOML.
-        made_from: Declarations of the tables it is made from, for columns described there.
+        declared: The parsed TOML.
+        source_tables: Declarations of the tables that it reads, from which columns inherit.
 
     Raises:
-        DeclarationError: A setting is unknown or missing, or a column cannot be right.
+        DeclarationError: A setting is unknown or missing, or a column is invalid.
     """
     if unknown := sorted(set(declared) - {"row", "key", "columns"}):
         raise DeclarationError(f"{name}: unknown settings {unknown}")
     for needed in ("row", "key", "columns"):
         if needed not in declared:
             raise DeclarationError(f"{name}: the declaration has no {needed}")
-    upstream: dict[str, Column] = {}
-    for source in made_from:
+    upstream_columns: dict[str, Column] = {}
+    for source in source_tables:
         for column in source.columns:
-            upstream.setdefault(column.name, column)
-    columns = (column_from_toml(name, key, value, upstream.get(key)) for key, value in declared["columns"].items())
+            upstream_columns.setdefault(column.name, column)
+    columns = (parse_column(name, key, value, upstream_columns.get(key)) for key, value in declared["columns"].items())
     return Table(name, declared["row"], tuple(declared["key"]), tuple(columns))
 
 
 def utc_now() -> dt.datetime:
-    """The present moment, in UTC, to the second: finer is noise in a lake that changes by the day."""
+    """The current time in UTC, to the second."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)

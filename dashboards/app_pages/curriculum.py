@@ -1,51 +1,53 @@
-"""What is taught: the entries of podcasts and courses, the sites they lead to, and the publications among these."""
+"""Episodes of podcasts and courses, the sites and publications that they link to."""
 
 from functools import partial
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import intervals, palette
-from dashboards.figures import figure
-from dashboards.figures.figure import Figure
+from dashboards.charts import intervals
+from dashboards.charts.discussion import draw_counts_by_month
+from dashboards.exports.figure_files import Figure, query_figure_data
+from dashboards.figures.figure import show_figure
 from dashboards.queries import curriculum, discussion, search
-from dashboards.queries import release as read
+from dashboards.queries.release import query_column_meanings, select_release
+from dashboards.text import escape_markdown, format_count, format_release
 from dashboards.widgets import filters, listing
+from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 
 
-def captured(totals: dict[str, int]) -> None:
-    """The list of a captured page: where the texts of its episodes stand, and the episodes."""
-    repeats = totals["entries"] - totals["episodes"]
+def show_saved_lists(totals: dict[str, int]) -> None:
+    """Show the episodes of saved podcast pages, and the sites of their texts."""
+    repeated = totals["entries"] - totals["episodes"]
     st.markdown(
-        f"##### {text.counted(totals['episodes'], 'episode')} in {text.counted(totals['entries'], 'entry', 'entries')}"
+        f"##### {format_count(totals['episodes'], 'episode')} in {format_count(totals['entries'], 'entry', 'entries')}"
     )
     st.caption(
-        f"{totals['linked']:,} say which text they read, {totals['with_authors']:,} who wrote it. "
-        f"{text.counted(repeats, 'entry is', 'entries are')} the same as another and counted once."
+        f"{totals['linked']:,} link to their text, {totals['with_authors']:,} name its authors. "
+        f"{format_count(repeated, 'repeated entry is', 'repeated entries are')} counted once."
     )
     st.info(
-        "The captured list shows no dates, so nothing of it is drawn over time.",
+        "The saved list has no dates, so there is no chart over time.",
         icon=":material/calendar_month:",
     )
 
-    shown = read.ask(release, curriculum.SITES)
-    first = shown.row(0, named=True)
-    figure.show(
+    sites = query_figure_data(release, curriculum.SITES_QUERY)
+    first = sites.frame.row(0, named=True)
+    show_figure(
         Figure(
-            **figure.asked(release, curriculum.SITES),
-            title="Where the texts behind the episodes stand",
+            sites,
+            title="Episodes by site of their text",
             unit="distinct episodes",
             rule="episodes, repeated entries once",
-            source="captured podcast pages",
+            source="saved podcast pages",
             finding=f"{first['linked_site']}: {first['episodes']:,} of {totals['episodes']:,} episodes, a share of "
             f"{first['episodes_share']:.0%} (95 % interval {first['share_low']:.0%} to {first['share_high']:.0%}).",
-            name=f"episodes_by_linked_site_{release.name}",
+            file_name=f"episodes_by_linked_site_{release.name}",
             alt="Share of the distinct episodes per linked site, with intervals.",
             key="sites",
             draw=partial(
-                intervals.chart,
-                shown,
+                intervals.draw_intervals,
+                sites.frame,
                 member="linked_site",
                 value="episodes_share",
                 low="share_low",
@@ -53,106 +55,106 @@ def captured(totals: dict[str, int]) -> None:
                 title="Share of episodes",
                 form=".0%",
             ),
-            meanings=read.meanings(release, "mart.episodes_by_linked_site"),
+            meanings=query_column_meanings(release, "mart.episodes_by_linked_site"),
         )
     )
 
     st.subheader("Episodes", anchor=False)
-    of_sites = filters.many("Sites", curriculum.sites(release), "site")
-    rows = curriculum.episodes(release, of_sites)
-    st.caption(f"{text.counted(rows.height, 'episode')} listed.")
+    of_sites = filters.select_many("Sites", curriculum.list_linked_sites(release), "site")
+    rows = curriculum.list_captured_episodes(release, of_sites)
+    st.caption(f"{format_count(rows.height, 'episode')} listed.")
     if rows.is_empty():
-        st.warning("No episode fits this choice.", icon=":material/search:")
+        st.warning("No episode matches these filters.", icon=":material/search:")
         return
-    told = rows.with_columns(
+    episodes = rows.with_columns(
         open=pl.format("/item?kind=episode&id={}&release={}", "episode_id", pl.lit(release.name)),
         publication=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name)),
     ).select(
         *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
     )
-    palette.table(
-        told,
+    show_table(
+        episodes,
         column_config={
-            **palette.columns(told, read.meanings(release, "clean.episodes")),
-            "linked_url": palette.to_site("Text"),
-            "begins": st.column_config.TextColumn("Notes begin", width="large"),
-            "open": palette.to_page("open"),
-            "publication": palette.to_page("publication"),
+            **configure_columns(episodes, query_column_meanings(release, "clean.episodes")),
+            "linked_url": configure_site_link("Text"),
+            "begins": st.column_config.TextColumn("Notes", width="large"),
+            "open": configure_page_link("open"),
+            "publication": configure_page_link("publication"),
         },
         key="episodes",
     )
-    listing.downloads(
+    listing.show_item_downloads(
         f"aisle_{release.name}_episodes",
         "episodes",
-        lambda: search.told(release, [("episode", identity) for identity in rows["episode_id"]]),
+        lambda: search.get_items(release, [("episode", episode_id) for episode_id in rows["episode_id"]]),
     )
 
 
-def followed(feeds: pl.DataFrame) -> None:
-    """The feeds of podcasts and courses: when they had episodes, and the newest of them."""
-    st.subheader("Podcasts and courses that are followed", anchor=False)
-    palette.table(feeds, key="feeds")
-    by_month = figure.asked(release, curriculum.BY_MONTH)
+def show_feeds(feeds: pl.DataFrame) -> None:
+    """Show the feeds of podcasts and courses, their episodes per month, and the newest episodes."""
+    st.subheader("Followed podcasts and courses", anchor=False)
+    show_table(feeds, key="feeds")
+    by_month = query_figure_data(release, curriculum.EPISODES_BY_MONTH_QUERY)
     names = feeds["feed"].to_list()
-    if not by_month["frame"].is_empty():
+    if not by_month.frame.is_empty():
         first = feeds.row(0, named=True)
-        figure.show(
+        show_figure(
             Figure(
-                **by_month,
+                by_month,
                 title="Episodes per month",
                 unit="episodes",
                 rule="episodes, each once in its newest version",
                 source="feeds of podcasts and courses",
                 finding=f"{first['feed']} has the most: {first['episodes']:,} of {feeds['episodes'].sum():,} episodes.",
-                name=f"episodes_by_month_{release.name}",
+                file_name=f"episodes_by_month_{release.name}",
                 alt="Episodes per month, stacked by feed.",
                 key="heard",
-                draw=partial(discussion.over_months, by_month["frame"], names, by="feed", of="episodes"),
-                meanings=read.meanings(release, "clean.feed_items"),
+                draw=partial(draw_counts_by_month, by_month.frame, names, by="feed", of="episodes"),
+                meanings=query_column_meanings(release, "clean.feed_items"),
             )
         )
-    rows = curriculum.heard(release, filters.many("Feeds", names, "feed"))
-    told = rows.with_columns(
+    rows = curriculum.list_feed_episodes(release, filters.select_many("Feeds", names, "feed"))
+    episodes = rows.with_columns(
         open=pl.format("/item?kind=feed%20item&id={}&release={}", "feed_item_id", pl.lit(release.name))
     ).drop("feed_item_id")
-    palette.table(
-        told,
+    show_table(
+        episodes,
         column_config={
-            **palette.columns(told, read.meanings(release, "clean.feed_items")),
+            **configure_columns(episodes, query_column_meanings(release, "clean.feed_items")),
             "title": st.column_config.TextColumn("Title", width="large"),
-            "url": palette.to_site("Link"),
-            "open": palette.to_page("open"),
+            "url": configure_site_link("Link"),
+            "open": configure_page_link("open"),
         },
-        key="heard rows",
+        key="feed episodes",
     )
-    listing.downloads(
+    listing.show_item_downloads(
         f"aisle_{release.name}_feed_episodes",
         "heard",
-        lambda: search.told(release, [("feed item", identity) for identity in rows["feed_item_id"]]),
+        lambda: search.get_items(release, [("feed item", item_id) for item_id in rows["feed_item_id"]]),
     )
 
 
-release = read.chosen()
+release = select_release()
 st.title("Curriculum", anchor=False)
-st.caption(f"Data as of {text.dated(release)}.")
-totals, feeds = curriculum.totals(release), curriculum.followed(release)
+st.caption(f"Data as of {format_release(release)}.")
+totals, feeds = curriculum.query_episode_totals(release), curriculum.query_feeds(release)
 if not totals["entries"] and feeds.is_empty():
     st.info(
-        "This release holds no entry of a podcast or a course. Add the captured page of a podcast with "
+        "This release has no episodes of podcasts or courses. Add the saved page of a podcast with "
         "`aisle add page.txt`, or follow a feed with `aisle fetch`, then run `aisle run`.",
         icon=":material/headphones:",
     )
     st.stop()
 if not feeds.is_empty():
-    followed(feeds)
+    show_feeds(feeds)
 if totals["entries"]:
-    captured(totals)
+    show_saved_lists(totals)
 
-st.subheader("Publications among them", anchor=False)
-linked = discussion.linked(release, ["episode", "feed item"])
+st.subheader("Linked publications", anchor=False)
+linked = discussion.list_linked_publications(release, ["episode", "feed item"])
 if linked.is_empty():
-    st.caption("No episode leads to a publication that is held.")
+    st.caption("No episode links to a publication of this release.")
 for row in linked.iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        listing.link(row)
-        st.caption(f"{text.text(row['lab'])} · {text.counted(row['links'], 'link')}")
+        listing.show_item_link(row)
+        st.caption(f"{escape_markdown(row['lab'])} · {format_count(row['links'], 'link')}")

@@ -1,88 +1,90 @@
-"""What every table and column means, with its type, unit and limits, and a search over all of it."""
+"""The data dictionary: meaning, type, unit and limits of every table and column, with a search."""
 
 from urllib.parse import urlencode
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import palette
 from dashboards.exports import downloads
-from dashboards.queries import data
-from dashboards.queries import release as read
+from dashboards.queries.dictionary import search_columns, search_tables
+from dashboards.queries.release import query_column_meanings, select_release
+from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.tables import configure_columns, show_table
 
 
-def address(page: str, **asked: str) -> str:
-    """The address of another page about the same release as this one."""
+def build_page_link(page: str, **parameters: str) -> str:
+    """The URL of another page, pinned to the same release."""
     pinned = {"release": st.query_params["release"]} if "release" in st.query_params else {}
-    return f"/{page}?{urlencode({**asked, **pinned})}"
+    return f"/{page}?{urlencode({**parameters, **pinned})}"
 
 
-release = read.chosen()
+release = select_release()
 st.title("Data dictionary", anchor=False)
 st.caption(
-    "Made from the declarations that the tables are built and checked by, so it cannot fall behind them. "
-    f"Data as of {text.dated(release)}."
+    f"Generated from the declarations that the tables are built and checked by. Data as of {format_release(release)}."
 )
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     wanted = str(
         st.text_input("Search", key="word", bind="query-params", placeholder="works, interval, abstract …", width=360)
     ).strip()
-    names = data.tables(release)["table_name"].to_list()
-    table = filters.narrow("Table", names, "table", 360, "All tables")
+    names = search_tables(release)["table_name"].to_list()
+    table = filters.select_optional("Table", names, "table", 360, "All tables")
 link = st.column_config.LinkColumn
 
 if table is None:
-    found = data.tables(release, wanted)
-    if found.is_empty():
-        st.info(f"No table and no column says “{text.text(wanted)}”. Try a shorter word.", icon=":material/search:")
+    tables = search_tables(release, wanted)
+    if tables.is_empty():
+        st.info(
+            f"No table or column matches “{escape_markdown(wanted)}”. Try a shorter word.",
+            icon=":material/search:",
+        )
         st.stop()
-    st.header(text.counted(found.height, "table"), anchor=False)
-    told = found.select(
+    st.header(format_count(tables.height, "table"), anchor=False)
+    rows = tables.select(
         "table_name",
         pl.col("row_meaning").alias("a row is"),
         "rows",
         "columns",
         "key",
-        look=pl.Series([address("dictionary", table=name) for name in found["table_name"]], dtype=pl.String),
+        link=pl.Series([build_page_link("dictionary", table=name) for name in tables["table_name"]], dtype=pl.String),
     )
-    palette.table(
-        told,
+    show_table(
+        rows,
         key="tables",
         column_config={
-            **palette.columns(told, {}),
+            **configure_columns(rows, {}),
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "a row is": st.column_config.TextColumn("A row is", width="large"),
-            "look": link("Columns", display_text="columns", width=90),
+            "link": link("Columns", display_text="columns", width=90),
         },
     )
-columns = data.columns(release, table, wanted)
+columns = search_columns(release, table, wanted)
 if table is not None:
-    (told,) = data.tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
-    rows = f"{told['rows']:,} rows" if told["rows"] is not None else ""
+    (entry,) = search_tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
+    rows = f"{entry['rows']:,} rows" if entry["rows"] is not None else ""
     st.header(table, anchor=False)
-    st.markdown(f"{text.text(told['row_meaning'])} {rows} · key: {text.text(told['key'] or 'none')}")
+    st.markdown(f"{escape_markdown(entry['row_meaning'])} {rows} · key: {escape_markdown(entry['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
-        st.link_button("Where it comes from", address("lineage", of_table=table), icon=":material/account_tree:")
+        st.link_button("Lineage", build_page_link("lineage", of_table=table), icon=":material/account_tree:")
 if table is not None or wanted:
     if columns.is_empty():
-        st.info("None of its columns says that." if table else "No column says that.", icon=":material/search:")
+        st.info("No column of this table matches." if table else "No column matches.", icon=":material/search:")
         st.stop()
-    st.header(text.counted(columns.height, "column"), anchor=False)
+    st.header(format_count(columns.height, "column"), anchor=False)
     origins = [
-        address("lineage", of_table=name, of_column=column)
+        build_page_link("lineage", of_table=name, of_column=column)
         for name, column in columns.select("table_name", "column_name").iter_rows()
     ]
     shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
-    palette.table(
+    show_table(
         shown.drop("table_name") if table else shown,
         key="columns",
         column_config={
-            **palette.columns(shown, read.meanings(release, "reference.dictionary")),
+            **configure_columns(shown, query_column_meanings(release, "reference.dictionary")),
             "origin": link("Origin", display_text="origin", width=80),
         },
     )
-everything = data.columns(release, table, wanted)
-downloads.offer(f"dictionary_{release.name}", downloads.of_table(lambda: everything))
-st.markdown(f"[Permanent link to this view]({text.permanent_link(release)})")
+everything = search_columns(release, table, wanted)
+downloads.show_download_buttons(f"dictionary_{release.name}", downloads.build_table_files(lambda: everything))
+st.markdown(f"[Permanent link to this view]({build_permanent_link(release)})")

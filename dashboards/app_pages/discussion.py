@@ -1,119 +1,122 @@
-"""What is said on forums: by whom, of which kind, in which thread, when, and of which publications."""
+"""Forum posts and comments: by author, kind and month, their threads, and the publications they link to."""
 
 from functools import partial
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import palette
-from dashboards.figures import figure
-from dashboards.figures.figure import Figure
+from dashboards.charts.discussion import draw_counts_by_month, draw_items_by_author
+from dashboards.exports.figure_files import Figure, query_figure_data
+from dashboards.figures.figure import show_figure
 from dashboards.queries import discussion
-from dashboards.queries import release as read
-from dashboards.queries.discussion import Choice
+from dashboards.queries.discussion import DiscussionFilter
+from dashboards.queries.release import query_release, select_release
+from dashboards.text import escape_markdown, format_count, format_name, format_release, show_link
 from dashboards.widgets import filters, listing
+from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
 
-release = read.chosen()
+release = select_release()
 st.title("Discussion", anchor=False)
-everything = discussion.totals(release, Choice())
-if not everything["things"]:
-    st.caption(f"Data as of {text.dated(release)}.")
+unfiltered = discussion.query_discussion_totals(release, DiscussionFilter())
+if not unfiltered["items"]:
+    st.caption(f"Data as of {format_release(release)}.")
     st.info(
-        "This release holds nothing said on a forum. Add the captured page of a forum’s user with "
+        "This release has no forum posts or comments. Add the saved page of a forum user with "
         '`aisle add --owner "Name" page.txt`, then run `aisle run`.',
         icon=":material/forum:",
     )
     st.stop()
 
-kinds = discussion.names(release, "kind")
+filters.rename_parameter("said", "kinds", format_name)  # links made before the filter was renamed
+kinds = discussion.list_values(release, "kind")
+kind_of = {format_name(kind): kind for kind in kinds}
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-    choice = Choice(
-        filters.many("Authors", discussion.names(release, "author"), "author"), filters.many("Kinds", kinds, "said")
+    choice = DiscussionFilter(
+        filters.select_many("Authors", discussion.list_values(release, "author"), "author"),
+        tuple(kind_of[label] for label in filters.select_many("Kinds", list(kind_of), "kinds")),
     )
-found = discussion.totals(release, choice)
+totals = discussion.query_discussion_totals(release, choice)
 st.markdown(
-    f"##### {text.counted(found['things'], 'thing')} said, in {text.counted(found['threads'], 'thread')}, "
-    f"by {text.counted(found['authors'], 'known author')}"
+    f"##### {format_count(totals['items'], 'item')} in {format_count(totals['threads'], 'thread')}, "
+    f"by {format_count(totals['authors'], 'known author')}"
 )
-st.caption(f"A thread is a post with its comments, or a captured page. Data as of {text.dated(release)}.")
-if not found["things"]:
-    st.warning("Nothing fits this choice. Take away an author or a kind above.", icon=":material/search:")
+st.caption(f"A thread is a post with its comments, or a saved page. Data as of {format_release(release)}.")
+if not totals["items"]:
+    st.warning("No posts or comments match these filters.", icon=":material/search:")
     st.stop()
-undated = st.container()  # what comes and goes in one place does not move the tabs below it
-if found["undated"]:
+undated = st.container()  # a container, so that a message does not move the tabs below it
+if totals["undated"]:
     undated.info(
-        f"{found['undated']:,} of them {'has' if found['undated'] == 1 else 'have'} no date: a captured page shows "
-        "none. Counted here, drawn in no chart over time.",
+        f"{totals['undated']:,} of them {'has' if totals['undated'] == 1 else 'have'} no date, since saved pages show "
+        "none. They are counted here, but not drawn over time.",
         icon=":material/calendar_month:",
     )
 
-first = read.ask(release, discussion.by_author(release), choice.parameters)
-most = first.sort("things", descending=True, maintain_order=True).row(0, named=True)
-figure.show(
+by_author = query_figure_data(release, discussion.build_author_query(release), choice.parameters)
+most = by_author.frame.sort("items", descending=True, maintain_order=True).row(0, named=True)
+show_figure(
     Figure(
-        **figure.asked(release, discussion.by_author(release), choice.parameters),
-        title="Who says how much, and of which kind",
+        by_author,
+        title="Posts and comments by author and kind",
         unit="segments, posts and comments",
-        rule="rows, each thing once",
-        source="captured forum pages and forums",
-        finding=f"The largest part: {most['things']:,} of {found['things']:,} are {text.plain(most['kind'])}s of "
+        rule="rows, each item once",
+        source="saved forum pages and forums",
+        finding=f"The largest group: {most['items']:,} of {totals['items']:,} are {format_name(most['kind'])}s of "
         f"{most['author']}.",
-        name=f"discussion_by_author_{release.name}",
-        alt="Things said per author, stacked by kind.",
+        file_name=f"discussion_by_author_{release.name}",
+        alt="Posts and comments per author, stacked by kind.",
         key="authors",
-        draw=partial(discussion.stacked_by_author, first, kinds),
+        draw=partial(draw_items_by_author, by_author.frame, kinds),
     )
 )
-st.caption("Of captured pages, kinds and borders of comments are guessed from the text; quotations are not told apart.")
+st.caption("On saved pages, where a comment ends and its kind are inferred from the text; quotations are included.")
 
 st.subheader("Over time", anchor=False)
-if found["dated"]:
-    months = read.ask(release, discussion.by_month(release), choice.parameters)
-    figure.show(
+if totals["dated"]:
+    by_month = query_figure_data(release, discussion.build_month_query(release), choice.parameters)
+    show_figure(
         Figure(
-            **figure.asked(release, discussion.by_month(release), choice.parameters),
+            by_month,
             title="Posts and comments per month",
             unit="posts and comments",
-            rule="rows, each thing once",
+            rule="rows, each item once",
             source="forums",
             finding=None,
-            name=f"discussion_by_month_{release.name}",
+            file_name=f"discussion_by_month_{release.name}",
             alt="Posts and comments per month, stacked by kind.",
             key="months",
-            draw=partial(discussion.over_months, months, kinds),
+            draw=partial(draw_counts_by_month, by_month.frame, kinds),
         )
     )
 else:
-    st.caption("Nothing of this choice has a date, so there is no chart over time.")
+    st.caption("None of them has a date, so there is no chart over time.")
 
-st.subheader("Publications they link to", anchor=False)
-linked = discussion.linked(release, ["segment", "post", "comment"])
+st.subheader("Linked publications", anchor=False)
+linked = discussion.list_linked_publications(release, ["segment", "post", "comment"])
 if linked.is_empty():
-    st.caption("No link in these texts leads to a publication that is held.")
+    st.caption("No text links to a publication of this release.")
 for row in linked.head(50).iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        listing.link(row)
-        st.caption(f"{text.text(row['lab'])} · {text.counted(row['links'], 'link')}")
+        listing.show_item_link(row)
+        st.caption(f"{escape_markdown(row['lab'])} · {format_count(row['links'], 'link')}")
 
 st.subheader("Threads", anchor=False)
-threads = read.ask(release, discussion.threads(release), choice.parameters)
-palette.table(threads, key="threads")
+threads = query_release(release, discussion.build_thread_query(release), choice.parameters)
+show_table(threads, key="threads")
 
-st.subheader("What is said", anchor=False)
-asked = f"&release={release.name}"
-rows = discussion.listed(release, choice).with_columns(
-    open=pl.format("/item?kind={}&id={}{}", "thing", "item_id", pl.lit(asked))
+st.subheader("Posts and comments", anchor=False)
+rows = discussion.list_items(release, choice).with_columns(
+    open=pl.format("/item?kind={}&id={}{}", "item_kind", "item_id", pl.lit(f"&release={release.name}"))
 )
-palette.table(
-    rows.drop("thing", "item_id"),
+show_table(
+    rows.drop("item_kind", "item_id"),
     column_config={
-        **palette.columns(rows, {}),
-        "open": palette.to_page("open"),
+        **configure_columns(rows, {}),
+        "open": configure_page_link("open"),
         "begins": st.column_config.TextColumn("Begins", width="large"),
     },
-    key="said_rows",
+    key="items",
 )
-if found["things"] > discussion.MOST:
-    st.caption(f"The newest {discussion.MOST:,} of {found['things']:,}.")
-text.lead("works", "Search in all that is said", {"kind": "segment"})
+if totals["items"] > discussion.MAX_ITEMS:
+    st.caption(f"The newest {discussion.MAX_ITEMS:,} of {totals['items']:,}.")
+show_link("works", "Search all posts and comments", {"kind": "segment"})

@@ -1,34 +1,36 @@
-"""One thing that is no publication: what it says, what is known of it, and the snapshots in which it stands."""
+"""An item other than a publication: its text, its facts, and the snapshots that contain it."""
 
 import streamlit as st
 
-from dashboards import text as frames
-from dashboards.charts import palette
-from dashboards.queries import release as read
 from dashboards.queries import search
+from dashboards.queries.release import select_release
+from dashboards.text import escape_markdown, format_release, is_web_link
 from dashboards.widgets import evidence, listing
 
-release = read.chosen()
-kind, identity = st.query_params.get("kind", ""), st.query_params.get("id", "")
-found = search.told(release, [(kind, identity)])
-if found.is_empty():
+release = select_release()
+kind, item_id = st.query_params.get("kind", ""), st.query_params.get("id", "")
+rows = search.get_items(release, [(kind, item_id)])
+if rows.is_empty():
     st.title("Item", anchor=False)
-    st.info(f"Nothing of this identity is in {frames.dated(release)}. Search for it.", icon=":material/search:")
+    st.info(
+        f"No item with this identifier in {format_release(release)}. Try a search.",
+        icon=":material/search:",
+    )
     st.page_link("app_pages/works.py", label="Search", icon=":material/search:")
     st.stop()
 
-item = found.row(0, named=True)
-st.title(frames.text(item["title"]), anchor=False)
-st.text(" · ".join(listing.facts(item)))
-if palette.is_link(item["url"]):
+item = rows.row(0, named=True)
+st.title(escape_markdown(item["title"]), anchor=False)
+st.text(" · ".join(listing.list_facts(item)))
+if is_web_link(item["url"]):
     st.link_button("Open the original", item["url"], icon=":material/open_in_new:")
-st.caption(f"Data as of {frames.dated(release)} · identity `{item['item_id']}`")
+st.caption(f"Data as of {format_release(release)} · identifier `{item['item_id']}`")
 if item["text"]:
     with st.container(border=True):
         st.text(item["text"])
 else:
-    st.info("Its text is not held: this release has only the facts about it.", icon=":material/info:")
+    st.info("This release has no text of it, only its metadata.", icon=":material/info:")
 
 st.subheader("Cite", anchor=False)
-listing.downloads(f"aisle_{release.name}_{kind.replace(' ', '_')}_{identity}", "item", lambda: found)
-evidence.panel(release, evidence.places(release, item["record_id"]), "raw.snapshots")
+listing.show_item_downloads(f"aisle_{release.name}_{kind.replace(' ', '_')}_{item_id}", "item", lambda: rows)
+evidence.show_evidence(release, evidence.query_places(release, item["record_id"]), "raw.snapshots")

@@ -1,5 +1,5 @@
-"""A lab: its history, its mix, its newest publications and what its counts rest on."""
+"""A lab: its history, its mix, its newest publications and the basis of its counts."""
 
 from dashboards.app_pages import profile_page
 
-profile_page.show("lab")
+profile_page.show_profile("lab")

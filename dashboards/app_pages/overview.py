@@ -1,84 +1,78 @@
-"""What the lake holds, what is new, what the trends say, how fresh it is, and what its checks warn of."""
+"""The start page: contents of the lake, failed checks, news, trends and freshness."""
 
 import streamlit as st
 
-from dashboards import text as frames
-from dashboards.charts import palette
-from dashboards.figures import figure, shared
+from dashboards.figures import shared
+from dashboards.figures.figure import show_figure
 from dashboards.queries import counts, overview
-from dashboards.queries import release as read
-from dashboards.queries.counts import Selection
+from dashboards.queries.checks import list_failed_checks
+from dashboards.queries.release import list_readable_releases, select_release
+from dashboards.queries.selection import Selection
+from dashboards.text import escape_markdown, format_count, format_name, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.tables import show_table
 
-release = read.chosen()
-st.title("AI safety research, counted", anchor=False)
-age = overview.days_since(release)
+release = select_release()
+st.title("AI safety research in numbers", anchor=False)
+age = overview.count_days_since(release)
 when = "today" if age == 0 else "yesterday" if age == 1 else f"{age:,} days ago"
-st.caption(f"Data as of {frames.dated(release)}, published {when}. Every number here leads to its evidence.")
+st.caption(f"Data as of {format_release(release)}, published {when}.")
 
-held = overview.held(release)
+contents = overview.count_contents(release)
 with st.container(horizontal=True, gap="medium"):
-    for name, number in held.items():
+    for name, number in contents.items():
         st.metric(name.capitalize(), f"{number:,}", width="content")
 
-failed = overview.failed_checks(release)
+failed = list_failed_checks(release)
 if failed:
-    one = len(failed) == 1
-    st.warning(
-        f"{len(failed):,} {'check' if one else 'checks'} of this release did not pass.", icon=":material/warning:"
-    )
-    with st.expander("Which, and why"):
+    st.warning(f"{format_count(len(failed), 'check')} of this release failed.", icon=":material/warning:")
+    with st.expander("Details"):
         for check in failed:
-            st.markdown(f"**{frames.text(check['table'])}**, {frames.text(frames.plain(check['check']))}")
-            st.text(check["says"])
+            st.markdown(f"**{escape_markdown(check.table)}**, {escape_markdown(format_name(check.check))}")
+            st.text(check.message)
 elif release.manifest.get("checks"):
     st.success(
         f"All {len(release.manifest['checks']):,} checks of this release passed.", icon=":material/check_circle:"
     )
 
-if not held.get("publications"):
+if not contents.get("publications"):
     st.info(
-        "This release holds no publication. Add a sheet with `aisle add`, then run `aisle run`.",
+        "This release has no publications. Add a sheet with `aisle add`, then run `aisle run`.",
         icon=":material/search:",
     )
 
-st.subheader("New", anchor=False)
-known = [told for told in read.all_releases() if told.number <= release.number]
-# what was newest when this reader came; a release published meanwhile then shows what it brought
+st.subheader("What is new", anchor=False)
+releases = [each for each in list_readable_releases() if each.number <= release.number]
+# the newest release at the start of the session, so that one published later shows what it added
 seen_first = st.session_state.setdefault("seen_first", release.name)
-names = [told.name for told in known][::-1]
-if len(known) < 2:
-    st.write("This is the first release. What the next one brings is told here.")
+names = [each.name for each in releases][::-1]
+if len(releases) < 2:
+    st.write("This is the first release. From the second release on, new publications are listed here.")
 else:
     first = seen_first if seen_first in names[1:] else names[1]
-    since = filters.pick("Since release", names, "seen", 160, first, "The one you saw last.")
-    older = next(told for told in known if told.name == since)
-    new = overview.new_publications(release, older)
-    changed = overview.changed_tables(release, older)
-    told = f"{new['in_all'].max() or 0:,} new publications, {changed.height:,} tables with other content"
-    st.caption(f"Since {frames.dated(older)}: {told}.")
+    since = filters.select_one("Since release", names, "seen", 160, first, "The last release that you have seen.")
+    older = next(each for each in releases if each.name == since)
+    new = overview.list_new_publications(release, older)
+    changed = overview.list_changed_tables(release, older)
+    new_publications = format_count(new["in_all"].item(0) if new.height else 0, "new publication")
+    changed_tables = format_count(changed.height, "changed table")
+    st.caption(f"Since {format_release(older)}: {new_publications}, {changed_tables}.")
     if not new.is_empty():
-        shown = new.drop("publication_id", "in_all")
-        palette.table(
-            shown,
-            height=min(36 + 35 * shown.height, 290),
-            key="new",
-        )
+        show_table(new.drop("publication_id", "in_all"), height=min(36 + 35 * new.height, 290), key="new")
     if not changed.is_empty():
-        with st.expander("Tables that changed"):
-            palette.table(changed, key="changed")
-    st.page_link("app_pages/changes.py", label="Why a number changed, cause by cause", icon=":material/history:")
-keep = f"[what is new since {release.name}](?seen={release.name})"
-st.markdown(f"To be told of what is new at your next visit, keep this address: {keep}")
+        with st.expander("Changed tables"):
+            show_table(changed, key="changed")
+    st.page_link("app_pages/changes.py", label="Why numbers changed", icon=":material/history:")
+st.markdown(f"Bookmark for your next visit: [what is new since {release.name}](?seen={release.name})")
 
-if held.get("publications"):
+if contents.get("publications"):
     st.subheader("Trends", anchor=False)
-    rules = [rule.name for rule in counts.rules(release)]
+    rules = [rule.name for rule in counts.list_counting_rules(release)]
     works = "works" if "works" in rules else rules[0]
-    sentences = {of: overview.findings(release, of) for of in ("all", "lab", "category")}
+    sentences = {of: overview.list_trends(release, of) for of in ("all", "lab", "category")}
     whole = sentences["all"]["sentence"].to_list()
-    figure.show(
-        shared.history(
+    show_figure(
+        shared.build_history_figure(
             release,
             Selection(rule=works, grain="quarter"),
             "lab",
@@ -89,34 +83,36 @@ if held.get("publications"):
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        figure.show(
-            shared.history(
+        show_figure(
+            shared.build_history_figure(
                 release,
                 Selection(rule=works),
                 "lab",
-                title="Share of each lab in the publications of a year",
+                title="Share of publications per lab and year",
                 key="lab shares",
                 finding=None,
                 view="share",
             )
         )
     with right:
-        figure.show(
-            shared.mix(release, Selection(rule=works), "category", title="What the publications are about", key="mix")
+        show_figure(
+            shared.build_mix_figure(
+                release, Selection(rule=works), "category", title="Publications by category", key="mix"
+            )
         )
-    with st.expander("What may be said of each lab and category"):
+    with st.expander("Trends of each lab and category"):
         for of in ("lab", "category"):
             for row in sentences[of].iter_rows(named=True):
-                st.markdown(f"- {frames.text(row['sentence'])}")
+                st.markdown(f"- {escape_markdown(row['sentence'])}")
     with st.container(horizontal=True):
         st.page_link("app_pages/trends.py", label="Explore the trends", icon=":material/trending_up:")
-        st.page_link("app_pages/labs.py", label="A lab", icon=":material/apartment:")
-        st.page_link("app_pages/categories.py", label="A category", icon=":material/sell:")
+        st.page_link("app_pages/labs.py", label="Labs", icon=":material/apartment:")
+        st.page_link("app_pages/categories.py", label="Categories", icon=":material/sell:")
 
-st.subheader("How fresh", anchor=False)
-fresh = overview.freshness(release)
+st.subheader("Freshness", anchor=False)
+fresh = overview.query_freshness(release)
 if fresh.is_empty():
-    st.info("No source has been taken in yet.", icon=":material/search:")
+    st.info("There are no sources yet.", icon=":material/search:")
 else:
-    palette.table(fresh, key="fresh")
-    st.caption("A missing newest record means that the records of the source have no date.")
+    show_table(fresh, key="fresh")
+    st.caption("Sources without a newest record have no dated records.")

@@ -1,104 +1,113 @@
-"""The page of a lab or of a category; both are drawn alike."""
+"""The profile page of a lab or a category."""
 
 from __future__ import annotations
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text as frames
-from dashboards.charts import palette
 from dashboards.exports import html_report
-from dashboards.figures import figure
+from dashboards.exports.figure_files import Figure, build_address
+from dashboards.figures.figure import show_figure
+from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import counts, profile
-from dashboards.queries import release as read
-from dashboards.queries.counts import Dimension
+from dashboards.queries.release import select_release
+from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
+from dashboards.text import (
+    build_permanent_link,
+    escape_markdown,
+    format_count,
+    format_name,
+    format_release,
+    is_web_link,
+    show_link,
+)
 from dashboards.widgets import filters
+from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 
 _ICON = {"lab": ":material/apartment:", "category": ":material/sell:"}
 
 
-def show(dimension: Dimension) -> None:
-    """Draw the profile of the lab or category that the address names (``?lab=OpenAI``), else of the largest.
+def show_profile(dimension: Dimension) -> None:
+    """Show the profile of the lab or category in the URL (``?lab=OpenAI``), else of the largest.
 
     Raises:
-        NoRelease: Nothing was released yet.
-        UnreadableRelease: There is a release, but not whole.
+        NoRelease: There is no release.
+        UnreadableRelease: The release is damaged or incomplete.
     """
-    release = read.chosen()
-    names = profile.names(release, dimension)
+    release = select_release()
+    names = profile.list_members_by_works(release, dimension)
     if not names:
         st.title(dimension.capitalize(), anchor=False)
-        st.info(f"This release knows no {dimension}.", icon=":material/search:")
+        st.info(f"This release has no {DIMENSION_PLURALS[dimension]}.", icon=":material/search:")
         return
     heading = st.container()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        name = filters.pick(dimension.capitalize(), names, dimension, 320)
-        rules = [rule.name for rule in counts.rules(release)]
-        rule = filters.pick("Counting rule", rules, "count", 190, "works")
-    heading.title(f"{_ICON[dimension]} {frames.text(name)}", anchor=False)
-    st.caption(f"Data as of {frames.dated(release)}")
-    chosen = profile.selection(dimension, name, rule)
-    rests = profile.rests_on(release, dimension, name)
-    meant = profile.definitions(release, dimension, name)
-    with st.container():  # what comes and goes in one place does not move the tabs below it
-        _defined(dimension, meant)
-    counted = counts.totals(release, chosen)
-    if not rests["rows"]:
-        st.info(f"This release holds no publication of {name}.", icon=":material/search:")
-        if not counted.dated:
+        name = filters.select_one(dimension.capitalize(), names, dimension, 320)
+        rules = [rule.name for rule in counts.list_counting_rules(release)]
+        rule = filters.select_one("Counting rule", rules, "count", 190, "works")
+    heading.title(f"{_ICON[dimension]} {escape_markdown(name)}", anchor=False)
+    st.caption(f"Data as of {format_release(release)}")
+    selection = profile.select_member(dimension, name, rule)
+    evidence_counts = profile.query_evidence_counts(release, dimension, name)
+    definitions = profile.list_definitions(release, dimension, name)
+    with st.container():  # a container, so that a message does not move the tabs below it
+        _show_definitions(dimension, definitions)
+    totals = counts.query_totals(release, selection)
+    if not evidence_counts["rows"]:
+        st.info(f"This release has no publications of {name}.", icon=":material/search:")
+        if not totals.dated:
             return
     with st.container(horizontal=True, gap="medium"):
-        for told in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
-            st.metric(told.replace("_", " ").capitalize(), f"{rests[told]:,}", width="content")
-    concentrated = profile.concentration(release, dimension, name)
-    said = st.container()
-    if concentrated:
-        said.write(frames.text(concentrated))
+        for measure in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
+            st.metric(measure.replace("_", " ").capitalize(), f"{evidence_counts[measure]:,}", width="content")
+    concentration = profile.describe_concentration(release, dimension, name)
+    with st.container():
+        if concentration:
+            st.write(escape_markdown(concentration))
 
-    drawn: list[figure.Figure] = []
-    if counted.selected or not counted.unattributed:
-        drawn = profile.figures(release, dimension, chosen, name)
-        figure.show(drawn[0])
-        for column, part in zip(st.columns(2, gap="medium"), drawn[1:], strict=False):
+    figures: list[Figure] = []
+    if totals.selected or not totals.unattributed:
+        figures = build_profile_figures(release, dimension, selection, name)
+        show_figure(figures[0])
+        for column, figure in zip(st.columns(2, gap="medium"), figures[1:], strict=False):
             with column:
-                figure.show(part)
+                show_figure(figure)
     else:
-        st.info(
-            "By this rule nothing can be counted here: choose another counting rule above.", icon=":material/search:"
-        )
+        st.info("Nothing can be counted by this rule. Choose another counting rule above.", icon=":material/search:")
 
-    newest = counts.papers(release, chosen, "dated").head(profile.NEWEST)
-    if drawn and rests["rows"]:
+    newest = counts.list_papers(release, selection, "dated").head(profile.MAX_NEWEST_PAPERS)
+    if figures and evidence_counts["rows"]:
         st.subheader("Newest publications", anchor=False)
-        _listed(newest, release.name)
-    st.subheader("What the counts rest on", anchor=False)
-    bases = profile.bases(release, dimension, name)
-    palette.table(bases, key="bases")
+        _show_newest(newest, release.name)
+    st.subheader("Basis of the counts", anchor=False)
+    bases = profile.list_label_bases(release, dimension, name)
+    show_table(bases, key="bases")
+    snapshots = format_count(evidence_counts["snapshots"], "snapshot")
     st.caption(
-        f"{frames.counted(rests['rows'], 'row')} of {frames.counted(rests['snapshots'], 'snapshot')}; "
-        f"marked as duplicates by their source: {rests['marked_duplicates']:,}; "
-        f"without a date, and so in no chart over time: {rests['undated']:,}."
+        f"{format_count(evidence_counts['rows'], 'row')} from {snapshots}; "
+        f"marked as duplicates by their source: {evidence_counts['marked_duplicates']:,}; "
+        f"without a date, not drawn over time: {evidence_counts['undated']:,}."
     )
-    link = figure.address(release)
+    link = build_address(release)
     st.download_button(
-        "One page to hand on",
-        lambda: html_report.page(
+        "Download as HTML page",
+        lambda: html_report.build_html_report(
             release,
             name,
             [
                 sentence
                 for sentence in (
-                    None if drawn else f"By the rule {frames.plain(rule)} nothing can be counted here.",
-                    concentrated,
-                    profile.finding(release, dimension, name),
+                    None if figures else f"Nothing can be counted by the rule {format_name(rule)}.",
+                    concentration,
+                    profile.query_trend_sentence(release, dimension, name),
                 )
                 if sentence
             ],
-            drawn,
+            figures,
             [
-                ("What it is", meant),
+                ("Definition", definitions),
                 ("Newest publications", newest.select("title", "lab", "category", "published_on", "url")),
-                ("What the counts rest on", bases),
+                ("Basis of the counts", bases),
             ],
             link,
         ),
@@ -106,48 +115,48 @@ def show(dimension: Dimension) -> None:
         "text/html",
         on_click="ignore",
         icon=":material/description:",
-        help="A single HTML file with the charts in it: to print, to send, to keep.",
+        help="The profile with its charts in one HTML file, to print or send.",
     )
     with st.container(horizontal=True):
-        st.markdown(f"[Permanent link to this profile]({frames.permanent_link(release)})")
-        query = {f"{ {'lab': 'labs', 'category': 'categories'}[dimension] }": name, "count": rule}
-        frames.lead("trends", "Explore its trends", query)
+        st.markdown(f"[Permanent link to this profile]({build_permanent_link(release)})")
+        parameters = {DIMENSION_PLURALS[dimension]: name, "count": rule}
+        show_link("trends", "Explore its trends", parameters)
 
 
-def _defined(dimension: Dimension, meant: pl.DataFrame) -> None:
-    """What a lab or category is, in words."""
-    rows = meant.to_dicts()
+def _show_definitions(dimension: Dimension, definitions: pl.DataFrame) -> None:
+    rows = definitions.to_dicts()
     if not rows:
         st.warning(
-            f"The reference does not know this {dimension}: it is counted under the name of its source.",
+            f"This {dimension} is not in the reference list. It is counted under the name that its source gives.",
             icon=":material/warning:",
         )
     elif dimension == "lab":
         row = rows[0]
-        also = f" · also written {frames.text(row['also_written'])}" if row["also_written"] else ""
-        st.markdown(f"{frames.text((row['kind'] or 'kind not known').capitalize())}{also}")
-        if palette.is_link(row["website"]):
+        also = f" · also written {escape_markdown(row['also_written'])}" if row["also_written"] else ""
+        st.markdown(f"{escape_markdown((row['kind'] or 'unknown kind').capitalize())}{also}")
+        if is_web_link(row["website"]):
             st.link_button("Website", row["website"], icon=":material/open_in_new:")
     else:
         for row in rows:
-            how = f" ({frames.text(row['correspondence'].rstrip('.'))})" if row["correspondence"] else ""
-            said = frames.text(row["definition"] or "not defined by its authors")
-            st.markdown(f"**{frames.text(row['taxonomy'])}**: {frames.text(row['category'])}{how}. {said}")
+            correspondence = f" ({escape_markdown(row['correspondence'].rstrip('.'))})" if row["correspondence"] else ""
+            definition = escape_markdown(row["definition"] or "not defined by its authors")
+            category = f"{escape_markdown(row['category'])}{correspondence}"
+            st.markdown(f"**{escape_markdown(row['taxonomy'])}**: {category}. {definition}")
 
 
-def _listed(newest: pl.DataFrame, release: str) -> None:
+def _show_newest(newest: pl.DataFrame, release: str) -> None:
     if newest.is_empty():
-        st.info("None of them has a date.", icon=":material/search:")
+        st.info("None of its publications has a date.", icon=":material/search:")
         return
     evidence = pl.format("/work?id={}&release={}", "publication_id", pl.lit(release))
-    shown = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")
-    palette.table(
-        shown,
+    papers = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")
+    show_table(
+        papers,
         key="newest",
         column_config={
-            **palette.columns(shown, {}),
+            **configure_columns(papers, {}),
             "title": st.column_config.TextColumn("Title", width="large"),
-            "evidence": palette.to_page("evidence"),
-            "url": palette.to_site("Link"),
+            "evidence": configure_page_link("evidence"),
+            "url": configure_site_link("Link"),
         },
     )

@@ -1,14 +1,14 @@
-"""Numbers that others published, beside the same counts here: where they agree, where they differ, and why."""
+"""Numbers that others published, compared with the same counts here."""
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import palette
-from dashboards.queries import release as read
+from dashboards.queries.release import query_column_meanings, query_release, select_release
+from dashboards.text import escape_markdown, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.tables import configure_columns, show_table
 
-release = read.chosen()
+release = select_release()
 _CLAIMS = """
     select outcome, claim, says, published_value, counted_value, tolerance, counting_rule, why, source
     from mart.published_counts
@@ -17,48 +17,48 @@ _CLAIMS = """
 _DIFFERENCES = "select * from mart.published_count_differences order by claim, difference desc, title"
 _SCORES = "select * from mart.lab_watch_scores order by lab_watch_score desc"
 
-claims = read.ask(release, _CLAIMS)
+claims = query_release(release, _CLAIMS)
 numbers = dict(claims.group_by("outcome").len().iter_rows())
-st.title("Published numbers: where we agree, where we differ, and why", anchor=False)
-places = st.columns(3)
-for place, outcome in zip(places, ("agrees", "differs", "not comparable"), strict=True):
-    place.metric(outcome.capitalize(), numbers.get(outcome, 0))
+st.title("Published numbers compared", anchor=False)
+metrics = st.columns(3)
+for metric, outcome in zip(metrics, ("agrees", "differs", "not comparable"), strict=True):
+    metric.metric(outcome.capitalize(), numbers.get(outcome, 0))
 st.caption(
-    "Each claim is counted anew at every run, by its own counting rule and over its own span of time. One that does "
-    f"not come out is a failed check. Data as of {text.dated(release)}."
+    "Each claim is recounted at every run, by its own counting rule and over its own span of time. A claim "
+    f"that differs is a failed check. Data as of {format_release(release)}."
 )
-shown = filters.choice("Show", ["all", "agrees", "differs", "not comparable"], "outcome")
-kept = claims if shown == "all" else claims.filter(pl.col("outcome") == shown)
-if kept.is_empty():
-    st.success("No claim differs: every count that can be compared comes out." if shown == "differs" else "No claim.")
+shown = filters.select_segment("Show", ["all", "agrees", "differs", "not comparable"], "outcome")
+selected = claims if shown == "all" else claims.filter(pl.col("outcome") == shown)
+if selected.is_empty():
+    st.success("No claim differs." if shown == "differs" else "No claim.")
 else:
-    told = palette.columns(kept, read.meanings(release, "mart.published_counts"))
-    palette.table(kept, column_config=told, key="claims")
+    column_config = configure_columns(selected, query_column_meanings(release, "mart.published_counts"))
+    show_table(selected, column_config=column_config, key="claims")
 
-differences = read.ask(release, _DIFFERENCES)
+differences = query_release(release, _DIFFERENCES)
 if not differences.is_empty():
-    st.header("The publications that make the difference", anchor=False)
-    told = palette.columns(differences, read.meanings(release, "mart.published_count_differences"))
-    palette.table(differences, column_config=told, key="differences")
+    st.header("Publications behind the differences", anchor=False)
+    column_config = configure_columns(differences, query_column_meanings(release, "mart.published_count_differences"))
+    show_table(differences, column_config=column_config, key="differences")
 
-st.header("A derived index, worked through: the AI Lab Watch score", anchor=False)
+st.header("The AI Lab Watch score", anchor=False)
 st.latex(
     r"r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \qquad "
     r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right)"
 )
 st.write(
-    "with the works n of the newest covered year and the two before it, and the part f of the newest year that is "
-    "covered. The formula is that of AI Lab Watch; the works are those of this lake, so the scores are not theirs."
+    "n are the works of the newest covered year and the two before it, f is the covered fraction of the newest year. "
+    "The formula is from AI Lab Watch; the works are those of this lake, so the scores differ from theirs."
 )
-scores = read.ask(release, _SCORES)
-palette.table(
+scores = query_release(release, _SCORES)
+show_table(
     scores,
-    column_config=palette.columns(scores, read.meanings(release, "mart.lab_watch_scores")),
+    column_config=configure_columns(scores, query_column_meanings(release, "mart.lab_watch_scores")),
     key="scores",
 )
 for row in scores.head(1).iter_rows(named=True):
     terms = f"3 · {row['newest_year_works']} + 2 · {row['second_year_works']} + {row['third_year_works']}"
     st.markdown(
-        f"{text.text(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
+        f"{escape_markdown(row['lab'])}: ({terms}) / (3 · {row['newest_year_elapsed']:.3f} + 3) = "
         f"{row['weighted_works_per_year']:.2f} works a year, score {row['lab_watch_score']:.2f}."
     )

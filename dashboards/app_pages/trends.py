@@ -1,42 +1,105 @@
-"""Publications per lab per category over time, any two selections compared, and the papers behind each number."""
+"""Publications per lab and category over time, two selections compared, and the papers behind each number."""
+
+from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import palette
-from dashboards.figures import explorer
-from dashboards.queries import counts
-from dashboards.queries import release as read
+from dashboards.exports.figure_files import query_figure_data
+from dashboards.figures.annotations import show_causes_link
+from dashboards.figures.comparison import show_comparison
+from dashboards.figures.figure import show_figure
+from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, select_papers, select_trend_options
+from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
+from dashboards.queries import counts, trends
+from dashboards.queries.release import select_release
+from dashboards.queries.selection import Selection
+from dashboards.text import format_count
 from dashboards.widgets import filters
+from dashboards.widgets.tables import configure_page_link, configure_site_link, show_table
+from warehouse.release import Release
 
-release = read.chosen()
+
+@st.fragment
+def show_charts(release: Release, selection: Selection, paper_queries: list[PaperQuery]) -> None:
+    """Show the charts of a selection and the choices of how they are drawn and which papers are listed.
+
+    A fragment: a choice within it does not send the filters above and the papers below again. If another list of papers
+    is wanted, it reruns the whole page.
+
+    Args:
+        release: The release.
+        selection: What is counted; grain and dimensions are chosen here.
+        paper_queries: Empty when the whole page runs; receives the papers to list.
+    """
+    options = select_trend_options()
+    # each message has a container: a widget that moves down because a message appears loses its URL parameter
+    notice, totals = st.container(), st.container()
+    if options.view == "cumulative" and options.grain == "rolling_12_months":
+        notice.info(
+            "Rolling windows overlap and cannot be added up: the cumulative counts are per month.",
+            icon=":material/search:",
+        )
+        options = replace(options, grain="month")
+    selection = replace(selection, grain=options.grain, dimensions=options.dimensions)
+    with totals:
+        show_totals(release, selection)
+    query, parameters = trends.build_query(
+        release, selection, options.view, options.series, is_ranged=options.has_rule_range
+    )
+    data = query_figure_data(release, query, parameters)
+    charts = st.container()
+    st.subheader("Papers", anchor=False)
+    picked, paper_query = select_papers(release, selection, options.view, data.frame)
+    if not paper_queries:
+        paper_queries.append(paper_query)
+    elif paper_queries != [paper_query]:
+        st.rerun()
+
+    panels = build_panels(release, selection, options, data.frame, picked)
+    with charts:
+        on_click = partial(select_clicked_papers, options.series, options.panel_dimension)
+        show_figure(build_trend_figure(panels, data), draw_chart=partial(draw_panels, panels, on_click))
+        if panels.look.annotations is not None:
+            show_causes_link(panels.look.annotations)
+        if options.is_compared:
+            show_comparison(release, selection)
+
+
+def show_papers(release: Release, query: PaperQuery) -> None:
+    """Show the papers behind the charts."""
+    papers = counts.list_papers(release, query.selection, query.span)
+    total = int(papers["in_all"][0]) if papers.height else 0
+    papers = papers.drop("in_all").with_columns(
+        evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
+    )
+    listed = f"{format_count(total, 'publication')} listed"
+    if papers.height != total:
+        listed = f"{listed}, of which the newest {papers.height:,} are shown"
+    st.caption(f"{listed}. Click a bar or a point above to list the papers behind it, or choose here.")
+    show_table(
+        papers.drop("publication_id", *([] if papers["counted"].n_unique() > 1 else ["counted"])),
+        height="auto",
+        column_config={
+            "counted": st.column_config.NumberColumn(
+                "Counted", format="%.2f", help="The fraction of the paper that is counted here."
+            ),
+            "evidence": configure_page_link("evidence"),
+            "title": st.column_config.TextColumn("Title", width="large"),
+            "lab": st.column_config.TextColumn("Lab", width=140),
+            "category": st.column_config.TextColumn("Category", width=220),
+            "published_on": st.column_config.DateColumn("Published on", format="D MMM YYYY", width=110),
+            "is_duplicate": st.column_config.CheckboxColumn("Marked duplicate", width=130),
+            "url": configure_site_link("Link"),
+        },
+        key="papers",
+    )
+
+
+release = select_release()
 st.title("Publications per lab per category over time", anchor=False)
-
-selection = filters.bar(release)
-asked: list[explorer.Listed] = []
-explorer.explored(release, selection, asked)
-behind = counts.papers(release, asked[0].selection, asked[0].span)
-of_all = int(behind["in_all"][0]) if behind.height else 0
-listed = behind.drop("in_all").with_columns(
-    evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
-)
-listed_in_words = f"{text.counted(of_all, 'publication')} listed"
-if behind.height != of_all:
-    listed_in_words = f"{listed_in_words}, of which the newest {behind.height:,} are shown"
-st.caption(f"{listed_in_words}. Click on a bar or a point above to list the papers behind it, or choose here.")
-palette.table(
-    listed.drop("publication_id", *([] if listed["counted"].n_unique() > 1 else ["counted"])),
-    height="auto",
-    column_config={
-        "counted": st.column_config.NumberColumn("Counted", format="%.2f", help="The part of it that is counted here."),
-        "evidence": palette.to_page("evidence"),
-        "title": st.column_config.TextColumn("Title", width="large"),
-        "lab": st.column_config.TextColumn("Lab", width=140),
-        "category": st.column_config.TextColumn("Category", width=220),
-        "published_on": st.column_config.DateColumn("Published on", format="D MMM YYYY", width=110),
-        "is_duplicate": st.column_config.CheckboxColumn("Marked duplicate", width=130),
-        "url": palette.to_site("Link"),
-    },
-    key="papers",
-)
+selection = filters.show_filter_bar(release)
+paper_queries: list[PaperQuery] = []
+show_charts(release, selection, paper_queries)
+show_papers(release, paper_queries[0])

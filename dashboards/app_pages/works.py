@@ -1,86 +1,88 @@
-"""Search over everything that the release holds, narrowed by what it is, and taken along."""
+"""Search over all items of a release, with filters, downloads and the same search in SQL."""
 
 import streamlit as st
 
-from dashboards import text as frames
-from dashboards.queries import release as read
 from dashboards.queries import search
+from dashboards.queries.release import select_release
+from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release, show_link
 from dashboards.widgets import filters, listing
 
 LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
-MOST_PAGES = search.MOST // search.ON_A_PAGE
+MAX_PAGES = search.MAX_RESULTS // search.PAGE_SIZE
 
 
-def from_the_start() -> None:
-    """Go back to the first page, since another choice was made."""
+def reset_page() -> None:
+    """Go back to the first page of results, after another choice."""
     st.session_state["page"] = 1
 
 
-def narrowed(name: str) -> None:
-    """Put a choice into the address, by the plain names of its values."""
-    st.query_params[name] = st.session_state[f"choice of {name}"]
-    from_the_start()
+def update_address(facet: str) -> None:
+    """Put the chosen values of a facet into the URL."""
+    st.query_params[facet] = st.session_state[f"choice of {facet}"]
+    reset_page()
 
 
-release = read.chosen()
-st.title("Works, and what is said of them", anchor=False)
+release = select_release()
+st.title("Works and discussion", anchor=False)
 words = st.text_input(
     "Search",
     key="q",
     type="search",
-    placeholder="words, “phrases” in quotation marks, -words to leave out",
+    placeholder="words, “exact phrases”, -excluded words",
     bind="query-params",
-    on_change=from_the_start,
+    on_change=reset_page,
     icon=":material/search:",
-    help="All words must be there, in any field and with any ending. Slips of the keyboard are forgiven.",
+    help="Finds items with all words, in any field and with any ending. Tolerates typos.",
 )
-# the choices stand in the address by their plain names, while the lists show how many things each would find
-asked = {name: tuple(st.query_params.get_all(name)) for name in search.FACETS}
-order = filters.choice("Sort by", search.ORDERS, "sort", from_the_start)
-found = search.summary(release, words or "", asked, order)
+# the URL has the values without the counts that the lists show
+facets = {name: tuple(st.query_params.get_all(name)) for name in search.FACETS}
+order = filters.select_segment("Sort by", search.ORDERS, "sort", reset_page)
+results = search.summarise_search(release, words or "", facets, order)
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     for name, label in LABELS.items():
-        counted = found.facets[name]
-        options = [*counted, *(value for value in asked[name] if value not in counted)]
-        st.session_state[f"choice of {name}"] = list(asked[name])
+        item_counts = results.facets[name]
+        options = [*item_counts, *(value for value in facets[name] if value not in item_counts)]
+        st.session_state[f"choice of {name}"] = list(facets[name])
         st.multiselect(
             label,
             sorted(options, reverse=True) if name == "year" else options,
             key=f"choice of {name}",
-            format_func=lambda value, counted=counted: f"{value} ({counted.get(value, 0):,})",
+            format_func=lambda value, item_counts=item_counts: f"{value} ({item_counts.get(value, 0):,})",
             placeholder=f"Any {label.lower()}",
-            on_change=narrowed,
+            on_change=update_address,
             args=(name,),
             width=168,
         )
-st.markdown(f"##### {frames.counted(found.total, 'thing')} found")
-st.caption(f"Publications, podcast entries and what is said on forums. Data as of {frames.dated(release)}.")
-with st.container():  # what comes and goes in one place does not move the choices below it
-    for sentence in found.said:
-        st.info(frames.text(sentence), icon=":material/info:")
-if not found.total:
-    if any(asked.values()) or words:
-        st.warning("Nothing fits. Take away a word or a choice above, or look at everything.", icon=":material/search:")
-        frames.lead("works", "Everything")
+st.markdown(f"##### {format_count(results.total, 'item')}")
+st.caption(f"Publications, podcast episodes, forum posts and comments. Data as of {format_release(release)}.")
+with st.container():  # a container, so that a message does not move the widgets below it
+    for note in results.notes:
+        st.info(escape_markdown(note), icon=":material/info:")
+if not results.total:
+    if any(facets.values()) or words:
+        st.warning("No items found. Remove a word or a filter above, or show all items.", icon=":material/search:")
+        show_link("works", "Show all items")
     else:
         st.info(
-            "This release holds nothing yet. Add a file with `aisle add`, then run `aisle run`.",
+            "This release has no items yet. Add a file with `aisle add`, then run `aisle run`.",
             icon=":material/search:",
         )
     st.stop()
 
-listed = st.container()
-pages = min(MOST_PAGES, -(-found.total // search.ON_A_PAGE))
+page_of_items = st.container()
+pages = min(MAX_PAGES, -(-results.total // search.PAGE_SIZE))
 with st.container(horizontal_alignment="center"):
     number = st.pagination(pages, key="page", bind="query-params")
-if found.total > search.MOST:
-    st.caption(f"The first {search.MOST:,} can be paged through and taken along. Narrow the search to see the others.")
-with listed:
-    listing.show(*search.page(release, words or "", asked, order, number))
+if results.total > search.MAX_RESULTS:
+    st.caption(f"Only the first {search.MAX_RESULTS:,} are listed and downloaded. Narrow the search to see the others.")
+with page_of_items:
+    listing.show_items(*search.list_page(release, words or "", facets, order, number))
 
-st.subheader("Take along", anchor=False)
-listing.downloads(f"aisle_{release.name}_found", "found", lambda: search.all_found(release, words or "", asked, order))
-with st.expander("The same in SQL"):
-    st.code(found.sql, language="sql", wrap_lines=True)
-    st.caption("It looks for the words as they are spelled, without forgiving slips of the keyboard.")
-st.markdown(f"[Permanent link to this search]({frames.permanent_link(release)})")
+st.subheader("Download", anchor=False)
+listing.show_item_downloads(
+    f"aisle_{release.name}_found", "found", lambda: search.list_all_results(release, words or "", facets, order)
+)
+with st.expander("The same search in SQL"):
+    st.code(results.sql, language="sql", wrap_lines=True)
+    st.caption("Finds the exact words only, without tolerating typos.")
+st.markdown(f"[Permanent link to this search]({build_permanent_link(release)})")

@@ -1,4 +1,4 @@
-"""Numbers with their intervals: a bar or a point each, with a line from the lower to the upper end."""
+"""Bars with intervals: a line from the lower to the upper end of each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from dashboards.charts.palette import FITTED
+from dashboards.charts.drawing import FIT_WIDTH
+from dashboards.charts.palette import BLUE
 
-_BLUE = "#0072B2"
-_ROW = 30  # height of a row in pixels
+_ROW_PIXELS = 30
 
 
-def chart(
+def draw_intervals(
     frame: pl.DataFrame,
     *,
     member: str,
@@ -23,23 +23,23 @@ def chart(
     high: str,
     title: str,
     form: str,
-    ink: str,
-    colour_of: Mapping[str, str] | None = None,
+    text_colour: str,
+    colours: Mapping[str, str] | None = None,
 ) -> Any:
-    """A row per member, largest first.
+    """A horizontal bar per row of a frame, in its order, with its interval.
 
     Args:
         frame: The rows.
-        member: Column with what a row is of.
+        member: Column with the name of the bar.
         value: Column with the number.
         low: Column with the lower end of its interval.
-        high: Column with the upper end; a missing one draws no line.
-        title: What the numbers are.
-        form: Format of the numbers, as d3 writes it.
-        ink: Colour of text.
-        colour_of: Colours of the members; one for all if not given.
+        high: Column with the upper end; without it, no line is drawn.
+        title: Title of the axis.
+        form: Format of the numbers, in the syntax of d3.
+        text_colour: Colour of text.
+        colours: Colours of the members; blue for all if not given.
     """
-    # on a phone, a long name would leave no room for the numbers
+    # long names are cut, since a phone would have no room for the bars
     names = alt.Axis(title=None, labelLimit=170, labelExpr="split(datum.label, ', ')", domain=False, ticks=False)
     top = max((float(m) for name in (value, high) if isinstance(m := frame[name].max(), int | float)), default=1) or 1
     base: Any = alt.Chart(frame).encode(
@@ -53,14 +53,14 @@ def chart(
     )
     axis = alt.Axis(format=form, tickCount=5, domain=False, ticks=False)
     x = alt.X(f"{value}:Q", title=title, axis=axis, scale=alt.Scale(domain=[0, top * 1.04], nice=False))
-    told = {name: colour for name, colour in (colour_of or {}).items() if name in set(frame[member].to_list())}
+    present = {name: colour for name, colour in (colours or {}).items() if name in set(frame[member].to_list())}
     colour = (
-        alt.Color(f"{member}:N", legend=None, scale=alt.Scale(domain=list(told), range=list(told.values())))
-        if told
-        else alt.ColorValue(_BLUE)
+        alt.Color(f"{member}:N", legend=None, scale=alt.Scale(domain=list(present), range=list(present.values())))
+        if present
+        else alt.ColorValue(BLUE)
     )
     bars = base.mark_bar(opacity=0.75, height=13).encode(x=x, color=colour)
-    lines = base.transform_filter(f"isValid(datum.{high})").mark_rule(color=ink, strokeWidth=1.6)
+    lines = base.transform_filter(f"isValid(datum.{high})").mark_rule(color=text_colour, strokeWidth=1.6)
     ends = lines.encode(x=alt.X(f"{low}:Q", title=title), x2=f"{high}:Q")
-    layered = alt.layer(bars, ends).properties(height=_ROW * max(frame.height, 1), **FITTED)
-    return layered.configure_axis(labelColor=ink, titleColor=ink).configure_view(strokeOpacity=0)
+    layered = alt.layer(bars, ends).properties(height=_ROW_PIXELS * max(frame.height, 1), **FIT_WIDTH)
+    return layered.configure_axis(labelColor=text_colour, titleColor=text_colour).configure_view(strokeOpacity=0)

@@ -1,73 +1,91 @@
-"""Files to take along: buttons that make them only when asked for, alike on every page."""
+"""Download buttons, and tables as CSV and Parquet files."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import polars as pl
 import streamlit as st
 
-from dashboards.charts import palette
 
-
-class File(NamedTuple):
-    """A file that can be taken along.
+class DownloadFile(NamedTuple):
+    """A file that is built when its button is pressed.
 
     Args:
-        label: What its button says.
-        ending: Ending of its name, without a dot.
-        mime: What kind of content it is.
-        made: Makes it.
-        told: What the button tells on hovering.
+        label: Label of the button.
+        extension: File name extension, without a dot.
+        mime: Media type.
+        build: Returns the content.
+        help_text: Tooltip of the button.
     """
 
     label: str
-    ending: str
+    extension: str
     mime: str
-    made: Callable[[], bytes | str]
-    told: str | None = None
+    build: Callable[[], bytes | str]
+    help_text: str | None = None
 
 
-def of_table(rows: Callable[[], pl.DataFrame], text: Callable[[], pl.DataFrame] | None = None) -> tuple[File, ...]:
-    """A table as CSV and as Parquet.
+def build_table_files(
+    read_rows: Callable[[], pl.DataFrame], read_csv_rows: Callable[[], pl.DataFrame] | None = None
+) -> tuple[DownloadFile, ...]:
+    """A table as CSV and Parquet files.
 
     Args:
-        rows: Gives it.
-        text: Gives it for CSV, where that cannot hold it as it is.
+        read_rows: Returns the rows.
+        read_csv_rows: Returns the rows for CSV, if CSV cannot hold their types.
     """
-    flat = text or rows
     return (
-        File(
-            "CSV", "csv", "text/csv", lambda: palette.csv(flat()), "For spreadsheets; formulas in texts are disarmed."
+        DownloadFile(
+            "CSV",
+            "csv",
+            "text/csv",
+            lambda: encode_csv((read_csv_rows or read_rows)()),
+            "For spreadsheets. Text that looks like a formula gets an apostrophe in front.",
         ),
-        File(
+        DownloadFile(
             "Parquet",
             "parquet",
             "application/vnd.apache.parquet",
-            lambda: palette.parquet(rows()),
-            "Exactly the table.",
+            lambda: encode_parquet(read_rows()),
+            "The exact table, with types.",
         ),
     )
 
 
-def offer(name: str, files: Iterable[File], key: str = "file") -> None:
-    """Buttons side by side; a file made in advance could be gone again before the browser has looked for it.
+def show_download_buttons(name: str, files: Iterable[DownloadFile], key: str = "file") -> None:
+    """Show download buttons side by side.
 
     Args:
-        name: Name of the files, without an ending.
-        files: What is offered.
-        key: Tells the buttons from others on the page.
+        name: File name without extension.
+        files: The files.
+        key: Identifies the buttons on the page.
     """
     with st.container(horizontal=True, gap="small"):
         for file in files:
             st.download_button(
                 file.label,
-                file.made,
-                f"{name}.{file.ending}",
+                file.build,  # not built in advance: Streamlit may delete it before the browser requests it
+                f"{name}.{file.extension}",
                 file.mime,
                 key=f"{key} {file.label}",
                 on_click="ignore",
                 icon=":material/download:",
-                help=file.told,
+                help=file.help_text,
             )
+
+
+def encode_csv(frame: pl.DataFrame) -> bytes:
+    """A frame as CSV; an apostrophe is put before text that a spreadsheet would run as a formula."""
+    text = pl.col(pl.String)
+    guarded = pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text)
+    return frame.with_columns(guarded.name.keep()).write_csv().encode()
+
+
+def encode_parquet(frame: pl.DataFrame) -> bytes:
+    """A frame as Parquet."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""One page to hand on: a profile as a single HTML file that needs nothing else, prints well and runs no script."""
+"""A profile as a self-contained HTML file, for print, that runs no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from html import escape
 
 import polars as pl
 
-from dashboards import text
-from dashboards.charts import palette
-from dashboards.figures import figure
-from dashboards.figures.figure import Figure
+from dashboards.exports.figure_files import Figure, render_svg
+from dashboards.text import format_release, is_web_link
 from warehouse.release import Release
 
-# nothing may be fetched and nothing may run, whatever texts the data hold
+# blocks scripts and network access, whatever the texts in the data contain
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body { font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: #1b2733; background: #fff;
@@ -28,27 +26,29 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; 
 """
 
 
-def page(
+def build_html_report(
     release: Release,
     title: str,
-    lead: Sequence[str],
-    drawn: Sequence[Figure],
+    sentences: Sequence[str],
+    figures: Sequence[Figure],
     tables: Sequence[tuple[str, pl.DataFrame]],
     link: str,
 ) -> bytes:
-    """A profile as HTML.
+    """Build the HTML of a profile.
 
     Args:
         release: The release that it shows.
-        title: What it is of.
-        lead: Sentences at its head.
-        drawn: Its figures, drawn into it as SVG.
-        tables: Its tables, each with a heading; a column ``url`` makes the title of its row a link.
-        link: Address of the same view in the dashboards.
+        title: Name of the lab or category.
+        sentences: The introduction.
+        figures: The figures, embedded as SVG.
+        tables: The tables with their headings; empty ones are left out. A column ``url`` links the title of its row.
+        link: URL of the same view in the dashboards.
     """
-    figures = "".join(_figure(part) for part in drawn)
-    told = "".join(f"<h2>{escape(heading)}</h2>{_table(rows)}" for heading, rows in tables if not rows.is_empty())
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in lead)
+    introduction = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    charts = "".join(_format_figure(figure) for figure in figures)
+    sections = "".join(
+        f"<h2>{escape(heading)}</h2>{_format_table(rows)}" for heading, rows in tables if not rows.is_empty()
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -60,33 +60,35 @@ def page(
 </head>
 <body>
 <h1>{escape(title)}</h1>
-<p class="facts">aisle, data as of {escape(text.dated(release))}</p>
-{sentences}
-{figures}
-{told}
-<p class="facts">Content SHA-256 of the release: {release.content_sha256}. Its address: {escape(link)}</p>
+<p class="facts">aisle, data as of {escape(format_release(release))}</p>
+{introduction}
+{charts}
+{sections}
+<p class="facts">Content SHA-256 of the release: {release.content_sha256}. Source: {escape(link)}</p>
 </body>
 </html>
 """.encode()
 
 
-def _figure(part: Figure) -> str:
-    # the drawing has title, facts and finding in it; identifiers are made its own, since a page may hold several
-    own = re.sub(r"[^a-z0-9]+", "-", part.key.lower())
-    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}-", figure.svg(part))
-    return f'<figure role="img" aria-label="{escape(part.alt)}">{drawing}</figure>'
+def _format_figure(figure: Figure) -> str:
+    # element ids get a prefix, since a page may have several figures
+    prefix = re.sub(r"[^a-z0-9]+", "-", figure.key.lower())
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", render_svg(figure))
+    return f'<figure role="img" aria-label="{escape(figure.alt)}">{drawing}</figure>'
 
 
-def _table(rows: pl.DataFrame) -> str:
+def _format_table(rows: pl.DataFrame) -> str:
     names = [name for name in rows.columns if name != "url"]
     head = "".join(f'<th scope="col">{escape(name.replace("_", " ").capitalize())}</th>' for name in names)
-    body = "".join(f"<tr>{''.join(_cell(row, name) for name in names)}</tr>" for row in rows.iter_rows(named=True))
+    body = "".join(
+        f"<tr>{''.join(_format_cell(row, name) for name in names)}</tr>" for row in rows.iter_rows(named=True)
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(row: dict[str, object], name: str) -> str:
-    told = "" if row[name] is None else escape(str(row[name]))
+def _format_cell(row: dict[str, object], name: str) -> str:
+    value = "" if row[name] is None else escape(str(row[name]))
     url = row.get("url")
-    if name == "title" and isinstance(url, str) and palette.is_link(url):
-        return f'<td><a href="{escape(url)}" rel="noreferrer">{told}</a></td>'
-    return f"<td>{told}</td>"
+    if name == "title" and isinstance(url, str) and is_web_link(url):
+        return f'<td><a href="{escape(url)}" rel="noreferrer">{value}</a></td>'
+    return f"<td>{value}</td>"

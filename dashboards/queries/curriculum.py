@@ -1,15 +1,15 @@
-"""What the page of the curriculum asks: entries of podcasts and courses, and the sites and works that they lead to."""
+"""Queries on episodes of podcasts and courses, and on the sites and publications that they link to."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from dashboards.queries import release as read
+from dashboards.queries.release import query_release
 from warehouse.release import Release
 
-SITES = "select * from mart.episodes_by_linked_site order by episodes desc, linked_site"
-# what a feed offers to hear is an episode; its other entries are posts
-BY_MONTH = """
+SITES_QUERY = "select * from mart.episodes_by_linked_site order by episodes desc, linked_site"
+# feed entries with audio are episodes, others are posts
+EPISODES_BY_MONTH_QUERY = """
     select
         cast(date_trunc('month', published_at) as date) as published_month,
         coalesce(feed_title, feed) as feed,
@@ -19,11 +19,11 @@ BY_MONTH = """
     group by all
     order by all
 """
-MOST = 1_000  # episodes listed
+MAX_EPISODES = 1_000
 _NO_LINK = "(no link)"
 
 
-def totals(release: Release) -> dict[str, int]:
+def query_episode_totals(release: Release) -> dict[str, int]:
     """``entries``, ``episodes`` (without repeats), and of these ``linked``, ``with_authors`` and ``publishers``."""
     query = """
         select
@@ -34,20 +34,20 @@ def totals(release: Release) -> dict[str, int]:
             count(distinct publisher) as publishers
         from clean.episodes
     """
-    return read.ask(release, query).row(0, named=True)
+    return query_release(release, query).row(0, named=True)
 
 
-def sites(release: Release) -> list[str]:
-    """The linked sites, those with the most episodes first."""
-    return read.ask(release, SITES)["linked_site"].to_list()
+def list_linked_sites(release: Release) -> list[str]:
+    """The linked sites, most episodes first."""
+    return query_release(release, SITES_QUERY)["linked_site"].to_list()
 
 
-def episodes(release: Release, of_sites: tuple[str, ...]) -> pl.DataFrame:
-    """The episodes that link to these sites, all if none is given, as the list shows them; a repeat is left out.
+def list_captured_episodes(release: Release, sites: tuple[str, ...]) -> pl.DataFrame:
+    """The episodes of saved pages that link to these sites (all if empty), without repeated entries.
 
     Returns:
-        ``entry``, ``linked_site``, ``authors``, ``narrator``, ``publisher``, ``begins``, ``linked_url`` (left out
-        unless http or https), ``publication_id`` of the publication it leads to, and ``episode_id``.
+        ``entry``, ``linked_site``, ``authors``, ``narrator``, ``publisher``, ``begins``, ``linked_url`` (null unless
+        http or https), ``publication_id`` of the linked publication, and ``episode_id``.
     """
     query = rf"""
         select
@@ -76,15 +76,15 @@ def episodes(release: Release, of_sites: tuple[str, ...]) -> pl.DataFrame:
             )
         order by episodes.entry, episodes.episode_id
     """
-    return read.ask(release, query, {"sites": list(of_sites)})
+    return query_release(release, query, {"sites": list(sites)})
 
 
-def followed(release: Release) -> pl.DataFrame:
-    """The podcasts and courses that are followed by their feeds, with the most episodes first.
+def query_feeds(release: Release) -> pl.DataFrame:
+    """The podcasts and courses that have feeds, most episodes first.
 
     Returns:
-        ``feed``, ``episodes``, ``undated``, ``hours`` (of those that say how long they are), ``first_on``,
-        ``newest_on``; no rows for a release from before feeds were taken in.
+        ``feed``, ``episodes``, ``undated``, ``hours`` (of episodes with a known duration), ``first_on`` and
+        ``newest_on``; empty for an old release without feeds.
     """
     if "clean.feed_items" not in release.manifest["tables"]:
         return pl.DataFrame()
@@ -101,14 +101,14 @@ def followed(release: Release) -> pl.DataFrame:
         group by all
         order by episodes desc, feed
     """
-    return read.ask(release, query)
+    return query_release(release, query)
 
 
-def heard(release: Release, feeds: tuple[str, ...]) -> pl.DataFrame:
-    """The newest `MOST` episodes of these feeds, of all if none is given.
+def list_feed_episodes(release: Release, feeds: tuple[str, ...]) -> pl.DataFrame:
+    """The newest `MAX_EPISODES` episodes of these feeds (all if empty).
 
     Returns:
-        ``published_on``, ``feed``, ``title``, ``people``, ``minutes``, ``url`` (left out unless http or https) and
+        ``published_on``, ``feed``, ``title``, ``people``, ``minutes``, ``url`` (null unless http or https) and
         ``feed_item_id``.
     """
     query = rf"""
@@ -125,6 +125,6 @@ def heard(release: Release, feeds: tuple[str, ...]) -> pl.DataFrame:
             audio_url is not null
             and (len($feeds::varchar[]) = 0 or list_contains($feeds::varchar[], coalesce(feed_title, feed)))
         order by published_at desc nulls last, feed, title, feed_item_id
-        limit {MOST}
+        limit {MAX_EPISODES}
     """
-    return read.ask(release, query, {"feeds": list(feeds)})
+    return query_release(release, query, {"feeds": list(feeds)})

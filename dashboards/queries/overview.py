@@ -1,22 +1,21 @@
-"""What the overview asks: what a lake holds, what is new in it, how fresh it is, and what its checks warn of."""
+"""Queries of the overview: contents, news and freshness of a release."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from pathlib import Path
 
 import duckdb
 import polars as pl
 import streamlit as st
 
-from dashboards.queries import release as read
-from dashboards.queries.release import ask
+from dashboards.queries.release import query_release, report_unreadable
 from warehouse.release import Release
-from warehouse.sql import quoted
+from warehouse.sql import quote_literal
 
-MOST_NEW = 25  # publications listed as new
-# what is told of a lake, and the tables that it takes; a release made before a table was does not have it
-_HELD = {
+MAX_NEW_PUBLICATIONS = 25
+# name of a count, its table and expression; old releases may lack a table
+_CONTENTS = {
     "publications": ("clean.publications", "count(*) filter (where not is_duplicate)"),
     "labs": ("clean.publications", "count(distinct lab)"),
     "podcast entries": ("clean.episodes", "count(*) filter (where not is_repeat)"),
@@ -26,15 +25,17 @@ _HELD = {
 }
 
 
-def held(release: Release) -> dict[str, int]:
-    """How many things of each kind the release holds; publications are distinct works."""
-    present = {name: of for name, of in _HELD.items() if of[0] in release.manifest["tables"]}
-    columns = ", ".join(f'(select {counted} from {table}) as "{name}"' for name, (table, counted) in present.items())
-    return ask(release, f"select {columns}").row(0, named=True)
+def count_contents(release: Release) -> dict[str, int]:
+    """Counts of the release's contents by name; publications without marked duplicates."""
+    present = {name: entry for name, entry in _CONTENTS.items() if entry[0] in release.manifest["tables"]}
+    columns = ", ".join(
+        f'(select {expression} from {table}) as "{name}"' for name, (table, expression) in present.items()
+    )
+    return query_release(release, f"select {columns}").row(0, named=True)
 
 
-def freshness(release: Release) -> pl.DataFrame:
-    """Each source with its newest snapshot and newest record.
+def query_freshness(release: Release) -> pl.DataFrame:
+    """The newest snapshot and newest record of each source.
 
     Returns:
         ``source``, ``snapshots``, ``newest_snapshot_at``, ``records_read``, ``newest_record_on`` and ``covers_until``.
@@ -53,11 +54,11 @@ def freshness(release: Release) -> pl.DataFrame:
         group by snapshots.source
         order by snapshots.source
     """
-    return ask(release, query)
+    return query_release(release, query)
 
 
-def findings(release: Release, dimension: str) -> pl.DataFrame:
-    """The trends of all, of each lab or of each category, those of most works first.
+def list_trends(release: Release, dimension: str) -> pl.DataFrame:
+    """The trends of a dimension (``all``, ``lab`` or ``category``), most works first.
 
     Returns:
         ``member``, ``works``, ``finding`` and ``sentence``.
@@ -68,17 +69,11 @@ def findings(release: Release, dimension: str) -> pl.DataFrame:
         where dimension = $dimension
         order by works desc, member
     """
-    return ask(release, query, {"dimension": dimension})
+    return query_release(release, query, {"dimension": dimension})
 
 
-def failed_checks(release: Release) -> list[dict[str, Any]]:
-    """The checks of the release that did not pass, from its manifest, the critical ones first."""
-    failed = [told for told in release.manifest.get("checks", []) if not told["passed"]]
-    return sorted(failed, key=lambda told: (not told["is_critical"], told["table"], told["check"]))
-
-
-def new_publications(newer: Release, older: Release) -> pl.DataFrame:
-    """The newest `MOST_NEW` publications that the newer release has and the older one has not.
+def list_new_publications(newer: Release, older: Release) -> pl.DataFrame:
+    """The newest `MAX_NEW_PUBLICATIONS` publications of the newer release that the older one lacks.
 
     Returns:
         ``publication_id``, ``title``, ``lab``, ``category``, ``published_on`` and ``in_all`` (how many are new).
@@ -87,11 +82,11 @@ def new_publications(newer: Release, older: Release) -> pl.DataFrame:
         UnreadableRelease: One of the releases cannot be read.
     """
     moments = [str(release.manifest["published_at"]) for release in (newer, older)]
-    return _new(str(newer.path), str(older.path), *moments)
+    return _query_new_publications(str(newer.path), str(older.path), *moments)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _new(newer: str, older: str, newer_at: str, older_at: str) -> pl.DataFrame:  # noqa: ARG001 - times tell files apart
+def _query_new_publications(newer: str, older: str, newer_at: str, older_at: str) -> pl.DataFrame:  # noqa: ARG001 - cached by time too
     query = f"""
         with new as (
             select publication_id, title, lab, category, published_on
@@ -102,21 +97,21 @@ def _new(newer: str, older: str, newer_at: str, older_at: str) -> pl.DataFrame: 
         select *, (select count(*) from new) as in_all
         from new
         order by published_on desc nulls last, publication_id
-        limit {MOST_NEW}
+        limit {MAX_NEW_PUBLICATIONS}
     """
     with duckdb.connect() as connection:
         for alias, path in (("newer", newer), ("older", older)):
-            with read.reading(read.Path(path)):
-                connection.execute(f"attach {quoted(path)} as {alias} (read_only)")
-        with read.reading(read.Path(newer)):
+            with report_unreadable(Path(path)):
+                connection.execute(f"attach {quote_literal(path)} as {alias} (read_only)")
+        with report_unreadable(Path(newer)):
             return connection.sql(query).pl()
 
 
-def changed_tables(newer: Release, older: Release) -> pl.DataFrame:
-    """Tables whose content differs between two releases, by their manifests.
+def list_changed_tables(newer: Release, older: Release) -> pl.DataFrame:
+    """Tables whose content hashes differ between two releases.
 
     Returns:
-        ``table_name``, ``rows_before`` and ``rows_now``; a table that one of them lacks has no number there.
+        ``table_name``, ``rows_before`` and ``rows_now``; null where a release lacks the table.
     """
     before, now = older.manifest["tables"], newer.manifest["tables"]
     rows = [
@@ -132,7 +127,7 @@ def changed_tables(newer: Release, older: Release) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def days_since(release: Release) -> int:
-    """Days since the release was published, as of now."""
+def count_days_since(release: Release) -> int:
+    """Whole days since the release was published."""
     at = dt.datetime.fromisoformat(release.manifest["published_at"])
     return (dt.datetime.now(dt.UTC) - at).days

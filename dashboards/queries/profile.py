@@ -1,21 +1,18 @@
-"""What a profile of a lab or a category asks: how much, how concentrated, how defined, what it rests on."""
+"""Queries of a profile of a lab or category: counts, concentration, definition and evidence."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from dashboards.figures import shared
-from dashboards.figures.figure import Figure
-from dashboards.queries import counts
-from dashboards.queries.counts import OTHER, PLURAL, Dimension, Selection
-from dashboards.queries.release import ask
+from dashboards.queries.release import query_release
+from dashboards.queries.selection import OTHER_DIMENSION, Dimension, Selection
 from warehouse.release import Release
 
-NEWEST = 15  # publications listed
+MAX_NEWEST_PAPERS = 15
 
 
-def names(release: Release, dimension: Dimension) -> list[str]:
-    """The labs, or the categories of the default taxonomy, those with most works first."""
+def list_members_by_works(release: Release, dimension: Dimension) -> list[str]:
+    """The labs, or the categories of the default taxonomy, those with the most works first."""
     known = {
         "lab": "select lab as name from reference.labs",
         "category": "select category as name from reference.categories inner join reference.taxonomies using (taxonomy)"
@@ -28,18 +25,18 @@ def names(release: Release, dimension: Dimension) -> list[str]:
         group by name
         order by count(publication_id) filter (where not is_duplicate) desc, name
     """
-    return ask(release, query)["name"].to_list()
+    return query_release(release, query)["name"].to_list()
 
 
-def selection(dimension: Dimension, name: str, rule: str) -> Selection:
+def select_member(dimension: Dimension, name: str, rule: str) -> Selection:
     """All publications of a lab or a category."""
     if dimension == "lab":
         return Selection(labs=(name,), rule=rule, grain="quarter")
     return Selection(categories=(name,), rule=rule, grain="quarter")
 
 
-def rests_on(release: Release, dimension: Dimension, name: str) -> dict[str, int]:
-    """What the counts rest on: rows, works, rows marked as duplicates, rows without a date, snapshots, labels."""
+def query_evidence_counts(release: Release, dimension: Dimension, name: str) -> dict[str, int]:
+    """``rows``, ``works``, ``marked_duplicates``, ``undated``, ``with_abstract`` and ``snapshots`` of a member."""
     query = f"""
         select
             count(*) as rows,
@@ -51,11 +48,11 @@ def rests_on(release: Release, dimension: Dimension, name: str) -> dict[str, int
         from clean.publications
         where {dimension} = $name
     """
-    return ask(release, query, {"name": name}).row(0, named=True)
+    return query_release(release, query, {"name": name}).row(0, named=True)
 
 
-def bases(release: Release, dimension: Dimension, name: str) -> pl.DataFrame:
-    """By which labels or rules publications were put here: ``basis``, ``written_as``, ``publications``."""
+def list_label_bases(release: Release, dimension: Dimension, name: str) -> pl.DataFrame:
+    """The labels or rules by which publications were assigned: ``basis``, ``written_as`` and ``publications``."""
     query = f"""
         select basis, {dimension}_as_written as written_as, count(distinct publication_id) as publications
         from mart.publication_evidence
@@ -63,11 +60,11 @@ def bases(release: Release, dimension: Dimension, name: str) -> pl.DataFrame:
         group by all
         order by publications desc, basis, written_as
     """
-    return ask(release, query, {"name": name})
+    return query_release(release, query, {"name": name})
 
 
-def definitions(release: Release, dimension: Dimension, name: str) -> pl.DataFrame:
-    """How a lab is known, or what a category means here and what answers to it in other taxonomies."""
+def list_definitions(release: Release, dimension: Dimension, name: str) -> pl.DataFrame:
+    """A lab's kind, website and aliases; or a category's definition, and its equivalents in other taxonomies."""
     query = {
         "lab": """
             select
@@ -98,14 +95,14 @@ def definitions(release: Release, dimension: Dimension, name: str) -> pl.DataFra
             order by correspondence, taxonomy
         """,
     }[dimension]
-    return ask(release, query, {"name": name})
+    return query_release(release, query, {"name": name})
 
 
-def concentration(release: Release, dimension: Dimension, name: str) -> str | None:
-    """How concentrated its works are over categories (or labs), as a sentence; none without works."""
-    other = OTHER[dimension]
+def describe_concentration(release: Release, dimension: Dimension, name: str) -> str | None:
+    """A sentence on how a lab's works spread over categories, or a category's over labs; None without works."""
+    other = OTHER_DIMENSION[dimension]
     query = f"""
-        with spread as (
+        with members as (
             select {other}, count(*) as k, sum(count(*)) over () as n
             from clean.publications
             where {dimension} = $name and not is_duplicate
@@ -117,48 +114,21 @@ def concentration(release: Release, dimension: Dimension, name: str) -> str | No
             count(*) as groups,
             exp(-sum(k / n * ln(k / n))) as effective_number,
             sum(k * k) / max(n * n) as hhi
-        from spread
+        from members
     """
-    for row in ask(release, query, {"name": name}).iter_rows(named=True):
+    for row in query_release(release, query, {"name": name}).iter_rows(named=True):
         if row["works"]:
-            many = {"lab": "come from {:,} labs", "category": "lie in {:,} categories"}[other]
+            phrase = {"lab": "come from {:,} labs", "category": "lie in {:,} categories"}[other]
             return (
-                f"Its {row['works']:,.0f} works {many.format(row['groups'])}, as spread as over "
-                f"{row['effective_number']:.1f} equally large ones (e to the entropy; Herfindahl-Hirschman index "
-                f"{row['hhi']:.2f})."
+                f"Its {row['works']:,.0f} works {phrase.format(row['groups'])}, as evenly spread as over "
+                f"{row['effective_number']:.1f} equally large ones (exponential of the entropy; "
+                f"Herfindahl-Hirschman index {row['hhi']:.2f})."
             )
     return None
 
 
-def finding(release: Release, dimension: Dimension, name: str) -> str | None:
-    """What the statistics say of its trend."""
+def query_trend_sentence(release: Release, dimension: Dimension, name: str) -> str | None:
+    """The sentence on the trend of a lab or category; None if none is tested."""
     query = "select sentence from mart.publication_trends where dimension = $dimension and member = $name"
-    said = ask(release, query, {"dimension": dimension, "name": name})["sentence"].to_list()
-    return said[0] if said else None
-
-
-def figures(release: Release, dimension: Dimension, chosen: Selection, name: str) -> list[Figure]:
-    """The charts of a profile: its history, its share in all, and its mix if there is anything to mix."""
-    other = OTHER[dimension]
-    parts = PLURAL[other]
-    history = shared.history(
-        release,
-        chosen,
-        other,
-        title=f"{name}: publications per {chosen.grain.replace('_', ' ')}, by {other}",
-        key=f"{dimension} history",
-        finding=finding(release, dimension, name)
-        if counts.totals(release, chosen).selected
-        else counts.none_found(release, chosen),
-    )
-    share = shared.history(
-        release,
-        Selection(chosen.labs, chosen.categories, chosen.rule, chosen.taxonomy, "year"),
-        dimension,
-        title=f"{name}: share in the publications of each year",
-        key=f"{dimension} share",
-        finding=None,
-        view="share",
-    )
-    mix = shared.mix(release, chosen, other, title=f"{name}: over which {parts}", key=f"{dimension} mix")
-    return [history, share, *([] if mix.frame.is_empty() else [mix])]
+    sentences = query_release(release, query, {"dimension": dimension, "name": name})["sentence"].to_list()
+    return sentences[0] if sentences else None

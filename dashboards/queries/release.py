@@ -1,7 +1,7 @@
-"""Reading a release for the pages: every number a page shows is computed by SQL with bound parameters, asked here.
+"""Access to releases: the selected one, queries with bound parameters, and column meanings.
 
-The newest release is looked up at each rerun, so a new one shows without a restart; a file once published never
-changes, so answers are cached by release.
+The newest release is looked up at each rerun, so a new one appears without a restart. A published file never changes,
+so query results are cached by release.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ import duckdb
 import polars as pl
 import streamlit as st
 
-from dashboards.text import lead, text
+from dashboards.text import escape_markdown, show_link
 from warehouse.lake import Lake
-from warehouse.release import NoRelease, Release, current, pointer, releases
+from warehouse.release import NoRelease, Release, list_releases, locate_pointer, read_current_release
 
 _log = logging.getLogger(__name__)
-_PINNED = "release that is read"
-_KEPT = 3  # releases that are kept open: the newest, and those that somebody still reads
+_PINNED_KEY = "pinned release"
+_MAX_OPEN = 3  # releases kept open: the newest and those that sessions have pinned
 _open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
-_opening = threading.Lock()
+_open_lock = threading.Lock()
 
 
 class UnreadableRelease(RuntimeError):
-    """The newest release is there but cannot be read.
+    """A release exists but cannot be read.
 
     Args:
-        path: The file at fault.
+        path: The file that is missing, damaged or of another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,131 +44,134 @@ class UnreadableRelease(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What the data dictionary says about a column."""
+class ColumnMeaning:
+    """Meaning and unit of a column, from the data dictionary."""
 
     meaning: str
     unit: str | None
 
 
-def lake() -> Lake:
+def get_lake() -> Lake:
     """The lake whose releases the pages read."""
-    return Lake.of_environment()
+    return Lake.from_environment()
 
 
-def newest() -> Release:
-    """The newest release, as of now.
+def get_newest_release() -> Release:
+    """The newest release of the lake.
 
     Raises:
-        NoRelease: Nothing was released yet.
-        UnreadableRelease: There is a release, but not whole.
+        NoRelease: Nothing has been released yet.
+        UnreadableRelease: The newest release is incomplete.
     """
-    here = lake()
+    lake = get_lake()
     try:
-        return current(here)
+        return read_current_release(lake)
     except NoRelease as error:
-        if pointer(here).is_symlink():  # then it is the manifest or the name that is at fault
-            raise _unreadable(pointer(here).parent / pointer(here).readlink(), error) from error
+        if locate_pointer(lake).is_symlink():  # so the manifest or the file name is at fault
+            raise _log_unreadable(locate_pointer(lake).parent / locate_pointer(lake).readlink(), error) from error
         raise
     except (OSError, ValueError) as error:
-        raise _unreadable(pointer(here), error) from error
+        raise _log_unreadable(locate_pointer(lake), error) from error
 
 
-def chosen() -> Release:
-    """The release that the address names (``?release=v3``), so that a quoted figure stays as it was; else the newest.
+def select_release() -> Release:
+    """The release that the address names (``?release=v3``), else the newest.
 
     Raises:
-        NoRelease: Nothing was released yet.
-        UnreadableRelease: There is a release, but not whole.
+        NoRelease: Nothing has been released yet.
+        UnreadableRelease: The newest release is incomplete.
     """
-    # the menu of pages leaves the address behind, but who reads an old release goes on reading it
-    wanted = st.query_params.get("release") or st.session_state.get(_PINNED)
+    # the page menu drops the parameters of the address, so the session remembers the release
+    wanted = st.query_params.get("release") or st.session_state.get(_PINNED_KEY)
     if wanted is None:
-        return newest()
-    named = next((release for release in all_releases() if release.name == wanted), None)
+        return get_newest_release()
+    named = next((release for release in list_readable_releases() if release.name == wanted), None)
     if named is None:
-        st.session_state.pop(_PINNED, None)
-        current_one = newest()
+        st.session_state.pop(_PINNED_KEY, None)
+        newest = get_newest_release()
         st.warning(
-            f"This lake has no release “{text(wanted)}”: what follows is of {current_one.name}.",
+            f"This lake has no release “{escape_markdown(wanted)}”: this page shows {newest.name}.",
             icon=":material/warning:",
         )
-        return current_one
-    st.session_state[_PINNED] = wanted
+        return newest
+    st.session_state[_PINNED_KEY] = wanted
     if st.query_params.get("release") != wanted:
         st.query_params["release"] = wanted
-    latest = all_releases()[-1]
+    latest = list_readable_releases()[-1]
     if named.number != latest.number:
         st.markdown(f"You are reading release {named.name}; the newest is {latest.name}.")
         with st.container(horizontal=True):
-            lead(urlsplit(st.context.url or "").path or "/", f"To release {latest.name}", is_of_newest=True)
-            between = {"new": latest.name, "old": named.name}
-            lead("changes", f"What changed since {named.name}", between, is_of_newest=True)
+            show_link(urlsplit(st.context.url or "").path or "/", f"To release {latest.name}", is_of_newest=True)
+            versions = {"new": latest.name, "old": named.name}
+            show_link("changes", f"What changed since {named.name}", versions, is_of_newest=True)
     return named
 
 
-def all_releases() -> list[Release]:
-    """All releases that can be read, oldest first."""
-    return releases(lake())
+def list_readable_releases() -> list[Release]:
+    """All readable releases of the lake, oldest first."""
+    return list_releases(get_lake())
 
 
-def _unreadable(path: Path, error: Exception) -> UnreadableRelease:
+def _log_unreadable(path: Path, error: Exception) -> UnreadableRelease:
     _log.error("%s cannot be read: %s", path, error)
     return UnreadableRelease(path)
 
 
-def ask(release: Release, query: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
-    """The rows of a query on a release, remembered for the next time.
+def query_release(release: Release, query: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """The rows of a query on a release; cached.
 
     Raises:
-        UnreadableRelease: The release lacks what is asked for, or cannot be read.
+        UnreadableRelease: The release lacks a table or column of the query, or cannot be read.
     """
-    return _answer(key(release), query, dict(parameters or {}))
+    return _run_query(get_cache_key(release), query, dict(parameters or {}))
 
 
-def key(release: Release) -> tuple[int, str, str]:
-    """What answers about a release are remembered by."""
-    # number alone would not do: a lake deleted and made anew counts from one again
+def get_cache_key(release: Release) -> tuple[int, str, str]:
+    """The cache key of a release: number, path and time of publication."""
+    # a lake that was deleted and rebuilt starts at number 1 again
     return release.number, str(release.path), str(release.manifest["published_at"])
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _answer(key: tuple[int, str, str], query: str, parameters: dict[str, Any]) -> pl.DataFrame:
-    number, path, _ = key
-    with reading(Path(path)), _kept_open(key, Release(number, Path(path), {})).connect() as connection:
+def _run_query(cache_key: tuple[int, str, str], query: str, parameters: dict[str, Any]) -> pl.DataFrame:
+    number, path, _ = cache_key
+    with report_unreadable(Path(path)), _keep_open(cache_key, Release(number, Path(path), {})).connect() as connection:
         return connection.sql(query, params=parameters or None).pl()
 
 
-def _kept_open(key: tuple[int, str, str], release: Release) -> Release:
-    """The release, whose file stays open from now on: to open it anew for each query would take longer than the query.
+def _keep_open(cache_key: tuple[int, str, str], release: Release) -> Release:
+    """Keep the file of a release open, since opening it takes longer than most queries.
 
-    DuckDB shares what it holds of an open file with all further connections of the process.
+    DuckDB shares an open file between all connections of the process.
     """
-    with _opening:
-        if key not in _open:
-            for other in [other for other in _open if other[1] == key[1]]:  # a lake deleted and made anew
+    with _open_lock:
+        if cache_key not in _open:
+            for other in [other for other in _open if other[1] == cache_key[1]]:  # the lake was deleted and rebuilt
                 _open.pop(other).close()
-            _open[key] = release.connect()
-        _open.move_to_end(key)
-        while len(_open) > _KEPT:
+            _open[cache_key] = release.connect()
+        _open.move_to_end(cache_key)
+        while len(_open) > _MAX_OPEN:
             _open.popitem(last=False)[1].close()
     return release
 
 
 @contextmanager
-def reading(path: Path) -> Generator[None]:
-    """Tell of whatever goes wrong with the file of a release as one kind of error, which every page can show.
+def report_unreadable(path: Path) -> Generator[None]:
+    """Turn any error of reading a release file into one that every page can show.
 
     Raises:
-        UnreadableRelease: It cannot be read.
+        UnreadableRelease: The file cannot be read.
     """
     try:
         yield
     except (duckdb.Error, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise _log_unreadable(path, error) from error
 
 
-def meanings(release: Release, table: str) -> dict[str, Meaning]:
+def query_column_meanings(release: Release, table: str) -> dict[str, ColumnMeaning]:
     """Meaning and unit of each column of a table, from the data dictionary."""
     query = "select column_name, column_meaning, unit from reference.dictionary where table_name = $table"
-    return {name: Meaning(meaning, unit) for name, meaning, unit in ask(release, query, {"table": table}).iter_rows()}
+    return {
+        name: ColumnMeaning(meaning, unit)
+        for name, meaning, unit in query_release(release, query, {"table": table}).iter_rows()
+    }

@@ -1,4 +1,4 @@
-"""What the pages of works and things ask: search by the index of a release, or by plain SQL where it has none."""
+"""Search over the items of a release: by its full-text index, or by plain SQL if there is none."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import polars as pl
 import streamlit as st
 
-from dashboards.figures import figure
-from dashboards.queries import release as read
+from dashboards.queries.release import get_cache_key, query_release, report_unreadable
+from dashboards.queries.sql_text import fill_parameters
 from warehouse.release import Release
-from warehouse.search.items import NONE, UNDATED, held, things
+from warehouse.search.items import NO_VALUE, UNDATED, available_kinds, select_items
 
 if TYPE_CHECKING:
-    from warehouse.search.index import Found, Index
+    from warehouse.search.index import SearchIndex, SearchResult
 
 Order = Literal["relevance", "newest", "oldest", "title"]
 ORDERS: tuple[str, ...] = get_args(Order)
 FACETS = ("kind", "lab", "category", "source", "year")
-ON_A_PAGE = 20
-MOST = 10_000  # results that can be paged through and taken along
-_SHOWN = 280  # characters of a text in a list
+PAGE_SIZE = 20
+MAX_RESULTS = 10_000  # results that are listed and downloaded
+_SNIPPET_CHARACTERS = 280
 
 Facets = Mapping[str, Sequence[str]]
 Pieces = list[tuple[str, bool]]
-_VALUES = {
+_FACET_VALUES = {
     "kind": "[kind]",
-    "lab": f"string_split(coalesce(lab, '{NONE}'), '; ')",
-    "category": f"[coalesce(category, '{NONE}')]",
-    "source": f"[coalesce(source, '{NONE}')]",
+    "lab": f"string_split(coalesce(lab, '{NO_VALUE}'), '; ')",
+    "category": f"[coalesce(category, '{NO_VALUE}')]",
+    "source": f"[coalesce(source, '{NO_VALUE}')]",
     "year": f"[coalesce(strftime(published_on, '%Y'), '{UNDATED}')]",
 }
 _ORDER_BY = {
@@ -43,196 +43,207 @@ _ORDER_BY = {
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What was found, in numbers.
+class SearchSummary:
+    """The results of a search, in numbers.
 
     Args:
-        total: How many things.
-        facets: Things by value for each facet, as if nothing were chosen in that facet itself.
-        said: What a reader should know of how the words were taken.
-        sql: The same search in plain SQL, with the words as they are spelled.
+        total: Number of items.
+        facets: Number of items by value for each facet, ignoring the filter on that facet.
+        notes: How the words were interpreted, if not literally.
+        sql: The same search in plain SQL, for the exact words.
     """
 
     total: int
     facets: Mapping[str, Mapping[str, int]]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
     sql: str
 
 
-def _search() -> ModuleType:
-    """The module that needs tantivy, which may be missing.
+def _import_search() -> ModuleType:
+    """The module that needs tantivy.
 
     Raises:
-        ImportError: It is.
+        ImportError: Tantivy is not installed.
     """
     from warehouse.search import index as search
 
     return search
 
 
-@st.cache_resource(max_entries=4, ttl=600, show_spinner="Making this release ready for search, once")
-def _index(key: tuple[int, str, str], _release: Release) -> Index | str:  # noqa: ARG001  it is remembered by its key
-    """The index of a release, made if it is missing; why there is none, if there can be none for now."""
+@st.cache_resource(max_entries=4, ttl=600, show_spinner="Building the search index of this release")
+def _open_index(key: tuple[int, str, str], _release: Release) -> SearchIndex | str:  # noqa: ARG001 - the cache key
+    """The index of a release, built if it is missing; the reason if it cannot be had."""
     try:
-        search = _search()
+        search = _import_search()
     except ImportError as error:
         return f"the package tantivy cannot be loaded ({error}); `make .venv/ready` installs it"
     try:
-        search.build(_release)
+        search.build_index(_release)
         try:
-            return search.Index(_release)
-        except search.NoIndex:
-            search.build(_release, is_damaged=True)
-            return search.Index(_release)
-    except search.NoIndex as error:
+            return search.SearchIndex(_release)
+        except search.IndexUnavailable:
+            search.build_index(_release, is_damaged=True)
+            return search.SearchIndex(_release)
+    except search.IndexUnavailable as error:
         return str(error)
 
 
-def _index_of(release: Release) -> Index | str:
-    with read.reading(release.path):
-        return _index(read.key(release), release)
+def _get_index(release: Release) -> SearchIndex | str:
+    with report_unreadable(release.path):
+        return _open_index(get_cache_key(release), release)
 
 
-def summary(release: Release, words: str, facets: Facets, order: str = ORDERS[0]) -> Summary:
-    """How much fits; whatever the words are, they raise nothing.
+def summarise_search(release: Release, words: str, facets: Facets, order: str = ORDERS[0]) -> SearchSummary:
+    """Counts of the items that match a search. Any text is valid as search words.
 
     Args:
-        release: Where to look.
-        words: What was typed.
-        facets: The values that are let through, by facet; all of those that have none.
-        order: One of ``ORDERS``, for the SQL.
+        release: The release.
+        words: The search words as typed.
+        facets: The accepted values by facet; a facet without values is not filtered.
+        order: One of `ORDERS`, for the SQL.
 
     Raises:
         UnreadableRelease: The release cannot be read.
     """
-    index = _index_of(release)
-    sql, parameters = _query(release, words, facets, order)
-    written = figure.written_out(sql, parameters)
+    index = _get_index(release)
+    sql, parameters = _build_search_query(release, words, facets, order)
+    plain_sql = fill_parameters(sql, parameters)
     if isinstance(index, str):
-        said = (f"Found by plain SQL, which knows neither endings nor slips of the keyboard: {index}.",)
-        total = read.ask(release, f"select count(*) from ({sql})", parameters).item()
-        return Summary(total, _counted(release, words, facets), said, written)
-    found = _found(read.key(release), index, words, _plain(facets), "relevance", 0, 1)
-    return Summary(found.total, _facets(read.key(release), index, words, _plain(facets)), found.said, written)
+        notes = (f"Found by plain SQL, which matches exact words only, without endings or typos: {index}.",)
+        total = query_release(release, f"select count(*) from ({sql})", parameters).item()
+        return SearchSummary(total, _count_facets_in_sql(release, words, facets), notes, plain_sql)
+    found = _search_index(get_cache_key(release), index, words, _make_plain(facets), "relevance", 0, 1)
+    return SearchSummary(
+        found.total, _count_facets(get_cache_key(release), index, words, _make_plain(facets)), found.notes, plain_sql
+    )
 
 
-def page(release: Release, words: str, facets: Facets, order: str, number: int) -> tuple[pl.DataFrame, list[Pieces]]:
-    """A page of the things that fit, from 1; arguments and errors as `summary` has them.
+def list_page(
+    release: Release, words: str, facets: Facets, order: str, number: int
+) -> tuple[pl.DataFrame, list[Pieces]]:
+    """A page of matching items, numbered from 1; arguments and errors as for `summarise_search`.
 
     Returns:
         Rows of ``kind``, ``item_id``, ``record_id``, ``title``, ``text``, ``source``, ``lab``, ``category``,
-        ``authors``, ``published_on`` and ``url``, and for each the part of its text that says most, in pieces, each
-        with whether it was asked for.
+        ``authors``, ``published_on`` and ``url``; and for each the best snippet of its text, in pieces with whether
+        they match the search.
     """
-    index = _index_of(release)
-    offset = (max(number, 1) - 1) * ON_A_PAGE
+    index = _get_index(release)
+    offset = (max(number, 1) - 1) * PAGE_SIZE
     if isinstance(index, str):
-        sql, parameters = _query(release, words, facets, order)
-        rows = read.ask(release, f"{sql}\nlimit {ON_A_PAGE} offset {offset}", parameters)
-        return rows, [[(_cut(text), False)] for text in rows["text"]]
-    found = _found(read.key(release), index, words, _plain(facets), order, offset, ON_A_PAGE)
-    rows = told(release, found.items)
-    return rows, [index.snippet(text, found, _SHOWN) if text else [] for text in rows["text"]]
+        sql, parameters = _build_search_query(release, words, facets, order)
+        rows = query_release(release, f"{sql}\nlimit {PAGE_SIZE} offset {offset}", parameters)
+        return rows, [[(_shorten(text), False)] for text in rows["text"]]
+    found = _search_index(get_cache_key(release), index, words, _make_plain(facets), order, offset, PAGE_SIZE)
+    rows = get_items(release, found.items)
+    return rows, [index.extract_snippet(text, found, _SNIPPET_CHARACTERS) if text else [] for text in rows["text"]]
 
 
-def all_found(release: Release, words: str, facets: Facets, order: str) -> pl.DataFrame:
-    """All that fits, up to ``MOST`` things, to be taken along; see `page`."""
-    index = _index_of(release)
+def list_all_results(release: Release, words: str, facets: Facets, order: str) -> pl.DataFrame:
+    """All matching items up to `MAX_RESULTS`, for download; columns as for `list_page`."""
+    index = _get_index(release)
     if isinstance(index, str):
-        sql, parameters = _query(release, words, facets, order)
-        return _asked(release, f"{sql}\nlimit {MOST}", parameters)
-    return told(release, index.find(_search().Asked(words, _plain(facets)), cast("Any", order), MOST).items)
+        sql, parameters = _build_search_query(release, words, facets, order)
+        return _query_uncached(release, f"{sql}\nlimit {MAX_RESULTS}", parameters)
+    return get_items(
+        release,
+        index.find(_import_search().SearchQuery(words, _make_plain(facets)), cast("Any", order), MAX_RESULTS).items,
+    )
 
 
-def _plain(facets: Facets) -> dict[str, list[str]]:
+def _make_plain(facets: Facets) -> dict[str, list[str]]:
     return {name: list(facets[name]) for name in FACETS if facets.get(name)}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _found(
+def _search_index(
     key: tuple[int, str, str],  # noqa: ARG001
-    _index: Index,
+    _release_index: SearchIndex,
     words: str,
     facets: dict[str, list[str]],
     order: Any,
     offset: int,
     size: int,
-) -> Found:
-    return _index.find(_search().Asked(words, facets), order, size, offset)
+) -> SearchResult:
+    return _release_index.find(_import_search().SearchQuery(words, facets), order, size, offset)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _facets(
+def _count_facets(
     key: tuple[int, str, str],  # noqa: ARG001
-    _index: Index,
+    _release_index: SearchIndex,
     words: str,
     facets: dict[str, list[str]],
 ) -> dict[str, dict[str, int]]:
-    return _index.facets(_search().Asked(words, facets))
+    return _release_index.count_facets(_import_search().SearchQuery(words, facets))
 
 
-def _cut(text: str | None) -> str:
-    return (text or "")[:_SHOWN] + ("…" if len(text or "") > _SHOWN else "")
+def _shorten(text: str | None) -> str:
+    return (text or "")[:_SNIPPET_CHARACTERS] + ("…" if len(text or "") > _SNIPPET_CHARACTERS else "")
 
 
-def told(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """What is known of these things, in their order; see `page`.
+def get_items(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """These items in the given order; columns as for `list_page`.
 
     Args:
-        release: Where they are.
-        items: Kind and identity of each; those that the release does not have are left out.
+        release: The release.
+        items: Kind and identity of each; items that the release lacks are left out.
     """
     kinds = {kind for kind, _ in items}
-    asked = [thing for thing in held(release.manifest["tables"]) if thing.kind in kinds]
+    item_kinds = [item_kind for item_kind in available_kinds(release.manifest["tables"]) if item_kind.kind in kinds]
     ids = {f"id_{place}": identity for place, (_, identity) in enumerate(items)}
-    # the identities are written out, one parameter each, so that DuckDB looks for them before it does anything else
+    # one parameter per identity, so that DuckDB filters by them first
     query = f"""
-        select things.*
-        from ({things(asked)}) as things
+        select items.*
+        from ({select_items(item_kinds)}) as items
         inner join (
             select
                 unnest($kinds::varchar[]) as kind,
                 unnest($ids::varchar[]) as item_id,
                 unnest(range(len($ids::varchar[]))) as place
         ) as wanted using (kind, item_id)
-        where things.item_id in ({", ".join(f"${name}" for name in ids) or "null"})
+        where items.item_id in ({", ".join(f"${name}" for name in ids) or "null"})
         order by place
     """
-    return _asked(release, query, {"kinds": [kind for kind, _ in items], "ids": list(ids.values()), **ids})
+    return _query_uncached(release, query, {"kinds": [kind for kind, _ in items], "ids": list(ids.values()), **ids})
 
 
-def _asked(release: Release, query: str, parameters: Mapping[str, Any]) -> pl.DataFrame:
-    """The rows of a query; not remembered, since pages of results are many and each is asked for once or twice."""
-    with read.reading(release.path), release.connect() as connection:
+def _query_uncached(release: Release, query: str, parameters: Mapping[str, Any]) -> pl.DataFrame:
+    """The rows of a query; not cached, since there are many pages of results and each is read once or twice."""
+    with report_unreadable(release.path), release.connect() as connection:
         return connection.sql(query, params=dict(parameters)).pl()
 
 
-def _query(release: Release, words: str, facets: Facets, order: str) -> tuple[str, dict[str, Any]]:
-    """The search in plain SQL: the words as they are spelled, anywhere."""
+def _build_search_query(release: Release, words: str, facets: Facets, order: str) -> tuple[str, dict[str, Any]]:
+    """The search in plain SQL: all words, exactly, in any field."""
     parameters: dict[str, Any] = {}
-    limits, titled = [], []
+    conditions, title_conditions = [], []
     for place, word in enumerate(re.findall(r"\w+", words.lower())[:32]):
         parameters[f"word_{place}"] = word
-        limits.append(f"contains(lower(concat_ws(' ', title, authors, lab, category, source, text)), $word_{place})")
-        titled.append(f"contains(lower(title), $word_{place})")
-    if words.strip() and not limits:
-        limits.append("false")  # no word in it
+        conditions.append(
+            f"contains(lower(concat_ws(' ', title, authors, lab, category, source, text)), $word_{place})"
+        )
+        title_conditions.append(f"contains(lower(title), $word_{place})")
+    if words.strip() and not conditions:
+        conditions.append("false")  # the text has no word
     for name in FACETS:
         if facets.get(name):
             parameters[name] = list(facets[name])
-            limits.append(f"list_has_any({_VALUES[name]}, ${name})")
-    told = things(held(release.manifest["tables"]))
-    where = "\nwhere\n    " + "\n    and ".join(limits) if limits else ""
-    in_title = f"({' and '.join(titled)}) desc, " if titled and order == "relevance" else ""
+            conditions.append(f"list_has_any({_FACET_VALUES[name]}, ${name})")
+    items_query = select_items(available_kinds(release.manifest["tables"]))
+    where = "\nwhere\n    " + "\n    and ".join(conditions) if conditions else ""
+    in_title = f"({' and '.join(title_conditions)}) desc, " if title_conditions and order == "relevance" else ""
     order_by = _ORDER_BY.get(order, _ORDER_BY["newest"])
-    return f"select *\nfrom (\n{told}\n){where}\norder by {in_title}{order_by}, kind, item_id", parameters
+    return f"select *\nfrom (\n{items_query}\n){where}\norder by {in_title}{order_by}, kind, item_id", parameters
 
 
-def _counted(release: Release, words: str, facets: Facets) -> dict[str, dict[str, int]]:
-    counted = {}
+def _count_facets_in_sql(release: Release, words: str, facets: Facets) -> dict[str, dict[str, int]]:
+    facet_counts = {}
     for name in FACETS:
-        sql, parameters = _query(release, words, {key: value for key, value in facets.items() if key != name}, "title")
-        values = f"select unnest({_VALUES[name]}) as value from ({sql})"
-        query = f"select value, count(*) as things from ({values}) group by value order by things desc, value"
-        counted[name] = dict(read.ask(release, query, parameters).iter_rows())
-    return counted
+        sql, parameters = _build_search_query(
+            release, words, {key: value for key, value in facets.items() if key != name}, "title"
+        )
+        values = f"select unnest({_FACET_VALUES[name]}) as value from ({sql})"
+        query = f"select value, count(*) as items from ({values}) group by value order by items desc, value"
+        facet_counts[name] = dict(query_release(release, query, parameters).iter_rows())
+    return facet_counts

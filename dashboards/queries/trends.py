@@ -1,70 +1,69 @@
-"""What the trends ask beyond plain counts: shares, cumulative counts, ranges over rules."""
+"""Queries of the trends: counts, shares, cumulative counts and ranges over counting rules."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-import polars as pl
-
 from dashboards.queries import counts
-from dashboards.queries.counts import Dimension, Selection
+from dashboards.queries.selection import Dimension, Selection
 from warehouse.release import Release
 
 View = Literal["bars", "lines", "share", "heat map", "cumulative"]
 
 
-def question(release: Release, selection: Selection, view: View, series: Dimension, *, is_ranged: bool = False) -> Any:
+def build_query(
+    release: Release, selection: Selection, view: View, series: Dimension, *, is_ranged: bool = False
+) -> Any:
     """The query for a view of a selection, and its parameters.
 
-    Its columns are those of `counts.over_time` and besides, for shares, ``total_publications``, ``share``,
+    Its columns are those of `counts.build_counts_query` and in addition: for shares ``total_publications``, ``share``,
     ``share_low``, ``share_high`` (Wilson, 95 %) and ``caution``; for cumulative counts ``cumulative_publications``; for
     a range over rules ``lowest`` and ``highest``.
 
     Args:
-        release: The release, which knows the rules that can be applied.
-        selection: What is counted. A share is one of all publications in its period, and in its panel if there are
-            some: what the filter of the series leaves out stays in the total.
-        view: How it is drawn.
-        series: The dimension told by colour.
-        is_ranged: Whether lines have a band over all rules that can be applied.
+        release: The release, which has the applicable counting rules.
+        selection: Which publications are counted. A share relates to all publications of its period, and of its panel
+            if there are panels: the filter on the series does not reduce the total.
+        view: The kind of chart.
+        series: The dimension that is shown by colour.
+        is_ranged: Whether lines have a band over all applicable rules.
     """
     if view == "share":
-        return _shares(selection, series)
+        return _build_share_query(selection, series)
     if view == "cumulative":
-        query, parameters = counts.over_time(selection)
+        query, parameters = counts.build_counts_query(selection)
         order = "".join(f", {name}" for name in selection.dimensions)
-        per = f"partition by {', '.join(selection.dimensions)} " if selection.dimensions else ""
+        partition = f"partition by {', '.join(selection.dimensions)} " if selection.dimensions else ""
         query = f"""
 select
     *,
-    sum(publications) over ({per}order by starts_on) as cumulative_publications
-from ({_inner(query)})
+    sum(publications) over ({partition}order by starts_on) as cumulative_publications
+from ({_indent_subquery(query)})
 order by starts_on{order}
 """
         return query, parameters
     if is_ranged and view == "lines":
-        return _ranged(release, selection)
-    return counts.over_time(selection)
+        return _build_range_query(release, selection)
+    return counts.build_counts_query(selection)
 
 
-def _inner(query: str) -> str:
+def _indent_subquery(query: str) -> str:
     return query.replace("\n", "\n    ").rstrip(" ")
 
 
-def _shares(selection: Selection, series: Dimension) -> tuple[str, dict[str, Any]]:
+def _build_share_query(selection: Selection, series: Dimension) -> tuple[str, dict[str, Any]]:
     names = selection.labs if series == "lab" else selection.categories
-    of_all = replace(selection, labs=()) if series == "lab" else replace(selection, categories=())
-    query, parameters = counts.over_time(of_all)
+    unfiltered = replace(selection, labs=()) if series == "lab" else replace(selection, categories=())
+    query, parameters = counts.build_counts_query(unfiltered)
     panels = "".join(f", {name}" for name in selection.dimensions if name != series)
-    kept = "where list_contains($of_series, " + series + ")" if names else ""
-    asked = f"""
+    where = "where list_contains($members, " + series + ")" if names else ""
+    share_query = f"""
 with totalled as (
     select
         *,
         sum(publications) over (partition by starts_on{panels}) as total_publications
-    from ({_inner(query)})
+    from ({_indent_subquery(query)})
 )
 
 select
@@ -74,23 +73,23 @@ select
     wilson_high(publications, total_publications) as share_high,
     share_caution(publications, total_publications) as caution
 from totalled
-{kept}
+{where}
 order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
 """
-    return asked, {**parameters, **({"of_series": list(names)} if names else {})}
+    return share_query, {**parameters, **({"members": list(names)} if names else {})}
 
 
-def _ranged(release: Release, selection: Selection) -> tuple[str, dict[str, Any]]:
-    """Rules that cannot tell the lab of more than 5 % of the publications are left out of the range."""
-    query, parameters = counts.over_time(selection)
-    applicable = [rule.name for rule in counts.rules(release) if rule.is_applicable] or [selection.rule]
+def _build_range_query(release: Release, selection: Selection) -> tuple[str, dict[str, Any]]:
+    """The range leaves out rules that cannot attribute more than 5 % of the publications to a lab."""
+    query, parameters = counts.build_counts_query(selection)
+    applicable = [rule.name for rule in counts.list_counting_rules(release) if rule.is_applicable] or [selection.rule]
     cell = ", ".join(("starts_on", *selection.dimensions))
-    each = [
-        f"select {cell}, publications from ({_inner(query.replace('$rule', f'$rule_{place}'))})"
+    rule_queries = [
+        f"select {cell}, publications from ({_indent_subquery(query.replace('$rule', f'$rule_{place}'))})"
         for place in range(len(applicable))
     ]
-    union = "\n    union all\n    ".join(each)
-    asked = f"""
+    union = "\n    union all\n    ".join(rule_queries)
+    range_query = f"""
 with by_rule as (
     {union}
 ),
@@ -102,61 +101,45 @@ ranged as (
 )
 
 select *
-from ({_inner(query)})
+from ({_indent_subquery(query)})
 inner join ranged using ({cell})
 order by {cell}
 """
-    return asked, {**parameters, **{f"rule_{place}": name for place, name in enumerate(applicable)}}
+    return range_query, {**parameters, **{f"rule_{place}": name for place, name in enumerate(applicable)}}
 
 
-def of_periods(frame: pl.DataFrame, view: View) -> list[str]:
-    """What must not be read from the periods of a frame, in Markdown: part periods, provisional ones."""
-    columns = ("period", "covered_part", "is_part_period", "is_provisional")
-    periods = frame.select(columns).unique(maintain_order=True)
-    drawn = ", so drawn pale" if view in {"heat map", "bars"} else ", so drawn pale and in broken lines"
-    places = {period: place for place, period in enumerate(periods["period"])}
-    told = []
-    outside = periods.filter(pl.col("covered_part") == "not covered")["period"].to_list()
-    if outside:
-        told.append(
-            f"**{_listed(outside, places)}: not covered by the source**{drawn}. How many there were is not known."
-        )
-    in_part = periods.filter(pl.col("is_part_period") & (pl.col("covered_part") != "not covered"))
-    if in_part.height:
-        smaller = "growth" if view == "cumulative" else "number"
-        named = _listed(in_part["period"].to_list(), places)
-        if in_part.height == 1:
-            named = f"{named} ({in_part['covered_part'][0]})"
-        told.append(
-            f"**{named}: covered only in part**{drawn}. A smaller {smaller} there must not be read as a decline."
-        )
-    provisional = periods.filter("is_provisional")["period"].to_list()
-    if provisional:
-        until = f" to {provisional[-1]}" if len(provisional) > 1 else ""
-        told.append(
-            f"**{provisional[0]}{until}: the newest three months may still be filling up**{drawn}: how late "
-            "records come is known of a source only once 50 of them were seen to come."
-        )
-    return told
+def build_mix_query(selection: Selection, of: Dimension) -> tuple[str, dict[str, Any]]:
+    """The query for the shares of labs or categories of a selection over its whole time span, and its parameters.
 
+    Its columns are the dimension, ``publications``, ``total_publications``, ``share``, ``share_low``, ``share_high``
+    (Wilson, 95 %) and ``caution``.
+    """
+    conditions, parameters = selection.by_month.build_conditions("starts_on")
+    query = f"""
+with counted as (
+    select
+        {of},
+        sum(publications) as publications
+    from publication_counts(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+    where {conditions}
+    group by all
+),
 
-def _listed(named: list[str], places: Mapping[str, int]) -> str:
-    """Some of the periods by name, those that follow each other from the first to the last."""
-    runs: list[list[str]] = []
-    for period in named:
-        if runs and places[period] == places[runs[-1][-1]] + 1:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
-    return " and ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+totalled as (
+    select
+        *,
+        sum(publications) over () as total_publications
+    from counted
+    where publications > 0
+)
 
-
-def cautions(frame: pl.DataFrame) -> str | None:
-    """How many of the shares drawn should not be quoted without their interval, as a sentence."""
-    told = frame.filter(pl.col("caution").is_not_null()).height
-    if not told:
-        return None
-    return (
-        f"{told:,} of {frame.height:,} shares rest on fewer than 30 publications or have an interval wider than 0.20: "
-        "quote those only with their interval."
-    )
+select
+    *,
+    share_of(publications, total_publications) as share,
+    wilson_low(publications, total_publications) as share_low,
+    wilson_high(publications, total_publications) as share_high,
+    share_caution(publications, total_publications) as caution
+from totalled
+order by publications desc, {of}
+"""
+    return query, {**selection.counting_parameters, **parameters}

@@ -1,13 +1,13 @@
-"""The last link of every chain: the places in snapshots at which a record stands, shown alike for every thing."""
+"""Evidence of a record: the snapshots that contain it, and where."""
 
 from __future__ import annotations
 
 import polars as pl
 import streamlit as st
 
-from dashboards import text
-from dashboards.charts import palette
-from dashboards.queries import release as read
+from dashboards.queries.release import query_column_meanings, query_release
+from dashboards.text import build_permanent_link, format_count
+from dashboards.widgets.tables import configure_columns, show_table
 from warehouse.release import Release
 
 _PLACES = """
@@ -27,24 +27,22 @@ _PLACES = """
 """
 
 
-def places(release: Release, record_id: str) -> pl.DataFrame:
-    """Where a record stands: a row for each place in each snapshot, the newest first."""
-    return read.ask(release, _PLACES, {"id": record_id})
+def query_places(release: Release, record_id: str) -> pl.DataFrame:
+    """A row for each place of each snapshot that contains a record, the newest snapshot first."""
+    return query_release(release, _PLACES, {"id": record_id})
 
 
-def panel(release: Release, rows: pl.DataFrame, table: str) -> None:
-    """The places, with what they mean.
+def show_evidence(release: Release, rows: pl.DataFrame, table: str) -> None:
+    """Show the places of a record.
 
     Args:
-        release: Where the meanings are looked up.
+        release: The release.
         rows: The places.
-        table: The table by which the columns are explained.
+        table: The table whose dictionary entries explain the columns.
     """
     st.subheader("Evidence", anchor=False)
-    told = palette.columns(rows, read.meanings(release, table))
-    palette.table(rows, column_config=told, key="evidence")
-    st.caption(
-        f"{text.counted(rows.height, 'place')} in "
-        f"{text.counted(rows['snapshot_id'].n_unique(), 'snapshot')}: bytes kept unchanged, named by their SHA-256."
-    )
-    st.markdown(f"[Permanent link to this page]({text.permanent_link(release)})")
+    column_config = configure_columns(rows, query_column_meanings(release, table))
+    show_table(rows, column_config=column_config, key="evidence")
+    snapshots = format_count(rows["snapshot_id"].n_unique(), "snapshot")
+    st.caption(f"{format_count(rows.height, 'place')} in {snapshots}. Snapshots are immutable, named by their SHA-256.")
+    st.markdown(f"[Permanent link to this page]({build_permanent_link(release)})")

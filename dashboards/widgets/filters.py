@@ -1,4 +1,4 @@
-"""The one bar of filters: the same choices, under the same names in the URL, on every page that counts publications."""
+"""Filters whose choices are part of the URL, and the filter bar of all pages that count publications."""
 
 from __future__ import annotations
 
@@ -7,31 +7,46 @@ from collections.abc import Callable, Collection, Sequence
 import streamlit as st
 
 from dashboards.queries import counts
-from dashboards.queries.counts import Selection
-from dashboards.text import text
+from dashboards.queries.selection import Selection
+from dashboards.text import escape_markdown
 from warehouse.release import Release
 
-ALL = ("labs", "categories", "count", "taxonomy", "span")
+ALL_FILTERS = ("labs", "categories", "count", "taxonomy", "span")
 
 
-def told_unknown(label: str, options: Collection[str], key: str) -> None:
-    """Say what the address asks for that is not among the options, since the page is then of something else.
+def rename_parameter(old: str, new: str, format_value: Callable[[str], str] = str) -> None:
+    """Read an old name of a URL parameter, so that links with it keep working; call before its filter is shown.
 
-    Only when it is opened: what a reader chose in the page itself may well no longer fit another choice made there.
+    Args:
+        old: The old name.
+        new: The name of the filter.
+        format_value: Makes a value of the filter from an old one.
+    """
+    if old in st.query_params:
+        values = [format_value(value) for value in st.query_params.get_all(old)]
+        del st.query_params[old]
+        st.query_params[new] = values
+
+
+def warn_unknown_values(label: str, options: Collection[str], key: str) -> None:
+    """Warn of values in the URL that are not among the options, when the page is opened.
+
+    Not later: what was chosen on the page may no longer be among the options after another choice.
     """
     if key in st.session_state:
         return
-    unknown = [asked for asked in st.query_params.get_all(key) if asked and asked not in options]
+    unknown = [value for value in st.query_params.get_all(key) if value and value not in options]
     if unknown:
+        values = escape_markdown(", ".join(unknown)[:200])
         st.warning(
-            f"{label}: {text(', '.join(unknown)[:200])} is not known here, so the address is read without it.",
+            f"{label}: {values} is not one of the options. This part of the address is ignored.",
             icon=":material/warning:",
         )
 
 
-def choice(label: str, options: Sequence[str], key: str, on_change: Callable[[], None] | None = None) -> str:
-    """One of a few; the first unless chosen otherwise, in the URL or here."""
-    told_unknown(label, options, key)
+def select_segment(label: str, options: Sequence[str], key: str, on_change: Callable[[], None] | None = None) -> str:
+    """One of a few options, as a row of buttons; the first by default."""
+    warn_unknown_values(label, options, key)
     chosen = st.segmented_control(
         label,
         options,
@@ -42,39 +57,41 @@ def choice(label: str, options: Sequence[str], key: str, on_change: Callable[[],
         bind="query-params",
         width="content",
     )
-    return str(chosen) if chosen in options else options[0]  # an empty word in the address is no choice
+    return str(chosen) if chosen in options else options[0]  # an empty value in the URL
 
 
-def switch(label: str, key: str, *, value: bool = False, disabled: bool = False, explained: str | None = None) -> bool:
-    """Yes or no; ``true`` or ``false`` in the URL."""
-    told_unknown(label, ("true", "false", "True", "False"), key)
-    return st.toggle(label, value=value, key=key, disabled=disabled, help=explained, bind="query-params")
+def select_toggle(
+    label: str, key: str, *, value: bool = False, disabled: bool = False, help_text: str | None = None
+) -> bool:
+    """A switch; ``true`` or ``false`` in the URL."""
+    warn_unknown_values(label, ("true", "false", "True", "False"), key)
+    return st.toggle(label, value=value, key=key, disabled=disabled, help=help_text, bind="query-params")
 
 
-def pick(
-    label: str, names: Sequence[str], key: str, width: int, first: str | None = None, explained: str | None = None
+def select_one(
+    label: str, options: Sequence[str], key: str, width: int, default: str | None = None, help_text: str | None = None
 ) -> str:
-    """One of several, by the name that it has in SQL and in the URL too; the first unless chosen otherwise."""
-    told_unknown(label, names, key)
-    index = names.index(first) if first in names else 0
-    return str(st.selectbox(label, names, index=index, key=key, width=width, help=explained, bind="query-params"))
+    """One of several options; the first unless there is a default."""
+    warn_unknown_values(label, options, key)
+    index = options.index(default) if default in options else 0
+    return str(st.selectbox(label, options, index=index, key=key, width=width, help=help_text, bind="query-params"))
 
 
-def narrow(
+def select_optional(
     label: str,
-    names: Sequence[str],
+    options: Sequence[str],
     key: str,
     width: int,
     placeholder: str,
     on_change: Callable[[], None] | None = None,
 ) -> str | None:
-    """One of several or none, which means all."""
-    told_unknown(label, names, key)
-    if st.session_state.get(key) not in (None, *names):  # what was offered before and is no more
+    """One of several options, or none for all."""
+    warn_unknown_values(label, options, key)
+    if st.session_state.get(key) not in (None, *options):  # no longer offered
         st.session_state[key] = None
     return st.selectbox(
         label,
-        names,
+        options,
         index=None,
         key=key,
         placeholder=placeholder,
@@ -84,57 +101,58 @@ def narrow(
     )
 
 
-def many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
-    """Any of many; none chosen means all."""
-    told_unknown(label, options, key)
+def select_many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
+    """Any number of options; none for all."""
+    warn_unknown_values(label, options, key)
     return tuple(st.multiselect(label, options, key=key, placeholder=f"All {label.lower()}", bind="query-params"))
 
 
-def bar(
+def show_filter_bar(
     release: Release,
-    offered: Collection[str] = ALL,
+    shown: Collection[str] = ALL_FILTERS,
     *,
     prefix: str = "",
     taxonomy: str | None = None,
 ) -> Selection:
-    """The bar of filters, and what is chosen in it, per year.
+    """Show the filter bar, and return what is chosen in it, counted per year.
 
     Args:
-        release: The release whose labs, categories, rules and months can be chosen.
-        offered: Which of `ALL` a page has; the others are at their defaults.
-        prefix: Put before the names in the URL, where a page has two bars.
-        taxonomy: The taxonomy where it cannot be chosen here; the first one if not given.
+        release: The release whose labs, categories, counting rules and months can be chosen.
+        shown: Which of `ALL_FILTERS` are shown; the others have their defaults.
+        prefix: Put before the URL parameters, for the second bar of a page.
+        taxonomy: The taxonomy where it cannot be chosen here; the default one if missing.
     """
-    rules = [told.name for told in counts.rules(release)]
-    taxonomies = list(counts.taxonomies(release))
-    # the taxonomy is chosen below the categories that it decides about
+    rules = [rule.name for rule in counts.list_counting_rules(release)]
+    taxonomies = list(counts.list_taxonomies(release))
+    # the taxonomy is chosen below the categories that depend on it
     key = f"{prefix}taxonomy"
-    asked = st.session_state.get(key) or st.query_params.get(key) if "taxonomy" in offered else taxonomy
-    taxonomy = str(asked) if asked in taxonomies else taxonomies[0]
+    wanted = st.session_state.get(key) or st.query_params.get(key) if "taxonomy" in shown else taxonomy
+    taxonomy = str(wanted) if wanted in taxonomies else taxonomies[0]
     labs: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    of_labs, of_categories = st.columns([2, 3], gap="small") if {"labs", "categories"} & set(offered) else (None, None)
-    if "labs" in offered and of_labs is not None:
-        with of_labs:
-            labs = many("Labs", counts.names(release, "lab", taxonomy), f"{prefix}labs")
-    if "categories" in offered and of_categories is not None:
-        with of_categories:
-            categories = many("Categories", counts.names(release, "category", taxonomy), f"{prefix}categories")
-    counted = rules[0]
+    left, right = st.columns([2, 3], gap="small") if {"labs", "categories"} & set(shown) else (None, None)
+    if "labs" in shown and left is not None:
+        with left:
+            labs = select_many("Labs", counts.list_members(release, "lab", taxonomy), f"{prefix}labs")
+    if "categories" in shown and right is not None:
+        with right:
+            members = counts.list_members(release, "category", taxonomy)
+            categories = select_many("Categories", members, f"{prefix}categories")
+    rule = rules[0]
     since = until = None
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        if "count" in offered:
-            counted = pick("Counting rule", rules, f"{prefix}count", 190)
-        if "taxonomy" in offered:
-            taxonomy = pick("Taxonomy", taxonomies, key, 180)
-        if "span" in offered:
-            months = counts.months(release)
-            since = narrow("From", list(months), f"{prefix}since", 130, "All time")
-            until = narrow("Until", list(months)[::-1], f"{prefix}until", 130, "All time")
+        if "count" in shown:
+            rule = select_one("Counting rule", rules, f"{prefix}count", 190)
+        if "taxonomy" in shown:
+            taxonomy = select_one("Taxonomy", taxonomies, key, 180)
+        if "span" in shown:
+            months = counts.list_covered_months(release)
+            since = select_optional("From", list(months), f"{prefix}since", 130, "All time")
+            until = select_optional("Until", list(months)[::-1], f"{prefix}until", 130, "All time")
     return Selection(
         labs,
         categories,
-        counted,
+        rule,
         taxonomy,
         "year",
         since=months[since][0] if since else None,

@@ -1,4 +1,4 @@
-"""Lists of things, as several pages show them: a link to each, what is known of it, and a part of its text."""
+"""Lists of items: link, facts and snippet of each, and downloads."""
 
 from __future__ import annotations
 
@@ -9,74 +9,71 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboards import text as frames
-from dashboards.exports import citations
-from dashboards.exports import downloads as files
+from dashboards.exports.citations import CITATION_FORMATS, build_citation_file
+from dashboards.exports.downloads import DownloadFile, build_table_files, show_download_buttons
+from dashboards.text import format_date, format_name, show_link
 
-# texts stand under their titles
 _STYLE = """<style>
-.st-key-things .told, .st-key-things .said { font-size: 0.875rem; overflow-wrap: anywhere; }
-.st-key-things .told { opacity: 0.75; }
+.st-key-items .facts, .st-key-items .snippet { font-size: 0.875rem; overflow-wrap: anywhere; }
+.st-key-items .facts { opacity: 0.75; }
 </style>"""
-WORK, ITEM = "work", "item"
 
 
-def link(row: Mapping[str, Any]) -> None:
-    """A link to the page of a thing, in the release that is being read.
+def show_item_link(row: Mapping[str, Any]) -> None:
+    """Show a link to the page of an item.
 
     Args:
         row: Its ``kind``, ``item_id`` and ``title``.
     """
-    is_work = row["kind"] == "publication"
-    asked = {"id": row["item_id"]} if is_work else {"kind": row["kind"], "id": row["item_id"]}
-    frames.lead(WORK if is_work else ITEM, _line(row["title"]), asked)
+    title = " ".join((row["title"] or "").split()) or "(no title)"
+    if row["kind"] == "publication":
+        show_link("work", title, {"id": row["item_id"]})
+    else:
+        show_link("item", title, {"kind": row["kind"], "id": row["item_id"]})
 
 
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split()) or "(no title)"
-
-
-def facts(row: Mapping[str, Any]) -> list[str]:
-    """What is known of a thing besides its title and text, each in a few words."""
+def list_facts(row: Mapping[str, Any]) -> list[str]:
+    """Kind, lab, category, date, authors and source of an item, as far as known."""
     day = row["published_on"]
-    told = [row["kind"], row["lab"], row["category"], frames.written(day) if day else "no date known", row["authors"]]
-    return [part for part in (*told, frames.plain(row["source"] or "")) if part]
+    date = format_date(day) if day else "no date"
+    facts = [row["kind"], row["lab"], row["category"], date, row["authors"], format_name(row["source"] or "")]
+    return [fact for fact in facts if fact]
 
 
-def show(rows: pl.DataFrame, snippets: Sequence[Sequence[tuple[str, bool]]]) -> None:
-    """A list of things.
+def show_items(rows: pl.DataFrame, snippets: Sequence[Sequence[tuple[str, bool]]]) -> None:
+    """Show a list of items.
 
     Args:
-        rows: As `dashboards.queries.search.page` gives them.
-        snippets: A part of the text of each, in pieces, each with whether it is to be brought out.
+        rows: Rows of `dashboards.queries.search.list_page`.
+        snippets: A part of the text of each, in pieces, each with whether it is highlighted.
     """
-    with st.container(gap="medium", key="things"):
+    with st.container(gap="medium", key="items"):
         st.html(_STYLE)
         for row, pieces in zip(rows.iter_rows(named=True), snippets, strict=True):
             with st.container(gap=None):
-                link(row)
-                _said(row, pieces)
+                show_item_link(row)
+                _show_facts_and_snippet(row, pieces)
 
 
-def _said(row: Mapping[str, Any], pieces: Sequence[tuple[str, bool]]) -> None:
-    # escaped first and marked then: a text can be no tag, whatever it holds
-    text = "".join(
+def _show_facts_and_snippet(row: Mapping[str, Any], pieces: Sequence[tuple[str, bool]]) -> None:
+    # escaped before the marks are added, so that no text is read as a tag
+    snippet = "".join(
         f"<mark>{html.escape(piece)}</mark>" if is_marked else html.escape(piece) for piece, is_marked in pieces
     )
-    told = html.escape(" · ".join(facts(row)))
-    st.html(f'<div class="told">{told}</div><div class="said">{text}</div>')
+    facts = html.escape(" · ".join(list_facts(row)))
+    st.html(f'<div class="facts">{facts}</div><div class="snippet">{snippet}</div>')
 
 
-def downloads(name: str, key: str, rows: Callable[[], pl.DataFrame]) -> None:
-    """Buttons that take things along, made only when asked for.
+def show_item_downloads(name: str, key: str, read_rows: Callable[[], pl.DataFrame]) -> None:
+    """Show download buttons for items: citations in each format, CSV and Parquet.
 
     Args:
-        name: Name of the files, without an ending.
-        key: Tells the buttons from others on the page.
-        rows: The things, as `dashboards.queries.search.page` gives them.
+        name: File name without extension.
+        key: Identifies the buttons on the page.
+        read_rows: Returns rows with the columns of `dashboards.queries.search.list_page`.
     """
-    cited = (
-        files.File(label, ending, mime, lambda form=form: citations.file(rows(), form))
-        for label, ending, mime, form in citations.FORMS
+    citation_files = (
+        DownloadFile(label, extension, mime, lambda form=form: build_citation_file(read_rows(), form))
+        for label, extension, mime, form in CITATION_FORMATS
     )
-    files.offer(name, (*cited, *files.of_table(rows)), key)
+    show_download_buttons(name, (*citation_files, *build_table_files(read_rows)), key)

@@ -1,36 +1,39 @@
-"""Strangers' SQL from the pages: how many queries may run at once, examples, and how an answer is drawn.
+"""The SQL editor: query text, examples, table schemas, and the query that runs.
 
-Nothing typed on a page ever reaches another connection than that of the closed box.
+Queries run only in the sandbox process, never on the pages' own connections.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-import altair as alt
-import polars as pl
+import streamlit as st
 
-from dashboards.charts import palette
+from dashboards.queries.dictionary import search_columns, search_tables
+from dashboards.text import escape_markdown
+from dashboards.widgets.tables import configure_columns, show_table
 from warehouse.release import Release
 from warehouse.sql_box import client
-from warehouse.sql_box.client import Asked, Reason, Unanswered
+from warehouse.sql_box.client import FailureReason, QueryFailed, RunningQuery
 
-Mark = Literal["none", "bars", "lines", "points"]
-MARKS: tuple[str, ...] = get_args(Mark)
-MOST_AT_ONCE = 4  # on one machine; each takes one core and half a gigabyte at most
-MOST_DRAWN = 5000  # marks in a chart; more would only be a smudge
+MAX_RUNNING = 4  # on one machine; each takes at most one core and half a gigabyte
+_FAILURE_TITLES = {
+    FailureReason.refused: ("This is not a query that may run here", ":material/block:"),
+    FailureReason.failed: ("The query has an error", ":material/error:"),
+    FailureReason.limit: ("The query exceeded a limit", ":material/timer:"),
+    FailureReason.cancelled: ("Cancelled", ":material/stop_circle:"),
+    FailureReason.broken: ("The query could not be run", ":material/error:"),
+}
 
-_running: list[Asked] = []
-_taking = threading.Lock()
+_running: list[RunningQuery] = []
+_lock = threading.Lock()
 
-# what a first look at the lake asks for, from simple to less so; each runs as it stands on every release
+# from simple to advanced; each runs unchanged on every release
 EXAMPLES: dict[str, str] = {
     "Which tables are there?": """\
-select table_name, any_value(row_meaning) as a_row_is, count(*) as columns
+select table_name, any_value(row_meaning) as row_meaning, count(*) as columns
 from reference.dictionary
 group by table_name
 order by table_name""",
@@ -44,12 +47,12 @@ from clean.publications
 where not is_duplicate
 order by published_on desc nulls last, title
 limit 50""",
-    "Quarters, by a rule and in a taxonomy of one’s choice": """\
+    "Counts per quarter, with a chosen rule and taxonomy": """\
 select starts_on, lab, sum(publications) as publications, bool_or(is_part_period) as is_part_period
 from publication_counts(rule := 'works', grain := 'quarter', in_taxonomy := 'unsolved_problems')
 group by starts_on, lab
 order by starts_on, lab""",
-    "A share of one’s own, with its interval": """\
+    "A share with its interval": """\
 select
     category,
     count(*) as works,
@@ -73,119 +76,115 @@ order by column_name, from_table, from_column""",
 }
 
 
-def start(release: Release, query: str) -> Asked:
-    """Start a query in the closed box, unless as many as may are at work already.
+def show_editor(release: Release) -> tuple[str, bool]:
+    """Show the editor beside the examples and table schemas.
+
+    Returns:
+        The query, and whether Run was pressed.
+    """
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.form("editor", border=False, enter_to_submit=True):
+        query = str(
+            st.text_area(
+                "Query",
+                key="query",
+                bind="query-params",
+                height=260,
+                placeholder="select lab, count(*) as works from clean.publications group by lab",
+                help="Ctrl+Enter runs it too.",
+            )
+            or ""
+        ).strip()
+        is_pressed = st.form_submit_button("Run", icon=":material/play_arrow:")
+    with right:
+        with st.expander("Examples", expanded=not query):
+            for title, example in EXAMPLES.items():
+                st.button(title, on_click=_set_query, args=(example,), key=title, type="tertiary")
+        _show_schema(release)
+    return query, is_pressed
+
+
+def _show_schema(release: Release) -> None:
+    st.header("Tables and columns", anchor=False)
+    names = search_tables(release)["table_name"].to_list()
+    table = st.selectbox("Table", names, index=None, placeholder="Choose a table", key="looked_up")
+    if table is None:
+        st.caption(f"{len(names)} tables. Names start with the layer: raw, clean, mart or reference.")
+        return
+    columns = search_columns(release, table)
+    show_table(
+        columns.select("column_name", "column_type", "column_meaning"),
+        height=260,
+        key="schema",
+        column_config=configure_columns(columns, {}),
+    )
+    select_list = ",\n    ".join(columns["column_name"])
+    st.button("Query this table", on_click=_set_query, args=(f"select\n    {select_list}\nfrom {table}\nlimit 100",))
+
+
+def _set_query(query: str) -> None:
+    st.session_state["query"] = query
+    for name in ("mark", "across", "up", "by"):
+        st.session_state.pop(name, None)
+
+
+def request_query(release: Release, query: str, *, is_rerun: bool) -> RunningQuery | QueryFailed:
+    """The session's query, started if it is another one than before; the reason if it cannot be started.
+
+    Args:
+        release: The release that it reads.
+        query: The query.
+        is_rerun: Whether the same query is started again.
+    """
+    wanted = (str(release.path), str(release.manifest["published_at"]), query)
+    previous: tuple[Any, RunningQuery | QueryFailed] | None = st.session_state.get("running_query")
+    if previous is not None and previous[0] == wanted and not is_rerun:
+        return previous[1]
+    if previous is not None and isinstance(previous[1], RunningQuery):
+        previous[1].cancel()
+    try:
+        started: RunningQuery | QueryFailed = start_query(release, query)
+    except QueryFailed as error:
+        started = error
+    st.session_state["running_query"] = (wanted, started)
+    return started
+
+
+def start_query(release: Release, query: str) -> RunningQuery:
+    """Start a query in the sandbox.
 
     Raises:
-        Unanswered: It cannot be started, or too many run.
+        QueryFailed: It cannot be started, or `MAX_RUNNING` queries are running.
     """
-    with _taking:
-        _running[:] = [asked for asked in _running if asked.is_running]
-        if len(_running) >= MOST_AT_ONCE:
-            told = f"{MOST_AT_ONCE} queries run here already, the most at once: ask again in a few seconds"
-            raise Unanswered(Reason.limit, told)
-        asked = client.start(release, query)
-        _running.append(asked)
-        return asked
+    with _lock:
+        _running[:] = [running for running in _running if running.is_running]
+        if len(_running) >= MAX_RUNNING:
+            message = f"{MAX_RUNNING} queries are running, the most at once: try again in a few seconds"
+            raise QueryFailed(FailureReason.limit, message)
+        started = client.start_query(release, query)
+        _running.append(started)
+        return started
 
 
-def waited(asked: Asked, seconds: float) -> bool:
-    """Wait a little for a query; whether it has ended."""
-    until = time.monotonic() + seconds
-    while asked.is_running and time.monotonic() < until:
+def wait_until_done(running: RunningQuery, timeout_seconds: float) -> bool:
+    """Wait for a query; returns whether it is done."""
+    until = time.monotonic() + timeout_seconds
+    while running.is_running and time.monotonic() < until:
         time.sleep(0.02)
-    return not asked.is_running
+    return not running.is_running
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How an answer is to be drawn: the kind of mark, and a column each for the axes and the colour."""
-
-    mark: str
-    across: str
-    up: str
-    colour: str | None = None
-
-
-def numeric(frame: pl.DataFrame) -> list[str]:
-    """Names of the columns of numbers."""
-    return [name for name, kind in frame.schema.items() if kind.is_numeric()]
+def show_running(running: RunningQuery) -> None:
+    """Show that the query runs, with a button to cancel it; rerun the page when it is done."""
+    if not running.is_running:
+        st.rerun()
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="waiting"):
+        st.button("Cancel", on_click=running.cancel, icon=":material/stop_circle:", key="cancel")
+        st.markdown("Running the query …")
 
 
-def showable(frame: pl.DataFrame) -> pl.DataFrame:
-    """An answer as a page can show it.
-
-    Bytes become hexadecimal text, whole numbers of any length integers if they fit, other decimal numbers real ones,
-    and columns of nothing but missing values texts.
-    """
-    return frame.with_columns(_simple(frame[name]) for name in frame.columns)
-
-
-def _simple(column: pl.Series) -> pl.Series:
-    kind = column.dtype
-    if kind == pl.Binary:
-        return column.bin.encode("hex")
-    if kind == pl.Null:
-        return column.cast(pl.String)
-    if isinstance(kind, pl.Decimal):
-        whole = column.cast(pl.Int64, strict=False)
-        is_exact = not kind.scale and whole.null_count() == column.null_count()
-        return whole if is_exact else column.cast(pl.Float64)
-    return column
-
-
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """An answer as a file of text can hold it: lists and structures as JSON."""
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    return showable(frame).with_columns(
-        pl.Series(name, [None if value is None else _json(value) for value in frame[name].to_list()], pl.String)
-        for name in nested
-    )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-def drawn(frame: pl.DataFrame, drawing: Drawing, ink: str) -> alt.Chart:
-    """An answer as a chart, in the order of its rows where an axis has names."""
-    chosen = {"across": drawing.across, "up": drawing.up, "colour": drawing.colour}
-    # under names of our own, for a stranger's may mean something to Vega
-    named = flat(frame.head(MOST_DRAWN)).select(
-        **{place: pl.col(name) for place, name in chosen.items() if name is not None}
-    )
-    kind = named.schema["across"]
-    is_time, is_number = kind == pl.Date or isinstance(kind, pl.Datetime), kind.is_numeric() and drawing.mark != "bars"
-    if not (is_time or is_number) or drawing.mark == "bars":
-        named = named.with_columns(pl.col("across").cast(pl.String, strict=False))
-        is_time = False
-    across: Any = alt.X(
-        "across:T" if is_time else "across:Q" if is_number else "across:O",
-        title=drawing.across,
-        sort=None,
-        axis=alt.Axis(labelLimit=160, labelAngle=0 if is_time or is_number or named["across"].n_unique() < 9 else -40),
-    )
-    encoding: dict[str, Any] = {
-        "x": across,
-        "y": alt.Y("up:Q", title=drawing.up),
-        "tooltip": [alt.Tooltip("across", title=drawing.across), alt.Tooltip("up:Q", title=drawing.up)],
-    }
-    if drawing.colour is not None:
-        named = named.with_columns(pl.col("colour").cast(pl.String, strict=False))
-        names = [str(name) for name in named["colour"].drop_nulls().unique(maintain_order=True)]
-        domain = palette.colours("lab", names)
-        encoding["color"] = alt.Color(
-            "colour:N",
-            scale=alt.Scale(domain=list(domain), range=list(domain.values())),
-            legend=alt.Legend(title=drawing.colour, orient="top", columns=3, labelColor=ink, titleColor=ink),
-        )
-        encoding["tooltip"].append(alt.Tooltip("colour:N", title=drawing.colour))
-    base: Any = alt.Chart(named)
-    plain = {} if drawing.colour else {"color": "#0072B2"}
-    marked = {
-        "bars": lambda: base.mark_bar(**plain),
-        "lines": lambda: base.mark_line(point=True, **plain),
-        "points": lambda: base.mark_point(filled=True, size=60, **plain),
-    }[drawing.mark]()
-    fitted = marked.encode(**encoding).properties(height=340, autosize=alt.AutoSizeParams(type="fit-x"))
-    return fitted.configure_axis(labelColor=ink, titleColor=ink)
+def show_failure(error: QueryFailed) -> None:
+    """Show why a query has no result."""
+    title, icon = _FAILURE_TITLES[error.reason]
+    show = st.info if error.reason is FailureReason.cancelled else st.warning
+    show(f"**{title}.** {escape_markdown(str(error))}", icon=icon)

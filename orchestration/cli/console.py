@@ -1,4 +1,4 @@
-"""What all commands of the command line share: where they print, how they fail, which lake they are about."""
+"""Helpers of all commands: the consoles, messages, and the lake."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ out = Console(width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True)
 
 
-def say(text: str) -> None:
-    """Tell a person how things go, on standard error."""
+def log(text: str) -> None:
+    """Print a line of progress to standard error."""
     err.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def fail(text: str) -> typer.Exit:
-    """Tell a person what went wrong; to be raised."""
+    """Print an error to standard error; returns the exit with code 1, to be raised."""
     err.print(f"[red]{escape(text)}[/red]", highlight=False, soft_wrap=True)
     return typer.Exit(1)
 
 
-def lake_of_environment() -> Lake:
+def open_lake() -> Lake:
     """The lake that the environment names.
 
     Raises:
-        typer.Exit: No lake can be kept there; the reason was told.
+        typer.Exit: No lake can be kept there; the reason is printed.
     """
     try:
-        return Lake.of_environment()
+        return Lake.from_environment()
     except UnusableLake as error:
         raise fail(str(error)) from error

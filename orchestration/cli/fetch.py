@@ -1,4 +1,4 @@
-"""The commands that bring data in: files and addresses by hand, feeds by their configuration."""
+"""The commands that bring data in: ``add`` for files and addresses, ``fetch`` and ``sources`` for feeds."""
 
 from __future__ import annotations
 
@@ -11,155 +11,155 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestration.cli.console import err, fail, lake_of_environment, out, say
+from orchestration.cli.console import err, fail, log, open_lake, out
 from warehouse.lake import Lake
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from orchestration.fetch.config import Configuration
-    from orchestration.fetch.journal import Outcome
-    from orchestration.ingest.snapshots import Taken
+    from orchestration.fetch.journal import FetchResult
+    from orchestration.ingest.snapshots import AddedFile
 
-_QUIET_SECONDS, _LINE_SECONDS = 2.0, 5.0
+_QUIET_SECONDS, _INTERVAL_SECONDS = 2.0, 5.0
 _DAY = ["%Y-%m-%d"]
 
 
 def add(
     paths: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PATH|URL...", help="Files, folders whose files are added, or addresses.", show_default=False
-        ),
+        typer.Argument(metavar="PATH|URL...", help="Files, folders or addresses.", show_default=False),
     ],
     owner: Annotated[
-        str | None, typer.Option(help="Person whose page a captured forum page is; it is never guessed.")
+        str | None, typer.Option(help="Owner of a captured forum page; it cannot be read from the page.")
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Address that a saved page was taken from, where it does not say that itself.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="Address of a saved page that does not state it itself.")] = None,
 ) -> None:
-    """Take files and addresses into the lake: recognised by content, kept as a snapshot, or refused with the reason.
+    """Add files and addresses to the lake; each is recognised by its content, or refused with the reason.
 
-    Known are the sheet of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet),
-    captured forum user pages and podcast pages, and whatever can be fetched (`aisle sources` lists the kinds). An
-    address is asked once, as the feed that has it, if there is one; to follow it, make it a feed. A secret stands in
-    it as '${NAME}' of an environment variable. What is refused is kept aside. Next: `aisle run`.
+    Accepts sheets of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet), captured
+    forum and podcast pages, and responses of all fetched sources (`aisle sources` lists them). An address is
+    requested once, with the settings of its feed if it has one; to fetch it regularly, configure a feed. Write a
+    secret in an address as '${NAME}' of an environment variable. Refused files are kept in the lake. Next: `aisle run`.
     """
     from orchestration.fetch.add_address import add_address
-    from orchestration.fetch.http import NotFetched
-    from orchestration.ingest.snapshots import add_file, visible_files
-    from orchestration.sources.registry import Refused
+    from orchestration.fetch.http import HttpRequestFailed
+    from orchestration.ingest.snapshots import add_file, list_visible_files
+    from orchestration.sources.source import DocumentRefused
 
-    lake, refused, hints = lake_of_environment(), 0, _hints(owner, url)
-    given = [
+    lake, refused, hints = open_lake(), 0, _build_hints(owner, url)
+    names = [
         str(file)
         for path in paths
-        for file in ([path] if _is_address(path) or not Path(path).is_dir() else visible_files(Path(path)))
+        for file in ([path] if _is_address(path) or not Path(path).is_dir() else list_visible_files(Path(path)))
     ]
-    if not given:
+    if not names:
         raise fail("no file in these folders")
-    if url and (len(given) > 1 or _is_address(given[0])):
-        raise fail("--url is the address of one saved page: give it with that one file alone")
-    for name in given:
+    if url and (len(names) > 1 or _is_address(names[0])):
+        raise fail("--url is the address of one saved page: use it with that one file alone")
+    for name in names:
         try:
-            taken = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
-        except Refused as refusal:
+            added = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
+        except DocumentRefused as refusal:
             refused += 1
-            say(f"✗ {name}: refused: {refusal}; kept under {lake.refused}")
-        except (OSError, NotFetched, ValueError) as error:
+            log(f"✗ {name}: refused: {refusal}; kept under {lake.refused}")
+        except (OSError, HttpRequestFailed, ValueError) as error:
             refused += 1
-            why = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-            say(f"✗ {name}: {why}")
+            reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+            log(f"✗ {name}: {reason}")
         else:
-            _tell_taken(name, taken)
+            _log_added_file(name, added)
     if refused:
-        raise fail(f"{refused} of {len(given)} were not taken")
-    say("next: aisle run")
+        raise fail(f"{refused} of {len(names)} were not added")
+    log("next: aisle run")
 
 
-def _hints(owner: str | None, url: str | None) -> dict[str, str]:
-    from orchestration.fetch.config import web_address
+def _build_hints(owner: str | None, url: str | None) -> dict[str, str]:
+    from orchestration.fetch.config import check_web_address
 
     try:
-        return {name: told for name, told in (("owner", owner), ("url", url and web_address(url))) if told}
+        hints = {"owner": owner, "url": url and check_web_address(url)}
     except ValueError as error:
         raise fail(f"--url {url}: {error}") from error
+    return {name: value for name, value in hints.items() if value}
 
 
 def _is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def _tell_taken(name: str, taken: Taken) -> None:
-    snapshot = taken.snapshot
-    told = f"{snapshot.source}, {taken.records} records" + (f", {taken.rejects} rejected" if taken.rejects else "")
-    told += f", of the feed {snapshot.feed}" if snapshot.feed else ""
-    when = "new" if taken.is_new else f"already held since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-    say(f"✓ {name}: {told} (snapshot {snapshot.snapshot_id}, {when})" + (f"; {taken.remark}" if taken.remark else ""))
+def _log_added_file(name: str, added: AddedFile) -> None:
+    snapshot = added.snapshot
+    content = f"{snapshot.source}, {added.records} records" + (f", {added.rejects} rejected" if added.rejects else "")
+    content += f", of the feed {snapshot.feed}" if snapshot.feed else ""
+    when = "new" if added.is_new else f"already stored since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
+    remark = f"; {added.remark}" if added.remark else ""
+    log(f"✓ {name}: {content} (snapshot {snapshot.snapshot_id}, {when}){remark}")
 
 
 def fetch(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Feeds, or sources for all their feeds; all enabled ones if none is named."),
+        typer.Argument(help="Names of feeds, or of sources for all their feeds; default: all enabled feeds."),
     ] = None,
     since: Annotated[
-        dt.datetime | None, typer.Option(formats=_DAY, help="First day to ask for again, where the kind can.")
+        dt.datetime | None, typer.Option(formats=_DAY, help="First day to fetch again, if the source supports it.")
     ] = None,
-    until: Annotated[dt.datetime | None, typer.Option(formats=_DAY, help="Last day to ask for.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Ask for everything, as if for the first time.")] = False,
+    until: Annotated[dt.datetime | None, typer.Option(formats=_DAY, help="Last day to fetch again.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Fetch everything, as if for the first time.")] = False,
 ) -> None:
-    """Ask places for what is new; exits with 0 only if every feed came to its end.
+    """Fetch what is new from the feeds; exits with 0 only if every feed is complete.
 
-    What was broken off is taken up again. A feed that fails leaves the others, and what it held, as they are; it says
-    why, and is asked again the next time. With `--since` and `--until` past days are asked for again (a backfill);
-    where a feed stands is not changed by that. Next: `aisle run`.
+    Resumes interrupted fetches. A failing feed reports the reason and is tried again the next time; it does not stop
+    the others, and its earlier data stay. `--since` and `--until` fetch past days again (a backfill) and leave the
+    watermark as it is. Next: `aisle run`.
     """
-    from orchestration.fetch.journal import Window
-    from orchestration.fetch.runner import fetch_all
+    from orchestration.cli.launch import report_fetches
+    from orchestration.fetch.journal import DateWindow
+    from orchestration.fetch.runner import fetch_feeds
 
-    lake = lake_of_environment()
-    configuration = _configuration(lake)
+    lake = open_lake()
+    configuration = _load_configuration(lake)
     try:
-        feeds = [followed for name in names or [] for followed in configuration.named(name)]
+        feeds = [feed for name in names or [] for feed in configuration.select_feeds(name)]
     except KeyError as error:
         raise fail(str(error.args[0])) from error
     if not names:
-        feeds = [followed for followed in configuration.feeds.values() if followed.enabled]
+        feeds = [feed for feed in configuration.feeds.values() if feed.enabled]
         if not feeds:
-            say("no feed is enabled: `aisle sources` lists those there are, and where to enable them")
+            log("no feed is enabled: `aisle sources` lists all feeds and the file in which to enable them")
             return
     if since and until and since > until:
         raise fail(f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}")
-    window = Window(since.date() if since else None, until.date() if until else None) if since or until else None
-    feeds = list({followed.name: followed for followed in feeds}.values())
+    window = DateWindow(since.date() if since else None, until.date() if until else None) if since or until else None
+    feeds = list({feed.name: feed for feed in feeds}.values())
     try:
-        with _Told() as told:
-            outcomes = fetch_all(lake, configuration, feeds, window=window, full=full, say=say, progress=told)
+        with _ProgressDisplay() as progress:
+            results = fetch_feeds(lake, configuration, feeds, window=window, full=full, log=log, progress=progress)
     except KeyboardInterrupt as stopped:
-        say("stopped; what was under way is taken up again by the next aisle fetch")
+        log("stopped; the next aisle fetch resumes from here")
         raise typer.Exit(130) from stopped
-    for outcome in outcomes:
-        say(_line(outcome))
-    failed = [outcome for outcome in outcomes if not outcome.is_complete]
-    if any(outcome.is_news for outcome in outcomes):
-        say("next: aisle run")
+    for result in results:
+        log(_describe_result(result))
+    failed = [result for result in results if not result.is_complete]
+    if any(result.has_new_data for result in results):
+        report_fetches(lake, feeds, results, window)
+        log("next: aisle run")
     if failed:
-        raise fail(f"{len(failed)} of {len(outcomes)} feeds did not come to their end")
+        raise fail(f"{len(failed)} of {len(results)} feeds are not complete")
 
 
-def _line(outcome: Outcome) -> str:
-    results = ", ".join(f"{count} {result}" for result, count in sorted(outcome.results.items()))
-    told = f"{outcome.requests} requests ({results})" if results else "no request"
-    told += f", {outcome.records:,} records"
-    if outcome.is_complete:
-        return f"✓ {outcome.feed}: {told}" + (f"; but {outcome.reason}" if outcome.reason else "")
-    return f"✗ {outcome.feed}: {outcome.reason} ({told})"
+def _describe_result(result: FetchResult) -> str:
+    by_result = ", ".join(f"{count} {name}" for name, count in sorted(result.results.items()))
+    counts = f"{result.requests} requests ({by_result})" if by_result else "no request"
+    counts += f", {result.records:,} records"
+    if result.is_complete:
+        return f"✓ {result.feed}: {counts}" + (f"; but {result.reason}" if result.reason else "")
+    return f"✗ {result.feed}: {result.reason} ({counts})"
 
 
-class _Told:
-    """Tells how far feeds are: a line each that moves on a terminal, else a plain line now and then."""
+class _ProgressDisplay:
+    """Shows the progress of feeds: progress bars on a terminal, else a line every few seconds."""
 
     def __init__(self) -> None:
         self._bars: Progress | None = None
@@ -167,13 +167,13 @@ class _Told:
         self._begun: dict[str, float] = {}
         self._last: dict[str, float] = {}
 
-    def __enter__(self) -> _Told:
+    def __enter__(self) -> _ProgressDisplay:
         if err.is_terminal:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            told = TextColumn("{task.fields[feed]}: {task.completed:,.0f} requests, {task.fields[records]:,} records")
+            counts = TextColumn("{task.fields[feed]}: {task.completed:,.0f} requests, {task.fields[records]:,} records")
             rate = TextColumn("{task.fields[rate]}")
-            self._bars = Progress(SpinnerColumn(), told, rate, TimeElapsedColumn(), console=err, transient=True)
+            self._bars = Progress(SpinnerColumn(), counts, rate, TimeElapsedColumn(), console=err, transient=True)
             self._bars.start()
         return self
 
@@ -183,38 +183,42 @@ class _Told:
         if self._bars is not None:
             self._bars.stop()
 
-    def __call__(self, outcome: Outcome) -> None:
+    def __call__(self, result: FetchResult) -> None:
         now = time.monotonic()
-        seconds = now - self._begun.setdefault(outcome.feed, now)
-        rate = f"{outcome.records / seconds:,.0f} records/s" if seconds > 0.5 else ""
+        seconds = now - self._begun.setdefault(result.feed, now)
+        rate = f"{result.records / seconds:,.0f} records/s" if seconds > 0.5 else ""
         if self._bars is not None:
-            if outcome.feed not in self._tasks:
-                self._tasks[outcome.feed] = self._bars.add_task("", total=None, feed=outcome.feed, records=0, rate="")
-            task = self._tasks[outcome.feed]
-            self._bars.update(task, completed=outcome.requests, records=outcome.records, rate=rate)
-        elif seconds > _QUIET_SECONDS and now - self._last.get(outcome.feed, 0.0) > _LINE_SECONDS:
-            self._last[outcome.feed] = now
-            say(f"  {outcome.feed}: {outcome.requests:,} requests, {outcome.records:,} records, {rate}")
+            if result.feed not in self._tasks:
+                self._tasks[result.feed] = self._bars.add_task("", total=None, feed=result.feed, records=0, rate="")
+            task = self._tasks[result.feed]
+            self._bars.update(task, completed=result.requests, records=result.records, rate=rate)
+        elif seconds > _QUIET_SECONDS and now - self._last.get(result.feed, 0.0) > _INTERVAL_SECONDS:
+            self._last[result.feed] = now
+            log(f"  {result.feed}: {result.requests:,} requests, {result.records:,} records, {rate}")
 
 
 def sources(
     is_long: Annotated[bool, typer.Option("--long", help="Also show addresses, licences and watermarks.")] = False,
 ) -> None:
-    """Show the kinds of sources and the feeds: how often, under which licence, how far, how it went, what is next."""
-    from orchestration.cli.feeds_report import feeds_table
-    from orchestration.fetch.config import BUNDLED, own_file
+    """Show the sources, and the feeds with their cadence, last result and next fetch."""
+    from orchestration.cli.feeds_report import build_feeds_table
+    from orchestration.fetch.config import BUNDLED_FEEDS, locate_feeds_file
     from orchestration.sources.registry import SOURCES
 
-    lake = lake_of_environment()
-    configuration = _configuration(lake)
+    lake = open_lake()
+    configuration = _load_configuration(lake)
     for source in SOURCES:
-        doors = "files and feeds" if source.fetch else "files"
-        out.print(f"[bold]{source.name}[/bold] ({doors}): {escape(source.expected)}", highlight=False, soft_wrap=True)
-    out.print(feeds_table(lake, configuration, is_long=is_long))
-    out.print(escape(f"bundled: {BUNDLED}\nyours, laid over it: {own_file(lake)}"), highlight=False, soft_wrap=True)
+        origins = "files and feeds" if source.fetch else "files"
+        out.print(f"[bold]{source.name}[/bold] ({origins}): {escape(source.expected)}", highlight=False, soft_wrap=True)
+    out.print(build_feeds_table(lake, configuration, is_long=is_long))
+    out.print(
+        escape(f"bundled: {BUNDLED_FEEDS}\nyours, which overrides it: {locate_feeds_file(lake)}"),
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
-def _configuration(lake: Lake) -> Configuration:
+def _load_configuration(lake: Lake) -> Configuration:
     from orchestration.fetch.config import ConfigurationError, read_configuration
 
     try:

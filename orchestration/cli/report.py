@@ -1,4 +1,4 @@
-"""What the command line tells about a lake: its sources, its last run, its release, its rejects."""
+"""Reports of the command line: sources, findings, the last run, the release, rejects."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from orchestration.fetch.journal import FeedFolder, followed_feeds
-from orchestration.ingest.snapshots import all_refusals, all_snapshots
+from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
+from orchestration.ingest.snapshots import list_refused_files, list_snapshots
 from orchestration.run import last_run
 from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake
-from warehouse.release import NoRelease, current
+from warehouse.release import NoRelease, read_current_release
 
 _PER_SOURCE = """
 select
@@ -39,71 +39,71 @@ group by all
 """
 
 
-def status_table(lake: Lake) -> RichTable | None:
-    """One line per source as of the newest release, with snapshots that wait for a run; none before the first."""
+def build_status_table(lake: Lake) -> RichTable | None:
+    """Snapshots, snapshots that wait for a run, and record counts of each source; none without a release."""
     try:
-        with current(lake).connect() as connection:
+        with read_current_release(lake).connect() as connection:
             counts = {row[0]: row[1:] for row in connection.execute(_PER_SOURCE).fetchall()}
             released = {row[0] for row in connection.execute("select snapshot_id from raw.snapshots").fetchall()}
             newest = {
-                source.name: connection.execute(f"select max({source.newest}) from {source.table_name}").fetchall()[0][
-                    0
-                ]
+                source.name: connection.execute(
+                    f"select max({source.recency_column}) from {source.table_name}"
+                ).fetchall()[0][0]
                 for source in SOURCES
-                if source.newest
+                if source.recency_column
             }
     except NoRelease:
         return None
-    snapshots = all_snapshots(lake)
+    snapshots = list_snapshots(lake)
     table = RichTable(show_edge=False)
     table.add_column("source")
     for name in ("snapshots", "waiting", "read", "kept", "repeated", "rejected"):
         table.add_column(name, justify="right")
     table.add_column("newest record")
     for source in SOURCES:
-        mine = [snapshot for snapshot in snapshots if snapshot.source == source.name]
-        waiting = sum(1 for snapshot in mine if snapshot.snapshot_id not in released)
+        own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
+        waiting = sum(1 for snapshot in own if snapshot.snapshot_id not in released)
         date = newest.get(source.name, "undated")
         numbers = counts.get(source.name, (0, 0, 0, 0))
-        table.add_row(source.name, str(len(mine)), str(waiting), *map(str, numbers), escape(str(date or "—")))
+        table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), escape(str(date or "—")))
     return table
 
 
-def findings_table(lake: Lake) -> RichTable | str:
-    """Publications per lab and year of the newest release: rows of the sheet, and works where they are fewer.
+def build_findings_table(lake: Lake) -> RichTable | str:
+    """Publications by lab and year in the newest release: rows, with works in brackets where they differ.
 
-    Without any dated publication, a sentence that says so.
+    Without a dated publication, a message instead of a table.
 
     Raises:
-        NoRelease: Nothing was released yet.
+        NoRelease: Nothing is released yet.
     """
-    with current(lake).connect() as connection:
-        found = connection.execute(_FINDINGS).fetchall()
+    with read_current_release(lake).connect() as connection:
+        rows = connection.execute(_FINDINGS).fetchall()
         parts = dict(connection.execute(_PART_YEARS).fetchall())
-    years = sorted({year for _, year, _, _ in found if year is not None})
+    years = sorted({year for _, year, _, _ in rows if year is not None})
     if not years:
         return "no dated publications yet: add a lab sheet with `aisle add`"
-    counts = {(lab, year): (rows, works) for lab, year, rows, works in found}
+    counts = {(lab, year): (publications, works) for lab, year, publications, works in rows}
     table = RichTable(show_edge=False, title="publications: rows (works)", title_justify="left")
     table.add_column("lab")
     for year in years:
         table.add_column(f"{year} to {parts[year]}" if parts.get(year) else str(year), justify="right")
     table.add_column("all", justify="right")
-    for lab in [*sorted({lab for lab, *_ in found if lab is not None}), None]:
+    for lab in [*sorted({lab for lab, *_ in rows if lab is not None}), None]:
         cells = (counts.get((lab, year), (0, 0)) for year in [*years, None])
-        table.add_row(lab or "all", *(f"{rows} ({works})" if rows != works else str(rows) for rows, works in cells))
+        table.add_row(lab or "all", *(f"{count} ({works})" if count != works else str(count) for count, works in cells))
     return table
 
 
-def status_lines(lake: Lake) -> list[str]:
-    """The release, the last run with the checks that failed, the feeds that did, and the files that were refused."""
+def describe_status(lake: Lake) -> list[str]:
+    """Lines on the release, the last run and its failed checks, feeds that are not complete, and refused files."""
     lines = []
     try:
-        release = current(lake)
+        release = read_current_release(lake)
         tables = release.manifest["tables"]
         lines.append(
             f"release {release.name} of {release.manifest['published_at'][:16].replace('T', ' ')} UTC:"
-            f" {len(tables)} tables, {sum(told['rows'] for told in tables.values()):,} rows, {release.path}"
+            f" {len(tables)} tables, {sum(table['rows'] for table in tables.values()):,} rows, {release.path}"
         )
     except NoRelease as error:
         lines.append(str(error))
@@ -112,30 +112,34 @@ def status_lines(lake: Lake) -> list[str]:
         ended = run["ended_at"][:16].replace("T", " ")
         outcome = f"release v{run['release']}" if run["release"] else "no release"
         lines.append(f"last run ended {ended} UTC: {outcome}; {len(run['checks'])} checks, {len(failed)} not passed")
-        lines += [f"  {'✗' if c['is_critical'] else '!'} {c['table']}: {c['check']}: {c['says']}" for c in failed]
-    for feed in followed_feeds(lake):
+        for check in failed:
+            message = check.get("message", check.get("says", ""))  # earlier versions wrote "says"
+            lines.append(f"  {'✗' if check['is_critical'] else '!'} {check['table']}: {check['check']}: {message}")
+    for feed in list_fetched_feeds(lake):
         try:
             state = FeedFolder(lake, feed).state
         except OSError as error:
             lines.append(f"feed {feed}: {error}")
             continue
-        if state.conversation_id and not state.is_complete:
+        if state.session_id and not state.is_complete:
             lines.append(f"feed {feed} is not complete ({state.failures} times): {state.reason}")
-    if refused := all_refusals(lake):
+    if refused := list_refused_files(lake):
         lines.append(f"refused files: {len(refused)} (aisle rejects)")
     return lines
 
 
-def rejects_frame(lake: Lake) -> pl.DataFrame:
-    """Rejected records of the newest release and refused files: file, place, reason, text."""
+def list_rejects(lake: Lake) -> pl.DataFrame:
+    """Rejected records of the newest release and refused files, with the columns file, where, reason and text."""
     schema = {"file": pl.String, "where": pl.String, "reason": pl.String, "text": pl.String}
     frames = [
         pl.DataFrame(
-            [(r.original_name, "whole file", r.reason, "") for r in all_refusals(lake)], schema=schema, orient="row"
+            [(file.original_name, "whole file", file.reason, "") for file in list_refused_files(lake)],
+            schema=schema,
+            orient="row",
         )
     ]
     try:
-        with current(lake).connect() as connection:
+        with read_current_release(lake).connect() as connection:
             columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text'
             query = f"select {columns} from raw.rejects order by snapshot_id, record_ordinal"
             frames.append(connection.sql(query).pl())

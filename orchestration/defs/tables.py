@@ -1,174 +1,51 @@
-"""Dagster assets, made by factories from the declarations: one asset for each table, and the release.
+"""The assets of tables, made by factories from the declarations.
 
-Each asset writes its table, says how many rows it has, and checks the declared limits: critical ones hold
-back everything made from the table and the release, warning ones are shown.
+Each step makes a table (or, for raw and reference tables, several), writes it to the lake and checks its declared
+limits. Every step can be subset, so that one source, one table or one check can be run alone.
 """
 
-# no postponed annotations here: Dagster wants to see the type of `context` itself
+# no postponed annotations here: Dagster reads the type of `context`
 
-import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import dagster as dg
 import polars as pl
 
-from expectations import across, suite
-from orchestration.defs.feeds import freshness_of
+from orchestration.defs.automation import UPDATE_WITH_NEW_INPUT, UPDATE_WITH_UPSTREAM
+from orchestration.defs.catalog import load_transforms, trace_table
+from orchestration.defs.checks import check_limits, list_limit_checks
+from orchestration.defs.feeds import build_feed_key, build_raw_freshness, build_table_freshness
+from orchestration.defs.resources import LakeResource
+from orchestration.defs.specs import (
+    asset_key,
+    build_column_lineage,
+    build_column_schema,
+    build_table_spec,
+    short_hash,
+)
 from orchestration.fetch.config import Configuration
-from orchestration.ingest import raw
-from orchestration.run import CheckResult, LakeRun, accounted, code_version, inputs_of
+from orchestration.ingest.inbox import add_waiting_files
+from orchestration.ingest.parse import compute_parser_version
+from orchestration.ingest.raw import update_raw_tables
+from orchestration.ingest.raw_tables import SHARED_TABLES_PATH, declare_record_table, load_shared_tables
+from orchestration.run import inputs_of
+from orchestration.sources.registry import SOURCES
 from transforms import engine, lineage
-from transforms.reader import Transform, read_transforms
-from warehouse import reference, release
-from warehouse.dictionary import limits_in_words
-from warehouse.lake import Lake, LakeBusy
-from warehouse.table import SQL_TYPES, Table
+from transforms.reader import Transform
+from warehouse import reference
+from warehouse.table import Table
 
-CRITICAL, WARNING = "limits", "warnings"
-RELEASE = dg.AssetKey(["release"])
-# reading and publishing touch the disk, which can be busy for a moment; a wrong query stays wrong
-_RETRY = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+INBOX = dg.AssetKey(["inbox"])
+# reading and writing touch the disk, which can be busy for a moment; a wrong query stays wrong
+RETRY = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 Events: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
-@cache
-def transforms() -> dict[str, Transform]:
-    """All SQL files by the table they make."""
-    return read_transforms([*reference.tables(), *raw.raw_tables()])
-
-
-def all_tables() -> list[Table]:
-    """The declarations of all tables of a release."""
-    return [
-        *reference.tables(),
-        lineage.TABLE,
-        *raw.raw_tables(),
-        *(transform.table for transform in transforms().values()),
-    ]
-
-
-@dg.resource(
-    description="Holds the lake for the whole run, so that two runs never write at once, and keeps its account."
-)
-def lake_run(context: dg.InitResourceContext) -> Iterator[LakeRun]:
-    """Take the lake's lock, saying so if it has to be waited for, and give the account of the run."""
-    lake = Lake.of_environment()
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(lake.lock(wait=False))
-        except LakeBusy as busy:
-            if context.log:
-                context.log.warning(f"{busy}; waiting for it to end")
-            stack.enter_context(lake.lock())
-        yield stack.enter_context(accounted(lake, context.run_id or ""))
-
-
-def _key(name: str) -> dg.AssetKey:
-    return dg.AssetKey(name.split("."))
-
-
-def _schema(table: Table) -> dg.TableSchema:
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                SQL_TYPES[column.type],
-                description=column.meaning + (f" [{column.unit}]" if column.unit else ""),
-                constraints=dg.TableColumnConstraints(
-                    nullable=not column.required,
-                    unique=table.key == (column.name,),
-                    other=[text for text in limits_in_words(column).split("; ") if text != "required"],
-                ),
-            )
-            for column in table.columns
-        ]
-    )
-
-
-def _spec(
-    table: Table,
-    sources: tuple[str, ...],
-    version: str,
-    kinds: set[str],
-    freshness: dg.FreshnessPolicy | None = None,
-) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        _key(table.name),
-        deps=[_key(source) for source in sources],
-        description=f"{table.row}\n\nKey: {', '.join(table.key)}",
-        group_name=table.layer,
-        kinds=kinds,
-        code_version=version,
-        metadata={"dagster/column_schema": _schema(table)},
-        freshness_policy=freshness,
-    )
-
-
-def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    specs = [
-        dg.AssetCheckSpec(
-            CRITICAL, asset=_key(table.name), blocking=True, description="Columns, key and the critical limits."
-        )
-    ]
-    if any(column.warn for column in table.columns):
-        specs.append(dg.AssetCheckSpec(WARNING, asset=_key(table.name), description="The limits that only warn."))
-    return specs
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _written(context: dg.AssetExecutionContext, table: Table, frame: pl.DataFrame) -> Events:
-    """Write a table and check it."""
-    lake = context.resources.lake_run.lake
-    state = lake.write(table, frame)
-    context.log.info(f"{table.name}: {state.rows:,} rows")
-    yield dg.MaterializeResult(
-        asset_key=_key(table.name),
-        metadata={
-            "dagster/row_count": state.rows,
-            "dagster/column_schema": _schema(table),
-            "delta_version": state.version,
-            "content_sha256": state.content_sha256,
-            "path": dg.MetadataValue.path(lake.path(table.name)),
-        },
-    )
-    breaches = suite.check(table, table.conform(frame), raw.allowed_values)
-    for name, critical in ((CRITICAL, True), (WARNING, False)):
-        found = [breach for breach in breaches if breach.is_critical == critical]
-        for breach in found:
-            context.log.warning(f"{table.name}: {breach.says}")
-        if critical or any(column.warn for column in table.columns):
-            says = "; ".join(breach.says for breach in found)
-            context.resources.lake_run.checks.append(CheckResult(table.name, name, not found, critical, says))
-            yield dg.AssetCheckResult(
-                asset_key=_key(table.name),
-                check_name=name,
-                passed=not found,
-                severity=dg.AssetCheckSeverity.ERROR if critical else dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "rows_checked": state.rows,
-                    **{
-                        f"{breach.column}_{breach.limit}".replace(", ", "_"): {
-                            "says": breach.says,
-                            "rows": breach.rows,
-                            "keys": [[str(part) for part in key] for key in breach.keys[: suite.EXAMPLES]],
-                        }
-                        for breach in found
-                    },
-                },
-            )
-
-
-def _guarded(make: Callable[[], Any]) -> Any:
-    """Let the disk's faults be retried; anything else will not get better by itself."""
+def fail_without_retry(make: Callable[[], Any]) -> Any:
+    """The result of a call; a fault of the disk may be retried, any other error fails the step at once."""
     try:
         return make()
     except OSError:
@@ -177,174 +54,193 @@ def _guarded(make: Callable[[], Any]) -> Any:
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error
 
 
-def _tables_asset(
-    name: str,
+def _write_table(lake_run: LakeResource, table: Table, frame: pl.DataFrame) -> dict[str, Any]:
+    """Write a table to the lake; returns the metadata of its materialisation."""
+    state = lake_run.lake.write(table, frame)
+    lake_run.account.set_version(table.name, state.version)
+    return {
+        "dagster/row_count": state.rows,
+        "dagster/column_schema": build_column_schema(table),
+        "dagster/column_lineage": build_column_lineage(table.name),
+        "delta_version": state.version,
+        "content_sha256": state.content_sha256,
+        "path": dg.MetadataValue.path(lake_run.lake.locate_table(table.name)),
+    }
+
+
+def _make_tables(
+    context: dg.AssetExecutionContext,
+    lake_run: LakeResource,
     tables: list[Table],
-    version: str,
-    kind: str,
-    make: Callable[[dg.AssetExecutionContext, Lake], Mapping[str, pl.DataFrame]],
-    freshness: Mapping[str, dg.FreshnessPolicy | None],
+    make: Callable[[list[Table]], Mapping[str, pl.DataFrame]],
+) -> Events:
+    """Make the selected tables, write and check them; tables of which only a check is selected are checked as they are.
+
+    A table that ``make`` returns and nobody selected (the accounts of a source that is updated alone) is written too
+    and reported as materialised.
+    """
+    selected = [table for table in tables if asset_key(table.name) in context.selected_asset_keys]
+    frames = dict(fail_without_retry(lambda: make(selected))) if selected else {}
+    checks = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    for table in tables:
+        key = asset_key(table.name)
+        if table.name in frames:
+            frame = frames[table.name]
+            metadata = _write_table(lake_run, table, frame)
+            context.log.info(f"{table.name}: {frame.height:,} rows")
+            version = dg.DataVersion(metadata["content_sha256"])
+            if table in selected:
+                yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
+            else:
+                context.log_event(
+                    dg.AssetMaterialization(key, metadata=metadata, tags={"dagster/data_version": version.value})
+                )
+        elif any(asset == key for asset, _ in checks):
+            if lake_run.lake.read_state(table.name) is None:
+                raise dg.Failure(f"{table.name} was never made: materialise it first", allow_retries=False)
+            frame = lake_run.lake.read(table)
+        else:
+            continue
+        if any(asset == key for asset, _ in checks):
+            for result in check_limits(lake_run.account, table, frame):
+                if result.description:
+                    context.log.warning(f"{table.name}: {result.description}")
+                if (key, result.check_name) in checks:
+                    yield result
+
+
+def _build_tables_asset(
+    name: str,
+    specs: Mapping[Table, dg.AssetSpec],
+    make: Callable[[dg.AssetExecutionContext, LakeResource, list[Table]], Mapping[str, pl.DataFrame]],
 ) -> dg.AssetsDefinition:
-    """One step that makes several tables at once."""
+    tables = list(specs)
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(table, (), version, {kind, "deltalake"}, freshness.get(table.name)) for table in tables],
-        check_specs=[spec for table in tables for spec in _check_specs(table)],
-        retry_policy=_RETRY,
-        required_resource_keys={"lake_run"},
+        specs=list(specs.values()),
+        check_specs=[check for table in tables for check in list_limit_checks(table)],
+        can_subset=True,
+        retry_policy=RETRY,
     )
-    def made(context: dg.AssetExecutionContext) -> Events:
-        frames = _guarded(lambda: make(context, context.resources.lake_run.lake))
-        for table in tables:
-            yield from _written(context, table, frames[table.name])
+    def make_tables(context: dg.AssetExecutionContext, lake_run: LakeResource) -> Events:
+        yield from _make_tables(context, lake_run, tables, lambda selected: make(context, lake_run, selected))
 
-    return made
+    return make_tables
 
 
-def _ingest(context: dg.AssetExecutionContext, lake: Lake) -> Mapping[str, pl.DataFrame]:
-    raw.take_in(lake, context.log.info)
-    # noted before they are read: what is fetched from now on is for the next run
-    context.resources.lake_run.inputs = inputs_of(lake)
-    return raw.ingest(lake, context.log.info)
-
-
-def _lineage(_: dg.AssetExecutionContext, __: Lake) -> Mapping[str, pl.DataFrame]:
-    return {lineage.TABLE.name: lineage.lineage_of(transforms().values(), all_tables())}
-
-
-def _transform_asset(transform: Transform) -> dg.AssetsDefinition:
-    table = transform.table
-
-    @dg.multi_asset(
-        name=table.name.replace(".", "__"),
-        specs=[
-            _spec(
-                table,
-                transform.sources,
-                _short_hash(transform.path.read_text(encoding="utf-8")),
-                {"duckdb", "deltalake"},
-            )
-        ],
-        check_specs=_check_specs(table),
-        retry_policy=_RETRY,
-        required_resource_keys={"lake_run"},
-    )
-    def made(context: dg.AssetExecutionContext) -> Events:
-        yield from _written(context, table, _guarded(lambda: engine.run(transform, context.resources.lake_run.lake)))
-
-    return made
-
-
-def _across_check(check: across.Check) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=_key(check.table),
-        name=check.name,
-        description=check.means,
-        blocking=check.is_critical,
-        additional_deps=[_key(name) for name in check.reads if name != check.table],
-        required_resource_keys={"lake_run"},
-    )
-    def checked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        account: LakeRun = context.resources.lake_run
-        broken = check.broken_by(account.lake)
-        examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in broken.head(3).to_dicts())
-        says = f"broken by {broken.height} {'row' if broken.height == 1 else 'rows'}: {examples}" if examples else ""
-        account.checks.append(CheckResult(check.table, check.name, broken.is_empty(), check.is_critical, says))
-        if says:
-            context.log.warning(f"{check.table}: {check.name}: {says}")
-        return dg.AssetCheckResult(
-            passed=broken.is_empty(),
-            severity=dg.AssetCheckSeverity.ERROR if check.is_critical else dg.AssetCheckSeverity.WARN,
-            metadata={
-                "rows": broken.height,
-                "examples": [{k: str(v) for k, v in row.items()} for row in broken.head(suite.EXAMPLES).to_dicts()],
-            },
+def build_reference_asset() -> dg.AssetsDefinition:
+    """The reference tables, from the files in ``warehouse/reference``."""
+    folder = Path(reference.FOLDER)
+    version = short_hash(*(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.*[vl]"))))
+    specs = {
+        table: build_table_spec(
+            table,
+            (),
+            code=folder / "tables.toml",
+            code_version=version,
+            kinds={"csv", "deltalake"},
+            freshness=build_table_freshness(),
         )
-
-    return checked
-
-
-def _index(context: dg.AssetExecutionContext, published: release.Release) -> None:
-    """Make what full-text search needs; without it the pages search by plain SQL, so its faults hold back nothing."""
-    try:
-        from warehouse.search import index
-
-        count = index.build(published)
-    except (ImportError, OSError) as error:
-        context.log.warning(f"release {published.name} is searched without an index, which is slower: {error}")
-    else:
-        if count is not None:
-            context.log.info(f"release {published.name}: {count:,} things can be searched")
-
-
-@dg.asset(
-    key=RELEASE,
-    deps=[_key(table.name) for table in all_tables()],
-    description="One consistent, immutable set of all tables, published in one step.",
-    group_name="release",
-    kinds={"duckdb"},
-    retry_policy=_RETRY,
-    required_resource_keys={"lake_run"},
-)
-def release_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Publish all tables, unless the newest release holds just the same."""
-    account: LakeRun = context.resources.lake_run
-    lake = account.lake
-    facts = {
-        "snapshots": lake.read(raw.shared_tables()["snapshots"])["snapshot_id"].to_list(),
-        "code_version": code_version(),
-        "dagster_run_id": context.run_id,
-        "checks": [asdict(result) for result in account.checks],
+        for table in reference.list_reference_tables()
     }
-    published, is_new = _guarded(lambda: release.publish(lake, all_tables(), facts))
-    account.release, account.is_new_release = published.number, is_new
-    context.log.info(
-        f"release {published.name}: {'published' if is_new else 'holds just the same already, nothing to publish'}"
-    )
-    _index(context, published)
-    rows = {name: told["rows"] for name, told in published.manifest["tables"].items()}
-    return dg.MaterializeResult(
-        metadata={
-            "release": published.number,
-            "is_new": is_new,
-            "rows": rows,
-            "path": dg.MetadataValue.path(published.path),
-        }
+    return _build_tables_asset(
+        "reference", specs, lambda _, __, tables: {table.name: reference.read_table(table) for table in tables}
     )
 
 
-def all_assets(configuration: Configuration) -> list[dg.AssetsDefinition]:
-    """The assets of all tables and the release; raw tables that feeds fill are to be fresh."""
-    references = list(reference.tables())
-    reference_version = _short_hash(
-        "".join(path.read_text(encoding="utf-8") for path in sorted(Path(reference.FOLDER).glob("*.csv")))
+def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
+    """The raw tables: one for each source, downstream of its feeds and the inbox, and the accounts of all of them."""
+    sources = {declare_record_table(source): source for source in SOURCES}
+    specs = {
+        table: build_table_spec(
+            table,
+            [INBOX, *(build_feed_key(f.name) for f in configuration.feeds.values() if f.source == source.name)],
+            code=source.parse,
+            code_version=compute_parser_version(source),
+            kinds={"python", "deltalake"},
+            freshness=build_raw_freshness(configuration, source) or build_table_freshness(),
+            automation=UPDATE_WITH_NEW_INPUT,
+        )
+        for table, source in sources.items()
+    }
+    shared_version = short_hash(SHARED_TABLES_PATH.read_text(encoding="utf-8"))
+    specs |= {
+        table: build_table_spec(
+            table,
+            [asset_key(source.table_name) for source in SOURCES],
+            code=SHARED_TABLES_PATH,
+            code_version=shared_version,
+            kinds={"python", "deltalake"},
+            freshness=build_table_freshness(),
+            automation=UPDATE_WITH_UPSTREAM,
+        )
+        for table in load_shared_tables().values()
+    }
+
+    def ingest(
+        context: dg.AssetExecutionContext, lake_run: LakeResource, tables: list[Table]
+    ) -> Mapping[str, pl.DataFrame]:
+        lake, selected = lake_run.lake, [sources[table] for table in tables if table in sources]
+        add_waiting_files(lake, context.log.info)
+        if len(selected) == len(SOURCES):
+            # noted before they are read: what is fetched from now on is for the next run
+            lake_run.account.inputs = inputs_of(lake)
+        return update_raw_tables(lake, context.log.info, selected)
+
+    return _build_tables_asset("ingest", specs, ingest)
+
+
+def build_lineage_asset() -> dg.AssetsDefinition:
+    """The table of column lineage, from all SQL files."""
+    transforms = load_transforms()
+    spec = build_table_spec(
+        lineage.TABLE,
+        [asset_key(name) for name in transforms],
+        code=lineage.trace_columns,
+        code_version=short_hash(*(transform.query for transform in transforms.values())),
+        kinds={"python", "deltalake"},
+        freshness=build_table_freshness(),
+        automation=UPDATE_WITH_UPSTREAM,
     )
-    raw_version = _short_hash("".join(raw.parser_version(source) for source in raw.SOURCES))
-    lineage_version = "".join(transform.query for transform in transforms().values())
+
+    def trace(*_: object) -> Mapping[str, pl.DataFrame]:
+        return {lineage.TABLE.name: pl.concat(trace_table(name) for name in transforms)}
+
+    return _build_tables_asset("lineage", {lineage.TABLE: spec}, trace)
+
+
+def build_transform_asset(transform: Transform) -> dg.AssetsDefinition:
+    """The table that a SQL file makes, downstream of the tables that its query reads."""
+    table = transform.table
+    spec = build_table_spec(
+        table,
+        [asset_key(source) for source in transform.source_tables],
+        code=transform.path,
+        code_version=short_hash(transform.path.read_text(encoding="utf-8")),
+        kinds={"duckdb", "deltalake"},
+        freshness=build_table_freshness(),
+        automation=UPDATE_WITH_UPSTREAM,
+    )
+
+    def run_query(_: object, lake_run: LakeResource, __: object) -> Mapping[str, pl.DataFrame]:
+        return {table.name: engine.run_transform(transform, lake_run.lake)}
+
+    return _build_tables_asset(table.name.replace(".", "__"), {table: spec}, run_query)
+
+
+def build_table_assets(configuration: Configuration) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of all tables, and the inbox, into which people put files by hand."""
+    inbox = dg.AssetSpec(
+        INBOX,
+        description="The folder `inbox/` of the lake: a sensor starts a run for files put there.",
+        group_name="feeds",
+        kinds={"file"},
+    )
     return [
-        _tables_asset(
-            "reference",
-            references,
-            reference_version,
-            "csv",
-            lambda _, __: {t.name: reference.frame_of(t) for t in references},
-            {},
-        ),
-        _tables_asset(
-            "ingest",
-            raw.raw_tables(),
-            raw_version,
-            "python",
-            _ingest,
-            {source.table_name: freshness_of(configuration, source) for source in raw.SOURCES},
-        ),
-        _tables_asset("lineage", [lineage.TABLE], _short_hash(lineage_version), "python", _lineage, {}),
-        *(_transform_asset(transform) for transform in transforms().values()),
-        release_asset,
+        inbox,
+        build_reference_asset(),
+        build_raw_asset(configuration),
+        build_lineage_asset(),
+        *(build_transform_asset(transform) for transform in load_transforms().values()),
     ]
-
-
-def all_checks() -> list[dg.AssetChecksDefinition]:
-    """The checks between tables."""
-    return [_across_check(check) for check in across.checks()]

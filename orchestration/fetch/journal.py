@@ -1,8 +1,8 @@
-"""What a feed keeps of its conversations, in ``fetch/<feed>/`` of the lake, so that a killed one is taken up again.
+"""The files of one feed in ``fetch/feeds/<feed>/`` of the lake: its state, HTTP validators, journal and log.
 
-``state.json`` says up to where the feed was read (its watermark) and how the last conversation ended. While one goes
-on, each request with what came of it is a line of its journal; answers that become no snapshot lie beside it. When it
-ends, the lines move to ``log/<month>.jsonl``, which is only ever added to.
+``state.json`` has the feed's watermark and how its last session ended. While a session runs, its journal gets a line
+for each request and its result, and stores the responses that become no snapshot, so that a killed session can be
+resumed. When the session ends, the lines move to ``log/<month>.jsonl``, which is append-only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.ingest.fetch_log import FetchLogLine, parse_moment, read_log_lines, rename_old_keys
 from orchestration.sources.shared.fetch_plan import Request
 from warehouse.lake import Lake, replace_file, sync_folder
+
+# keys of state.json and head.json as earlier versions wrote them
+_OLD_KEYS = {"conversation_id": "session_id", "asks": "plan_inputs"}
 
 
 class FeedBusy(Exception):
@@ -28,65 +32,25 @@ class FeedBusy(Exception):
 
 
 @dataclass(frozen=True)
-class Line:
-    """One request and what came of it; see the declaration of ``raw.fetches``.
+class FeedState:
+    """State of a feed after its last session.
 
     Args:
-        digest: Hash of the request, by which it is known when a conversation is replayed.
-        kept: Hash of an answer that lies beside the journal; none for one that is a snapshot.
-        answer_url: The address the answer came from at last.
-        headers: Some headers of the answer.
-    """
-
-    conversation_id: str
-    request_ordinal: int
-    feed: str
-    source: str
-    fetched_at: str
-    original_name: str
-    url: str
-    digest: str
-    result: str
-    http_status: int | None = None
-    attempts: int | None = None
-    reason: str | None = None
-    snapshot_id: str | None = None
-    records: int | None = None
-    kept: str | None = None
-    answer_url: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether an answer came and was accepted."""
-        return self.result not in {"failed", "refused"}
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether the request failed in a way that need not last."""
-        return self.result == "failed" and self.http_status not in {404, 410}
-
-
-@dataclass(frozen=True)
-class State:
-    """How a feed stands.
-
-    Args:
-        watermark: Up to where it was read, in the words of its kind.
-        conversation_id: The last conversation that ended.
-        begun_at: When that began.
+        watermark: Position up to which the feed was read, in the format of its kind of source.
+        session_id: The last session that ended.
+        begun_at: When it started.
         ended_at: When it ended.
-        is_complete: Whether it came to its end, rather than being given up.
-        reason: Why it was given up, or what is to be careful about.
-        requests: Requests it made.
-        kept: New snapshots it made.
-        records: Records in its answers.
-        failures: Conversations that were given up since the last complete one.
-        retry_at: From when on its host may be asked again, where the host said so.
+        is_complete: Whether it completed, rather than being abandoned.
+        reason: Why it was abandoned, or a warning.
+        requests: Requests of the session.
+        kept: New snapshots of the session.
+        records: Records in its responses.
+        failures: Sessions abandoned since the last complete one.
+        retry_at: Earliest time for the next request, if the host named one.
     """
 
     watermark: str | None = None
-    conversation_id: str | None = None
+    session_id: str | None = None
     begun_at: str | None = None
     ended_at: str | None = None
     is_complete: bool = False
@@ -99,8 +63,8 @@ class State:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The days that a backfill asks for, both included; none for an open end."""
+class DateWindow:
+    """The days of a backfill, both included; none for an open end."""
 
     start: dt.date | None
     end: dt.date | None
@@ -112,17 +76,17 @@ class Window:
 
 
 @dataclass
-class Outcome:
-    """What came of fetching one feed.
+class FetchResult:
+    """Result of fetching one feed.
 
     Args:
         feed: Its name.
-        is_complete: Whether the conversation came to its end.
-        reason: Why not, or what is to be careful about.
-        requests: Requests that were made now.
-        replayed: Requests of a conversation broken off before, whose answers were at hand.
-        records: Records in the answers of now.
-        results: How many requests of now had which result.
+        is_complete: Whether the session completed.
+        reason: Why it did not, or a warning.
+        requests: Requests made in this run.
+        replayed: Requests of an earlier run of the session, answered from stored responses.
+        records: Records in the responses of this run.
+        results: Number of requests of this run by result.
     """
 
     feed: str
@@ -134,16 +98,16 @@ class Outcome:
     results: dict[str, int] = field(default_factory=dict)
 
     @property
-    def is_news(self) -> bool:
-        """Whether the lake has learned anything."""
+    def has_new_data(self) -> bool:
+        """Whether the lake has new data."""
         return bool(self.results.get("kept") or self.results.get("returned"))
 
 
-def request_digest(request: Request) -> str:
-    """Hash of everything that makes it the same request; secrets are only names in it."""
-    told: list[Any] = [request.method, request.url, request.body, sorted(request.headers.items()), request.is_kept]
-    told += [request.attempt] if request.attempt else []
-    text = json.dumps([*told, sorted(request.hints.items())], sort_keys=True, ensure_ascii=True)
+def hash_request(request: Request) -> str:
+    """Hash that identifies a request; it covers the names of secrets, never their values."""
+    parts: list[Any] = [request.method, request.url, request.body, sorted(request.headers.items()), request.is_kept]
+    parts += [request.attempt] if request.attempt else []
+    text = json.dumps([*parts, sorted(request.hints.items())], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -160,10 +124,10 @@ class FeedFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Generator[None]:
-        """Hold the feed for one conversation at a time, across processes.
+        """Lock the feed for one session at a time, across processes.
 
         Raises:
-            FeedBusy: Another process holds it.
+            FeedBusy: Another process has the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / "lock").open("ab") as file:
@@ -174,47 +138,46 @@ class FeedFolder:
             yield
 
     @property
-    def state(self) -> State:
-        """How the feed stands; as if never fetched where nothing was written.
+    def state(self) -> FeedState:
+        """State of the feed; the initial one if it was never fetched.
 
         Raises:
-            OSError: What was written cannot be read.
+            OSError: The file cannot be read.
         """
         path = self.path / "state.json"
         try:
-            state = State(**_read_json(path))
+            state = FeedState(**rename_old_keys(_read_json(path), _OLD_KEYS))
             for moment in (state.begun_at, state.ended_at, state.retry_at):
-                moment_of(moment or "2000-01-01")
+                parse_moment(moment or "2000-01-01")
         except (TypeError, ValueError) as error:
-            raise OSError(
-                f"{path} is damaged ({error}); remove it to let the feed be read from its beginning"
-            ) from error
+            raise OSError(f"{path} is damaged ({error}); remove it to read the feed from its beginning") from error
         return state
 
-    def write_state(self, state: State) -> None:
-        """Write how the feed stands, in one step."""
+    def write_state(self, state: FeedState) -> None:
+        """Replace the state in one step."""
         replace_file(self.path / "state.json", json.dumps(asdict(state), indent=1).encode())
 
     @property
-    def held(self) -> dict[str, dict[str, str]]:
-        """For the requests that were made last: the snapshot of the answer, and what tells whether it is still good."""
-        return _read_json(self.path / "held.json")
+    def validators(self) -> dict[str, dict[str, str]]:
+        """By hash of the most recent requests: the response's snapshot, number of records, etag and last-modified."""
+        path = self.path / "http_validators.json"
+        return _read_json(path if path.exists() else self.path / "held.json")  # its name in earlier versions
 
-    def write_held(self, held: Mapping[str, Mapping[str, str]]) -> None:
-        """Write what is held, in one step."""
-        replace_file(self.path / "held.json", json.dumps(held).encode())
+    def write_validators(self, validators: Mapping[str, Mapping[str, str]]) -> None:
+        """Replace the validators in one step."""
+        replace_file(self.path / "http_validators.json", json.dumps(validators).encode())
 
-    def journal(self, name: str) -> Journal:
-        """The journal of a conversation: of the running one, or of a window of time that was asked for."""
+    def open_journal(self, name: str) -> Journal:
+        """The journal of the running session (``running``) or of a backfill (`DateWindow.name`)."""
         return Journal(self.path / name, self.path / "log")
 
 
 class Journal:
-    """The journal of one conversation that goes on, or was broken off.
+    """The journal of a session that is running or was interrupted.
 
     Args:
-        folder: Where it lies.
-        log: Where its lines go when it has ended.
+        folder: The journal's folder.
+        log: The folder its lines move to at the end of the session.
     """
 
     def __init__(self, folder: Path, log: Path) -> None:
@@ -222,100 +185,83 @@ class Journal:
 
     @property
     def head(self) -> dict[str, Any]:
-        """What the conversation began with; empty if there is none."""
-        return _read_json(self._folder / "head.json")
+        """The inputs of the session; empty if there is none."""
+        return rename_old_keys(_read_json(self._folder / "head.json"), _OLD_KEYS)
 
-    def begin(self, head: Mapping[str, Any]) -> None:
-        """Begin a conversation; whatever is left of another is gone."""
+    def start(self, head: Mapping[str, Any]) -> None:
+        """Start the journal of a new session; whatever is left of an earlier one is removed."""
         self.clear()
-        self.rewrite_head(head)
+        self.write_head(head)
 
-    def rewrite_head(self, head: Mapping[str, Any]) -> None:
-        """Replace what the conversation began with by the same and more."""
+    def write_head(self, head: Mapping[str, Any]) -> None:
+        """Replace the head in one step."""
         replace_file(self._folder / "head.json", json.dumps(head).encode())
 
     @property
-    def lines(self) -> list[Line]:
-        """The lines so far; one that was being written when the process was killed does not count."""
-        return list(_lines(self._folder / "lines.jsonl"))
+    def lines(self) -> list[FetchLogLine]:
+        """The complete lines; one cut off by a kill is ignored."""
+        return list(read_log_lines(self._folder / "lines.jsonl"))
 
-    def last_ordinal(self, conversation_id: str) -> int:
-        """The number of a conversation's last request, also if its line has moved to the log already."""
+    def find_last_ordinal(self, session_id: str) -> int:
+        """Number of a session's last request, including lines that moved to the log already."""
         paths = [self._folder / "lines.jsonl", *self._log.glob("*.jsonl")]
-        lines = (line for path in paths for line in _lines(path) if line.conversation_id == conversation_id)
+        lines = (line for path in paths for line in read_log_lines(path) if line.session_id == session_id)
         return max((line.request_ordinal for line in lines), default=0)
 
-    def keep_lines(self, lines: list[Line]) -> None:
-        """Replace the lines, where some of them can no longer be replayed."""
-        replace_file(self._folder / "lines.jsonl", b"".join(_as_json(line) for line in lines))
+    def write_lines(self, lines: list[FetchLogLine]) -> None:
+        """Replace all lines in one step."""
+        replace_file(self._folder / "lines.jsonl", b"".join(_encode_line(line) for line in lines))
 
-    def append(self, line: Line) -> None:
-        """Add a line, for good."""
+    def append(self, line: FetchLogLine) -> None:
+        """Add a line durably."""
         with (self._folder / "lines.jsonl").open("ab") as file:
-            file.write(_as_json(line))
+            file.write(_encode_line(line))
             file.flush()
             os.fsync(file.fileno())
 
-    def keep(self, content: bytes) -> str:
-        """Keep an answer that becomes no snapshot, until the conversation ends; returns its hash."""
+    def write_content(self, content: bytes) -> str:
+        """Store a response that becomes no snapshot until the session ends; returns its SHA-256."""
         name = hashlib.sha256(content).hexdigest()
         replace_file(self._folder / name, content)
         return name
 
-    def kept(self, name: str) -> bytes | None:
-        """Such an answer, if it is there undamaged."""
+    def read_content(self, name: str) -> bytes | None:
+        """A stored response by its SHA-256; none if it is missing or damaged."""
         try:
             content = (self._folder / name).read_bytes()
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == name else None
 
-    def archive(self, lines: list[Line]) -> None:
-        """Add the lines to the log; a process killed after this adds them again, so readers take each line once."""
+    def archive(self, lines: list[FetchLogLine]) -> None:
+        """Append lines to the log; a kill may cause them to be appended twice, so readers drop duplicates."""
         for month in sorted({line.fetched_at[:7] for line in lines}):
             path = self._log / f"{month}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 file.write(b"\n" if _is_torn(path) else b"")
-                file.write(b"".join(_as_json(line) for line in lines if line.fetched_at.startswith(month)))
+                file.write(b"".join(_encode_line(line) for line in lines if line.fetched_at.startswith(month)))
                 file.flush()
                 os.fsync(file.fileno())
             sync_folder(path.parent)
 
     def clear(self) -> None:
-        """Forget the conversation."""
+        """Remove the journal."""
         (self._folder / "head.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def followed_feeds(lake: Lake) -> list[str]:
+def list_fetched_feeds(lake: Lake) -> list[str]:
     """Names of the feeds that were ever fetched."""
     return sorted(path.parent.name for path in (lake.root / "fetch" / "feeds").glob("*/state.json"))
 
 
-def all_lines(lake: Lake) -> list[Line]:
-    """The lines of all feeds, each once."""
-    folder = lake.root / "fetch" / "feeds"
-    found = {
-        (line.conversation_id, line.request_ordinal): line
-        for pattern in ("*/log/*.jsonl", "*/*/lines.jsonl")
-        for path in sorted(folder.glob(pattern))
-        for line in _lines(path)
-    }
-    return [found[key] for key in sorted(found)]
-
-
-def moment_of(text: str) -> dt.datetime:
-    """The moment that a line or state tells."""
-    return dt.datetime.fromisoformat(text)
-
-
-def _as_json(line: Line) -> bytes:
+def _encode_line(line: FetchLogLine) -> bytes:
     return json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n"
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether a file ends within a line, because a process was killed while it wrote."""
+    """Whether a file ends within a line because a process was killed while writing."""
     with path.open("rb") as file:
         file.seek(0, os.SEEK_END)
         if file.tell() == 0:
@@ -324,20 +270,10 @@ def _is_torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return
-    for text in content.split(b"\n"):
-        with contextlib.suppress(ValueError, TypeError):  # torn by a kill: its request will be made again
-            yield Line(**json.loads(text))
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise OSError(f"{path} is damaged ({error}); remove it to let the feed be read from its beginning") from error
+        raise OSError(f"{path} is damaged ({error}); remove it to read the feed from its beginning") from error

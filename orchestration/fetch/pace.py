@@ -1,7 +1,7 @@
-"""How often and how many at a time a host is asked: one pace for all feeds, threads and processes of a lake.
+"""Pacing of requests: one pace per host for all feeds, threads and processes of a lake.
 
-A turn at a host is a file lock in the lake; beside it stands the moment from which on the next request may go out.
-So a fetch by hand and one that Dagster started keep the pace together, and a killed one frees its turn.
+A turn at a host is a file lock in the lake; a file beside it has the earliest time of the next request. So a manual
+fetch and one started by Dagster share the pace, and a killed process frees its turn.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-LONGEST_REST = 24 * 3600.0  # seconds that a host is left alone at most, however many it asks for
+MAX_PAUSE_SECONDS = 24 * 3600.0  # longer pauses that hosts request are cut to this
 
 
-class HostRests(Exception):
-    """A host asked to be left alone for longer than one waits.
+class HostPaused(Exception):
+    """A host requested a longer pause than the longest wait.
 
     Args:
         host: Its name.
-        until: Moment from which on it may be asked again, in seconds since 1970.
+        until: End of the pause, in seconds since 1970.
     """
 
     def __init__(self, host: str, until: float) -> None:
         super().__init__(
-            f"{host} asked to be left alone until {dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"
+            f"{host} requested a pause until {dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"
         )
         self.until = until
 
 
-def retry_after_seconds(retry_after: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms; none where it asks for nothing."""
+def parse_retry_after(retry_after: str | None) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3), a number or a date; none if missing or invalid."""
     if retry_after is None:
         return None
     if re.fullmatch(r"\s*\d{1,9}\s*", retry_after):
@@ -50,19 +50,19 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
     return max(0.0, moment.timestamp() - time.time())
 
 
-class Paced(Protocol):
-    """A pace: seconds between two requests, and requests at a time."""
+class Pace(Protocol):
+    """A pace: seconds between two requests, and concurrent requests."""
 
     @property
     def interval_seconds(self) -> float:
-        """At least so long between the beginnings of two requests."""
+        """Minimum between the starts of two requests."""
 
     @property
     def concurrency(self) -> int:
-        """At most so many requests at a time."""
+        """Maximum of concurrent requests."""
 
 
-class PacedHosts(Paced, Protocol):
+class SharedPace(Pace, Protocol):
     """Hosts that share a pace."""
 
     @property
@@ -71,67 +71,69 @@ class PacedHosts(Paced, Protocol):
 
 
 class Pacer:
-    """Gives turns at hosts.
+    """Hands out turns at hosts.
 
     Args:
-        folder: Where the locks lie.
-        usual: The pace of a host that none of ``hosts`` names.
-        hosts: Hosts with a pace of their own; the first that names a host counts.
-        sleep: Waits so many seconds.
+        folder: Folder of the locks.
+        default: The pace of a host that none of ``hosts`` names.
+        hosts: Hosts with their own pace; the first entry that names a host is used.
+        sleep: Waits the given number of seconds.
     """
 
     def __init__(
-        self, folder: Path, usual: Paced, hosts: Sequence[PacedHosts], sleep: Callable[[float], object] = time.sleep
+        self, folder: Path, default: Pace, hosts: Sequence[SharedPace], sleep: Callable[[float], object] = time.sleep
     ) -> None:
-        self._folder, self._usual, self._hosts, self._sleep = folder, usual, hosts, sleep
+        self._folder, self._default, self._hosts, self._sleep = folder, default, hosts, sleep
 
     @contextlib.contextmanager
-    def turn(self, host: str, at_least: float = 0.0, longest: float = 3600.0) -> Generator[None]:
+    def wait_turn(
+        self, host: str, min_interval_seconds: float = 0.0, max_wait_seconds: float = 3600.0
+    ) -> Generator[None]:
         """Wait for a turn at a host and hold it.
 
         Args:
             host: Name of the host.
-            at_least: Seconds between two requests that the host itself asks for, if more than configured.
-            longest: Seconds that are waited at most.
+            min_interval_seconds: Interval that the host itself requests, used if longer than the configured one.
+            max_wait_seconds: Longest wait.
 
         Raises:
-            HostRests: It is to be left alone for longer.
+            HostPaused: The wait would be longer.
         """
-        name, pace = self._of(host)
-        interval = max(pace.interval_seconds, at_least)
-        with self._slot(name, pace.concurrency):
-            with self._moment(name) as moment:
+        name, pace = self._find_pace(host)
+        interval_seconds = max(pace.interval_seconds, min_interval_seconds)
+        with self._hold_slot(name, pace.concurrency):
+            with self._open_next_start(name) as file:
                 now = time.time()
-                starts = max(now, _read(moment))
-                if starts > now + LONGEST_REST:  # the clock was set back
-                    starts = now
-                if starts > now + longest:
-                    raise HostRests(host, starts)
-                _write(moment, starts + interval)
-            if starts > now:
-                self._sleep(starts - now)
+                starts_at = max(now, _read_moment(file))
+                if starts_at > now + MAX_PAUSE_SECONDS:  # the clock was set back
+                    starts_at = now
+                if starts_at > now + max_wait_seconds:
+                    raise HostPaused(host, starts_at)
+                _write_moment(file, starts_at + interval_seconds)
+            if starts_at > now:
+                self._sleep(starts_at - now)
             yield
 
-    def leave_alone(self, host: str, seconds: float) -> None:
-        """Let nobody ask a host for so many seconds, since it asked for that."""
-        with self._moment(self._of(host)[0]) as moment:
-            _write(moment, max(_read(moment), time.time() + min(seconds, LONGEST_REST)))
+    def pause_host(self, host: str, seconds: float) -> None:
+        """Start no request to a host for the next seconds, because it requested that."""
+        with self._open_next_start(self._find_pace(host)[0]) as file:
+            _write_moment(file, max(_read_moment(file), time.time() + min(seconds, MAX_PAUSE_SECONDS)))
 
-    def _of(self, host: str) -> tuple[str, Paced]:
+    def _find_pace(self, host: str) -> tuple[str, Pace]:
         for hosts in self._hosts:
             if host in hosts.names:
                 return hosts.names[0], hosts
-        return host, self._usual
+        return host, self._default
 
-    def _path(self, name: str, what: str) -> Path:
+    def _locate_file(self, name: str, suffix: str) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder / f"{re.sub(r'[^a-z0-9.-]', '_', name.lower())[:120]}.{what}"
+        return self._folder / f"{re.sub(r'[^a-z0-9.-]', '_', name.lower())[:120]}.{suffix}"
 
     @contextlib.contextmanager
-    def _slot(self, name: str, concurrency: int) -> Generator[None]:
-        """One of the places at a host: a free one, else the first to come free of one chosen by chance."""
+    def _hold_slot(self, name: str, concurrency: int) -> Generator[None]:
+        """Lock one of the slots of a host: a free one, or else wait for one chosen at random."""
         with contextlib.ExitStack() as stack:
-            files = [stack.enter_context(self._path(name, f"{n}.turn").open("ab")) for n in range(concurrency)]
+            files = [stack.enter_context(self._locate_file(name, f"{n}.turn").open("ab")) for n in range(concurrency)]
             for file in files:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,14 +143,15 @@ class Pacer:
             yield
 
     @contextlib.contextmanager
-    def _moment(self, name: str) -> Generator[BinaryIO]:
-        handle = os.open(self._path(name, "next"), os.O_RDWR | os.O_CREAT, 0o644)
+    def _open_next_start(self, name: str) -> Generator[BinaryIO]:
+        """The locked file with the earliest start of the next request, in seconds since 1970."""
+        handle = os.open(self._locate_file(name, "next"), os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(handle, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
 
-def _read(file: BinaryIO) -> float:
+def _read_moment(file: BinaryIO) -> float:
     file.seek(0)
     try:
         return float(file.read() or b"0")
@@ -156,7 +159,7 @@ def _read(file: BinaryIO) -> float:
         return 0.0
 
 
-def _write(file: BinaryIO, moment: float) -> None:
+def _write_moment(file: BinaryIO, moment: float) -> None:
     file.seek(0)
     file.truncate()
     file.write(repr(moment).encode())

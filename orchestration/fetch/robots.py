@@ -1,4 +1,4 @@
-"""What hosts ask of programs in their robots.txt (RFC 9309), kept for a day."""
+"""The robots.txt of hosts (RFC 9309), cached for a day."""
 
 from __future__ import annotations
 
@@ -17,52 +17,54 @@ from protego import Protego
 
 from warehouse.lake import replace_file
 
-_KEPT_SECONDS = 24 * 3600
-_MOST_BYTES = 500 * 1024
-_LONGEST_DELAY = 60.0
+_CACHE_SECONDS = 24 * 3600
+_MAX_BYTES = 500 * 1024
+_MAX_DELAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What holds for one address: whether it may be read, and how many seconds to leave between requests."""
+class HostRules:
+    """The rules for one address."""
 
-    allows: bool
-    crawl_delay: float
+    is_allowed: bool
+    crawl_delay_seconds: float
 
 
 class Robots:
-    """The rules of all hosts.
+    """The robots.txt of all hosts.
 
     Args:
-        folder: Where the texts are kept.
-        agent: The name by which a robots.txt may call this program.
-        ask: Gives status and bytes of a robots.txt; a status of 400 to 499 means that there is none.
+        folder: Folder of the cache.
+        agent: User agent that a robots.txt may name.
+        fetch_text: Fetches a robots.txt: status and bytes; a status of 400 to 499 means that there is none.
     """
 
-    def __init__(self, folder: Path, agent: str, ask: Callable[[str], tuple[int, bytes]]) -> None:
-        self._folder, self._agent, self._ask = folder, agent, ask
-        self._known: dict[str, tuple[float, Protego]] = {}
+    def __init__(self, folder: Path, agent: str, fetch_text: Callable[[str], tuple[int, bytes]]) -> None:
+        self._folder, self._agent, self._fetch_text = folder, agent, fetch_text
+        self._cache: dict[str, tuple[float, Protego]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def rule(self, url: str) -> Rule:
-        """What the host of an address says about it; without a robots.txt everything may be read."""
+    def get_rules(self, url: str) -> HostRules:
+        """The rules of a host for an address; without a robots.txt everything is allowed."""
         parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.netloc}"
-        with self._locks[place]:
-            held = self._known.get(place)
-            if held is None or held[0] < time.time() - _KEPT_SECONDS:
-                held = self._known[place] = self._fresh(place)
-        delay = held[1].crawl_delay(self._agent) or 0.0
-        return Rule(held[1].can_fetch(url, self._agent), min(float(delay), _LONGEST_DELAY))
+        host = f"{parts.scheme}://{parts.netloc}"
+        with self._locks[host]:
+            cached = self._cache.get(host)
+            if cached is None or cached[0] < time.time() - _CACHE_SECONDS:
+                cached = self._cache[host] = self._load_robots(host)
+        _, robots = cached
+        delay_seconds = min(float(robots.crawl_delay(self._agent) or 0.0), _MAX_DELAY_SECONDS)
+        return HostRules(robots.can_fetch(url, self._agent), delay_seconds)
 
-    def _fresh(self, place: str) -> tuple[float, Protego]:
-        path = self._folder / f"{re.sub(r'[^a-z0-9.-]', '_', place.lower())[:150]}.json"
+    def _load_robots(self, host: str) -> tuple[float, Protego]:
+        """When the robots.txt of a host was fetched, in seconds since 1970, and its rules."""
+        path = self._folder / f"{re.sub(r'[^a-z0-9.-]', '_', host.lower())[:150]}.json"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if time.time() - _KEPT_SECONDS <= kept["asked_at"] <= time.time():
-                return kept["asked_at"], Protego.parse(kept["text"])
-        status, content = self._ask(f"{place}/robots.txt")
-        text = content[:_MOST_BYTES].decode("utf-8", "replace") if status < 400 else ""
-        asked_at = time.time()
-        replace_file(path, json.dumps({"asked_at": asked_at, "status": status, "text": text}).encode())
-        return asked_at, Protego.parse(text)
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if time.time() - _CACHE_SECONDS <= stored["fetched_at"] <= time.time():
+                return stored["fetched_at"], Protego.parse(stored["text"])
+        status, content = self._fetch_text(f"{host}/robots.txt")
+        text = content[:_MAX_BYTES].decode("utf-8", "replace") if status < 400 else ""
+        fetched_at = time.time()
+        replace_file(path, json.dumps({"fetched_at": fetched_at, "status": status, "text": text}).encode())
+        return fetched_at, Protego.parse(text)

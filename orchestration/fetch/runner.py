@@ -1,4 +1,4 @@
-"""Fetching: the conversations of several feeds side by side, each at its hosts' pace."""
+"""Fetching several feeds in parallel, a session each."""
 
 from __future__ import annotations
 
@@ -8,79 +8,79 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-from orchestration.fetch.config import Configuration, Followed
-from orchestration.fetch.http import Client
-from orchestration.fetch.journal import FeedBusy, FeedFolder, Outcome, Window
-from orchestration.fetch.session import Say, Stopped, Talk
+from orchestration.fetch.config import Configuration, FeedConfig
+from orchestration.fetch.http import HttpClient
+from orchestration.fetch.journal import DateWindow, FeedBusy, FeedFolder, FetchResult
+from orchestration.fetch.session import FetchSession, FetchStopped
 from warehouse.lake import Lake, replace_file
 from warehouse.table import utc_now
 
 
-def fetch_all(
+def fetch_feeds(
     lake: Lake,
     configuration: Configuration,
-    feeds: Sequence[Followed],
+    feeds: Sequence[FeedConfig],
     *,
-    window: Window | None = None,
+    window: DateWindow | None = None,
     full: bool = False,
-    say: Say = lambda _: None,
-    progress: Callable[[Outcome], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
+    progress: Callable[[FetchResult], None] = lambda _: None,
     environment: Mapping[str, str] = os.environ,
-) -> list[Outcome]:
-    """Fetch feeds side by side, each at its hosts' pace; what goes wrong with one is no matter of another.
+) -> list[FetchResult]:
+    """Fetch feeds in parallel, each at the pace of its host; a failing feed does not stop the others.
 
     Args:
         lake: The lake.
         configuration: Limits and paces.
-        feeds: What to fetch.
-        window: Days to ask for instead of what is new; the watermarks stay.
-        full: Ask for everything, as if for the first time.
-        say: Told a line at a time what is worth telling.
-        progress: Told after each request how far a feed is.
-        environment: Where secrets are.
+        feeds: The feeds.
+        window: Days of a backfill, which leaves the watermarks as they are; none to fetch what is new.
+        full: Whether to fetch everything, as if for the first time.
+        log: Receives messages for the user, a line at a time.
+        progress: Receives the result of a feed after each of its requests.
+        environment: Environment variables with the values of secrets.
 
     Returns:
-        What came of each, in their order.
+        The result of each feed, in their order.
     """
     stop = threading.Event()
 
     def pause(seconds: float) -> None:
-        if stop.wait(seconds):  # else whatever was to be waited for would be asked at once
-            raise Stopped("stopped")
+        if stop.wait(seconds):  # otherwise the request that waits would be sent at once
+            raise FetchStopped("stopped")
 
-    client = Client(configuration.fetch, configuration.hosts, lake.root / "fetch", sleep=pause)
+    client = HttpClient(configuration.fetch, configuration.hosts, lake.root / "fetch", sleep=pause)
     if feeds and not configuration.fetch.contact:
-        say("no contact is configured: set fetch.contact, so that a host can write to you rather than shut you out")
+        log("no contact is configured: set fetch.contact, so that a host can write to you rather than block you")
 
-    def one(followed: Followed) -> Outcome:
-        outcome = Outcome(followed.name)
+    def fetch_one(feed: FeedConfig) -> FetchResult:
+        result = FetchResult(feed.name)
         try:
-            with FeedFolder(lake, followed.name).lock():
-                Talk(lake, followed, client, outcome, window, full, say, progress, environment, stop).run()
-        except (FeedBusy, Stopped, OSError) as error:
-            outcome.reason = str(error)
-        except Exception as error:  # damage that nobody foresaw is one feed's matter, and not the others'
+            with FeedFolder(lake, feed.name).lock():
+                FetchSession(lake, feed, client, result, window, full, log, progress, environment, stop).run()
+        except (FeedBusy, FetchStopped, OSError) as error:
+            result.reason = str(error)
+        except Exception as error:  # unforeseen damage to one feed's files must not stop the others
             if os.environ.get("AISLE_DEBUG"):
                 raise
-            outcome.reason = f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)"
-        return outcome
+            result.reason = f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)"
+        return result
 
     pool = ThreadPoolExecutor(configuration.fetch.parallel, "fetch")
-    futures = [pool.submit(one, followed) for followed in feeds]
+    futures = [pool.submit(fetch_one, feed) for feed in feeds]
     try:
-        # by short waits, since a signal may reach another thread and would not end a long one
+        # short waits, since a signal delivered to another thread would not end a long one
         while wait(futures, timeout=0.2).not_done:
             pass
     finally:
-        stop.set()  # reached early only by Ctrl-C or a fault: what is under way can be taken up again
+        stop.set()  # has an effect only after Ctrl-C or an error: running sessions stop and can be resumed
         pool.shutdown(cancel_futures=True)
         client.close()
-        outcomes = [future.result() for future in futures if future.done() and not future.cancelled()]
-        if any(outcome.is_news for outcome in outcomes):
-            replace_file(changed_mark(lake), utc_now().isoformat().encode())
-    return outcomes
+        results = [future.result() for future in futures if future.done() and not future.cancelled()]
+        if any(result.has_new_data for result in results):
+            replace_file(locate_change_marker(lake), utc_now().isoformat().encode())
+    return results
 
 
-def changed_mark(lake: Lake) -> Path:
-    """The file that is written whenever fetching has brought anything new."""
+def locate_change_marker(lake: Lake) -> Path:
+    """Path of the file that is rewritten whenever a fetch brings new data; the run sensor watches it."""
     return lake.root / "fetch" / "changed"

@@ -1,8 +1,8 @@
-"""One conversation of one feed, carried on with its place; each answer is checked before it is kept.
+"""One fetch session: runs the fetch plan of a feed, checks and stores each response, and can be resumed.
 
-An answer becomes a snapshot only if its source's reader accepts it; all that is not accepted is refused with what was
-found, and what was held before stays. The watermark is written when a conversation has come to its end, so one that
-was killed or given up is taken up again where it was, from the answers that were kept.
+A response becomes a snapshot only if the parser of its source accepts it; any other is refused with the reason, and
+existing data stay. The watermark is written only when a session completes. A session that was killed or abandoned is
+resumed by replaying the stored responses.
 """
 
 from __future__ import annotations
@@ -16,365 +16,364 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.fetch.config import Followed
-from orchestration.fetch.credentials import Secrets, names_in
-from orchestration.fetch.http import Client, Manner, NotFetched, Reply
-from orchestration.fetch.journal import FeedFolder, Journal, Line, Outcome, State, Window, moment_of, request_digest
-from orchestration.fetch.pace import LONGEST_REST
-from orchestration.ingest.parser_process import failure_in_bytes, parse_bytes
-from orchestration.ingest.snapshots import held_snapshot, keep_fetched, keep_refused
-from orchestration.sources.registry import Refused
-from orchestration.sources.shared.fetch_plan import Answer, Conversation, Request, Since, Unanswered, WrongSettings
-from orchestration.sources.source import first
+from orchestration.fetch.config import FeedConfig
+from orchestration.fetch.http import HttpClient, HttpRequestFailed, HttpResponse
+from orchestration.fetch.journal import DateWindow, FeedFolder, FeedState, FetchResult, Journal, hash_request
+from orchestration.fetch.pace import MAX_PAUSE_SECONDS
+from orchestration.fetch.request_policy import RequestPolicy, build_policy
+from orchestration.ingest.fetch_log import FetchLogLine, parse_moment
+from orchestration.ingest.parser_process import detect_failure_page, parse_bytes
+from orchestration.ingest.snapshots import read_snapshot, store_fetched, store_refused
+from orchestration.sources.shared.fetch_plan import (
+    FetchCursor,
+    FetchPlan,
+    InvalidSettings,
+    Request,
+    RequestFailed,
+    Response,
+)
+from orchestration.sources.source import DocumentRefused, list_first
 from warehouse.lake import Lake
 from warehouse.table import utc_now
 
-Say = Callable[[str], None]
-_GIVEN_UP = 3  # times without getting further, before a conversation is begun anew
-_MOST_HELD = 1000
+_MAX_STALLED_RUNS = 3  # runs of a session without progress before it is restarted
+_MAX_VALIDATORS = 1000
 
 
-class Stopped(Exception):
-    """The fetch was asked to stop; the conversation can be taken up again."""
+class FetchStopped(Exception):
+    """The fetch was stopped by the user; the session can be resumed."""
 
 
-class _Broken(Exception):
-    """The journal does not fit the conversation any more."""
+class _JournalMismatch(Exception):
+    """The journal does not match the requests of the fetch plan."""
 
 
 @dataclass
-class Talk:
-    """One conversation of one feed; the caller holds the feed.
+class FetchSession:
+    """One session of one feed; the caller holds the lock of the feed's folder.
 
     Args:
         lake: The lake.
-        followed: The feed.
-        client: What sends its requests.
-        outcome: Told what came of it.
-        window: Days to ask for instead of what is new.
-        full: Whether to ask for everything, as if for the first time.
-        say: Told a line at a time what is worth telling.
-        progress: Told after each request how far it is.
-        environment: Where secrets are.
-        stop: Set when it shall stop.
+        feed: The feed.
+        client: The HTTP client.
+        result: Updated while the session runs.
+        window: Days of a backfill; none to fetch what is new.
+        full: Whether to fetch everything, as if for the first time.
+        log: Receives messages for the user, a line at a time.
+        progress: Receives the result after each request.
+        environment: Environment variables with the values of secrets.
+        stop: Set to stop the session before its next request.
     """
 
     lake: Lake
-    followed: Followed
-    client: Client
-    outcome: Outcome
-    window: Window | None
+    feed: FeedConfig
+    client: HttpClient
+    result: FetchResult
+    window: DateWindow | None
     full: bool
-    say: Say
-    progress: Callable[[Outcome], None]
+    log: Callable[[str], None]
+    progress: Callable[[FetchResult], None]
     environment: Mapping[str, str]
     stop: threading.Event
 
     def __post_init__(self) -> None:
-        self.folder = FeedFolder(self.lake, self.followed.name)
-        self.journal: Journal = self.folder.journal(self.window.name if self.window else "running")
-        self.lines: list[Line] = []
+        self.folder = FeedFolder(self.lake, self.feed.name)
+        self.journal: Journal = self.folder.open_journal(self.window.name if self.window else "running")
+        self.lines: list[FetchLogLine] = []
         self.ordinal = 0
-        self.asked_again = set[str]()
-        self.remarks: list[str] = []
+        self.repeated_digests = set[str]()
+        self.warnings: list[str] = []
         self.head: dict[str, Any] = {}
-        self.held = self.folder.held
-        self.secrets = Secrets(frozenset(), {})
+        self.validators = self.folder.validators
+        self.policy = RequestPolicy(self.feed.url)
         self.moment = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def run(self) -> None:
-        """Take up the conversation that was broken off, or begin one, and carry it on to its end.
+        """Resume the interrupted session, or start a new one, and run it to its end.
 
         Raises:
-            Stopped: It was asked to stop.
+            FetchStopped: It was stopped by the user.
             OSError: The lake cannot be read or written.
         """
-        state, source = self.folder.state, self.followed.kind
+        state, source = self.folder.state, self.feed.kind
         if source.fetch is None:
             raise OSError(f"{source.name} cannot be fetched")
-        if self.window and not source.by_window:
-            self.outcome.reason = f"{source.name} cannot be asked for certain days: fetch it without them"
+        if self.window and not source.is_windowed:
+            self.result.reason = f"{source.name} cannot be fetched for certain days: leave out the dates"
             return None
         now = dt.datetime.now(dt.UTC)
-        if state.retry_at and now < moment_of(state.retry_at) <= now + dt.timedelta(seconds=LONGEST_REST):
-            self.outcome.reason = f"its host asked to be left alone until {state.retry_at[:19].replace('T', ' ')} UTC"
+        if state.retry_at and now < parse_moment(state.retry_at) <= now + dt.timedelta(seconds=MAX_PAUSE_SECONDS):
+            self.result.reason = f"the host requested a pause until {state.retry_at[:19].replace('T', ' ')} UTC"
             return None
-        if not self._taken_up(state):
-            self._begin(state)
+        if not self._resume(state):
+            self._start(state)
         for _ in range(2):
             try:
-                return self._carried_on(state)
-            except _Broken as broken:
-                self.say(f"{self.followed.name}: begun anew, since {broken}")
+                return self._run_to_end(state)
+            except _JournalMismatch as mismatch:
+                self.log(f"{self.feed.name}: restarted: {mismatch}")
                 self.journal.archive(self.lines)
-                self._begin(state)
-        raise AssertionError("a conversation that was begun anew has nothing to be replayed")
+                self._start(state)
+        raise AssertionError("a session that was just started has no lines to replay")
 
-    def _taken_up(self, state: State) -> bool:
-        """Whether there is a conversation to be taken up again."""
+    def _resume(self, state: FeedState) -> bool:
+        """Load the interrupted session; returns whether there is one that can be resumed."""
         self.head, self.lines = self.journal.head, self.journal.lines
         if not self.head:
             return False
-        if self.head["conversation_id"] == state.conversation_id and state.is_complete:
-            return False  # it had ended, and was killed while it tidied up
-        if self.head["asks"] != self._asks() or self.full:
+        if self.head["session_id"] == state.session_id and state.is_complete:
+            return False  # completed, but killed before its journal was removed
+        if self.head["plan_inputs"] != self._list_plan_inputs() or self.full:
             self.journal.archive(self.lines)
             return False
-        if self.head.get("stuck", 0) >= _GIVEN_UP:
-            self.say(f"{self.followed.name}: begun anew, since it got no further {_GIVEN_UP} times")
+        if self.head.get("stuck", 0) >= _MAX_STALLED_RUNS:
+            self.log(f"{self.feed.name}: restarted: no progress in {_MAX_STALLED_RUNS} runs")
             self.journal.archive(self.lines)
             return False
-        self.ordinal = self.journal.last_ordinal(self.head["conversation_id"])
-        given_up = [line for line in self.lines if line.is_passing or (line is self.lines[-1] and not line.is_good)]
-        self._drop(given_up)  # what was given up is asked again
-        self.asked_again = {line.digest for line in given_up}
-        self.say(f"{self.followed.name}: taken up again after {len(self.lines)} requests")
+        self.ordinal = self.journal.find_last_ordinal(self.head["session_id"])
+        failed = [line for line in self.lines if line.is_transient or (line is self.lines[-1] and not line.is_accepted)]
+        self._discard_lines(failed)
+        self.repeated_digests = {line.digest for line in failed}
+        self.log(f"{self.feed.name}: resumed after {len(self.lines)} requests")
         return True
 
-    def _begin(self, state: State) -> None:
+    def _start(self, state: FeedState) -> None:
         now = dt.datetime.now(dt.UTC)
         self.lines, self.ordinal = [], 0
         self.head = {
-            "conversation_id": f"{self.followed.name} {now:%Y-%m-%dT%H:%M:%S.%f}",
+            "session_id": f"{self.feed.name} {now:%Y-%m-%dT%H:%M:%S.%f}",
             "now": now.replace(microsecond=0).isoformat(),
             "watermark": None if self.full else state.watermark,
-            "asks": self._asks(),
+            "plan_inputs": self._list_plan_inputs(),
         }
-        self.journal.begin(self.head)
-        since = self._since()
-        if since.watermark != self.head["watermark"]:
-            self.remarks.append(f"read up to {str(self.head['watermark'])[:25]}, which is to come: a clock is wrong")
+        self.journal.start(self.head)
+        if self._build_cursor().watermark != self.head["watermark"]:
+            self.warnings.append(f"the watermark {str(self.head['watermark'])[:25]} is in the future: a clock is wrong")
 
-    def _asks(self) -> list[Any]:
-        """What the conversation depends on: taken up again with other settings, it would not be the same."""
-        told = [self.followed.source, self.followed.url, self.followed.settings]
-        return json.loads(json.dumps([*told, self.window.name if self.window else None], default=str))
+    def _list_plan_inputs(self) -> list[Any]:
+        """Everything that decides which requests the plan makes; if it changes, a session cannot be resumed."""
+        inputs = [self.feed.source, self.feed.url, self.feed.settings, self.window.name if self.window else None]
+        return json.loads(json.dumps(inputs, default=str))
 
-    def _conversation(self) -> Conversation:
-        fetch = self.followed.kind.fetch
+    def _build_plan(self) -> FetchPlan:
+        fetch = self.feed.kind.fetch
         if fetch is None:
-            raise OSError(f"{self.followed.source} cannot be fetched")
-        return fetch(self.followed.feed, self._since())
+            raise OSError(f"{self.feed.source} cannot be fetched")
+        return fetch(self.feed.source_feed, self._build_cursor())
 
-    def _since(self) -> Since:
-        window = self.window or Window(None, None)
-        return Since(self.head["watermark"], moment_of(self.head["now"]), window.start, window.end)
+    def _build_cursor(self) -> FetchCursor:
+        window = self.window or DateWindow(None, None)
+        return FetchCursor(self.head["watermark"], parse_moment(self.head["now"]), window.start, window.end)
 
-    def _carried_on(self, state: State) -> None:
+    def _run_to_end(self, state: FeedState) -> None:
         before = len(self.lines)
         try:
-            watermark = self._talk(self._conversation())
-        except Unanswered as unanswered:
-            self._given_up(state, str(unanswered), before)
-        except WrongSettings as wrong:
+            watermark = self._run_plan(self._build_plan())
+        except RequestFailed as failure:
+            self._abandon(state, str(failure), before)
+        except InvalidSettings as error:
             self.journal.clear()
-            self._ended(state, is_complete=False, reason=str(wrong))
-        except (_Broken, Stopped, OSError):
+            self._write_state(state, is_complete=False, reason=str(error))
+        except (_JournalMismatch, FetchStopped, OSError):
             raise
-        except Exception as error:  # what a kind of source did not foresee is its own failure, and no other feed's
+        except Exception as error:  # a bug in one kind of source must not stop the other feeds
             if os.environ.get("AISLE_DEBUG"):
                 raise
-            self._given_up(state, f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)", before)
+            self._abandon(state, f"unexpected: {type(error).__name__}: {error} (AISLE_DEBUG=yes shows where)", before)
         else:
             self._complete(state, watermark)
 
-    def _drop(self, lines: list[Line]) -> None:
-        """Move lines to the log, so that their requests are made again."""
+    def _discard_lines(self, lines: list[FetchLogLine]) -> None:
+        """Move lines from the journal to the log, so that their requests are made again."""
         self.journal.archive(lines)
         self.lines = [line for line in self.lines if line not in lines]
-        self.journal.keep_lines(self.lines)
+        self.journal.write_lines(self.lines)
 
-    def _talk(self, conversation: Conversation) -> str | None:
-        """Carry the conversation on to its end; returns its watermark."""
-        replayable, made = {line.digest: line for line in self.lines}, set[str]()
+    def _run_plan(self, plan: FetchPlan) -> str | None:
+        """Run the plan to its end, replaying the requests of the journal first; returns the new watermark."""
+        replayable, requested = {line.digest: line for line in self.lines}, set[str]()
         try:
-            request = next(conversation)
-            self._open_secrets(request)
+            request = next(plan)
+            self.policy = build_policy(request, self.environment, self.feed)
             while True:
-                digest = request_digest(request)
-                if digest in made:
-                    raise Unanswered(f"{request.name}: asked for already, so its place leads in a circle")
-                made.add(digest)
+                digest = hash_request(request)
+                if digest in requested:
+                    raise RequestFailed(f"{request.name}: requested before, so the server's paging runs in a loop")
+                requested.add(digest)
                 line = replayable.pop(digest, None)
-                if line is None and replayable and digest not in self.asked_again:
-                    raise _Broken("it asks for something else than before")
+                if line is None and replayable and digest not in self.repeated_digests:
+                    raise _JournalMismatch("its requests differ from those before")
                 try:
-                    answer = self._asked(request) if line is None else self._replayed(line)
-                except Unanswered as unanswered:
-                    request = conversation.throw(unanswered)
+                    response = self._send(request) if line is None else self._replay(line)
+                except RequestFailed as failure:
+                    request = plan.throw(failure)
                 else:
-                    request = conversation.send(answer)
+                    request = plan.send(response)
         except StopIteration as end:
             if replayable:
-                raise _Broken("it asks for less than before") from end
+                raise _JournalMismatch("it makes fewer requests than before") from end
             return end.value
         finally:
-            conversation.close()
+            plan.close()
 
-    def _open_secrets(self, first: Request) -> None:
-        """Let the feed use the secrets that its configuration or its first request names, before anyone answered."""
-        told = [self.followed.url, json.dumps(self.followed.settings, default=str), *self.followed.headers.values()]
-        self.secrets = Secrets(names_in(*told, first.url, *first.headers.values()), self.environment)
-
-    def _replayed(self, line: Line) -> Answer:
-        self.outcome.replayed += 1
-        if not line.is_good:
-            raise Unanswered(line.reason or line.result, line.http_status, is_lasting=True)
+    def _replay(self, line: FetchLogLine) -> Response:
+        self.result.replayed += 1
+        if not line.is_accepted:
+            raise RequestFailed(line.reason or line.result, line.http_status, is_permanent=True)
         content = None
-        if line.kept:
-            content = self.journal.kept(line.kept)
-        elif line.snapshot_id and (found := held_snapshot(self.lake, line.source, line.snapshot_id)):
-            content = found[1]
+        if line.content_sha256:
+            content = self.journal.read_content(line.content_sha256)
+        elif line.snapshot_id and (stored := read_snapshot(self.lake, line.source, line.snapshot_id)):
+            content = stored[1]
         if content is None:
-            raise _Broken(f"its answer {line.request_ordinal} is no longer there")
+            raise _JournalMismatch(f"the stored response {line.request_ordinal} is missing")
         if line.snapshot_id:
-            self._hold(line.digest, line.snapshot_id, line.records or 0, line.headers)
-        return Answer(content, line.answer_url or line.url, line.headers)
+            self._save_validators(line.digest, line.snapshot_id, line.records or 0, line.headers)
+        return Response(content, line.answer_url or line.url, line.headers)
 
-    def _asked(self, request: Request) -> Answer:
-        """Send a request, check the answer, keep it, note what came of it."""
+    def _send(self, request: Request) -> Response:
+        """Send a request, check and store the response, and record the result."""
         if self.stop.is_set():
-            raise Stopped("stopped")
-        digest = request_digest(request)
-        held = self.held.get(digest, {}) if request.is_kept else {}
-        before = held_snapshot(self.lake, self.followed.source, held["snapshot_id"]) if held else None
-        validators = held if before and request.method == "GET" and not self.full else {}
-        heeds_robots = self.followed.robots == "respect"
-        manner = Manner(self.followed.url, self.followed.headers, self.secrets, heeds_robots, failure_in_bytes)
+            raise FetchStopped("stopped")
+        digest = hash_request(request)
+        previous = self.validators.get(digest, {}) if request.is_kept else {}
+        stored = read_snapshot(self.lake, self.feed.source, previous["snapshot_id"]) if previous else None
+        validators = previous if stored and request.method == "GET" and not self.full else {}
         try:
-            reply = self.client.fetch(request, manner, validators)
-        except NotFetched as error:
+            response = self.client.fetch(request, self.policy, validators)
+        except HttpRequestFailed as error:
             if error.is_refusal and error.content:
-                keep_refused(self.lake, request.name, error.content, f"{self.followed.name}: {error}")
-            self._note(
-                request, "refused" if error.is_refusal else "failed", http_status=error.status, reason=str(error)
-            )
+                store_refused(self.lake, request.name, error.content, f"{self.feed.name}: {error}")
+            result = "refused" if error.is_refusal else "failed"
+            self._record(request, result, http_status=error.status, reason=str(error))
             if error.retry_at:
                 self.head["retry_at"] = error.retry_at.isoformat()
-            raise Unanswered(f"{request.name}: {error}", error.status, is_lasting=error.is_refusal) from error
-        if reply.status == 304 and before:
-            self._note(request, "unchanged", reply, snapshot_id=held["snapshot_id"], records=int(held["records"]))
-            return Answer(before[1], reply.url, reply.headers)
+            raise RequestFailed(f"{request.name}: {error}", error.status, is_permanent=error.is_refusal) from error
+        if response.status == 304 and stored:
+            snapshot_id, records = previous["snapshot_id"], int(previous["records"])
+            self._record(request, "unchanged", response, snapshot_id=snapshot_id, records=records)
+            return Response(stored[1], response.url, response.headers)
         try:
-            self._accepted(request, digest, reply)
-        except Refused as refusal:
-            keep_refused(self.lake, request.name, reply.content, f"{self.followed.name}: {refusal}")
-            self._note(request, "refused", reply, reason=str(refusal))
-            raise Unanswered(f"{request.name}: refused: {refusal}", reply.status, is_lasting=True) from refusal
-        return Answer(reply.content, reply.url, reply.headers)
+            self._accept(request, digest, response)
+        except DocumentRefused as refusal:
+            store_refused(self.lake, request.name, response.content, f"{self.feed.name}: {refusal}")
+            self._record(request, "refused", response, reason=str(refusal))
+            raise RequestFailed(f"{request.name}: refused: {refusal}", response.status, is_permanent=True) from refusal
+        return Response(response.content, response.url, response.headers)
 
-    def _accepted(self, request: Request, digest: str, reply: Reply) -> None:
-        """Keep an answer if it is what was expected.
+    def _accept(self, request: Request, digest: str, response: HttpResponse) -> None:
+        """Store a response and record the result.
 
         Raises:
-            Refused: It is not.
+            DocumentRefused: The response is not what the source expects.
         """
         if not request.is_kept:
-            if failure := failure_in_bytes(reply.content):
-                raise Refused(f"found {failure}")
-            self._note(request, "read", reply, kept=self.journal.keep(reply.content))
+            if failure := detect_failure_page(response.content):
+                raise DocumentRefused(f"found {failure}")
+            self._record(request, "read", response, content_sha256=self.journal.write_content(response.content))
             return
-        hints = {**request.hints, "feed": self.followed.name, "feed_url": self.followed.url, "url": reply.url}
-        parsed = parse_bytes(reply.content, request.name, hints, self.followed.source)[1]
+        hints = {**request.hints, "feed": self.feed.name, "feed_url": self.feed.url, "url": response.url}
+        parsed = parse_bytes(response.content, request.name, hints, self.feed.source)[1]
         records, faults = len(parsed.records), [item for item in parsed.rejects if item.is_fault]
         if faults:
-            self.remarks.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")
+            self.warnings.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")
         if not parsed.items:
-            self._note(request, "empty", reply, kept=self.journal.keep(reply.content), records=0)
-            return
-        snapshot, is_new = keep_fetched(
-            self.lake,
-            reply.content,
-            self.followed.source,
-            original_name=request.name,
-            fetched_at=self._moment(),
-            hints=hints,
-            url=reply.url,
-            http_status=reply.status,
-            headers=dict(reply.headers),
-            **({"licence": self.followed.licence} if self.followed.licence else {}),
-        )
-        held = self.held.get(digest, {})
-        is_same = held.get("snapshot_id", snapshot.snapshot_id) == snapshot.snapshot_id
-        result = "kept" if is_new else "unchanged" if is_same else "returned"
-        if records < int(held.get("records", 0)) / 2:
-            self.remarks.append(
-                f"{request.name}: only {records:,} records, after {int(held['records']):,} the time before"
+            self._record(
+                request, "empty", response, content_sha256=self.journal.write_content(response.content), records=0
             )
-        self._note(request, result, reply, snapshot_id=snapshot.snapshot_id, records=records)
-        self._hold(digest, snapshot.snapshot_id, records, reply.headers)
+            return
+        snapshot, is_new = store_fetched(
+            self.lake,
+            response.content,
+            self.feed.source,
+            original_name=request.name,
+            fetched_at=self._read_clock(),
+            hints=hints,
+            url=response.url,
+            http_status=response.status,
+            headers=dict(response.headers),
+            **({"licence": self.feed.licence} if self.feed.licence else {}),
+        )
+        previous = self.validators.get(digest, {})
+        is_same = previous.get("snapshot_id", snapshot.snapshot_id) == snapshot.snapshot_id
+        result = "kept" if is_new else "unchanged" if is_same else "returned"
+        before = int(previous.get("records", 0))
+        if records < before / 2:
+            self.warnings.append(f"{request.name}: only {records:,} records, {before:,} in the previous session")
+        self._record(request, result, response, snapshot_id=snapshot.snapshot_id, records=records)
+        self._save_validators(digest, snapshot.snapshot_id, records, response.headers)
 
-    def _hold(self, digest: str, snapshot_id: str, records: int, headers: Mapping[str, str]) -> None:
-        """Remember the answer to a request, to ask the next time only for another one."""
-        told = {name: headers[name] for name in ("etag", "last-modified") if name in headers}
-        self.held.pop(digest, None)  # so that it comes last, as the newest
-        self.held[digest] = {"snapshot_id": snapshot_id, "records": str(records), **told}
+    def _save_validators(self, digest: str, snapshot_id: str, records: int, headers: Mapping[str, str]) -> None:
+        """Remember the response to a request, for a conditional request in the next session."""
+        validators = {name: headers[name] for name in ("etag", "last-modified") if name in headers}
+        self.validators.pop(digest, None)  # inserted at the end, as the newest
+        self.validators[digest] = {"snapshot_id": snapshot_id, "records": str(records), **validators}
 
-    def _moment(self) -> dt.datetime:
-        """The present moment, and later than the one before even if the clock was set back."""
+    def _read_clock(self) -> dt.datetime:
+        """The present moment, strictly later than the one before even if the clock was set back."""
         self.moment = max(dt.datetime.now(dt.UTC), self.moment + dt.timedelta(microseconds=1))
         return self.moment
 
-    def _note(self, request: Request, result: str, reply: Reply | None = None, **facts: Any) -> None:
-        """Add a request and what came of it to the journal, and tell how far the conversation is."""
-        if reply is not None:
+    def _record(self, request: Request, result: str, response: HttpResponse | None = None, **facts: Any) -> None:
+        """Add a request and its result to the journal, and report the progress."""
+        if response is not None:
             facts = {
-                "http_status": reply.status,
-                "attempts": reply.attempts,
-                "answer_url": reply.url,
-                "headers": dict(reply.headers),
+                "http_status": response.status,
+                "attempts": response.attempts,
+                "answer_url": response.url,
+                "headers": dict(response.headers),
                 **facts,
             }
         self.ordinal += 1
-        line = Line(
-            self.head["conversation_id"],
+        line = FetchLogLine(
+            self.head["session_id"],
             self.ordinal,
-            self.followed.name,
-            self.followed.source,
-            (self.moment if result == "kept" else self._moment()).isoformat(),
+            self.feed.name,
+            self.feed.source,
+            (self.moment if result == "kept" else self._read_clock()).isoformat(),
             request.name,
-            self.secrets.hidden(request.url),
-            request_digest(request),
+            self.policy.secrets.hide(request.url),
+            hash_request(request),
             result,
             **facts,
         )
         self.journal.append(line)
         self.lines.append(line)
-        self.outcome.requests += 1
-        self.outcome.records += line.records or 0
-        self.outcome.results[result] = self.outcome.results.get(result, 0) + 1
-        self.progress(self.outcome)
+        self.result.requests += 1
+        self.result.records += line.records or 0
+        self.result.results[result] = self.result.results.get(result, 0) + 1
+        self.progress(self.result)
 
-    def _complete(self, state: State, watermark: str | None) -> None:
-        """The end: the log, what is held, and last of all the watermark."""
-        self.outcome.is_complete = True
+    def _complete(self, state: FeedState, watermark: str | None) -> None:
+        """Write the log, the validators and, last, the watermark."""
+        self.result.is_complete = True
         self.journal.archive(self.lines)
-        self.folder.write_held(dict(list(self.held.items())[-max(_MOST_HELD, len(self.lines)) :]))
-        self._ended(state, is_complete=True, reason=first(self.remarks) or None, watermark=watermark)
+        self.folder.write_validators(dict(list(self.validators.items())[-max(_MAX_VALIDATORS, len(self.lines)) :]))
+        self._write_state(state, is_complete=True, reason=list_first(self.warnings) or None, watermark=watermark)
         self.journal.clear()
 
-    def _given_up(self, state: State, reason: str, before: int) -> None:
-        """Leave the conversation to be taken up again, unless it is stuck."""
-        if self.lines and self.lines[-1].is_good:  # the conversation itself could not go on from what came
-            self._drop([self.lines[-1]])
-        has_moved = any(line.is_good for line in self.lines[before:])
-        self.head["stuck"] = 0 if has_moved else self.head.get("stuck", 0) + 1
+    def _abandon(self, state: FeedState, reason: str, before: int) -> None:
+        """End this run of the session with a reason; the next fetch resumes it, unless it makes no progress."""
+        if self.lines and self.lines[-1].is_accepted:  # the plan could not continue from the last response
+            self._discard_lines([self.lines[-1]])
+        has_progressed = any(line.is_accepted for line in self.lines[before:])
+        self.head["stuck"] = 0 if has_progressed else self.head.get("stuck", 0) + 1
         retry_at = self.head.pop("retry_at", None)
-        self.journal.rewrite_head(self.head)
-        self.folder.write_held(self.held)
-        self._ended(state, is_complete=False, reason=reason, retry_at=retry_at)
+        self.journal.write_head(self.head)
+        self.folder.write_validators(self.validators)
+        self._write_state(state, is_complete=False, reason=reason, retry_at=retry_at)
 
-    def _ended(
+    def _write_state(
         self,
-        state: State,
+        state: FeedState,
         *,
         is_complete: bool,
         reason: str | None,
         watermark: str | None = None,
         retry_at: str | None = None,
     ) -> None:
-        self.outcome.reason = reason
-        if self.window:  # days that were asked for by hand say nothing about where the feed stands
+        self.result.reason = reason
+        if self.window:  # a backfill does not change the feed's state
             if retry_at:
                 self.folder.write_state(dataclasses.replace(state, retry_at=retry_at))
             return
@@ -382,7 +381,7 @@ class Talk:
             dataclasses.replace(
                 state,
                 watermark=watermark if is_complete else state.watermark,
-                conversation_id=self.head["conversation_id"],
+                session_id=self.head["session_id"],
                 begun_at=self.head["now"],
                 ended_at=utc_now().isoformat(),
                 is_complete=is_complete,

@@ -1,8 +1,18 @@
-"""Reading outside bytes in a process of its own, under limits of memory and time.
+"""Parse outside bytes in a separate process, under limits of memory and time.
 
-A forged workbook can end the process that reads it, and an ordinary-looking text can keep a pattern busy
-for hours. The reading process therefore sets hard limits on itself before it looks at a byte, and whatever
-happens to it becomes a sentence for the person who added the file.
+A forged workbook can crash the process that parses it, and an ordinary-looking text can keep a regular expression
+busy for hours. Whatever happens there becomes a message for the person who added the file.
+
+The protocol between the processes, over the pipes of a `_ParserProcess`:
+
+* A request is two frames: JSON with ``name``, ``hints`` and either ``path`` (a file to open) or no path, and the
+  content (empty with a path). ``source`` names the source if it is known, ``must_recognise`` has that source check
+  the document first, ``only_failure_page`` returns just the kind of failure page.
+* The parser process forks a child for each request. The child limits itself before it looks at a byte, parses, and
+  writes JSON: ``source``, ``items``, ``unparsed_fields`` and ``is_empty_valid``; or ``refused`` with the reason; or
+  ``failure_page``.
+* The response is the child's exit code (4 bytes; negative for a signal) and a frame with that JSON.
+* A frame is its length (8 bytes) and the bytes; integers are big-endian.
 """
 
 from __future__ import annotations
@@ -23,150 +33,166 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from orchestration.sources.registry import Refused, recognised, source_named
-from orchestration.sources.shared.document import Document, Unreadable
-from orchestration.sources.shared.failure_page import failure_in
-from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject, first
-from warehouse.sql_box.confine import ending_told, limit_resources
+from orchestration.sources.registry import get_source, recognise_source
+from orchestration.sources.shared.document import Document, UnreadableDocument
+from orchestration.sources.shared.failure_page import describe_failure_page
+from orchestration.sources.source import (
+    DamagedDocument,
+    DocumentRefused,
+    NotThisSource,
+    ParseResult,
+    Record,
+    Reject,
+    list_first,
+)
+from warehouse.sql_box.confine import get_signal_name, limit_resources
 
 MEMORY_BYTES = 2 * 2**30
 CPU_SECONDS = 60
 WALL_SECONDS = 180
-_BEARABLE_FAULTS = 10  # with as many unreadable records in one answer, its place rather has another form than before
 PROJECT = Path(__file__).parents[2]
-_PARSERS = ("feedparser", "lxml.etree", "lxml.html", "python_calamine", "selectolax.lexbor")
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from orchestration.ingest.parser_process import serve; serve()"
+_TOLERATED_FAULTS = 10  # with as many unreadable records, the response of a feed has probably changed its format
+_PARSER_LIBRARIES = ("feedparser", "lxml.etree", "lxml.html", "python_calamine", "selectolax.lexbor")
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]);"
+    " from orchestration.ingest.parser_process import serve_requests; serve_requests()"
+)
+_NO_RESPONSE = "found a file that crashed its parser: no response"
 
 
-def parse_file(path: Path, name: str, hints: Mapping[str, str], source: str | None = None) -> tuple[str, Parsed]:
-    """Recognise and parse a file in a process of its own.
+def parse_file(path: Path, name: str, hints: Mapping[str, str], source: str | None = None) -> tuple[str, ParseResult]:
+    """Recognise and parse a file.
 
     Args:
-        path: Where the bytes lie.
+        path: The file.
         name: The name to use in messages.
         hints: What is known of the document from outside it (``owner``).
-        source: Name of its source if that is settled, so that it need not be recognised.
+        source: Name of its source if that is known, so that it need not be recognised.
 
     Returns:
         Name of the source, and what the document holds.
 
     Raises:
-        Refused: The document is a failure page, not recognised, damaged, or brought its reader down.
+        DocumentRefused: The document is a failure page, not recognised, damaged, or crashed its parser.
     """
-    asked = {"path": str(path.resolve()), "name": name, "hints": dict(hints), "source": source}
-    return _parsed(_asked(asked, b""))
+    request = {"path": str(path.resolve()), "name": name, "hints": dict(hints), "source": source}
+    return _decode_result(_send_request(request, b""))
 
 
-def parse_bytes(content: bytes, name: str, hints: Mapping[str, str], source: str | None = None) -> tuple[str, Parsed]:
-    """Recognise and parse bytes, as a document of one source or of any, in a process of its own.
+def parse_bytes(
+    content: bytes, name: str, hints: Mapping[str, str], source: str | None = None
+) -> tuple[str, ParseResult]:
+    """Recognise and parse bytes, as a document of the named source or of any.
 
     Raises:
-        Refused: The document is a failure page, not of this source, damaged, or brought its reader down.
+        DocumentRefused: The document is a failure page, not of this source, damaged, or crashed its parser.
     """
-    asked = {"name": name, "hints": dict(hints), "source": source, "is_to_be_recognised": source is not None}
-    return _parsed(_asked(asked, content))
+    request = {"name": name, "hints": dict(hints), "source": source, "must_recognise": source is not None}
+    return _decode_result(_send_request(request, content))
 
 
-def failure_in_bytes(content: bytes) -> str | None:
-    """What kind of failure page some bytes are, looked at in a process of its own; none if they are none."""
+def detect_failure_page(content: bytes) -> str | None:
+    """The kind of failure page that some bytes are (a bot wall, a sign-in page), or none."""
     try:
-        return _asked({"name": "", "hints": {}, "only_look": True}, content)["failure"]
-    except Refused as refusal:
+        return _send_request({"name": "", "hints": {}, "only_failure_page": True}, content)["failure_page"]
+    except DocumentRefused as refusal:
         return str(refusal)
 
 
-def _asked(request: dict[str, Any], content: bytes) -> dict[str, Any]:
-    for is_last in (False, True):
+def _send_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Send a request to an idle parser process or a new one; a process that has ended is replaced once."""
+    for is_last_attempt in (False, True):
         try:
-            reader = _idle.pop()
+            process = _idle_processes.pop()
         except IndexError:
-            reader = _Reader()
+            process = _ParserProcess()
         try:
-            answer = reader.answer(request, content)
+            response = process.send(request, content)
             break
-        except (OSError, EOFError) as error:  # not the document's reader but the process that forks them
-            reader.end()
-            if is_last:
-                raise Refused("found a file that brought its reader down: no answer") from error
+        except (OSError, EOFError) as error:  # the parser process itself has ended, not only its child
+            process.stop()
+            if is_last_attempt:
+                raise DocumentRefused(_NO_RESPONSE) from error
         except BaseException:
-            reader.end()
+            process.stop()
             raise
-    _idle.append(reader)
-    if "refused" in answer:
-        raise Refused(answer["refused"])
-    return answer
+    _idle_processes.append(process)
+    if "refused" in response:
+        raise DocumentRefused(response["refused"])
+    return response
 
 
-def _parsed(answer: dict[str, Any]) -> tuple[str, Parsed]:
+def _decode_result(response: dict[str, Any]) -> tuple[str, ParseResult]:
     items: list[Record | Reject] = [
-        Record(item["identity"], {k: _from_json(v) for k, v in item["values"].items()}, item["locator"])
+        Record(item["identity"], {k: _decode_value(v) for k, v in item["values"].items()}, item["locator"])
         if "identity" in item
         else Reject(**item)
-        for item in answer["items"]
+        for item in response["items"]
     ]
-    return answer["source"], Parsed(items, Counter(answer["unparsed"]), answer["is_answer"])
+    return response["source"], ParseResult(items, Counter(response["unparsed_fields"]), response["is_empty_valid"])
 
 
-class _Reader:
-    """A process that has the parsers loaded and forks a reader for each document, so that starting costs little.
+class _ParserProcess:
+    """A process that has the parsers loaded and forks a child for each document, so that starting costs little.
 
     It gets none of this process's environment, which may hold secrets.
     """
 
     def __init__(self) -> None:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
-        self._is_stopped = False
+        self._is_killed = False
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, str(PROJECT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=kept,
-            start_new_session=True,  # so that it can be ended with what it forked, and Ctrl-C is not for it
+            start_new_session=True,  # so that it can be killed with its child, and Ctrl-C does not reach it
         )
 
-    def answer(self, request: dict[str, Any], content: bytes) -> dict[str, Any]:
-        """What becomes of one document.
+    def send(self, request: dict[str, Any], content: bytes) -> dict[str, Any]:
+        """Send a request and wait for the response.
 
         Raises:
-            Refused: Its reader was brought down, or took too long.
+            DocumentRefused: Parsing took too long.
             OSError, EOFError: This process has ended.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
-            raise OSError("the reading process was started without pipes")
-        timer = threading.Timer(WALL_SECONDS, self._stop)
+            raise OSError("the parser process was started without pipes")
+        timer = threading.Timer(WALL_SECONDS, self._kill)
         timer.start()
         try:
-            _write_part(stdin, json.dumps(request).encode())
-            _write_part(stdin, content)
-            ended, told = int.from_bytes(stdout.read(4), "big", signed=True), _read_part(stdout)
+            _write_frame(stdin, json.dumps(request).encode())
+            _write_frame(stdin, content)
+            exit_code, result = int.from_bytes(stdout.read(4), "big", signed=True), _read_frame(stdout)
         except (OSError, EOFError) as error:
-            if self._is_stopped:
-                raise Refused(f"found a file that could not be read within {WALL_SECONDS} seconds") from error
+            if self._is_killed:
+                raise DocumentRefused(f"found a file that could not be parsed within {WALL_SECONDS} seconds") from error
             raise
         finally:
             timer.cancel()
             timer.join()
-        if self._is_stopped:
-            raise Refused(f"found a file that took {WALL_SECONDS} seconds to be read")
-        name = ending_told(ended)
-        if name is not None:
-            limit = f" (more than {CPU_SECONDS} s of computing)" if name == "SIGXCPU" else ""
-            return {"refused": f"found a file whose reading ended with {name}{limit}; it is probably damaged or forged"}
+        if self._is_killed:
+            raise DocumentRefused(f"found a file that took {WALL_SECONDS} seconds to parse")
+        signal_name = get_signal_name(exit_code)
+        if signal_name is not None:
+            limit = f" (more than {CPU_SECONDS} s of CPU time)" if signal_name == "SIGXCPU" else ""
+            reason = f"found a file whose parsing ended with {signal_name}{limit}; it is probably damaged or forged"
+            return {"refused": reason}
         try:
-            return json.loads(told)
+            return json.loads(result)
         except ValueError:
-            return {"refused": "found a file that brought its reader down: no answer"}
+            return {"refused": _NO_RESPONSE}
 
-    def _stop(self) -> None:
-        self._is_stopped = True
+    def _kill(self) -> None:
+        self._is_killed = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def end(self) -> None:
-        """End it, and what it forked."""
-        self._stop()
+    def stop(self) -> None:
+        """Kill it and its child, and close the pipes."""
+        self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -174,104 +200,105 @@ class _Reader:
                     pipe.close()
 
 
-_idle: list[_Reader] = []
+_idle_processes: list[_ParserProcess] = []
 
 
 @atexit.register
-def _end_readers() -> None:
-    while _idle:
-        _idle.pop().end()
+def _stop_idle_processes() -> None:
+    while _idle_processes:
+        _idle_processes.pop().stop()
 
 
-def _write_part(file: IO[bytes], part: bytes) -> None:
-    file.write(len(part).to_bytes(8, "big"))
-    file.write(part)
+def _write_frame(file: IO[bytes], content: bytes) -> None:
+    file.write(len(content).to_bytes(8, "big"))
+    file.write(content)
     file.flush()
 
 
-def _read_part(file: IO[bytes]) -> bytes:
+def _read_frame(file: IO[bytes]) -> bytes:
     head = file.read(8)
-    part = file.read(int.from_bytes(head, "big"))
-    if len(head) < 8 or len(part) < int.from_bytes(head, "big"):
+    content = file.read(int.from_bytes(head, "big"))
+    if len(head) < 8 or len(content) < int.from_bytes(head, "big"):
         raise EOFError
-    return part
+    return content
 
 
-def _to_json(value: object) -> object:
+def _encode_value(value: object) -> object:
     if isinstance(value, dt.datetime):
         return {"moment": value.isoformat()}
     if isinstance(value, dt.date):
         return {"date": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} cannot be handed over")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _from_json(value: Any) -> Any:
+def _decode_value(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return dt.datetime.fromisoformat(value["moment"]) if "moment" in value else dt.date.fromisoformat(value["date"])
 
 
-def _answer(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Recognise and parse one document, in the child; the response to its request."""
     content = Path(request["path"]).read_bytes() if "path" in request else content
     document = Document(content, request["name"], request["hints"])
     try:
-        failure = failure_in(document)
-        if request.get("only_look"):
-            return {"failure": failure}
-        if failure is not None:
-            return {"refused": f"found {failure}"}
-        source = source_named(request["source"]) if request["source"] else recognised(document)
-        if request.get("is_to_be_recognised"):
+        failure_page = describe_failure_page(document)
+        if request.get("only_failure_page"):
+            return {"failure_page": failure_page}
+        if failure_page is not None:
+            return {"refused": f"found {failure_page}"}
+        source = get_source(request["source"]) if request["source"] else recognise_source(document)
+        if request.get("must_recognise"):
             source.recognise(document)
-        parsed = source.parse(document)
-    except NotThisSource as found:
-        return {"refused": f"found {document.kind}, as {source.name}: {found}; expected {source.expected}"}
-    except (Damaged, Unreadable) as found:
-        return {"refused": f"found a damaged file: {found}"}
-    except Refused as refusal:
+        result = source.parse(document)
+    except NotThisSource as reason:
+        return {"refused": f"found {document.description}, as {source.name}: {reason}; expected {source.expected}"}
+    except (DamagedDocument, UnreadableDocument) as damage:
+        return {"refused": f"found a damaged file: {damage}"}
+    except DocumentRefused as refusal:
         return {"refused": str(refusal)}
     except MemoryError:
-        return {"refused": f"found a file that needs more than {MEMORY_BYTES:,} bytes of memory to be read"}
-    faults = [item for item in parsed.rejects if item.is_fault]
-    # what a place answers is often small, and one damaged record in it must not hold back its feed for ever
-    bearable = _BEARABLE_FAULTS if "feed" in request["hints"] else 1
-    if len(faults) >= max(len(parsed.records), bearable):
-        worst = first([f"{item.locator}: {item.reason}" for item in faults])
-        found = f"{len(faults)} of its {len(parsed.items)} records are unreadable ({worst})"
-        return {"refused": f"found a document of {source.name}, but {found}"}
-    if not parsed.records and not (parsed.is_answer or (faults and bearable > 1)):
+        return {"refused": f"found a file that needs more than {MEMORY_BYTES:,} bytes of memory to parse"}
+    faults = [item for item in result.rejects if item.is_fault]
+    # a response of a feed is often small: one damaged record in it must not block the feed
+    tolerated = _TOLERATED_FAULTS if "feed" in request["hints"] else 1
+    if len(faults) >= max(len(result.records), tolerated):
+        worst = list_first([f"{item.locator}: {item.reason}" for item in faults])
+        reason = f"{len(faults)} of its {len(result.items)} records are unreadable ({worst})"
+        return {"refused": f"found a document of {source.name}, but {reason}"}
+    if not result.records and not (result.is_empty_valid or (faults and tolerated > 1)):
         return {"refused": f"found a document of {source.name} without a single record"}
     return {
         "source": source.name,
-        "items": [vars(item) for item in parsed.items],
-        "unparsed": parsed.unparsed,
-        "is_answer": parsed.is_answer,
+        "items": [vars(item) for item in result.items],
+        "unparsed_fields": result.unparsed_fields,
+        "is_empty_valid": result.is_empty_valid,
     }
 
 
-def _read_one(request: dict[str, Any], content: bytes, out: int) -> None:
-    """Set the limits, read one document, write the answer; in a process of its own, which ends here."""
+def _run_child(request: dict[str, Any], content: bytes, output: int) -> None:
+    """Limit this process, handle the request and write the response to a file descriptor."""
     limit_resources(MEMORY_BYTES, CPU_SECONDS)
     os.close(0)
     os.close(1)
     try:
-        answer = _answer(request, content)
-    except Exception as error:  # whatever a parser did not foresee is told like the rest
-        answer = {"refused": f"found a file that brought its reader down: {type(error).__name__}: {error}"}
-    with os.fdopen(out, "wb") as file:
-        file.write(json.dumps(answer, default=_to_json).encode())
+        response = _handle_request(request, content)
+    except Exception as error:  # a fault in a parser is a reason to refuse the file too
+        response = {"refused": f"found a file that crashed its parser: {type(error).__name__}: {error}"}
+    with os.fdopen(output, "wb") as file:
+        file.write(json.dumps(response, default=_encode_value).encode())
 
 
-def serve() -> None:
-    """Read documents from the pipe and answer each, until the pipe is closed."""
+def serve_requests() -> None:
+    """Respond to requests from standard input, each in a forked child, until it is closed."""
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     for number in itertools.count():
         try:
-            request, content = json.loads(_read_part(stdin)), _read_part(stdin)
+            request, content = json.loads(_read_frame(stdin)), _read_frame(stdin)
         except EOFError:
             return
-        if number == 1:  # not for the first, since a single file is most often all there is
-            for name in _PARSERS:
+        if number == 1:  # not for the first request: often there is only one
+            for name in _PARSER_LIBRARIES:
                 importlib.import_module(name)
         read_end, write_end = os.pipe()
         child = os.fork()
@@ -279,13 +306,13 @@ def serve() -> None:
             os.close(read_end)
             status = 1
             try:
-                _read_one(request, content, write_end)
+                _run_child(request, content, write_end)
                 status = 0
             finally:
                 os._exit(status)
         os.close(write_end)
-        with os.fdopen(read_end, "rb") as answers:
-            told = answers.read()
-        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        stdout.write(ended.to_bytes(4, "big", signed=True))
-        _write_part(stdout, told)
+        with os.fdopen(read_end, "rb") as file:
+            result = file.read()
+        exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        stdout.write(exit_code.to_bytes(4, "big", signed=True))
+        _write_frame(stdout, result)

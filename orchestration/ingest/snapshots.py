@@ -1,8 +1,8 @@
-"""Snapshots: the bytes of one file or fetch, kept under the name of their content and never changed.
+"""Snapshots: the bytes of one file or fetch, stored under a hash of their content and never changed.
 
-``snapshots/<source>/<snapshot_id>/`` holds the bytes (``content``) and what is known about them
-(``snapshot.json``), which is corrected where more is told of the same bytes. The folder appears whole or not
-at all. Files that no source takes are kept under ``refused/`` with the reason.
+``snapshots/<source>/<snapshot_id>/`` holds the bytes (``content``) and their metadata (``snapshot.json``), which is
+updated when the same bytes are added with other hints. The folder appears in one step. Files that no source
+recognises are stored under ``refused/`` with the reason.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.ingest.parser_process import parse_bytes, parse_file
-from orchestration.sources.registry import Refused, source_named
+from orchestration.sources.registry import get_source
 from orchestration.sources.shared.document import MAX_BYTES
+from orchestration.sources.source import DocumentRefused
 from warehouse.lake import Lake, replace_file, sync_folder
 from warehouse.table import utc_now
 
@@ -32,22 +33,22 @@ Origin = Literal["bundled", "file", "inbox", "fetch"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot.
+    """The metadata of one snapshot.
 
     Args:
         snapshot_id: First 16 hex digits of the content's SHA-256; where another source holds the same content, of the
             SHA-256 of the source's name and the content.
-        source: Name of the source it is of.
-        origin: How it came: with the project (``bundled``), by ``aisle add`` (``file``), by the inbox or a ``fetch``.
-        original_name: Name of the file it came as, or what was asked for.
+        source: Name of its source.
+        origin: How it was added: ``bundled``, by ``aisle add`` (``file``), by the ``inbox`` or by a ``fetch``.
+        original_name: Name of the file, or of the request.
         url: Where it was fetched from, if it was.
         sha256: Hash of the content.
         size_bytes: Length of the content.
-        fetched_at: When the content was taken in (for bundled facts: when they were compiled).
+        fetched_at: When the content was added (for bundled facts: when they were compiled).
         licence: Terms under which the records may be used.
-        hints: What the person who added it knows of it (``owner``), or the feed (``feed``, a mapping of columns).
-        http_status: The status of the answer it is, if it was fetched.
-        headers: Some headers of that answer, in lower case.
+        hints: What is known of it from outside: from a person (``owner``), or a feed (``feed``, a mapping of columns).
+        http_status: Status of the response, if it was fetched.
+        headers: Some headers of that response, in lower case.
     """
 
     snapshot_id: str
@@ -70,8 +71,8 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A file that was not taken: its hash, name, size and the reason, and when that was."""
+class RefusedFile:
+    """A file that no source could use: hash, name, size, the reason, and when it was refused."""
 
     sha256: str
     original_name: str
@@ -81,10 +82,10 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What came of adding one file: the snapshot, whether it is new, what could be read in it, and a remark.
+class AddedFile:
+    """The result of adding a file: its snapshot, whether that is new, the number of records and rejects, and a remark.
 
-    The remark says what became of hints that differ from those it was held with, and as what else it is held.
+    The remark reports hints that changed or were not used, and another source that has the same bytes.
     """
 
     snapshot: Snapshot
@@ -94,196 +95,205 @@ class Taken:
     remark: str = ""
 
 
-def content_path(lake: Lake, snapshot: Snapshot) -> Path:
-    """Where the bytes of a snapshot lie."""
+def get_content_path(lake: Lake, snapshot: Snapshot) -> Path:
+    """Path of the bytes of a snapshot."""
     return lake.snapshots / snapshot.source / snapshot.snapshot_id / "content"
 
 
-def all_snapshots(lake: Lake) -> list[Snapshot]:
+def list_snapshots(lake: Lake) -> list[Snapshot]:
     """All snapshots of a lake, oldest first."""
-    found = [_read(path) for path in lake.snapshots.glob("[!.]*/[!.]*/snapshot.json")]
-    return sorted(found, key=lambda snapshot: (snapshot.fetched_at, snapshot.snapshot_id))
+    snapshots = [_read_metadata(path) for path in lake.snapshots.glob("[!.]*/[!.]*/snapshot.json")]
+    return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.snapshot_id))
 
 
-def all_refusals(lake: Lake) -> list[Refusal]:
+def list_refused_files(lake: Lake) -> list[RefusedFile]:
     """All files that were refused, oldest first."""
-    found = []
+    refused = []
     for path in lake.refused.glob("[!.]*/refusal.json"):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        told["refused_at"] = dt.datetime.fromisoformat(told["refused_at"])
-        found.append(Refusal(**told))
-    return sorted(found, key=lambda refusal: (refusal.refused_at, refusal.sha256))
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata["refused_at"] = dt.datetime.fromisoformat(metadata["refused_at"])
+        refused.append(RefusedFile(**metadata))
+    return sorted(refused, key=lambda file: (file.refused_at, file.sha256))
 
 
-def visible_files(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, without hidden ones (a desktop's own notes are not data)."""
+def list_visible_files(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, without hidden ones (such as ``.DS_Store``)."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
-def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> Taken:
-    """Take a file in as a snapshot if a source recognises it and can read it; else keep it aside.
+def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> AddedFile:
+    """Add a file as a snapshot of the source that recognises it.
 
     Raises:
-        Refused: No source can take it; it is kept under ``refused/`` with the reason.
+        DocumentRefused: No source can read it; it is stored under ``refused/`` with the reason.
         OSError: The file cannot be read, or the lake cannot be written.
     """
     size = path.stat().st_size
     if not path.is_file():
-        raise Refused("found something that is not a regular file (a device or a pipe)")
+        raise DocumentRefused("found something that is not a regular file (a device or a pipe)")
     if size > MAX_BYTES:
-        raise Refused(f"found {size:,} bytes; at most {MAX_BYTES:,} are taken (it was left where it is)")
+        raise DocumentRefused(f"found {size:,} bytes; the limit is {MAX_BYTES:,} (the file was left where it is)")
     content = path.read_bytes()
     try:
-        source, parsed = parse_file(path.resolve(), path.name, hints or {})
-    except Refused as refusal:
-        keep_refused(lake, path.name, content, str(refusal))
+        source, result = parse_file(path.resolve(), path.name, hints or {})
+    except DocumentRefused as refusal:
+        store_refused(lake, path.name, content, str(refusal))
         raise
     facts = {"origin": origin, "original_name": path.name, "fetched_at": utc_now(), "hints": hints or {}}
-    snapshot, is_new, remark = _keep(lake, content, source, is_by_hand=True, **facts)
-    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects), remark)
+    snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
+    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), remark)
 
 
-def add_answer(lake: Lake, content: bytes, name: str, url: str, *, source: str | None = None, **facts: Any) -> Taken:
-    """Take in what came from an address that a person named, if a source, or just the one named, can read it.
+def add_response(
+    lake: Lake, content: bytes, name: str, url: str, *, source: str | None = None, **facts: Any
+) -> AddedFile:
+    """Add the response of an address that a person gave, as a snapshot of the named source or of any.
 
     Raises:
-        Refused: No source can take it; it is kept under ``refused/`` with the reason.
+        DocumentRefused: No source can read it; it is stored under ``refused/`` with the reason.
         OSError: The lake cannot be written.
     """
     hints = {**facts.pop("hints", {}), "url": url}
     try:
-        source, parsed = parse_bytes(content, name, hints, source)
-        if not parsed.items:
-            raise Refused(f"found a document of {source} without a single record")
-    except Refused as refusal:
-        keep_refused(lake, name, content, str(refusal))
+        source, result = parse_bytes(content, name, hints, source)
+        if not result.items:
+            raise DocumentRefused(f"found a document of {source} without a single record")
+    except DocumentRefused as refusal:
+        store_refused(lake, name, content, str(refusal))
         raise
     moment = dt.datetime.now(dt.UTC)
     facts |= {"origin": "fetch", "original_name": name, "url": url, "fetched_at": moment, "hints": hints}
-    snapshot, is_new, remark = _keep(lake, content, source, is_by_hand=True, **facts)
-    return Taken(snapshot, is_new, len(parsed.records), len(parsed.rejects), remark)
+    snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
+    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), remark)
 
 
-def keep_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
-    """Keep what was fetched and found readable as a snapshot, with what is known of it; whether it is a new one.
+def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
+    """Store a response that its feed's source could parse as a snapshot.
+
+    Returns:
+        The snapshot, and whether it is new.
 
     Raises:
         OSError: The lake cannot be written, or a snapshot in it is damaged.
     """
-    snapshot, is_new, _ = _keep(lake, content, source, origin="fetch", **facts)
+    snapshot, is_new, _ = _store_snapshot(lake, content, source, origin="fetch", **facts)
     return snapshot, is_new
 
 
-def held_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
-    """A snapshot and its bytes, if it is held and undamaged."""
+def read_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
+    """A snapshot and its bytes, or none if it is missing or damaged."""
     try:
-        snapshot = _read(lake.snapshots / source / snapshot_id / "snapshot.json")
-        content = content_path(lake, snapshot).read_bytes()
+        snapshot = _read_metadata(lake.snapshots / source / snapshot_id / "snapshot.json")
+        content = get_content_path(lake, snapshot).read_bytes()
     except OSError:
         return None
     return (snapshot, content) if hashlib.sha256(content).hexdigest() == snapshot.sha256 else None
 
 
 def add_bundled(lake: Lake) -> list[Snapshot]:
-    """Take in the facts that come with the project, as old as they are; returns those that were not held yet."""
-    told = tomllib.loads((BUNDLED / "bundled.toml").read_text(encoding="utf-8"))
+    """Add the facts bundled with the project, dated when they were compiled; the snapshots that are new."""
+    bundled = tomllib.loads((BUNDLED / "bundled.toml").read_text(encoding="utf-8"))
     new = []
-    for name, facts in told.items():
+    for name, facts in bundled.items():
         compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
         content = (BUNDLED / name).read_bytes()
-        snapshot, is_new, _ = _keep(
+        snapshot, is_new, _ = _store_snapshot(
             lake, content, facts["source"], origin="bundled", original_name=name, fetched_at=compiled
         )
         new += [snapshot] if is_new else []
     return new
 
 
-def _read(path: Path) -> Snapshot:
+def _read_metadata(path: Path) -> Snapshot:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise OSError(
             f"{path} is damaged ({error}); restore it, or remove its folder and add the file again"
         ) from error
-    told["fetched_at"] = dt.datetime.fromisoformat(told["fetched_at"])
-    return Snapshot(**told)
+    metadata["fetched_at"] = dt.datetime.fromisoformat(metadata["fetched_at"])
+    return Snapshot(**metadata)
 
 
-def _keep(
+def _store_snapshot(
     lake: Lake, content: bytes, source: str, *, is_by_hand: bool = False, **facts: Any
 ) -> tuple[Snapshot, bool, str]:
-    """The snapshot of some bytes, whether it is new, and what is to be said of it; the same bytes are kept once."""
+    """Store bytes, the same bytes of a source once; the snapshot, whether it is new, and a remark."""
     sha256 = hashlib.sha256(content).hexdigest()
     salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
     lake.snapshots.mkdir(parents=True, exist_ok=True)
     with (lake.snapshots / ".lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # else two sources with the same content could each think they are the first
+        fcntl.flock(lock, fcntl.LOCK_EX)  # else two sources with the same content could both take the unsalted identity
         for identity in (sha256[:16], salted[:16]):
             if (path := lake.snapshots / source / identity / "snapshot.json").exists():
-                snapshot, remark = _with_hints(_read(path), facts, is_by_hand)
-                if snapshot != _read(path):
-                    replace_file(path, _as_json(_told(snapshot)))
+                snapshot, remark = _merge_hints(_read_metadata(path), facts, is_by_hand)
+                if snapshot != _read_metadata(path):
+                    replace_file(path, _encode_json(_build_metadata(snapshot)))
                     path.chmod(0o444)
                 return snapshot, False, remark
         others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/snapshot.json"))
-        facts.setdefault("licence", source_named(source).licence)
+        facts.setdefault("licence", get_source(source).licence)
         identity = (salted if others else sha256)[:16]
         snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=len(content), **facts)
-        _place(lake.snapshots / source / snapshot.snapshot_id, content, _told(snapshot), "snapshot.json")
-    return snapshot, True, f"the same bytes are held as {others[0]} too, which stays" if others else ""
+        _write_folder(
+            lake.snapshots / source / snapshot.snapshot_id, content, _build_metadata(snapshot), "snapshot.json"
+        )
+    return snapshot, True, f"the same bytes are stored as {others[0]} too" if others else ""
 
 
-def _with_hints(held: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> tuple[Snapshot, str]:
-    """A snapshot with what is now known of it besides its bytes, and what became of that as a remark.
+def _merge_hints(stored: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> tuple[Snapshot, str]:
+    """The snapshot with new hints, and a remark on what changed or was not used.
 
-    A feed's word counts more than a person's, since its other snapshots are read by it too. Of a feed's own hints,
-    addresses are no news: one page can have several.
+    Hints of a feed take precedence over those of a person, since they apply to all its snapshots. A feed that only
+    comes with another address changes nothing: one page can have several.
     """
-    given: dict[str, str] = facts.get("hints") or {}
-    new = {name: value for name, value in given.items() if held.hints.get(name) != value}
-    named = {name for name in {**held.hints, **given} if name not in _ADDRESSES}
-    is_same_feed = held.feed is not None and given.get("feed") == held.feed
-    changes = any(held.hints.get(name) != given.get(name) for name in named) if is_same_feed else bool(new)
-    if not (changes or (new and is_by_hand)):
-        return held, ""
-    told = ", ".join(f"{name} “{value}”" for name, value in new.items() if name != "feed_url")
-    if held.origin == "bundled":
-        return held, f"it came with the project, so that {told} is not used"
-    if held.feed is not None and not is_same_feed:
-        return held, f"it is held as the feed {held.feed} has it, so that {told} is not used"
-    hints = given if is_same_feed else {**held.hints, **given}
+    hints: dict[str, str] = facts.get("hints") or {}
+    new = {name: value for name, value in hints.items() if stored.hints.get(name) != value}
+    compared = {name for name in {**stored.hints, **hints} if name not in _ADDRESSES}
+    is_same_feed = stored.feed is not None and hints.get("feed") == stored.feed
+    is_changed = any(stored.hints.get(name) != hints.get(name) for name in compared) if is_same_feed else bool(new)
+    if not (is_changed or (new and is_by_hand)):
+        return stored, ""
+    new_text = ", ".join(f"{name} “{value}”" for name, value in new.items() if name != "feed_url")
+    if stored.origin == "bundled":
+        return stored, f"it is bundled with the project: {new_text} is not used"
+    if stored.feed is not None and not is_same_feed:
+        return stored, f"it belongs to the feed {stored.feed}: {new_text} is not used"
+    merged = hints if is_same_feed else {**stored.hints, **hints}
     fetched = {name: facts[name] for name in ("origin", "url", "http_status", "headers", "licence") if name in facts}
-    changed = replace(held, hints=hints, **(fetched if facts["origin"] == "fetch" else {}))
-    before = ", ".join(f"{name} “{held.hints[name]}”" for name in new if name in held.hints)
-    return changed, f"now with {told or 'other hints'}" + (f" in the place of {before}" if before else "")
+    changed = replace(stored, hints=merged, **(fetched if facts["origin"] == "fetch" else {}))
+    old_text = ", ".join(f"{name} “{stored.hints[name]}”" for name in new if name in stored.hints)
+    return changed, f"now with {new_text or 'other hints'}" + (f" instead of {old_text}" if old_text else "")
 
 
-def _told(snapshot: Snapshot) -> dict[str, object]:
+def _build_metadata(snapshot: Snapshot) -> dict[str, object]:
     return {**asdict(snapshot), "fetched_at": snapshot.fetched_at.isoformat()}
 
 
-def _as_json(facts: dict[str, object]) -> bytes:
+def _encode_json(facts: dict[str, object]) -> bytes:
     return json.dumps(facts, indent=1, ensure_ascii=False).encode()
 
 
-def keep_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
-    """Keep aside what no source can take, with the reason; the same bytes once."""
+def store_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
+    """Store bytes that no source can read under ``refused/`` with the reason, the same bytes once."""
     sha256 = hashlib.sha256(content).hexdigest()
     folder = lake.refused / sha256[:16]
-    refusal = Refusal(sha256, name, len(content), reason, utc_now())
+    refused = RefusedFile(sha256, name, len(content), reason, utc_now())
     if not folder.exists():
-        _place(folder, content, {**asdict(refusal), "refused_at": refusal.refused_at.isoformat()}, "refusal.json")
+        _write_folder(
+            folder, content, {**asdict(refused), "refused_at": refused.refused_at.isoformat()}, "refusal.json"
+        )
 
 
-def _place(folder: Path, content: bytes, facts: dict[str, object], facts_name: str) -> None:
+def _write_folder(folder: Path, content: bytes, facts: dict[str, object], facts_name: str) -> None:
     """Make a folder with content and facts appear in one step; a killed writer leaves only a hidden draft."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
     try:
         for name, data in (
             ("content", content),
-            (facts_name, _as_json(facts)),
+            (facts_name, _encode_json(facts)),
         ):
             with (draft / name).open("wb") as file:
                 file.write(data)
@@ -292,7 +302,7 @@ def _place(folder: Path, content: bytes, facts: dict[str, object], facts_name: s
             (draft / name).chmod(0o444)
         sync_folder(draft)
         draft.chmod(0o755)
-        if folder.exists():  # another process placed the same content meanwhile
+        if folder.exists():  # another process stored the same content first
             return
         draft.rename(folder)
         sync_folder(folder.parent)

@@ -1,4 +1,4 @@
-"""The explicit list of sources, and which of them a document is of."""
+"""The list of all sources, and which of them recognises a document."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from orchestration.sources.enrichers import (
 from orchestration.sources.feed import items, podcast_page
 from orchestration.sources.forum import comments, page, posts
 from orchestration.sources.lab_site import pages
-from orchestration.sources.shared.document import Document, Unreadable
+from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.sheet import lab_sheet
-from orchestration.sources.source import Damaged, NotThisSource, Source
+from orchestration.sources.source import DamagedDocument, DocumentRefused, NotThisSource, Source
 
-# those that look for what only their kind has come first, those that look at lines of text last
+# in the order in which they are tried: sources with unmistakable marks first, those that read plain text last
 SOURCES: tuple[Source, ...] = (
     posts.SOURCE,
     comments.SOURCE,
@@ -35,15 +35,11 @@ SOURCES: tuple[Source, ...] = (
 )
 
 
-class Refused(Exception):
-    """A document that no source can take; the text says what was expected and what was found."""
-
-
-def source_named(name: str) -> Source:
+def get_source(name: str) -> Source:
     """The source of that name.
 
     Raises:
-        KeyError: There is none; the text lists those that exist.
+        KeyError: No source has the name; the text lists those that exist.
     """
     for source in SOURCES:
         if source.name == name:
@@ -51,28 +47,27 @@ def source_named(name: str) -> Source:
     raise KeyError(f"no source {name!r}; there are {', '.join(source.name for source in SOURCES)}")
 
 
-def recognised(document: Document) -> Source:
-    """The source whose content this document has; its name plays no part.
+def recognise_source(document: Document) -> Source:
+    """The source that recognises the document by its content; the file name does not matter.
 
     Raises:
-        Refused: No source recognises it, or it is one of theirs but damaged.
+        DocumentRefused: No source recognises it, or the one that does finds it damaged.
     """
     try:
-        kind = document.kind
-        reasons = []
+        description = document.description
+        near_matches = []
         for source in SOURCES:
             try:
                 source.recognise(document)
-            except NotThisSource as reason:
-                if reason.is_close:
-                    reasons.append(f"; as {source.name}: {reason}")
-            except Unreadable:  # not as this source reads it: as a text, say, when it is JSON in one line
+            except NotThisSource as mismatch:
+                if mismatch.is_near_match:
+                    near_matches.append(f"; as {source.name}: {mismatch}")
+            except UnreadableDocument:  # a source of plain text may fail on markup, such as JSON in one long line
                 if not document.is_markup:
                     raise
             else:
                 return source
-    except (Unreadable, Damaged) as found:
-        raise Refused(f"found {found}") from found
-    raise Refused(
-        f"found {kind}{''.join(reasons)}; expected one of: {'; '.join(source.expected for source in SOURCES)}"
-    )
+    except (UnreadableDocument, DamagedDocument) as error:
+        raise DocumentRefused(f"found {error}") from error
+    expected = "; ".join(source.expected for source in SOURCES)
+    raise DocumentRefused(f"found {description}{''.join(near_matches)}; expected one of: {expected}")

@@ -1,8 +1,7 @@
-"""What a source is: one kind of place that data comes from, and how its bytes become records.
+"""The interface of a source: a kind of document, how it is recognised, parsed into records, and optionally fetched.
 
-A source recognises a document by its content and parses it into records and rejects. Parsing is pure:
-the same bytes give the same records on any machine and at any time; it knows no network and no clock.
-Modules in this folder import nothing heavy, because each outside file is parsed in a process of its own.
+Parsing is pure: the same bytes give the same records on any machine at any time, without network or clock.
+Modules in this folder import nothing heavy, because each document is parsed in a process of its own.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Conversation, Feed, Since
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 
 Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record as its document gives it.
+    """One record of a document.
 
     Args:
-        identity: What makes it the same record in another snapshot (a canonical link, a text's hash).
+        identity: Key by which the same record is recognised in another snapshot (a canonical link, a text's hash).
         values: The content columns of the source's raw table.
-        locator: Where it stands in the document, for a person: ``row 454``, ``lines 12-16``.
+        locator: Position in the document, for people: ``row 454``, ``lines 12-16``.
     """
 
     identity: str
@@ -37,13 +36,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Reject:
-    """One record that could not be read, kept with its reason.
+    """A record that could not be read, kept with the reason.
 
     Args:
-        locator: Where it stands in the document.
+        locator: Position in the document.
         reason: What is wrong and what was expected, as one sentence.
-        raw_text: The record as it stands in the document.
-        is_fault: Whether something is wrong with it; not so for a record that merely does not belong.
+        raw_text: The record as it is in the document.
+        is_fault: Whether the record is faulty; False for one that is merely out of scope.
     """
 
     locator: str
@@ -53,18 +52,18 @@ class Reject:
 
 
 @dataclass
-class Parsed:
-    """What a document holds: ``items`` in the document's own order.
+class ParseResult:
+    """The records and rejects of one document.
 
     Args:
-        items: Its records and rejects.
-        unparsed: For each path of a field that is filled and not read, in how many records it stands.
-        is_answer: Whether the document is an answer of its place, which rightly may hold no record at all.
+        items: Records and rejects, in document order.
+        unparsed_fields: Paths of filled fields that the parser does not read, each with its number of records.
+        is_empty_valid: Whether a document without any record is valid, as a search response without hits is.
     """
 
     items: list[Record | Reject] = field(default_factory=list)
-    unparsed: Counter[str] = field(default_factory=Counter)
-    is_answer: bool = False
+    unparsed_fields: Counter[str] = field(default_factory=Counter)
+    is_empty_valid: bool = False
 
     @property
     def records(self) -> list[Record]:
@@ -78,74 +77,81 @@ class Parsed:
 
 
 class NotThisSource(Exception):
-    """The document is not of this source; the text says what was looked for and what was found.
+    """The document is not of this source; the message states what was looked for and what was found.
 
     Args:
         reason: The text.
-        is_close: Whether it looks so much like one of this source that a person should be told the reason.
+        is_near_match: Whether the document resembles this source enough for the reason to be shown to the user.
     """
 
-    def __init__(self, reason: str, *, is_close: bool = False) -> None:
+    def __init__(self, reason: str, *, is_near_match: bool = False) -> None:
         super().__init__(reason)
-        self.is_close = is_close
+        self.is_near_match = is_near_match
 
 
-class Damaged(Exception):
-    """The document is of this source but cannot be read as a whole; the text says where and why."""
+class DamagedDocument(Exception):
+    """The document is of this source but cannot be read as a whole; the message states where and why."""
+
+
+class DocumentRefused(Exception):
+    """No source can read the document; the message states what was expected and what was found."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One kind of place that data comes from.
+    """A kind of document: how to recognise, parse and optionally fetch it, and the raw table that its records fill.
 
     Args:
         name: Short name, as in ``aisle status``.
-        title: The name for a person.
-        things: What its records are, a plural noun, by which the name can end; see `table_name`.
-        row: What one record is, as a sentence.
-        columns: TOML-like declarations of the content columns of its raw table.
-        expected: What a document of this source looks like, to be told with a refusal.
-        licence: Under which terms the records may be used.
+        title: Name shown to users.
+        record_noun: Plural noun for its records; ends the name of the raw table, see `table_name`.
+        row: One sentence: what a row of the raw table is.
+        columns: Declarations of the content columns of the raw table, with the keys of a TOML table declaration.
+        expected: What a document of this source looks like; shown when a document is refused.
+        licence: Terms under which the records may be used.
         recognise: Returns for a document of this source; raises `NotThisSource` for any other.
-        parse: Records and rejects of a recognised document; raises `Damaged`.
-        newest: Name of the column that says how recent a record is, if the source has dates.
-        positional: Columns that say where the record stands in its document; a change in them alone is no new version.
-        fetch: The conversation that asks its place for what is new, if it can be fetched.
-        by_window: Whether ``fetch`` can be asked for the days of a window (``Since.start`` and ``Since.end``).
+        parse: Records and rejects of a recognised document; raises `DamagedDocument`.
+        recency_column: Column that dates a record, if the source has dates.
+        volatile_columns: Columns whose change alone makes no new version of a record (positions, scores, counts).
+        fetch: Fetch plan that requests what is new, if the source can be fetched.
+        is_windowed: Whether ``fetch`` can be limited to the days from ``FetchCursor.start`` to ``FetchCursor.end``.
+        has_private_feeds: Whether its feeds belong to single users (such as their own sheet), so that none is bundled
+            in ``orchestration/fetch/feeds.toml``.
     """
 
     name: str
     title: str
-    things: str
+    record_noun: str
     row: str
     columns: Mapping[str, Mapping[str, Any]]
     expected: str
     licence: str
     recognise: Callable[[Document], None]
-    parse: Callable[[Document], Parsed]
-    newest: str | None = None
-    positional: tuple[str, ...] = ()
-    fetch: Callable[[Feed, Since], Conversation] | None = None
-    by_window: bool = False
+    parse: Callable[[Document], ParseResult]
+    recency_column: str | None = None
+    volatile_columns: tuple[str, ...] = ()
+    fetch: Callable[[Feed, FetchCursor], FetchPlan] | None = None
+    is_windowed: bool = False
+    has_private_feeds: bool = False
 
     @property
     def table_name(self) -> str:
-        """Name of the raw table: ``raw.<name>_<things>``, the things once where the name ends with them."""
-        return f"raw.{self.name.removesuffix('_' + self.things)}_{self.things}"
+        """Name of the raw table: ``raw.<name>_<record_noun>``, without repeating a noun that already ends the name."""
+        return f"raw.{self.name.removesuffix('_' + self.record_noun)}_{self.record_noun}"
 
 
-def digest(*parts: object, length: int = 64) -> str:
-    """SHA-256 over the parts, in hex, cut to a length; parts cannot run into each other."""
+def hash_parts(*parts: object, length: int = 64) -> str:
+    """SHA-256 of the parts in hex, cut to a length; a separator keeps ``"ab", "c"`` distinct from ``"a", "bc"``."""
     text = "\x1f".join("" if part is None else str(part) for part in parts)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:length]
 
 
-def squeeze_spaces(text: str) -> str:
-    """The text with every run of white space as one space and none at its ends."""
+def collapse_spaces(text: str) -> str:
+    """The text with each run of white space as one space, and none at the ends."""
     return " ".join(text.split())
 
 
-def first(items: Sequence[str], limit: int = 3) -> str:
-    """The first few items for a message, with how many more there are."""
+def list_first(items: Sequence[str], limit: int = 3) -> str:
+    """The first items as text for a message, with the number of those left out."""
     shown = ", ".join(items[:limit])
     return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"

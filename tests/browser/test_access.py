@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.dashboard_server import CHROMIUM, PATIENCE_MS, addresses, settle
+from tests.support.dashboard_server import CHROMIUM, TIMEOUT_MS, list_page_addresses, wait_until_idle
 from warehouse.lake import PROJECT, Lake
 
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
@@ -20,10 +20,10 @@ DARK = "rgb(18, 23, 29)"
 def opened(browser: Browser, address: str) -> Page:
     context = browser.new_context(viewport={"width": 1400, "height": 1600}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(TIMEOUT_MS)
     page.goto(address)
     page.get_by_role("heading").first.wait_for()
-    settle(page)
+    wait_until_idle(page)
     return page
 
 
@@ -38,18 +38,18 @@ def broken(page: Page) -> list[str]:
 
 
 def test_every_page_is_in_the_list_of_pages(released_lake: Lake) -> None:
-    assert sorted(addresses(released_lake)) == PAGES
-    assert list(addresses(released_lake).values()).count("") == 1
+    assert sorted(list_page_addresses(released_lake)) == PAGES
+    assert list(list_page_addresses(released_lake).values()).count("") == 1
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nobody_is_kept_out(served: str, browser: Browser, released_lake: Lake, page: str) -> None:
-    shown = opened(browser, served + addresses(released_lake)[page])
+def test_nobody_is_kept_out(dashboard_url: str, browser: Browser, released_lake: Lake, page: str) -> None:
+    shown = opened(browser, dashboard_url + list_page_addresses(released_lake)[page])
     expect(shown.locator('[data-testid="stException"]')).to_have_count(0)
     assert broken(shown) == [], f"{page}, light"
     shown.emulate_media(color_scheme="dark")
     expect(shown.locator('[data-testid="stApp"]')).to_have_css("background-color", DARK)
-    settle(shown)
+    wait_until_idle(shown)
     assert broken(shown) == [], f"{page}, dark"
     shown.set_viewport_size({"width": 390, "height": 1600})
     main = shown.locator('[data-testid="stMain"]')

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browsing import BARS, Open
-from tests.support.dashboard_server import CHROMIUM, serving, settle
+from tests.support.browsing import BARS, OpenPage
+from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
 from warehouse.lake import Lake
 
 pytest.importorskip("playwright", reason="playwright is not installed")
@@ -18,8 +18,8 @@ from tests.browser.test_trends import asked, downloaded
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def test_the_overview_leads_to_the_other_pages(opened: Open) -> None:
-    page = opened()
+def test_the_overview_leads_to_the_other_pages(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0])
     expect(page.get_by_text("78 works in 31 whole months").first).to_be_visible()
     page.locator(BARS).first.wait_for()
@@ -27,14 +27,14 @@ def test_the_overview_leads_to_the_other_pages(opened: Open) -> None:
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
 
 
-def test_a_heat_map_and_a_comparison_come_back_by_their_address(opened: Open) -> None:
-    page = opened()
+def test_a_heat_map_and_a_comparison_come_back_by_their_address(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     base = page.url.partition("trends")[0]
     page.goto(base + "trends?view=heat+map&panels=false&compare=true&other_labs=OpenAI&labs=Anthropic")
     cells = page.locator('[data-testid="stVegaLiteChart"] path[aria-roledescription="rect mark"]')
     cells.first.wait_for()
     expect(page.get_by_text("rate ratio").first).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     # the number that stands on the cell lets the click through
     cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
     page.locator(cell).first.click()
@@ -44,12 +44,12 @@ def test_a_heat_map_and_a_comparison_come_back_by_their_address(opened: Open) ->
     assert (told["view"], told["other_labs"]) == (["heat map"], ["OpenAI"])
 
 
-@pytest.mark.parametrize("path", ["", "labs?lab=OpenAI", "trends?view=share&meanwhile=true&compare=true"])
-def test_pages_fit_on_a_phone(opened: Open, path: str) -> None:
-    page = opened(width=390, scheme="dark")
+@pytest.mark.parametrize("path", ["", "labs?lab=OpenAI", "trends?view=share&events=true&compare=true"])
+def test_pages_fit_on_a_phone(open_trends_page: OpenPage, path: str) -> None:
+    page = open_trends_page(width=390, scheme="dark")
     page.goto(page.url.partition("trends")[0] + path)
     page.locator('[data-testid="stVegaLiteChart"] svg').first.wait_for()
-    settle(page)
+    wait_until_idle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for chart in page.locator('[data-testid="stVegaLiteChart"]:visible').all():
         box = chart.bounding_box()
@@ -57,11 +57,11 @@ def test_pages_fit_on_a_phone(opened: Open, path: str) -> None:
         assert box["x"] + box["width"] <= 390
 
 
-def test_a_profile_is_handed_on_as_one_page(opened: Open) -> None:
-    page = opened()
+def test_a_profile_is_handed_on_as_one_page(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "labs?lab=Anthropic")
     page.locator(BARS).first.wait_for()
-    settle(page)
+    wait_until_idle(page)
     name, told = downloaded(page, "One page to hand on")
     assert name == "lab_anthropic_v1.html"
     assert told.count(b"<svg") == 3
@@ -75,9 +75,9 @@ def test_what_takes_long_says_so_and_a_server_that_is_gone_too(
 ) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     said = "getComputedStyle(document.querySelector('.stApp'), '::after')"
-    with serving(released_lake, tmp_path / "log.txt") as address:
+    with serve_dashboard(released_lake, tmp_path / "log.txt") as address:
         page.goto(address)
-        settle(page)
+        wait_until_idle(page)
         assert page.evaluate(f"{said}.content") == "none"
         # as while a page runs; a moment later it is seen
         page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from tests.browser.test_trends import asked, downloaded
-from tests.support.browsing import BARS, Open
-from tests.support.dashboard_server import CHROMIUM, settle
+from tests.support.browsing import BARS, OpenPage
+from tests.support.dashboard_server import CHROMIUM, wait_until_idle
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
@@ -19,8 +19,8 @@ SLOW = "select count(*) as n from range(1000000) as a (x), range(1000000) as b (
 QUERY = "select lab, count(*) as works from clean.publications group by lab order by lab"
 
 
-def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address(opened: Open) -> None:
-    page = opened()
+def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "sql")
     box = page.get_by_role("textbox", name="Query")
     box.fill(QUERY)
@@ -28,7 +28,7 @@ def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address
     expect(page.get_by_text("3 rows of 2 columns")).to_be_visible()
     page.get_by_role("radio", name="bars").or_(page.get_by_role("button", name="bars")).first.click()
     expect(page.locator(BARS)).to_have_count(3)
-    settle(page)
+    wait_until_idle(page)
     name, told = downloaded(page, "Parquet")
     assert name == "query_v1.parquet"
     assert pl.read_parquet(io.BytesIO(told))["works"].sum() == 80
@@ -38,15 +38,15 @@ def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address
     assert page.get_by_role("textbox", name="Query").input_value() == QUERY
 
 
-def test_a_slow_query_leaves_the_page_alive_and_is_cancelled(opened: Open) -> None:
-    page = opened()
+def test_a_slow_query_leaves_the_page_alive_and_is_cancelled(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "sql")
     page.get_by_role("textbox", name="Query").fill(SLOW)
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("The query runs")).to_be_visible()
+    expect(page.get_by_text("Running the query")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("the query was cancelled")).to_be_visible()
-    expect(page.get_by_text("The query runs")).to_have_count(0)
+    expect(page.get_by_text("Running the query")).to_have_count(0)
     page.get_by_role("textbox", name="Query").fill("select 1 as one")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("1 row of 1 column in")).to_be_visible()

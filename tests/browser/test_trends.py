@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from tests.support.browsing import BARS, POINTS, Open
-from tests.support.dashboard_server import CHROMIUM, serving, settle
+from tests.support.browsing import BARS, POINTS, OpenPage
+from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
 from warehouse.lake import Lake
-from warehouse.release import current
+from warehouse.release import read_current_release
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect
@@ -45,8 +45,8 @@ def downloaded(page: Page, label: str) -> tuple[str, bytes]:
     return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
 
 
-def test_the_page_opens_and_a_filter_becomes_a_link(opened: Open) -> None:
-    page = opened()
+def test_the_page_opens_and_a_filter_becomes_a_link(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
     expect(page.get_by_text("80 rows")).to_be_visible()
     expect(page.get_by_text("must not be read as a decline")).to_be_visible()
@@ -67,13 +67,13 @@ def test_the_page_opens_and_a_filter_becomes_a_link(opened: Open) -> None:
 
 def click_on(page: Page, mark: str) -> None:
     """Click on a mark once the chart stands still: while it is drawn anew, the old one may still be there."""
-    settle(page)
+    wait_until_idle(page)
     expect(page.locator(mark)).to_have_count(1)
     page.locator(mark).click()
 
 
-def test_a_click_on_a_bar_lists_its_papers(opened: Open) -> None:
-    page = opened()
+def test_a_click_on_a_bar_lists_its_papers(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
     expect(page.get_by_text("8 publications listed")).to_be_visible()
     assert asked(page) == {
@@ -91,22 +91,22 @@ def test_a_click_on_a_bar_lists_its_papers(opened: Open) -> None:
     expect(page.get_by_text("8 publications listed")).to_be_visible()
 
 
-def test_a_bar_can_be_clicked_again_after_another_choice(opened: Open) -> None:
-    page = opened("?per=year")
+def test_a_bar_can_be_clicked_again_after_another_choice(open_trends_page: OpenPage) -> None:
+    page = open_trends_page("?per=year")
     chosen = bar(page, period="2023", lab="Google DeepMind", category="Enhancing human feedback")
     page.locator(chosen).click()
     expect(page.get_by_text("7 publications listed")).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     page.get_by_role("combobox", name="Period").click()
     page.get_by_role("option", name="2022").click()
     expect(page.get_by_text("2 publications listed")).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     page.locator(chosen).click()
     expect(page.get_by_text("7 publications listed")).to_be_visible()
 
 
-def test_a_period_can_be_chosen_by_keyboard_alone(opened: Open) -> None:
-    page = opened()
+def test_a_period_can_be_chosen_by_keyboard_alone(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.get_by_role("combobox", name="Period").focus()
     page.keyboard.type("2022")
     page.keyboard.press("Enter")
@@ -114,15 +114,15 @@ def test_a_period_can_be_chosen_by_keyboard_alone(opened: Open) -> None:
     assert asked(page) == {"period": ["2022"]}
 
 
-def test_a_click_on_a_point_lists_its_papers(opened: Open) -> None:
-    page = opened("?view=lines&panels=false")
+def test_a_click_on_a_point_lists_its_papers(open_trends_page: OpenPage) -> None:
+    page = open_trends_page("?view=lines&panels=false")
     page.locator(POINTS + '[aria-label*="Period: 2022"][aria-label*="Category: Robustness"]').click()
     expect(page.get_by_text("5 publications listed")).to_be_visible()
 
 
-def test_what_is_pointed_at_is_told(opened: Open) -> None:
-    page = opened()
-    settle(page)
+def test_what_is_pointed_at_is_told(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
+    wait_until_idle(page)
     page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).hover()
     told = page.locator("#vg-tooltip-element.visible tr")
     expect(told).to_have_text(["Period2023", "LabAnthropic", "CategoryMechanistic interpretability", "Publications8"])
@@ -130,16 +130,16 @@ def test_what_is_pointed_at_is_told(opened: Open) -> None:
 
 @pytest.mark.parametrize("view", ["bars", "lines", "share", "heat map", "cumulative"])
 def test_of_many_periods_a_whole_one_is_told_and_clicked(
-    copied: Callable[..., Lake], browser: Browser, tmp_path: Path, view: str
+    copy_release: Callable[..., Lake], browser: Browser, tmp_path: Path, view: str
 ) -> None:
     long = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
-    lake = copied(f"update clean.coverage set {long} where source = 'lab_sheet'")
-    with serving(lake, tmp_path / "log.txt") as address:
+    lake = copy_release(f"update clean.coverage set {long} where source = 'lab_sheet'")
+    with serve_dashboard(lake, tmp_path / "log.txt") as address:
         page = browser.new_page(viewport={"width": 1400, "height": 1600})
         page.goto(f"{address}trends?per=month&panels=false&view={view}")
         chart = page.get_by_test_id("stVegaLiteChart").last
         chart.locator("canvas, svg").first.wait_for()
-        settle(page)
+        wait_until_idle(page)
         box = chart.bounding_box()
         assert box is not None
         at = box["x"] + box["width"] - 24, box["y"] + box["height"] * 0.6  # the newest month, at the right end
@@ -155,9 +155,9 @@ def test_of_many_periods_a_whole_one_is_told_and_clicked(
         page.context.close()
 
 
-def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: Lake) -> None:
-    page = opened("?view=lines&range=true&count=works")
-    with current(released_lake).connect() as connection:
+def test_evidence_of_a_paper_opens_from_its_link(open_trends_page: OpenPage, released_lake: Lake) -> None:
+    page = open_trends_page("?view=lines&range=true&count=works")
+    with read_current_release(released_lake).connect() as connection:
         ((identity, title),) = connection.execute(
             "select publication_id, title from clean.publications where title like 'Many-shot%'"
         ).fetchall()
@@ -178,20 +178,20 @@ def test_evidence_of_a_paper_opens_from_its_link(opened: Open, released_lake: La
         ("coverage", "Coverage"),
     ],
 )
-def test_other_pages_open_by_their_address(opened: Open, path: str, heading: str) -> None:
-    page = opened()
+def test_other_pages_open_by_their_address(open_trends_page: OpenPage, path: str, heading: str) -> None:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + path)
     expect(page.get_by_role("heading", name=heading).first).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
-def test_downloads_hold_what_is_drawn(opened: Open) -> None:
-    page = opened("?per=month")
+def test_downloads_hold_what_is_drawn(open_trends_page: OpenPage) -> None:
+    page = open_trends_page("?per=month")
     for count, expected in (("rows", 80), ("works", 78)):
         chosen(page, "Counting rule", count)
         expect(page.get_by_text(f"{expected} publications listed")).to_be_visible()
-        settle(page)
+        wait_until_idle(page)
         page.get_by_role("tab", name="Download").first.click()
         name, told = downloaded(page, "CSV")
         assert name == f"publications_by_lab_category_month_{count}_v1.csv"
@@ -211,8 +211,8 @@ def test_downloads_hold_what_is_drawn(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])
-def test_everything_fits_on_a_phone_and_stands_out(opened: Open, scheme: str, ink: str) -> None:
-    page = opened("?per=quarter", width=390, scheme=scheme)
+def test_everything_fits_on_a_phone_and_stands_out(open_trends_page: OpenPage, scheme: str, ink: str) -> None:
+    page = open_trends_page("?per=quarter", width=390, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for chart in page.locator('[data-testid="stVegaLiteChart"] svg').all():
         box = chart.bounding_box()

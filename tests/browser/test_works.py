@@ -6,33 +6,33 @@ import json
 
 import pytest
 
-from tests.support.browsing import Open
+from tests.support.browsing import OpenPage
 from tests.support.dashboard_server import CHROMIUM
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_trends import asked, downloaded, settle
+from tests.browser.test_trends import asked, downloaded, wait_until_idle
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def works(opened: Open, query: str = "") -> Page:
-    page = opened()
+def works(open_trends_page: OpenPage, query: str = "") -> Page:
+    page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "works" + query)
     expect(page.get_by_text("found").first).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     return page
 
 
-def test_a_search_leads_to_a_work_and_back(opened: Open) -> None:
-    page = works(opened)
+def test_a_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
+    page = works(open_trends_page)
     box = page.get_by_role("searchbox", name="Search")
     box.fill("sycophancy")
     box.press("Enter")
     title = page.get_by_role("link", name="Sycophancy to Subterfuge", exact=False).first
     expect(title).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     assert asked(page) == {"q": ["sycophancy"]}
     title.click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
@@ -45,14 +45,14 @@ def test_a_search_leads_to_a_work_and_back(opened: Open) -> None:
     expect(title).to_be_visible()
 
 
-def test_a_choice_narrows_what_is_found_and_is_part_of_the_address(opened: Open) -> None:
-    page = works(opened, "?kind=publication")
+def test_a_choice_narrows_what_is_found_and_is_part_of_the_address(open_trends_page: OpenPage) -> None:
+    page = works(open_trends_page, "?kind=publication")
     expect(page.get_by_text("80 things found")).to_be_visible()
     page.get_by_role("combobox", name="Lab").click()
     page.get_by_role("option", name="OpenAI (13)").click()
     page.keyboard.press("Escape")
     expect(page.get_by_text("13 things found")).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     assert asked(page) == {"kind": ["publication"], "lab": ["OpenAI"]}
     page.reload()
     expect(page.get_by_text("13 things found")).to_be_visible()
@@ -63,18 +63,18 @@ def test_a_choice_narrows_what_is_found_and_is_part_of_the_address(opened: Open)
     assert told.count(b"@") >= 13
 
 
-def test_nothing_found_says_what_to_do(opened: Open) -> None:
-    page = works(opened, "?q=xyzzyplughqwerty&lab=OpenAI")
+def test_nothing_found_says_what_to_do(open_trends_page: OpenPage) -> None:
+    page = works(open_trends_page, "?q=xyzzyplughqwerty&lab=OpenAI")
     expect(page.get_by_text("Nothing fits")).to_be_visible()
     page.get_by_role("link", name="Everything").click()
     expect(page.get_by_text("99 things found")).to_be_visible()
 
 
-def test_an_open_tab_is_part_of_the_address(opened: Open) -> None:
-    page = opened()
+def test_an_open_tab_is_part_of_the_address(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
     page.get_by_role("tab", name="SQL").first.click()
     expect(page.get_by_text("from publication_counts").first).to_be_visible()
-    settle(page)
+    wait_until_idle(page)
     assert asked(page) == {"trends_tab": ["SQL"]}
     page.reload()
     expect(page.get_by_role("tab", name="SQL").first).to_have_attribute("aria-selected", "true")

@@ -1,4 +1,4 @@
-"""The configuration of feeds: whatever is wrong with it is told when it is read, by file, feed, key and reason."""
+"""The configuration of feeds: every problem is reported when it is read, with file, feed, key and reason."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.fetch.config import ConfigurationError, read_configuration
-from orchestration.fetch.credentials import literal_secret
-from tests.conftest import aisle
+from orchestration.fetch.credentials import describe_literal_secret
+from tests.conftest import run_aisle
 from warehouse.lake import Lake
 
 
@@ -17,11 +17,11 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def feed(more: str = "", name: str = "a", source: str = "lab_sheet", url: str = "https://e.org") -> str:
+def write_feed(more: str = "", name: str = "a", source: str = "lab_sheet", url: str = "https://e.org") -> str:
     return f'[feeds."{name}"]\nsource = "{source}"\nurl = "{url}"\n{more}'
 
 
-def refusal(lake: Lake, text: str) -> str:
+def read_error(lake: Lake, text: str) -> str:
     lake.root.mkdir(exist_ok=True)
     (lake.root / "feeds.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError) as error:
@@ -29,7 +29,7 @@ def refusal(lake: Lake, text: str) -> str:
     return str(error.value)
 
 
-WRONG = [
+INVALID = [
     ('feeds.a.cadence', '[feeds.a]\nsource="lab_sheet"\nurl="https://e.org"\ncadence="dayly"', "found 'dayly'; expected hourly, daily, weekly or the five fields of cron"),
     ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"\nurl="ftp://e.org"', "found 'ftp://e.org'; expected an absolute http or https address"),
     ('feeds.a.url', '[feeds.a]\nsource="lab_sheet"', "is missing"),
@@ -46,35 +46,35 @@ WRONG = [
     ('fetch.backoff_seconds', '[fetch]\nbackoff_seconds=0', "found 0; expected greater than 0"),
     ('fetch.total_seconds', '[fetch]\ntotal_seconds=0', "found 0; expected greater than 0"),
     ('fetch.parallel', '[fetch]\nparallel=0', "found 0; expected greater than or equal to 1"),
-    ('feeds.a.cadence', feed('cadence = "* * * * *"'), "found '* * * * *'; expected at least 10 minutes between two times"),
-    ('feeds.a.cadence', feed('cadence = "0 0 31 2 *"'), "found '0 0 31 2 *'; expected"),
-    ('feeds.a.url', feed(url="file:///etc/passwd"), "expected an absolute http or https address"),
-    ('feeds.a.url', feed(url="https://${HOST}/feed.xml"), "expected a host that is written out"),
-    ('feeds.a.url', feed(url="e.org/feed.xml"), "expected an absolute http or https address"),
-    ('feeds.a.url', feed(url="https://docs.google.com/spreadsheets/d/1aBcDeFgHiJkLmNoPqRsTuVwXyZ/edit?sheet=Papers"), "the tab is named by sheet=Papers"),
-    ('feeds.a.settings', feed('settings = { cols = {} }'), "unknown settings cols; known are columns"),
-    ('feeds.a.settings', feed('settings = { limit = 0 }', source="forum_posts"), "settings.limit is 0; expected a whole number from 1 to 5000"),
-    ('feeds.a.settings', feed('settings = { window_days = -3 }', source="forum_posts"), "settings.window_days is -3; expected a whole number from 1"),
-    ('feeds.a.settings', feed('settings = { window_days = 999999999999 }', source="forum_posts"), "expected a whole number from 1 to 36525"),
-    ('feeds.a.settings', feed('settings = { overlap_days = -1 }', source="arxiv_papers"), "settings.overlap_days is -1; expected"),
-    ('feeds.a.settings', feed('settings = { search = "x", page = 0 }', source="arxiv_papers"), "settings.page is 0; expected a whole number from 1 to 2000"),
-    ('feeds.a.settings', feed('settings = { from = 0001-01-01, search = "x" }', source="arxiv_papers"), "expected a day such as 2024-06-17"),
-    ('feeds.a.settings', feed('settings = { most_pages = 0 }', source="feed_items"), "settings.most_pages is 0; expected"),
-    ('feeds.a.settings', feed('settings = { most = true }', source="lab_pages"), "settings.most is True; expected"),
-    ('feeds.a.settings', feed(source="openalex_works"), "settings.filter is None; expected a filter such as"),
+    ('feeds.a.cadence', write_feed('cadence = "* * * * *"'), "found '* * * * *'; expected at least 10 minutes between two times"),
+    ('feeds.a.cadence', write_feed('cadence = "0 0 31 2 *"'), "found '0 0 31 2 *'; expected"),
+    ('feeds.a.url', write_feed(url="file:///etc/passwd"), "expected an absolute http or https address"),
+    ('feeds.a.url', write_feed(url="https://${HOST}/feed.xml"), "expected a literal host name"),
+    ('feeds.a.url', write_feed(url="e.org/feed.xml"), "expected an absolute http or https address"),
+    ('feeds.a.url', write_feed(url="https://docs.google.com/spreadsheets/d/1aBcDeFgHiJkLmNoPqRsTuVwXyZ/edit?sheet=Papers"), "the tab is named by sheet=Papers"),
+    ('feeds.a.settings', write_feed('settings = { cols = {} }'), "unknown settings cols; known are columns"),
+    ('feeds.a.settings', write_feed('settings = { limit = 0 }', source="forum_posts"), "settings.limit is 0; expected a whole number from 1 to 5000"),
+    ('feeds.a.settings', write_feed('settings = { window_days = -3 }', source="forum_posts"), "settings.window_days is -3; expected a whole number from 1"),
+    ('feeds.a.settings', write_feed('settings = { window_days = 999999999999 }', source="forum_posts"), "expected a whole number from 1 to 36525"),
+    ('feeds.a.settings', write_feed('settings = { overlap_days = -1 }', source="arxiv_papers"), "settings.overlap_days is -1; expected"),
+    ('feeds.a.settings', write_feed('settings = { search = "x", page = 0 }', source="arxiv_papers"), "settings.page is 0; expected a whole number from 1 to 2000"),
+    ('feeds.a.settings', write_feed('settings = { from = 0001-01-01, search = "x" }', source="arxiv_papers"), "expected a day such as 2024-06-17"),
+    ('feeds.a.settings', write_feed('settings = { most_pages = 0 }', source="feed_items"), "settings.most_pages is 0; expected"),
+    ('feeds.a.settings', write_feed('settings = { most = true }', source="lab_pages"), "settings.most is True; expected"),
+    ('feeds.a.settings', write_feed(source="openalex_works"), "settings.filter is None; expected a filter such as"),
     ('typo', 'typo = 1', "not a known key; expected one of: fetch, hosts, feeds"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "text", "told"), WRONG, ids=[key for key, _, _ in WRONG])
-def test_wrong_configuration_names_file_key_and_what_was_expected(lake: Lake, key: str, text: str, told: str) -> None:
+@pytest.mark.parametrize(("key", "text", "message"), INVALID, ids=[key for key, _, _ in INVALID])
+def test_invalid_configuration_is_reported_with_file_and_key(lake: Lake, key: str, text: str, message: str) -> None:
     lake.root.mkdir()
     path = lake.root / "feeds.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError) as error:
         read_configuration(lake)
     assert f"{path}: {key}" in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -98,20 +98,22 @@ def test_wrong_configuration_names_file_key_and_what_was_expected(lake: Lake, ke
         "ä",
     ],
 )
-def test_name_that_is_no_plain_word_or_means_something_else_is_refused(lake: Lake, name: str) -> None:
-    told = refusal(lake, feed(name=name))
-    assert told.startswith(f"{lake.root / 'feeds.toml'}: feeds.")
-    assert ".name: found " in told
+def test_invalid_or_reserved_feed_name_is_refused(lake: Lake, name: str) -> None:
+    message = read_error(lake, write_feed(name=name))
+    assert message.startswith(f"{lake.root / 'feeds.toml'}: feeds.")
+    assert ".name: found " in message
 
 
-def test_name_is_that_of_the_table_alone(lake: Lake) -> None:
-    told = refusal(lake, feed('name = "../../elsewhere"'))
-    assert "feeds.a.name: not a known key: a feed is called what its table is called" in told
+def test_key_name_is_refused(lake: Lake) -> None:
+    message = read_error(lake, write_feed('name = "../../elsewhere"'))
+    assert "feeds.a.name: not a known key: the name of a feed is the name of its table" in message
 
 
-def test_all_mistakes_are_told_at_once(lake: Lake) -> None:
-    told = refusal(lake, feed('cadence = "dayly"', name="A") + "\n" + feed('term = "x"') + "\n[fetch]\nattempts = 0")
-    assert [line.partition(": ")[2].partition(": ")[0] for line in told.splitlines()] == [
+def test_all_problems_are_reported_at_once(lake: Lake) -> None:
+    message = read_error(
+        lake, write_feed('cadence = "dayly"', name="A") + "\n" + write_feed('term = "x"') + "\n[fetch]\nattempts = 0"
+    )
+    assert [line.partition(": ")[2].partition(": ")[0] for line in message.splitlines()] == [
         "feeds.A.name",
         "fetch.attempts",
         "feeds.A.cadence",
@@ -119,11 +121,13 @@ def test_all_mistakes_are_told_at_once(lake: Lake) -> None:
     ]
 
 
-def test_wrong_settings_stop_a_fetch_before_anything_is_asked(lake: Lake) -> None:
-    refusal(lake, feed("settings = { limit = 0 }", source="forum_posts"))
-    done = aisle(lake.root, "fetch", "a")
-    assert done.returncode == 1
-    assert f"{lake.root / 'feeds.toml'}: feeds.a.settings: settings.limit is 0; expected a whole number" in done.stderr
+def test_invalid_settings_stop_a_fetch_before_any_request(lake: Lake) -> None:
+    read_error(lake, write_feed("settings = { limit = 0 }", source="forum_posts"))
+    process = run_aisle(lake.root, "fetch", "a")
+    assert process.returncode == 1
+    assert (
+        f"{lake.root / 'feeds.toml'}: feeds.a.settings: settings.limit is 0; expected a whole number" in process.stderr
+    )
     assert not (lake.root / "fetch" / "feeds").exists()
 
 
@@ -172,13 +176,13 @@ def test_secret_in_the_configuration_is_refused_and_not_repeated(lake: Lake, tex
         ("Accept-Language", "en-GB,en;q=0.9"),
     ],
 )
-def test_header_without_a_literal_secret_is_taken(name: str, value: str) -> None:
-    assert literal_secret(name, value, is_header=True) is None
+def test_header_without_a_literal_secret_is_accepted(name: str, value: str) -> None:
+    assert describe_literal_secret(name, value, is_header=True) is None
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("search", '"basic research" OR keys'), ("tag", "sYm3HiWcfZvrGu3ui"), ("page_token", "abc"), ("author", "Ann")],
 )
-def test_setting_without_a_literal_secret_is_taken(name: str, value: str) -> None:
-    assert literal_secret(name, value) is None
+def test_setting_without_a_literal_secret_is_accepted(name: str, value: str) -> None:
+    assert describe_literal_secret(name, value) is None

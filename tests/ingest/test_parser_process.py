@@ -1,4 +1,4 @@
-"""Bytes from outside: what is refused, with which sentence, and that no file can bring the reader down."""
+"""Outside bytes: which are refused with which message, and that no file crashes this process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from orchestration.ingest import parser_process
-from orchestration.sources.registry import Refused, recognised
-from orchestration.sources.shared.document import Document, Unreadable
-from tests.sources.test_lab_sheet import GOOD, HEADER, table
+from orchestration.sources.registry import recognise_source
+from orchestration.sources.shared.document import Document, UnreadableDocument
+from orchestration.sources.source import DocumentRefused
+from tests.sources.test_lab_sheet import GOOD, HEADER, build_csv
 
 
-def archive(**parts: str | bytes) -> bytes:
+def build_archive(**parts: str | bytes) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in parts.items():
@@ -24,53 +25,54 @@ def archive(**parts: str | bytes) -> bytes:
 
 
 HTML = b"<!DOCTYPE html><html><head><title>Sign in - Accounts</title></head><body>Please sign in</body></html>"
-UNCLOSED = table(GOOD) + b'OpenAI,"never closed,3-Mar-24,https://openai.com/x,Robustness,\n' * 3
+UNCLOSED = build_csv(GOOD) + b'OpenAI,"never closed,3-Mar-24,https://openai.com/x,Robustness,\n' * 3
 WRONG = {
     "empty": (b"", "an empty file"),
     "blank": (b"\xef\xbb\xbf  \n \n", "an empty file"),
     "binary": (b"PNG\0\1\2\3" * 100, "binary data"),
     "random": (bytes(random.Random(7).randbytes(4000)), "binary data|not valid UTF-8"),
     "not_utf8": (
-        table(GOOD) + b"OpenAI,Z\xfcrich,3-Mar-24,https://openai.com/c,Robustness,\n",
+        build_csv(GOOD) + b"OpenAI,Z\xfcrich,3-Mar-24,https://openai.com/c,Robustness,\n",
         r"not valid UTF-8: byte 0xfc at offset \d+, line 3",
     ),
     "sign_in_page": (HTML, "a sign-in page titled “Sign in - Accounts”"),
     "prose": (b"# Notes\nSome thoughts about nothing in particular.\n", "a text of 2 lines that begins “# Notes”"),
     "one_long_line": (b"a" * 10_000_000, "line 1 has 10,000,000 characters"),
     "unclosed_quote": (UNCLOSED, "a quote that is opened and never closed"),
-    "zip": (archive(readme="hello"), "a zip archive that is not an XLSX workbook"),
-    "cut_zip": (archive(readme="hello")[:40], "a damaged zip archive"),
-    "forged_workbook": (archive(xl__workbook_xml="<workbook><sheets>"), "a workbook that cannot be read"),
+    "zip": (build_archive(readme="hello"), "a zip archive that is not an XLSX workbook"),
+    "cut_zip": (build_archive(readme="hello")[:40], "a damaged zip archive"),
+    "forged_workbook": (build_archive(xl__workbook_xml="<workbook><sheets>"), "a workbook that cannot be read"),
     "workbook_bomb": (
-        archive(xl__workbook_xml="<workbook/>", xl__sheet_xml=b"0" * 300_000_000),
+        build_archive(xl__workbook_xml="<workbook/>", xl__sheet_xml=b"0" * 300_000_000),
         "a workbook that unpacks to",
     ),
     "header_alone": ((",".join(HEADER) + "\n").encode(), "without a single record"),
     "mostly_unreadable": (
-        table(GOOD, [*GOOD[:2], "soon", *GOOD[3:]], [*GOOD[:2], "99-Jun-24", *GOOD[3:]]),
+        build_csv(GOOD, [*GOOD[:2], "soon", *GOOD[3:]], [*GOOD[:2], "99-Jun-24", *GOOD[3:]]),
         "2 of its 3 records are unreadable",
     ),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_file_is_refused_with_what_was_found(tmp_path: Path, name: str) -> None:
-    content, told = WRONG[name]
+def test_wrong_file_is_refused_with_its_description(tmp_path: Path, name: str) -> None:
+    content, message = WRONG[name]
     path = tmp_path / f"{name}.csv"
     path.write_bytes(content)
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(DocumentRefused, match=message):
         parser_process.parse_file(path, path.name, {})
 
 
-def test_refusal_says_what_was_expected() -> None:
+def test_refusal_lists_the_expected_documents() -> None:
     with pytest.raises(
-        Refused, match="expected one of: .*a lab sheet .*; a captured podcast page .*; a captured forum user page"
+        DocumentRefused,
+        match="expected one of: .*a lab sheet .*; a captured podcast page .*; a captured forum user page",
     ):
-        recognised(Document(WRONG["prose"][0], "a file"))
+        recognise_source(Document(WRONG["prose"][0], "a file"))
 
 
-def huge_sheet() -> bytes:
-    """A small workbook whose two cells span the largest sheet there is."""
+def build_huge_workbook() -> bytes:
+    """A small workbook whose two cells span the largest possible sheet."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     relations = "http://schemas.openxmlformats.org/package/2006/relationships"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -99,30 +101,30 @@ def huge_sheet() -> bytes:
     return content.getvalue()
 
 
-def test_workbook_that_ends_its_reader_is_refused_and_we_live(tmp_path: Path) -> None:
+def test_workbook_that_crashes_its_parser_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "forged.xlsx"
-    path.write_bytes(huge_sheet())
-    with pytest.raises(Refused, match="reading ended with|brought its reader down|cannot be read"):
+    path.write_bytes(build_huge_workbook())
+    with pytest.raises(DocumentRefused, match="parsing ended with|crashed its parser|cannot be read"):
         parser_process.parse_file(path, path.name, {})
 
 
 def test_time_limit_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser_process, "WALL_SECONDS", 0.0001)
     path = tmp_path / "slow.csv"
-    path.write_bytes(table(GOOD))
-    with pytest.raises(Refused, match="could not be read within|seconds to be read"):
+    path.write_bytes(build_csv(GOOD))
+    with pytest.raises(DocumentRefused, match="could not be parsed within|seconds to parse"):
         parser_process.parse_file(path, path.name, {})
 
 
-def test_names_play_no_part(tmp_path: Path) -> None:
+def test_source_does_not_depend_on_the_file_name(tmp_path: Path) -> None:
     path = tmp_path / "a[1].csv"
-    path.write_bytes(table(GOOD))
+    path.write_bytes(build_csv(GOOD))
     (tmp_path / "a1.csv").write_bytes(b"something else\n")
     source, parsed = parser_process.parse_file(path, path.name, {})
     assert (source, len(parsed.records)) == ("lab_sheet", 1)
 
 
-def test_document_does_not_decide_by_extension() -> None:
-    assert recognised(Document(table(GOOD), "picture.png")).name == "lab_sheet"
-    with pytest.raises(Unreadable):
+def test_source_does_not_depend_on_the_extension() -> None:
+    assert recognise_source(Document(build_csv(GOOD), "picture.png")).name == "lab_sheet"
+    with pytest.raises(UnreadableDocument):
         _ = Document(b"\0\1", "table.csv").text

@@ -1,155 +1,168 @@
-"""From snapshots to raw tables: identity, evidence, accounts, and what a killed run leaves."""
+"""From snapshots to raw tables: identity, evidence, list_accounts, and what a killed run leaves."""
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from orchestration.ingest import raw
-from orchestration.ingest.snapshots import add_file, all_snapshots
-from tests.sources.test_lab_sheet import GOOD, PAGE_HEADER, page_row, table
+from expectations.cross_table import list_checks
+from orchestration.ingest import parse, raw
+from orchestration.ingest.fetch_log import FetchLogLine
+from orchestration.ingest.raw_tables import declare_record_table, list_raw_tables, load_shared_tables
+from orchestration.ingest.snapshots import add_file, list_snapshots
+from orchestration.sources.registry import get_source
+from tests.sources.test_lab_sheet import GOOD, PAGE_HEADER, build_csv, build_page_row
 from warehouse.lake import Lake
 
 OTHER = ["Anthropic", "Another title", "4-Mar-24", "https://www.anthropic.com/research/other", "Honest AI", ""]
 
 
-def quiet(_: str) -> None:
-    """Nothing is said."""
+def no_log(_: str) -> None:
+    """Drop a line of the log."""
 
 
-def add(lake: Lake, folder: Path, name: str, *rows: list[str]) -> None:
+def add_sheet(lake: Lake, folder: Path, name: str, *rows: list[str]) -> None:
     path = folder / name
-    path.write_bytes(table(*rows))
+    path.write_bytes(build_csv(*rows))
     add_file(lake, path)
 
 
-def store(lake: Lake, made: dict[str, pl.DataFrame], first: int | None = None) -> None:
-    for declared in raw.raw_tables()[:first]:
-        lake.write(declared, made[declared.name])
+def write_tables(lake: Lake, tables: Mapping[str, pl.DataFrame], first: int | None = None) -> None:
+    for declaration in list_raw_tables()[:first]:
+        if declaration.name in tables:
+            lake.write(declaration, tables[declaration.name])
 
 
-def conformed(made: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    return {declared.name: declared.conform(made[declared.name]) for declared in raw.raw_tables()}
+def conform_tables(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    return {declaration.name: declaration.conform(tables[declaration.name]) for declaration in list_raw_tables()}
 
 
-def accounts(made: dict[str, pl.DataFrame]) -> list[tuple[int, ...]]:
-    frame = made["raw.parses"].select("records_read", "records_kept", "records_repeated", "records_rejected")
+def list_accounts(tables: dict[str, pl.DataFrame]) -> list[tuple[int, ...]]:
+    frame = tables["raw.parses"].select("records_read", "records_kept", "records_repeated", "records_rejected")
     return sorted(frame.rows())
 
 
 def test_record_seen_again_is_one_record_with_all_evidence(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    add(lake, tmp_path, "first.csv", GOOD, OTHER)
-    store(lake, raw.ingest(lake, quiet))
-    add(lake, tmp_path, "second.csv", OTHER, [GOOD[0], "A title, corrected", *GOOD[2:]], OTHER)
-    made = raw.ingest(lake, quiet)
-    assert accounts(made) == [(2, 2, 0, 0), (3, 0, 3, 0)]
-    rows = made["raw.lab_sheet_publications"]
+    add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
+    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    add_sheet(lake, tmp_path, "second.csv", OTHER, [GOOD[0], "A title, corrected", *GOOD[2:]], OTHER)
+    tables = raw.update_raw_tables(lake, no_log)
+    assert list_accounts(tables) == [(2, 2, 0, 0), (3, 0, 3, 0)]
+    rows = tables["raw.lab_sheet_publications"]
     assert rows.height == 3  # two records, of which one has two versions
     assert rows["record_id"].n_unique() == 2
-    assert made["raw.sightings"].height == 5
+    assert tables["raw.sightings"].height == 5
     seen_twice = rows.filter(pl.col("title") == "Another title").row(0, named=True)
     assert seen_twice["first_seen_at"] <= seen_twice["last_seen_at"]
-    assert seen_twice["snapshot_id"] == all_snapshots(lake)[0].snapshot_id
+    assert seen_twice["snapshot_id"] == list_snapshots(lake)[0].snapshot_id
 
 
 def test_row_of_a_page_with_a_damaged_number_is_accounted_for(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    rows = [page_row("2", "One"), page_row("3", "Two"), page_row("4?x", "Lost"), page_row("5", "Three")]
+    rows = [
+        build_page_row("2", "One"),
+        build_page_row("3", "Two"),
+        build_page_row("4?x", "Lost"),
+        build_page_row("5", "Three"),
+    ]
     (tmp_path / "page.txt").write_text(PAGE_HEADER + "".join(rows), encoding="utf-8")
-    taken = add_file(lake, tmp_path / "page.txt")
-    assert (taken.records, taken.rejects) == (3, 1)
-    made = raw.ingest(lake, quiet)
-    assert accounts(made) == [(4, 3, 0, 1)]
-    assert made["raw.rejects"]["reason"].to_list() == ["row 4 expected, got “4?x”"]
+    added = add_file(lake, tmp_path / "page.txt")
+    assert (added.records, added.rejects) == (3, 1)
+    tables = raw.update_raw_tables(lake, no_log)
+    assert list_accounts(tables) == [(4, 3, 0, 1)]
+    assert tables["raw.rejects"]["reason"].to_list() == ["row 4 expected, got “4?x”"]
 
 
 def test_order_of_rows_makes_no_new_version(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     for name, rows in (("one.csv", [GOOD, OTHER]), ("two.csv", [OTHER, GOOD])):
-        content = table(*rows).decode().splitlines()
+        content = build_csv(*rows).decode().splitlines()
         numbered = [f"Row,{content[0]}", *(f"{n},{line}" for n, line in enumerate(content[1:], 2))]
         (tmp_path / name).write_text("\n".join(numbered), encoding="utf-8")
         add_file(lake, tmp_path / name)
-    made = raw.ingest(lake, quiet)
-    assert made["raw.lab_sheet_publications"].height == 2
-    newest = all_snapshots(lake)[-1]
+    tables = raw.update_raw_tables(lake, no_log)
+    assert tables["raw.lab_sheet_publications"].height == 2
+    newest = list_snapshots(lake)[-1]
     expected = {"two.csv": ["A title", "Another title"], "one.csv": ["Another title", "A title"]}[newest.original_name]
-    assert sorted(made["raw.lab_sheet_publications"].select("sheet_row", "title").rows()) == [
+    assert sorted(tables["raw.lab_sheet_publications"].select("sheet_row", "title").rows()) == [
         (2, expected[1]),
         (3, expected[0]),
     ]
 
 
-@pytest.mark.parametrize("written", range(len(raw.raw_tables())))
-def test_killed_between_tables_nothing_is_counted_twice_or_lost(tmp_path: Path, written: int) -> None:
+@pytest.mark.parametrize("written", range(len(list_raw_tables())))
+def test_run_killed_between_tables_counts_nothing_twice_and_loses_nothing(tmp_path: Path, written: int) -> None:
     lake = Lake(tmp_path / "lake")
-    add(lake, tmp_path, "first.csv", GOOD)
-    store(lake, raw.ingest(lake, quiet))
-    add(lake, tmp_path, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
-    whole = conformed(raw.ingest(lake, quiet))
-    store(lake, whole, written)
-    again = conformed(raw.ingest(lake, quiet))
-    for name, frame in whole.items():
+    add_sheet(lake, tmp_path, "first.csv", GOOD)
+    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    expected = conform_tables(raw.update_raw_tables(lake, no_log))
+    write_tables(lake, expected, written)
+    again = conform_tables(raw.update_raw_tables(lake, no_log))
+    for name, frame in expected.items():
         assert_frame_equal(again[name], frame)
 
 
 def test_nothing_new_changes_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    add(lake, tmp_path, "first.csv", GOOD, OTHER)
-    first = conformed(raw.ingest(lake, quiet))
-    store(lake, first)
-    versions = [lake.state(declared.name) for declared in raw.raw_tables()]
-    store(lake, raw.ingest(lake, quiet))
-    assert [lake.state(declared.name) for declared in raw.raw_tables()] == versions
+    add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
+    first = conform_tables(raw.update_raw_tables(lake, no_log))
+    write_tables(lake, first)
+    versions = [lake.read_state(declaration.name) for declaration in list_raw_tables()]
+    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    assert [lake.read_state(declaration.name) for declaration in list_raw_tables()] == versions
 
 
-def test_changed_reader_reads_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake, told = Lake(tmp_path / "lake"), []
-    add(lake, tmp_path, "first.csv", GOOD, OTHER)
-    first = conformed(raw.ingest(lake, quiet))
-    store(lake, first)
-    monkeypatch.setattr(raw, "parser_version", lambda _: "another")
-    again = conformed(raw.ingest(lake, told.append))
-    assert "lab_sheet: the reader or a hint has changed, reading all 1 snapshots again" in told
+def test_changed_parser_reads_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, lines = Lake(tmp_path / "lake"), []
+    add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
+    first = conform_tables(raw.update_raw_tables(lake, no_log))
+    write_tables(lake, first)
+    monkeypatch.setattr(parse, "_hash_parser", lambda _: "another")
+    again = conform_tables(raw.update_raw_tables(lake, lines.append))
+    assert "lab_sheet: the parser or a hint has changed, reading all 1 snapshots again" in lines
     assert_frame_equal(again["raw.lab_sheet_publications"], first["raw.lab_sheet_publications"])
-    assert accounts(again) == accounts(first)
+    assert list_accounts(again) == list_accounts(first)
 
 
 def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path / "lake")
-    add(lake, tmp_path, "first.csv", GOOD)
+    add_sheet(lake, tmp_path, "first.csv", GOOD)
     (content,) = lake.snapshots.glob("*/*/content")
     content.chmod(0o644)
     content.write_bytes(b"\0 damaged on disk")
-    made = raw.ingest(lake, quiet)
-    assert accounts(made) == [(1, 0, 0, 1)]
-    assert "can no longer be read: found a damaged file: binary data" in made["raw.rejects"]["reason"][0]
+    tables = raw.update_raw_tables(lake, no_log)
+    assert list_accounts(tables) == [(1, 0, 0, 1)]
+    assert "can no longer be read: found a damaged file: binary data" in tables["raw.rejects"]["reason"][0]
 
 
 PAGE = "Posts\nComments\nThanks for this one, it helped me a lot.\nYep, that is how I see it too.\n"
 
 
-def test_hint_that_is_told_later_is_used(tmp_path: Path) -> None:
+def test_hint_added_later_is_used(tmp_path: Path) -> None:
     lake, page = Lake(tmp_path / "lake"), tmp_path / "page.txt"
     page.write_text(PAGE, encoding="utf-8")
     owners = []
     for hints in ({}, {"owner": "A"}, {"owner": "B"}, {}):
-        taken = add_file(lake, page, hints=hints)
-        made = raw.ingest(lake, quiet)
-        store(lake, made)
-        owners.append((taken.remark, set(made["raw.forum_page_segments"]["page_owner"])))
-        account = made["raw.parses"].row(0, named=True)
-        assert made["raw.parses"].height == 1
-        assert account["records_read"] == made["raw.forum_page_segments"].height == account["records_kept"]
+        added = add_file(lake, page, hints=hints)
+        tables = raw.update_raw_tables(lake, no_log)
+        write_tables(lake, tables)
+        owners.append((added.remark, set(tables["raw.forum_page_segments"]["page_owner"])))
+        account = tables["raw.parses"].row(0, named=True)
+        assert tables["raw.parses"].height == 1
+        assert account["records_read"] == tables["raw.forum_page_segments"].height == account["records_kept"]
     assert owners == [
         ("", {None}),
         ("now with owner “A”", {"A"}),
-        ("now with owner “B” in the place of owner “A”", {"B"}),
+        ("now with owner “B” instead of owner “A”", {"B"}),
         ("", {"B"}),
     ]
 
@@ -157,10 +170,128 @@ def test_hint_that_is_told_later_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lost", ["raw.sightings", "raw.rejects", "raw.parses", "raw.lab_sheet_publications"])
 def test_lost_table_is_made_again(tmp_path: Path, lost: str) -> None:
     lake = Lake(tmp_path / "lake")
-    add(lake, tmp_path, "first.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
-    first = conformed(raw.ingest(lake, quiet))
-    store(lake, first)
-    shutil.rmtree(lake.path(lost))
-    again = conformed(raw.ingest(lake, quiet))
+    add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    first = conform_tables(raw.update_raw_tables(lake, no_log))
+    write_tables(lake, first)
+    shutil.rmtree(lake.locate_table(lost))
+    again = conform_tables(raw.update_raw_tables(lake, no_log))
     for name, frame in first.items():
         assert_frame_equal(again[name], frame)
+
+
+SHEET = get_source("lab_sheet")
+
+
+def add_page(lake: Lake, folder: Path, name: str, text: str, owner: str) -> None:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    add_file(lake, path, hints={"owner": owner})
+
+
+def log_fetches(lake: Lake, moment: str) -> None:
+    """Log a fetch of the newest snapshot of each source."""
+    newest = {snapshot.source: snapshot for snapshot in list_snapshots(lake)}
+    for source, snapshot in newest.items():
+        facts = {"original_name": "a file", "url": "https://example.org/", "digest": "", "result": "unchanged"}
+        line = FetchLogLine(moment, 1, source, source, moment, **facts, snapshot_id=snapshot.snapshot_id)
+        path = lake.root / "fetch" / "feeds" / source / "log" / f"{moment[:10]}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(line)) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def two_sources(tmp_path: Path) -> Lake:
+    """A lake with a sheet and a forum page in its tables, and new snapshots of both that are not in them yet."""
+    lake = Lake(tmp_path / "lake")
+    third = [GOOD[0], "A third title", GOOD[2], "https://openai.com/research/third", *GOOD[4:]]
+    add_sheet(lake, tmp_path, "first.csv", GOOD, third, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    add_page(lake, tmp_path, "first.txt", PAGE, "A")
+    log_fetches(lake, "2040-01-01T00:00:00+00:00")
+    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER)
+    add_page(lake, tmp_path, "second.txt", PAGE.replace("Yep", "Yes"), "B")
+    log_fetches(lake, "2041-01-01T00:00:00+00:00")
+    return lake
+
+
+def full_update(lake: Lake) -> dict[str, pl.DataFrame]:
+    return conform_tables(raw.update_raw_tables(lake, no_log))
+
+
+def assert_same_tables(tables: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
+    assert tables.keys() == expected.keys()
+    for name, frame in expected.items():
+        assert_frame_equal(tables[name], frame)
+
+
+def assert_accounts_hold(lake: Lake) -> None:
+    checks = {check.name: check for check in list_checks()}
+    for name in ("accounts_add_up", "kept_records_are_held"):
+        assert checks[name].find_violations(lake).is_empty()
+
+
+def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake) -> None:
+    lake, shared = two_sources, load_shared_tables()
+    expected = full_update(lake)
+    before = {name: lake.read(declaration) for name, declaration in shared.items()}
+    tables = raw.update_raw_tables(lake, no_log, [SHEET])
+    assert set(tables) == {SHEET.table_name, *(declaration.name for declaration in shared.values())}
+    for name, declaration in shared.items():
+        updated = declaration.conform(tables[declaration.name])
+        if name == "refused_files":
+            assert_frame_equal(updated, expected[declaration.name])
+            continue
+        is_sheet = pl.col("source") == SHEET.name
+        assert_frame_equal(updated.filter(is_sheet), expected[declaration.name].filter(is_sheet))
+        assert_frame_equal(updated.filter(~is_sheet), before[name].filter(~is_sheet))
+    assert_frame_equal(declare_record_table(SHEET).conform(tables[SHEET.table_name]), expected[SHEET.table_name])
+    assert tables["raw.snapshots"].group_by("source").len().sort("source").rows() == [
+        ("forum_page", 1),
+        ("lab_sheet", 2),
+    ]
+    page = lake.read_state("raw.forum_page_segments")
+    write_tables(lake, tables)
+    assert lake.read_state("raw.forum_page_segments") == page
+    assert_accounts_hold(lake)
+
+
+def test_full_update_after_one_of_a_source_is_as_a_full_update_alone(two_sources: Lake) -> None:
+    expected = full_update(two_sources)
+    write_tables(two_sources, raw.update_raw_tables(two_sources, no_log, [SHEET]))
+    tables = full_update(two_sources)
+    assert_same_tables(tables, expected)
+    write_tables(two_sources, tables)
+    assert_accounts_hold(two_sources)
+
+
+def test_sources_can_be_updated_one_after_the_other_from_nothing(tmp_path: Path) -> None:
+    lake, lines = Lake(tmp_path / "lake"), []
+    add_sheet(lake, tmp_path, "first.csv", GOOD)
+    add_page(lake, tmp_path, "first.txt", PAGE, "A")
+    expected = full_update(lake)
+    for name in ("forum_page", "lab_sheet"):
+        write_tables(lake, raw.update_raw_tables(lake, lines.append, [get_source(name)]))
+        assert_accounts_hold(lake)
+    assert_same_tables(full_update(lake), expected)
+    assert not any("again" in line for line in lines)
+
+
+@pytest.mark.parametrize("written", ["raw.lab_sheet_publications", "raw.forum_page_segments", "raw.rejects"])
+def test_update_of_one_source_after_a_killed_run_keeps_the_accounts(two_sources: Lake, written: str) -> None:
+    expected = full_update(two_sources)
+    names = [declaration.name for declaration in list_raw_tables()]
+    write_tables(two_sources, expected, names.index(written) + 1)
+    write_tables(two_sources, raw.update_raw_tables(two_sources, no_log, [SHEET]))
+    assert_accounts_hold(two_sources)
+    assert_same_tables(full_update(two_sources), expected)
+
+
+@pytest.mark.parametrize("lost", ["raw.sightings", "raw.snapshots", "raw.forum_page_segments"])
+def test_lost_table_is_made_again_when_its_sources_are_updated(two_sources: Lake, lost: str) -> None:
+    lake = two_sources
+    expected = full_update(lake)
+    write_tables(lake, expected)
+    shutil.rmtree(lake.locate_table(lost))
+    write_tables(lake, raw.update_raw_tables(lake, no_log, [SHEET]))
+    assert_accounts_hold(lake)
+    assert_same_tables(full_update(lake), expected)

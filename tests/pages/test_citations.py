@@ -1,4 +1,4 @@
-"""Citations: what is written can be read back by the programs it is meant for, whatever the texts hold."""
+"""Citations in each format can be parsed by other programs, whatever texts they contain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pybtex.database import parse_string
 
-from dashboards.exports.citations import bibtex, csl_json, ris
+from dashboards.exports.citations import format_bibtex, format_csl_json, format_ris
 
 WORK: dict[str, Any] = {
     "kind": "publication",
@@ -32,7 +32,7 @@ BARE = {
     "kind": "segment",
     "item_id": "s-1",
     "title": "Comment",
-    "text": "Not told.",
+    "text": "A reply.",
     "source": "forum_page",
 }
 _SIGNS = {
@@ -44,35 +44,34 @@ _SIGNS = {
 }
 
 
-def unlatexed(text: str) -> str:
+def decode_latex(text: str) -> str:
     pattern = "|".join([*map(re.escape, _SIGNS), r"\\[$&#%_]"])
     return re.sub(pattern, lambda found: _SIGNS.get(found[0], found[0][1:]), text)
 
 
-def test_bibtex_is_read_back() -> None:
-    told = bibtex([WORK, BARE])
-    entries = parse_string(told, "bibtex").entries
+def test_bibtex_can_be_parsed() -> None:
+    entries = parse_string(format_bibtex([WORK, BARE]), "bibtex").entries
     assert len(entries) == 2
     work = entries["example2024100_c07b8212e5d2"]
-    assert unlatexed(work.fields["title"][1:-1]) == WORK["title"]
-    authors = [unlatexed(str(person)[1:-1]) for person in work.persons["author"]]
+    assert decode_latex(work.fields["title"][1:-1]) == WORK["title"]
+    authors = [decode_latex(str(person)[1:-1]) for person in work.persons["author"]]
     assert authors == ["Ada Example", "Björn Ünicode and Sons", "{Group}"]
     assert (work.fields["year"], work.fields["month"], work.fields["day"]) == ("2024", "June", "17")
     assert (work.fields["eprint"], work.fields["archiveprefix"]) == ("2406.10162", "arXiv")
     assert work.fields["url"] == "https://arxiv.org/abs/2406.10162?a=%7Bb%7D&c=d%20e"
-    assert unlatexed(work.fields["abstract"]) == "First line. ER - @misc{evil, title={x}}"
+    assert decode_latex(work.fields["abstract"]) == "First line. ER - @misc{evil, title={x}}"
     bare = next(entry for key, entry in entries.items() if key.endswith("_s1"))
     assert set(bare.fields) == {"title"}
 
 
-def test_a_lab_is_the_author_where_no_author_is_known() -> None:
-    (entry,) = parse_string(bibtex([{**WORK, "authors": None}]), "bibtex").entries.values()
-    assert [unlatexed(str(person)[1:-1]) for person in entry.persons["author"]] == ["Café & Sons"]
-    assert json.loads(csl_json([{**WORK, "authors": None}]))[0]["author"] == [{"literal": "Café & Sons"}]
+def test_lab_is_the_author_where_none_is_known() -> None:
+    (entry,) = parse_string(format_bibtex([{**WORK, "authors": None}]), "bibtex").entries.values()
+    assert [decode_latex(str(person)[1:-1]) for person in entry.persons["author"]] == ["Café & Sons"]
+    assert json.loads(format_csl_json([{**WORK, "authors": None}]))[0]["author"] == [{"literal": "Café & Sons"}]
 
 
-def test_ris_is_read_back() -> None:
-    work, bare = rispy.loads(ris([WORK, BARE]))
+def test_ris_can_be_parsed() -> None:
+    work, bare = rispy.loads(format_ris([WORK, BARE]))
     assert work["title"] == WORK["title"]
     assert work["authors"] == ["Ada Example", "Björn Ünicode and Sons", "{Group}"]
     assert (work["year"], work["date"]) == ("2024", "2024/06/17/")
@@ -82,8 +81,8 @@ def test_ris_is_read_back() -> None:
     assert "abstract" not in bare
 
 
-def test_csl_json_is_read_back() -> None:
-    work, bare = json.loads(csl_json([WORK, BARE]))
+def test_csl_json_can_be_parsed() -> None:
+    work, bare = json.loads(format_csl_json([WORK, BARE]))
     assert work["title"] == WORK["title"]
     assert work["issued"] == {"date-parts": [[2024, 6, 17]]}
     assert [author["literal"] for author in work["author"]] == ["Ada Example", "Björn Ünicode and Sons", "{Group}"]
@@ -92,23 +91,23 @@ def test_csl_json_is_read_back() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=4), st.text(max_size=60), st.text(max_size=40))
-def test_any_text_is_read_back(authors: list[str], title: str, lab: str) -> None:
+def test_any_text_can_be_parsed(authors: list[str], title: str, lab: str) -> None:
     row = {**WORK, "authors": "; ".join(authors), "title": title, "lab": lab, "text": title}
-    told = " ".join("".join(sign if sign.isprintable() else " " for sign in title).split())
-    (entry,) = parse_string(bibtex([row]), "bibtex").entries.values()
-    assert unlatexed(entry.fields["title"][1:-1]) == told
-    (item,) = json.loads(csl_json([row]))
-    assert item.get("title", "") == told
-    (record,) = rispy.loads(ris([row]))
-    assert record.get("title", "").strip() == told
+    expected = " ".join("".join(sign if sign.isprintable() else " " for sign in title).split())
+    (entry,) = parse_string(format_bibtex([row]), "bibtex").entries.values()
+    assert decode_latex(entry.fields["title"][1:-1]) == expected
+    (item,) = json.loads(format_csl_json([row]))
+    assert item.get("title", "") == expected
+    (record,) = rispy.loads(format_ris([row]))
+    assert record.get("title", "").strip() == expected
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "", None, "ftp://example.org"])
-def test_only_links_are_told(url: str | None) -> None:
+def test_only_web_links_are_exported(url: str | None) -> None:
     row = {**WORK, "url": url}
-    assert "javascript" not in bibtex([row]) + ris([row]) + csl_json([row])
-    assert "url" not in next(iter(parse_string(bibtex([row]), "bibtex").entries.values())).fields
+    assert "javascript" not in format_bibtex([row]) + format_ris([row]) + format_csl_json([row])
+    assert "url" not in next(iter(parse_string(format_bibtex([row]), "bibtex").entries.values())).fields
 
 
-def test_nothing_gives_empty_files() -> None:
-    assert (bibtex([]), ris([]), json.loads(csl_json([]))) == ("", "", [])
+def test_no_items_give_empty_files() -> None:
+    assert (format_bibtex([]), format_ris([]), json.loads(format_csl_json([]))) == ("", "", [])

@@ -1,4 +1,4 @@
-"""Charts are drawn once for what they are drawn from, and are the same as if drawn anew."""
+"""Charts are cached by the function and arguments that draw them."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ import pyarrow as pa
 import pytest
 
 from dashboards.charts import drawing
-from dashboards.charts.drawing import _specification
+from dashboards.charts.drawing import _render_page_spec
 
 FRAME = pl.DataFrame({"of": ["a", "b"], "n": [1, 2]})
 
 
-def bars(frame: pl.DataFrame, *, ink: str) -> Any:
-    drawn: Any = alt.Chart(frame).mark_bar(color=ink)
-    return drawn.encode(x="of:N", y="n:Q")
+def draw_bars(frame: pl.DataFrame, *, text_colour: str) -> Any:
+    chart: Any = alt.Chart(frame).mark_bar(color=text_colour)
+    return chart.encode(x="of:N", y="n:Q")
 
 
-def test_rows_go_beside_the_chart_and_not_into_it() -> None:
-    spec = _specification("rows beside", "#123456", partial(bars, FRAME))
+def test_rows_are_sent_beside_the_chart() -> None:
+    spec = _render_page_spec("rows beside", "#123456", partial(draw_bars, FRAME))
     (name,) = spec["datasets"]
     assert spec["data"] == {"name": name}
     assert spec["mark"]["color"] == "#123456"
     assert pa.ipc.open_stream(spec["datasets"][name]).read_all().to_pylist() == FRAME.to_dicts()
-    # a file has its rows in it, however many
-    (rows,) = bars(pl.concat([FRAME] * 5000), ink="").to_dict()["datasets"].values()
+    # in a file, all rows are part of the chart
+    (rows,) = draw_bars(pl.concat([FRAME] * 5000), text_colour="").to_dict()["datasets"].values()
     assert len(rows) == 10_000
 
 
-def test_other_rows_or_another_ink_are_another_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[str, str]] = []
+def test_cache_key_depends_on_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
 
-    def noted(drawn_from: str, ink: str, _: Any) -> dict[str, Any]:
-        drawn.append((drawn_from, ink))
+    def record_call(input_hash: str, text_colour: str, _: Any) -> dict[str, Any]:
+        calls.append((input_hash, text_colour))
         return {"mark": "bar"}
 
-    monkeypatch.setattr(drawing, "_specification", noted)
+    monkeypatch.setattr(drawing, "_render_page_spec", record_call)
     for frame in (FRAME, FRAME.clone(), FRAME.with_columns(n=pl.lit(3))):
-        drawing.show(partial(bars, frame), key=f"chart {len(drawn)}", told="bars")
-    assert drawn[0] == drawn[1]
-    assert drawn[0] != drawn[2]
+        drawing.show_chart(partial(draw_bars, frame), key=f"chart {len(calls)}", description="bars")
+    assert calls[0] == calls[1]
+    assert calls[0] != calls[2]
 
 
-def test_what_cannot_be_told_apart_is_refused() -> None:
-    with pytest.raises(TypeError, match="cannot be remembered"):
-        drawing.show(partial(lambda *, ink: bars(FRAME, ink=ink)), key="chart", told="bars")
+def test_functions_that_cannot_be_pickled_are_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be cached"):
+        drawing.show_chart(
+            partial(lambda *, text_colour: draw_bars(FRAME, text_colour=text_colour)), key="chart", description="bars"
+        )

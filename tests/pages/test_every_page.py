@@ -10,36 +10,36 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.support.app_tests import opened, said
-from tests.support.dashboard_server import addresses, pages
+from tests.support.app_tests import open_page, read_page_text
+from tests.support.dashboard_server import list_page_addresses, list_pages
 from warehouse.lake import Lake
 
-PAGES = pages()
+PAGES = list_pages()
 # what a page says where there is nothing for it to show; the others have something to show of any release
 EMPTY = {
-    "overview": "This release holds no publication. Add a sheet",
-    "trends": "This release holds no dated publication. Add a sheet",
-    "labs": "This release holds no publication of Anthropic",
-    "categories": "This release holds no publication of Controlling untrusted AIs",
-    "works": "This release holds nothing yet. Add a file",
-    "work": "No work of this identity is in release v1",
-    "discussion": "This release holds nothing said on a forum. Add",
-    "curriculum": "This release holds no entry of a podcast or a course. Add",
-    "item": "Nothing of this identity is in release v1",
+    "overview": "This release has no publications. Add a sheet",
+    "trends": "This release has no dated publication. Add a sheet",
+    "labs": "This release has no publications of Anthropic",
+    "categories": "This release has no publications of Controlling untrusted AIs",
+    "works": "This release has no items yet. Add a file",
+    "work": "No work with this identifier in release v1",
+    "discussion": "This release has no forum posts or comments. Add",
+    "curriculum": "This release has no episodes of podcasts or courses. Add",
+    "item": "No item with this identifier in release v1",
     "coverage": "No snapshot yet",
-    "checks": "There is one release so far",
-    "published_numbers": "Each claim is counted anew at every run",
-    "rejects": "Every record of every snapshot could be used",
-    "changes": "There is one release so far",
-    "dictionary": "Made from the declarations",
-    "lineage": "Choose a column to follow",
+    "checks": "There is only one release",
+    "published_numbers": "Each claim is recounted at every run",
+    "rejects": "No record was rejected",
+    "changes": "There is only one release",
+    "dictionary": "Generated from the declarations",
+    "lineage": "Choose a column to trace",
     "sql": "Type a query, or start from an example",
 }
 NEED_FACTS = {"overview", "trends", "labs", "categories", "works", "work", "curriculum", "item"}
 
 
 def told(app: AppTest) -> str:
-    return "\n".join([said(app), *(str(element.value) for element in [*app.success, *app.warning])])
+    return "\n".join([read_page_text(app), *(str(element.value) for element in [*app.success, *app.warning])])
 
 
 def test_no_page_is_left_out() -> None:
@@ -48,8 +48,8 @@ def test_no_page_is_left_out() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_a_whole_lake(released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    asked = parse_qs(urlsplit(addresses(released_lake)[page]).query)
-    app = opened(released_lake, monkeypatch, page=page, **asked)
+    asked = parse_qs(urlsplit(list_page_addresses(released_lake)[page]).query)
+    app = open_page(released_lake, monkeypatch, page=page, **asked)
     assert not app.exception
     assert not app.error
     assert app.title
@@ -61,7 +61,7 @@ def test_a_page_shows_a_whole_lake(released_lake: Lake, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_says_what_to_do_on_an_empty_lake(empty_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    app = opened(empty_lake, monkeypatch, page=page)
+    app = open_page(empty_lake, monkeypatch, page=page)
     assert not app.exception
     assert not app.error
     assert app.title
@@ -72,16 +72,18 @@ def test_a_page_says_what_to_do_on_an_empty_lake(empty_lake: Lake, monkeypatch: 
 def test_a_page_says_what_to_do_where_nothing_is_released(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
-    app = opened(Lake(tmp_path), monkeypatch, page=page)
+    app = open_page(Lake(tmp_path), monkeypatch, page=page)
     assert not app.exception
-    assert "Nothing is released yet" in said(app)
-    assert "make run" in said(app)
+    assert "No release yet" in read_page_text(app)
+    assert "make run" in read_page_text(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_names_what_is_broken(copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    copied()
-    lake = copied(number=2)
+def test_a_page_names_what_is_broken(
+    copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    copy_release()
+    lake = copy_release(number=2)
     file = lake.releases / "aisle.v2.duckdb"
 
     def drop_all() -> None:
@@ -98,8 +100,10 @@ def test_a_page_names_what_is_broken(copied: Callable[..., Lake], monkeypatch: p
         (file.with_suffix(".json").unlink, True),
     ):
         spoil()
-        app = opened(lake, monkeypatch, page=page, kind="episode", id="x")
+        app = open_page(lake, monkeypatch, page=page, kind="episode", id="x")
         assert not app.exception
         if page != "checks" or is_only_of_manifests:
-            assert "The release cannot be read" in said(app)
-            assert str(lake.releases / "aisle.v2.") in said(app) or str(lake.root / "aisle.duckdb") in said(app)
+            assert "The release cannot be read" in read_page_text(app)
+            assert str(lake.releases / "aisle.v2.") in read_page_text(app) or str(
+                lake.root / "aisle.duckdb"
+            ) in read_page_text(app)

@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from dashboards.exports import html_report
-from dashboards.figures import figure
+from dashboards.exports import figure_files, html_report
 from dashboards.figures import shared as ready
 from dashboards.queries import comparison, counts, profile, trends
 from dashboards.queries import release as read
-from dashboards.queries.counts import Selection
-from tests.conftest import aisle
+from dashboards.queries.release import get_newest_release, query_release
+from dashboards.queries.selection import Selection
+from dashboards.queries.sql_text import fill_parameters
+from tests.conftest import run_aisle
 from warehouse.lake import Lake
 
 HOSTILE = "<script>alert(1)</script> & \"x\" 'y' \\input{z} ![](http://evil.example/x)"
@@ -36,29 +37,31 @@ SELECTIONS = [
 @pytest.fixture
 def release(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> read.Release:
     monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
-    return read.newest()
+    return get_newest_release()
 
 
 @pytest.fixture
-def drawn(release: read.Release) -> figure.Figure:
-    return ready.history(release, Selection(rule="works"), "lab", title=HOSTILE, key="a key", finding=HOSTILE)
+def drawn(release: read.Release) -> figure_files.Figure:
+    return ready.build_history_figure(
+        release, Selection(rule="works"), "lab", title=HOSTILE, key="a key", finding=HOSTILE
+    )
 
 
 @pytest.mark.parametrize("view", ["bars", "lines", "share", "cumulative"])
 @pytest.mark.parametrize("selection", SELECTIONS, ids=lambda selection: f"{selection.grain} {selection.rule}")
 def test_the_sql_of_a_figure_gives_its_table(release: read.Release, selection: Selection, view: trends.View) -> None:
-    sql, parameters = trends.question(release, selection, view, selection.dimensions[-1], is_ranged=True)
-    told = figure.written_out(sql, parameters)
+    sql, parameters = trends.build_query(release, selection, view, selection.dimensions[-1], is_ranged=True)
+    told = fill_parameters(sql, parameters)
     assert "$" not in told
     with release.connect() as connection:
-        assert_frame_equal(connection.sql(told).pl(), read.ask(release, sql, parameters))
+        assert_frame_equal(connection.sql(told).pl(), query_release(release, sql, parameters))
 
 
-def test_the_sql_of_a_figure_runs_in_the_command_line(released_lake: Lake, drawn: figure.Figure) -> None:
-    told = figure.written_out(drawn.sql, drawn.parameters)
-    done = aisle(released_lake.root, "sql", told, "--format", "csv")
+def test_the_sql_of_a_figure_runs_in_the_command_line(released_lake: Lake, drawn: figure_files.Figure) -> None:
+    told = fill_parameters(drawn.data.sql, drawn.data.parameters)
+    done = run_aisle(released_lake.root, "sql", told, "--format", "csv")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == drawn.frame.height + 1
+    assert done.stdout.count("\n") == drawn.data.frame.height + 1
 
 
 @settings(deadline=None, max_examples=60)  # a connection each
@@ -71,16 +74,16 @@ def test_a_parameter_is_written_out_as_its_value(value: Any) -> None:
     sql = "select $value as value, '$value ''$value' as text -- $value"
     with duckdb.connect() as connection:
         bound = connection.sql("select $value as value", params={"value": value}).fetchall()
-        assert connection.sql(figure.written_out(sql, {"value": value})).fetchall() == [(bound[0][0], "$value '$value")]
+        assert connection.sql(fill_parameters(sql, {"value": value})).fetchall() == [(bound[0][0], "$value '$value")]
 
 
 def test_a_parameter_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="lab"):
-        figure.written_out("select $lab", {})
+        fill_parameters("select $lab", {})
 
 
-def test_pictures_are_whole_and_ask_nobody(drawn: figure.Figure) -> None:
-    told = figure.svg(drawn)
+def test_pictures_are_whole_and_ask_nobody(drawn: figure_files.Figure) -> None:
+    told = figure_files.render_svg(drawn)
     root = ET.fromstring(told)  # noqa: S314 - our own
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     words = " ".join(root.itertext())
@@ -89,27 +92,27 @@ def test_pictures_are_whole_and_ask_nobody(drawn: figure.Figure) -> None:
     assert "<script" not in told
     assert "@import" not in told
     assert not [node for node in root.iter() if node.tag.endswith(("image", "script", "style", "foreignObject"))]
-    made = figure.png(drawn)
+    made = figure_files.render_png(drawn)
     assert made.startswith(b"\x89PNG\r\n\x1a\n")
     assert int.from_bytes(made[16:20]) > 1000
 
 
-def _fetching(*, ink: str) -> Any:
-    return alt.Chart(alt.UrlData("http://localhost:9/x.csv")).mark_point(color=ink)
+def _fetching(*, text_colour: str) -> Any:
+    return alt.Chart(alt.UrlData("http://localhost:9/x.csv")).mark_point(color=text_colour)
 
 
-def test_a_picture_that_wants_to_fetch_is_refused(drawn: figure.Figure) -> None:
+def test_a_picture_that_wants_to_fetch_is_refused(drawn: figure_files.Figure) -> None:
     fetching = replace(drawn, draw=partial(_fetching))
     with pytest.raises(ValueError, match="localhost|denied|allowed"):
-        figure.svg(fetching)
+        figure_files.render_svg(fetching)
 
 
-def test_a_citation_names_the_release_and_its_content(drawn: figure.Figure, release: read.Release) -> None:
-    told = figure.citation(drawn, "http://localhost:8501/?release=v1")
+def test_a_citation_names_the_release_and_its_content(drawn: figure_files.Figure, release: read.Release) -> None:
+    told = figure_files.build_citation(drawn, "http://localhost:8501/?release=v1")
     assert "release v1" in told
     assert release.content_sha256 in told
     assert told.endswith("?release=v1")
-    entry = figure.bibtex(drawn, "http://localhost:8501/?release=v1")
+    entry = figure_files.build_bibtex(drawn, "http://localhost:8501/?release=v1")
     assert entry.count("{") == entry.count("}") + HOSTILE.count("{") - HOSTILE.count("}")
     assert "\\input" not in entry.replace("\\\\input", "")
 
@@ -121,9 +124,9 @@ def test_the_content_of_a_release_has_one_hash(release: read.Release) -> None:
     assert replace(release, manifest={"tables": tables}).content_sha256 != release.content_sha256
 
 
-def test_a_handout_is_one_page_that_runs_and_fetches_nothing(release: read.Release, drawn: figure.Figure) -> None:
+def test_a_handout_is_one_page_that_runs_and_fetches_nothing(release: read.Release, drawn: figure_files.Figure) -> None:
     rows = pl.DataFrame({"title": [HOSTILE, "plain"], "url": ["javascript:alert(1)", "https://example.org/?a=1&b=2"]})
-    told = html_report.page(
+    told = html_report.build_html_report(
         release, HOSTILE, [HOSTILE], [drawn, drawn], [(HOSTILE, rows)], "http://x/?a=b&c=d"
     ).decode()
     assert "<script" not in told
@@ -135,11 +138,11 @@ def test_a_handout_is_one_page_that_runs_and_fetches_nothing(release: read.Relea
 
 
 def test_a_profile_rests_on_what_is_counted(release: read.Release) -> None:
-    assert profile.names(release, "lab") == ["Google DeepMind", "Anthropic", "OpenAI"]
-    rests = profile.rests_on(release, "lab", "OpenAI")
+    assert profile.list_members_by_works(release, "lab") == ["Google DeepMind", "Anthropic", "OpenAI"]
+    rests = profile.query_evidence_counts(release, "lab", "OpenAI")
     assert (rests["rows"], rests["works"], rests["marked_duplicates"], rests["undated"]) == (13, 11, 2, 0)
-    assert sum(row["publications"] for row in profile.bases(release, "lab", "OpenAI").to_dicts()) == 13
-    told = profile.concentration(release, "lab", "OpenAI")
+    assert sum(row["publications"] for row in profile.list_label_bases(release, "lab", "OpenAI").to_dicts()) == 13
+    told = profile.describe_concentration(release, "lab", "OpenAI")
     with release.connect() as connection:
         ((effective, hhi),) = connection.execute(
             "select effective_number, hhi from mart.concentration where scope = 'OpenAI' and over_dimension = 'category'"
@@ -152,7 +155,7 @@ def test_two_selections_compare_as_the_mart_does(release: read.Release) -> None:
     def year(number: int) -> Selection:
         return Selection(("Google DeepMind",), rule="works", since=dt.date(number, 1, 1), until=dt.date(number, 12, 31))
 
-    found = comparison.compared(release, year(2022), year(2023))
+    found = comparison.compare_rates(release, year(2022), year(2023))
     with release.connect() as connection:
         ((ratio, low, high, p_value),) = connection.execute(
             "select rate_ratio, ratio_low, ratio_high, p_value from mart.publication_rate_ratios"
@@ -164,8 +167,8 @@ def test_two_selections_compare_as_the_mart_does(release: read.Release) -> None:
 
 
 def test_selections_that_share_publications_are_not_tested(release: read.Release) -> None:
-    found = comparison.compared(release, Selection(rule="works"), Selection(("OpenAI",), rule="works"))
-    assert found.shared == 11
+    found = comparison.compare_rates(release, Selection(rule="works"), Selection(("OpenAI",), rule="works"))
+    assert found.shared_publications == 11
     assert found.p_value is None
     assert "11 publications are in both" in found.sentence
 
@@ -173,7 +176,7 @@ def test_selections_that_share_publications_are_not_tested(release: read.Release
 def test_divided_counts_are_not_tested_as_whole_ones(release: read.Release) -> None:
     first = Selection(categories=("Monitoring",), taxonomy="unsolved_problems", rule="works")
     second = Selection(categories=("Robustness",), taxonomy="unsolved_problems", rule="works")
-    found = comparison.compared(release, first, second)
+    found = comparison.compare_rates(release, first, second)
     with release.connect() as connection:
         totals = dict(
             connection.execute(
@@ -181,19 +184,19 @@ def test_divided_counts_are_not_tested_as_whole_ones(release: read.Release) -> N
             ).fetchall()
         )
     is_divided = any(totals[name] % 1 for name in ("Monitoring", "Robustness"))
-    assert (found.p_value is None) == (is_divided or bool(found.shared))
+    assert (found.p_value is None) == (is_divided or bool(found.shared_publications))
 
 
 def test_nothing_compares_with_what_is_not_covered(release: read.Release) -> None:
     early = Selection(rule="works", until=dt.date(2010, 1, 31))
-    found = comparison.compared(release, early, Selection(rule="works", since=dt.date(2022, 1, 1)))
+    found = comparison.compare_rates(release, early, Selection(rule="works", since=dt.date(2022, 1, 1)))
     assert found.ratio is None
     assert "not covered" in found.sentence
 
 
 def test_shares_of_a_filtered_series_stay_shares_of_all(release: read.Release) -> None:
     selection = Selection(("OpenAI",), rule="works", dimensions=("lab",))
-    frame = read.ask(release, *trends.question(release, selection, "share", "lab"))
+    frame = query_release(release, *trends.build_query(release, selection, "share", "lab"))
     assert frame["total_publications"].to_list() == [24, 32, 22]
     with release.connect() as connection:
         held = connection.sql("select works_share, share_low from mart.lab_share_by_year where lab = 'OpenAI'").pl()
@@ -203,14 +206,14 @@ def test_shares_of_a_filtered_series_stay_shares_of_all(release: read.Release) -
 
 def test_cumulative_counts_end_at_all(release: read.Release) -> None:
     selection = Selection(rule="works", grain="quarter", dimensions=("lab",))
-    frame = read.ask(release, *trends.question(release, selection, "cumulative", "lab"))
+    frame = query_release(release, *trends.build_query(release, selection, "cumulative", "lab"))
     last = frame.filter(pl.col("starts_on") == frame["starts_on"].max())
     assert last["cumulative_publications"].sum() == 78
 
 
 def test_a_span_keeps_the_whole_periods_it_touches(release: read.Release) -> None:
     selection = Selection(grain="quarter", since=dt.date(2023, 5, 1), until=dt.date(2024, 2, 29))
-    frame = counts.publications_over_time(release, selection)
+    frame = counts.query_counts(release, selection)
     assert frame["period"].unique().sort().to_list() == ["2023 Q2", "2023 Q3", "2023 Q4", "2024 Q1"]
-    assert counts.totals(release, selection).selected == frame["publications"].sum()
-    assert counts.papers(release, selection, "dated").height == frame["publications"].sum()
+    assert counts.query_totals(release, selection).selected == frame["publications"].sum()
+    assert counts.list_papers(release, selection, "dated").height == frame["publications"].sum()

@@ -1,4 +1,4 @@
-"""Search: what is found, whatever is typed; the index beside a release, however it comes to harm."""
+"""Full-text search: results for any text, and the index beside a release, even when damaged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builders import NOW, made, publication
+from tests.support.builders import NOW, build_release, make_publication
 from warehouse.lake import PROJECT, Lake
-from warehouse.release import Release, publish
-from warehouse.search.index import Asked, Index, NoIndex, build, folder_of, is_built
-from warehouse.search.items import THINGS, held, things
+from warehouse.release import Release, publish_release
+from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index, get_index_folder, is_built
+from warehouse.search.items import ITEM_KINDS, available_kinds, select_items
 
 TEXTS = {
     "a": ("Training honest models", "We reward a model for honesty. Rewards can be hacked.", dt.date(2021, 3, 1)),
@@ -31,7 +31,9 @@ TEXTS = {
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     papers = [
-        publication(key, title=title, abstract=text, published_on=day, lab="OpenAI" if key in "ab" else "Anthropic")
+        make_publication(
+            key, title=title, abstract=text, published_on=day, lab="OpenAI" if key in "ab" else "Anthropic"
+        )
         for key, (title, text, day) in TEXTS.items()
     ]
     seen = {"first_seen_at": NOW, "last_seen_at": NOW}
@@ -40,7 +42,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
         "authors": "Ada Example",
         "narrator": None,
         "publisher": None,
-        "summary": "About honest talk.",
+        "summary": "About honest speech.",
         "summary_sha256": "0" * 64,
     }
     segment = {"page_sha256": "1" * 64, "page_owner": "Bo", "segment": 4, "kind": "quick_take", "confidence": "high"}
@@ -52,7 +54,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
         "is_text_repeated": False,
         **seen,
     }
-    made_release = made(
+    new_release = build_release(
         Lake(tmp_path_factory.mktemp("lake")),
         papers,
         [("a", 1, None), ("a", 2, None)],
@@ -63,17 +65,17 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
         ],
         clean__segments=[{**segment, "segment_id": "s", "text": "An honest quick take."}],
     )
-    assert build(made_release) == 6
-    return made_release
+    assert build_index(new_release) == 6
+    return new_release
 
 
 @pytest.fixture(scope="module")
-def index(release: Release) -> Index:
-    return Index(release)
+def index(release: Release) -> SearchIndex:
+    return SearchIndex(release)
 
 
-def ids(index: Index, words: str, order: str = "relevance", **facets: list[str]) -> list[str]:
-    return [identity for _, identity in index.find(Asked(words, facets), order).items]
+def find_ids(index: SearchIndex, words: str, order: str = "relevance", **facets: list[str]) -> list[str]:
+    return [identity for _, identity in index.find(SearchQuery(words, facets), order).items]
 
 
 @pytest.mark.parametrize(
@@ -103,180 +105,184 @@ def ids(index: Index, words: str, order: str = "relevance", **facets: list[str])
         ("- + ( ) :", set()),
     ],
 )
-def test_what_is_typed_finds_what_is_meant(index: Index, typed: str, expected: set[str]) -> None:
-    assert set(ids(index, typed)) == expected
+def test_search_text_finds_the_expected_items(index: SearchIndex, typed: str, expected: set[str]) -> None:
+    assert set(find_ids(index, typed)) == expected
 
 
-def test_the_title_says_more_than_the_text(index: Index) -> None:
-    assert ids(index, "benchmarks reward")[0] == "d"
-    assert ids(index, "honest")[0] == "a"
+def test_matches_in_titles_rank_first(index: SearchIndex) -> None:
+    assert find_ids(index, "benchmarks reward")[0] == "d"
+    assert find_ids(index, "honest")[0] == "a"
 
 
-def test_what_was_made_of_the_words_is_said(index: Index) -> None:
-    assert index.find(Asked("honest")).said == ()
-    assert "“circuuits” is rare or nowhere here" in index.find(Asked("circuuits")).said[0]
-    some = index.find(Asked("sycophancy benchmarks"))
-    assert some.said == ("Nothing has all these words; these have some of them.",)
+def test_notes_explain_how_words_were_interpreted(index: SearchIndex) -> None:
+    assert index.find(SearchQuery("honest")).notes == ()
+    assert "“circuuits” is rare or missing here" in index.find(SearchQuery("circuuits")).notes[0]
+    some = index.find(SearchQuery("sycophancy benchmarks"))
+    assert some.notes == ("No item has all these words; these have some of them.",)
     assert {identity for _, identity in some.items} == {"c", "d"}
-    assert "There is no word in this" in index.find(Asked("?!")).said[0]
-    assert index.find(Asked(" ".join(["reward"] * 40))).said == ("Only the first 32 words are searched for.",)
-    # a choice that leaves nothing is not answered with something else
-    assert index.find(Asked("reward hacking", {"lab": ["nobody"]})).total == 0
+    assert "There is no word in this" in index.find(SearchQuery("?!")).notes[0]
+    assert index.find(SearchQuery(" ".join(["reward"] * 40))).notes == ("Only the first 32 words are searched for.",)
+    # facets that exclude every match do not lead to a search for some of the words
+    assert index.find(SearchQuery("reward hacking", {"lab": ["nobody"]})).total == 0
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='"-+*():^~[]{}\\ aAND', max_size=60))
-def test_anything_may_be_typed(index: Index, typed: str) -> None:
-    found = index.find(Asked(typed))
+def test_any_text_is_accepted(index: SearchIndex, typed: str) -> None:
+    found = index.find(SearchQuery(typed))
     assert found.total == len(found.items) <= 6
     for _, text, _ in TEXTS.values():
-        pieces = "".join(piece for piece, _ in index.snippet(text, found))
+        pieces = "".join(piece for piece, _ in index.extract_snippet(text, found))
         assert pieces.rstrip("…") in text
 
 
 @pytest.mark.parametrize(
     "typed", ["x" * 10_000, "a-" * 5_000, '"' * 10_000, "word " * 2_000, "🎉" * 10_000, "\x00\ud800"]
 )
-def test_long_and_odd_texts_do_no_harm(index: Index, typed: str) -> None:
-    assert index.find(Asked(typed)).total <= 6
+def test_long_and_odd_texts_raise_no_error(index: SearchIndex, typed: str) -> None:
+    assert index.find(SearchQuery(typed)).total <= 6
 
 
-def test_orders_put_undated_things_last(index: Index) -> None:
-    assert ids(index, "reward", "newest") == ["a", "d", "c"]
-    assert ids(index, "reward", "oldest") == ["d", "a", "c"]
-    assert ids(index, "reward", "title") == ["c", "d", "a"]
-    assert ids(index, "")[:3] == ["b", "a", "d"]
+def test_orders_put_undated_items_last(index: SearchIndex) -> None:
+    assert find_ids(index, "reward", "newest") == ["a", "d", "c"]
+    assert find_ids(index, "reward", "oldest") == ["d", "a", "c"]
+    assert find_ids(index, "reward", "title") == ["c", "d", "a"]
+    assert find_ids(index, "")[:3] == ["b", "a", "d"]
 
 
-def test_pages_follow_one_another(index: Index) -> None:
-    pages = [index.find(Asked(), "title", limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+def test_pages_cover_all_results(index: SearchIndex) -> None:
+    pages = [index.find(SearchQuery(), "title", limit=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert [page.total for page in pages] == [6] * 4
-    assert sorted(item for page in pages for item in page.items) == sorted(index.find(Asked(), "title").items)
+    assert sorted(item for page in pages for item in page.items) == sorted(index.find(SearchQuery(), "title").items)
 
 
-def test_facets_count_what_another_choice_would_find(index: Index) -> None:
-    found = index.facets(Asked("", {"lab": ["OpenAI"]}))
-    assert found["lab"] == {"OpenAI": 2, "Anthropic": 2, "(none)": 2}
-    assert found["kind"] == {"publication": 2}
-    assert found["year"] == {"2021": 1, "2022": 1}
-    assert index.facets(Asked("reward hacking"))["year"] == {"2020": 1, "2021": 1, "undated": 1}
-    for value, count in found["lab"].items():
-        assert index.find(Asked("", {"lab": [value]})).total == count
-    assert index.find(Asked("", {"lab": ["OpenAI", "Anthropic"], "year": ["undated", "2022"]})).total == 2
-    assert index.find(Asked("", {"year": ["nonsense"]})).total == 0
+def test_facet_counts_ignore_values_chosen_in_the_facet(index: SearchIndex) -> None:
+    counts = index.count_facets(SearchQuery("", {"lab": ["OpenAI"]}))
+    assert counts["lab"] == {"OpenAI": 2, "Anthropic": 2, "(none)": 2}
+    assert counts["kind"] == {"publication": 2}
+    assert counts["year"] == {"2021": 1, "2022": 1}
+    assert index.count_facets(SearchQuery("reward hacking"))["year"] == {"2020": 1, "2021": 1, "undated": 1}
+    for value, count in counts["lab"].items():
+        assert index.find(SearchQuery("", {"lab": [value]})).total == count
+    assert index.find(SearchQuery("", {"lab": ["OpenAI", "Anthropic"], "year": ["undated", "2022"]})).total == 2
+    assert index.find(SearchQuery("", {"year": ["nonsense"]})).total == 0
 
 
-def test_snippets_mark_the_words_also_where_they_were_mistyped(index: Index) -> None:
+def test_snippets_highlight_words_even_if_misspelled(index: SearchIndex) -> None:
     text = TEXTS["c"][1]
     for typed in ("naïve", "naive", "answqers"):
-        found = index.find(Asked(typed))
-        marked = [piece for piece, is_marked in index.snippet(text, found) if is_marked]
-        assert marked == (["answers", "answers"] if typed == "answqers" else ["naïve"])
+        found = index.find(SearchQuery(typed))
+        highlighted = [piece for piece, is_highlighted in index.extract_snippet(text, found) if is_highlighted]
+        assert highlighted == (["answers", "answers"] if typed == "answqers" else ["naïve"])
     long = "word " * 200 + "honesty at last"
-    pieces = index.snippet(long, index.find(Asked("honesty")), length=60)
+    pieces = index.extract_snippet(long, index.find(SearchQuery("honesty")), length=60)
     assert ("honesty", True) in pieces
     assert len("".join(piece for piece, _ in pieces)) <= 60
-    assert index.snippet(long, index.find(Asked()), length=20) == [(long[:20] + "…", False)]
+    assert index.extract_snippet(long, index.find(SearchQuery()), length=20) == [(long[:20] + "…", False)]
 
 
-def test_every_kind_of_thing_that_a_release_has_is_told(release: Release) -> None:
+def test_items_cover_the_kinds_of_a_release(release: Release) -> None:
     with release.connect() as connection:
-        assert connection.execute(f"select count(*) from ({things(held(['clean.episodes']))})").fetchall() == [(1,)]
-        assert connection.execute(things([])).fetchall() == []
-    assert len({thing.kind for thing in THINGS}) == len({thing.table for thing in THINGS}) == len(THINGS)
+        assert connection.execute(
+            f"select count(*) from ({select_items(available_kinds(['clean.episodes']))})"
+        ).fetchall() == [(1,)]
+        assert connection.execute(select_items([])).fetchall() == []
+    assert len({kind.kind for kind in ITEM_KINDS}) == len({kind.table for kind in ITEM_KINDS}) == len(ITEM_KINDS)
 
 
-def test_an_index_of_another_content_is_replaced(tmp_path: Path) -> None:
+def test_index_of_other_content_is_replaced(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    first = made(lake, [publication("a", title="Old words")], only=[])
-    assert build(first) == 1
-    assert build(first) is None
-    old = Index(first)
-    lake.releases.rename(lake.root / "gone")  # deleted, it could be written to at the same moment by who has it open
+    first = build_release(lake, [make_publication("a", title="Old words")], only=[])
+    assert build_index(first) == 1
+    assert build_index(first) is None
+    old = SearchIndex(first)
+    lake.releases.rename(lake.root / "gone")  # not deleted: it is still open
     (lake.root / "aisle.duckdb").unlink()
-    second = made(lake, [publication("a", title="New words")], only=[])
+    second = build_release(lake, [make_publication("a", title="New words")], only=[])
     assert second.number == first.number
-    shutil.copytree(lake.root / "gone" / folder_of(first).name, folder_of(second))  # what a deleted lake may leave
-    assert folder_of(second).exists()
+    shutil.copytree(
+        lake.root / "gone" / get_index_folder(first).name, get_index_folder(second)
+    )  # as a deleted lake may leave it
+    assert get_index_folder(second).exists()
     assert not is_built(second)
-    assert build(second) == 1
-    assert Index(second).find(Asked("new")).total == 1
-    assert old.find(Asked("old")).total == 1  # whoever has it open is not disturbed
+    assert build_index(second) == 1
+    assert SearchIndex(second).find(SearchQuery("new")).total == 1
+    assert old.find(SearchQuery("old")).total == 1  # the open index still works
 
 
-def test_a_damaged_index_is_told_and_can_be_made_again(tmp_path: Path) -> None:
-    release = made(Lake(tmp_path), [publication("a")], only=[])
-    with pytest.raises(NoIndex, match="v1 cannot be read"):
-        Index(release)
-    build(release)
-    for file in folder_of(release).glob("*.term"):
+def test_damaged_index_is_reported_and_can_be_rebuilt(tmp_path: Path) -> None:
+    release = build_release(Lake(tmp_path), [make_publication("a")], only=[])
+    with pytest.raises(IndexUnavailable, match="v1 cannot be read"):
+        SearchIndex(release)
+    build_index(release)
+    for file in get_index_folder(release).glob("*.term"):
         file.write_bytes(b"harm")
-    (folder_of(release) / "meta.json").write_text("{")
-    with pytest.raises(NoIndex, match="v1 cannot be read"):
-        Index(release)
-    shutil.rmtree(folder_of(release))
-    assert build(release) == 1
-    # the next release counts on, though the index lies beside it
-    assert publish(Lake(tmp_path), [], {})[0].number == 2
+    (get_index_folder(release) / "meta.json").write_text("{")
+    with pytest.raises(IndexUnavailable, match="v1 cannot be read"):
+        SearchIndex(release)
+    shutil.rmtree(get_index_folder(release))
+    assert build_index(release) == 1
+    # an index folder does not disturb the numbering of releases
+    assert publish_release(Lake(tmp_path), [], {})[0].number == 2
 
 
-def test_a_build_killed_half_way_leaves_nothing_that_is_read(tmp_path: Path) -> None:
-    release = made(Lake(tmp_path), [publication(n) for n in range(50)], only=[])
-    left = release.path.parent / ".indexing-killed" / "index"
-    left.mkdir(parents=True)
-    (left / "meta.json").write_text("{")
+def test_killed_build_leaves_no_index(tmp_path: Path) -> None:
+    release = build_release(Lake(tmp_path), [make_publication(n) for n in range(50)], only=[])
+    leftover = release.path.parent / ".indexing-killed" / "index"
+    leftover.mkdir(parents=True)
+    (leftover / "meta.json").write_text("{")
     assert not is_built(release)
-    assert build(release) == 50
-    assert not left.exists()
+    assert build_index(release) == 50
+    assert not leftover.exists()
 
 
-def test_many_who_need_it_at_once_build_it_once(tmp_path: Path) -> None:
-    release = made(Lake(tmp_path), [publication("a")], only=[])
-    told: list[int | None] = []
-    threads = [threading.Thread(target=lambda: told.append(build(release))) for _ in range(4)]
+def test_concurrent_builds_build_it_once(tmp_path: Path) -> None:
+    release = build_release(Lake(tmp_path), [make_publication("a")], only=[])
+    counts: list[int | None] = []
+    threads = [threading.Thread(target=lambda: counts.append(build_index(release))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told, key=str) == [1, None, None, None]
+    assert sorted(counts, key=str) == [1, None, None, None]
 
 
-_AS_READER = """
+_SEARCH_AS_READER = """
 import os
 import sys
 from pathlib import Path
 from warehouse.lake import Lake
-from warehouse.release import current
-from warehouse.search import Asked, Index, NoIndex, build
-if os.getuid() == 0:  # to whom no file is closed
+from warehouse.release import read_current_release
+from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index
+if os.getuid() == 0:  # root may write everywhere
     os.setgid(65534)
     os.setuid(65534)
-release = current(Lake(Path(sys.argv[1])))
+release = read_current_release(Lake(Path(sys.argv[1])))
 try:
-    build(release)
-except NoIndex as error:
-    print("cannot be made" in str(error))
+    build_index(release)
+except IndexUnavailable as error:
+    print("cannot be built" in str(error))
 else:
-    print(Index(release).find(Asked("title")).total)
+    print(SearchIndex(release).find(SearchQuery("title")).total)
 """
 
 
-def test_a_lake_that_may_only_be_read_can_be_searched() -> None:
+def test_read_only_lake_can_be_searched() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        release = made(Lake(Path(folder)), [publication("a")], only=[])
-        assert asked_by_a_reader(folder) == "True"
-        build(release)
-        assert asked_by_a_reader(folder) == "1"
+        release = build_release(Lake(Path(folder)), [make_publication("a")], only=[])
+        assert search_as_reader(folder) == "True"
+        build_index(release)
+        assert search_as_reader(folder) == "1"
 
 
-def asked_by_a_reader(lake: str) -> str:
+def search_as_reader(lake: str) -> str:
     folders = [Path(lake), *(path for path in Path(lake).rglob("*") if path.is_dir())]
     for path in folders:
         path.chmod(0o555)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _AS_READER, lake], cwd=PROJECT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", _SEARCH_AS_READER, lake], cwd=PROJECT, capture_output=True, text=True, check=False
         )
     finally:
         for path in folders:

@@ -1,4 +1,4 @@
-"""Many readers at once while a release is published: no error, and nobody sees two releases in one look."""
+"""Many sessions at once while a release is published: no error, and no page view mixes two releases."""
 
 from __future__ import annotations
 
@@ -8,46 +8,48 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import made, publication
-from tests.support.dashboard_server import addresses, serving
-from tests.support.websocket_clients import Reader, View, mixtures, read_at_once
+from tests.support.builders import build_release, make_publication
+from tests.support.dashboard_server import list_page_addresses, serve_dashboard
+from tests.support.websocket_clients import PageReader, PageView, find_inconsistent_views, read_concurrently
 from warehouse.lake import Lake
 
 SESSIONS = 12
 AFTER_SECONDS = 4.0
 
 
-def test_readers_are_not_disturbed_by_a_new_release(tmp_path: Path) -> None:
+def test_new_release_does_not_disturb_open_sessions(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    made(lake, [publication(f"{n:016x}") for n in range(40)])
-    pages = list(addresses(lake).values())
+    build_release(lake, [make_publication(f"{n:016x}") for n in range(40)])
+    pages = list(list_page_addresses(lake).values())
     log = tmp_path / "log.txt"
-    views, is_over = list[View](), threading.Event()
-    with serving(lake, log) as server:
-        reading = threading.Thread(target=lambda: views.extend(read_at_once(server, pages, SESSIONS, is_over)))
+    views, is_stopped = list[PageView](), threading.Event()
+    with serve_dashboard(lake, log) as server:
+        reading = threading.Thread(target=lambda: views.extend(read_concurrently(server, pages, SESSIONS, is_stopped)))
         reading.start()
         try:
-            made(lake, [publication(f"{n:016x}") for n in range(50)])
+            build_release(lake, [make_publication(f"{n:016x}") for n in range(50)])
             time.sleep(AFTER_SECONDS)
         finally:
-            is_over.set()
+            is_stopped.set()
             reading.join()
-        with_new = Reader(server)
-        assert with_new.look("trends").releases == {"v2"}  # without a restart
-        with_new.close()
-    assert [f"{view.address}: {view.faults}" for view in views if view.faults] == []
-    assert mixtures(views) == []
+        new_reader = PageReader(server)
+        assert new_reader.read_page("trends").releases == {"v2"}  # without a restart
+        new_reader.close()
+    assert [f"{view.address}: {view.errors}" for view in views if view.errors] == []
+    assert find_inconsistent_views(views) == []
     assert {release for view in views for release in view.releases} == {"v1", "v2"}
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("views", "found"),
+    ("views", "finding"),
     [
-        ([View("trends", 1, frozenset({"v1", "v2"}), "a", ())], "trends shows"),
-        ([View("trends", 1, frozenset({"v1"}), digest, ()) for digest in "ab"], "2 different"),
-        ([View("trends", 1, frozenset({release}), release, ()) for release in ("v1", "v2")], None),
+        ([PageView("trends", 1, frozenset({"v1", "v2"}), "a", ())], "trends shows"),
+        ([PageView("trends", 1, frozenset({"v1"}), digest, ()) for digest in "ab"], "2 different"),
+        ([PageView("trends", 1, frozenset({release}), release, ()) for release in ("v1", "v2")], None),
     ],
 )
-def test_a_mixture_would_be_found(views: list[View], found: str | None) -> None:
-    assert (found is None and mixtures(views) == []) or (found is not None and found in mixtures(views)[0])
+def test_inconsistent_views_are_found(views: list[PageView], finding: str | None) -> None:
+    assert (finding is None and find_inconsistent_views(views) == []) or (
+        finding is not None and finding in find_inconsistent_views(views)[0]
+    )

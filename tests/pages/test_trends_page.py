@@ -1,4 +1,4 @@
-"""Trends in all their views, compared, over a span of time, with what happened meanwhile."""
+"""Trends in all their views, compared, over a span of time, with events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboards.queries import trends
-from tests.support.app_tests import numbers, opened, papers, said, turned
+from tests.support.app_tests import open_page, open_tab, read_figure_table, read_page_text, read_paper_table
 from warehouse.lake import Lake
 
 
@@ -18,82 +18,84 @@ from warehouse.lake import Lake
 def test_every_view_opens_by_its_address(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch, view: str, grain: str
 ) -> None:
-    app = opened(released_lake, monkeypatch, view=view, per=grain, meanwhile="true", count="works")
+    app = open_page(released_lake, monkeypatch, view=view, per=grain, events="true", count="works")
     assert not app.exception
     assert app.segmented_control(key="view").value == view
-    assert "counted by works" in said(app)
-    assert "14 Mar 2023\\: OpenAI releases GPT-4" in said(app)
+    assert "counted by works" in read_page_text(app)
+    assert "14 Mar 2023\\: OpenAI releases GPT-4" in read_page_text(app)
     if view == "cumulative" and grain == "rolling_12_months":
         assert "cannot be added up" in app.info[0].value
 
 
 def test_shares_have_intervals_and_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, view="share", colour="lab", panels="false", count="works")
-    shown = numbers(app)
+    app = open_page(released_lake, monkeypatch, view="share", colour="lab", panels="false", count="works")
+    shown = read_figure_table(app)
     assert shown.filter(pl.col("period") == "2023")["share"].sum() == pytest.approx(1)
     assert shown.select((pl.col("share_low") <= pl.col("share")).all()).item()
-    assert "quote those only with their interval" in said(app)
+    assert "quote those only with their interval" in read_page_text(app)
 
 
 def test_a_span_of_time_is_part_of_the_address(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, since="2023-01", until="2023-12", per="month")
+    app = open_page(released_lake, monkeypatch, since="2023-01", until="2023-12", per="month")
     assert not app.exception
-    assert set(numbers(app)["period"].str.slice(0, 4)) == {"2023"}
-    assert papers(app).height == 32
-    assert "32 of 80 rows" in said(app)
+    assert set(read_figure_table(app)["period"].str.slice(0, 4)) == {"2023"}
+    assert read_paper_table(app).height == 32
+    assert "32 of 80 rows" in read_page_text(app)
 
 
 def test_two_selections_are_compared_with_an_honest_finding(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = opened(released_lake, monkeypatch, labs="Google DeepMind", compare="true", other_labs="OpenAI", count="works")
+    app = open_page(
+        released_lake, monkeypatch, labs="Google DeepMind", compare="true", other_labs="OpenAI", count="works"
+    )
     assert not app.exception
-    told = said(app)
+    told = read_page_text(app)
     assert "OpenAI\\: 11 in 2.58 covered years; Google DeepMind\\: 42 in 2.58; rate ratio 0.26" in told
     assert "\\: lower." in told
-    assert "of twenty made where nothing" in told
-    assert turned(app, "Table", "comparison").dataframe[0].value["rate_low"].notna().all()
-    same = opened(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
-    assert "13 publications are in both" in said(same)
+    assert "of twenty comparisons without a difference" in told
+    assert open_tab(app, "Table", "comparison").dataframe[0].value["rate_low"].notna().all()
+    same = open_page(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
+    assert "13 publications are in both" in read_page_text(same)
 
 
 def test_the_sql_and_the_citation_stand_beside_the_chart(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, labs="OpenAI", trends_tab="SQL")
+    app = open_page(released_lake, monkeypatch, labs="OpenAI", trends_tab="SQL")
     assert "list_contains(['OpenAI'], lab)" in app.code[0].value
-    app = opened(released_lake, monkeypatch, labs="OpenAI", trends_tab="Cite")
+    app = open_page(released_lake, monkeypatch, labs="OpenAI", trends_tab="Cite")
     assert "content SHA-256" in app.code[0].value
 
 
 def test_a_long_list_shows_its_newest_and_says_so(
-    copied: Callable[..., Lake],
+    copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lake = copied(
+    lake = copy_release(
         "insert into clean.publications by name select source.* replace (publication_id || n as publication_id)"
         " from clean.publications as source cross join range(1, 20) as numbers (n)",
         "insert into mart.counted_publications by name select source.* replace (publication_id || n as publication_id)"
         " from mart.counted_publications as source cross join range(1, 20) as numbers (n)",
     )
-    app = opened(lake, monkeypatch)
+    app = open_page(lake, monkeypatch)
     assert not app.exception
-    assert "1,600 publications listed, of which the newest 1,000 are shown" in said(app)
-    assert papers(app).height == 1000
+    assert "1,600 publications listed, of which the newest 1,000 are shown" in read_page_text(app)
+    assert read_paper_table(app).height == 1000
 
 
 def test_a_release_without_annotations_still_opens(
-    copied: Callable[..., Lake],
+    copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lake = copied("drop table reference.annotations")
+    lake = copy_release("drop table reference.annotations")
     manifest = lake.releases / "aisle.v1.json"
     manifest.write_text(manifest.read_text().replace("reference.annotations", "reference.other"))
-    app = opened(lake, monkeypatch, meanwhile="true")
+    app = open_page(lake, monkeypatch, events="true")
     assert not app.exception
-    assert "nothing noted" in said(app)
+    assert "none noted" in read_page_text(app)
 
 
 def test_a_span_turned_round_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, since="2024-01", until="2022-05", view="share", trends_tab="Download")
+    app = open_page(released_lake, monkeypatch, since="2024-01", until="2022-05", view="share", trends_tab="Download")
     assert not app.exception
     assert "“From” is after “Until”" in app.warning[0].value
     assert not app.get("download_button")
@@ -103,17 +105,17 @@ def test_rolling_windows_their_heading_and_their_papers_agree(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"per": "rolling_12_months", "count": "works", "panels": "false", "colour": "lab"}
-    app = opened(released_lake, monkeypatch, **asked, since="2023-07", until="2023-09", period="2023-07")
-    assert numbers(app).filter(pl.col("period") == "2023-07")["publications"].sum() == 26
-    assert papers(app).height == 26
-    app = opened(released_lake, monkeypatch, **asked, since="2023-07", until="2023-07")
-    assert "26 of 78 works" in said(app)
+    app = open_page(released_lake, monkeypatch, **asked, since="2023-07", until="2023-09", period="2023-07")
+    assert read_figure_table(app).filter(pl.col("period") == "2023-07")["publications"].sum() == 26
+    assert read_paper_table(app).height == 26
+    app = open_page(released_lake, monkeypatch, **asked, since="2023-07", until="2023-07")
+    assert "26 of 78 works" in read_page_text(app)
 
 
 def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = opened(
+    app = open_page(
         released_lake,
         monkeypatch,
         count="works",
@@ -123,7 +125,7 @@ def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
         other_since="2022-07",
         other_until="2022-09",
     )
-    told = said(app)
+    told = read_page_text(app)
     assert "32 of 78 works" in told
     assert "all labs, from 1 Jan 2023, until 31 Dec 2023\\: 32 in 1.00" in told
     assert "all labs, from 1 Jan 2022, until 31 Dec 2022\\: 24 in 1.00" in told
@@ -131,25 +133,25 @@ def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
 
 def test_what_is_so_far_lists_all_papers_so_far(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"view": "cumulative", "panels": "false", "colour": "lab", "count": "works", "period": "2023"}
-    app = opened(released_lake, monkeypatch, **asked)
-    so_far = numbers(app).filter(pl.col("period") == "2023")["cumulative_publications"].sum()
-    assert papers(app).height == so_far == 56
+    app = open_page(released_lake, monkeypatch, **asked)
+    so_far = read_figure_table(app).filter(pl.col("period") == "2023")["cumulative_publications"].sum()
+    assert read_paper_table(app).height == so_far == 56
 
 
 def test_what_an_address_asks_for_in_vain_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened(released_lake, monkeypatch, labs="Nope **x**", since="x")
-    assert "Nope \\*\\*x\\*\\* is not known here" in app.warning[0].value
-    assert "From: x is not known here" in app.warning[1].value
-    assert numbers(app)["publications"].sum() == 80
+    app = open_page(released_lake, monkeypatch, labs="Nope **x**", since="x")
+    assert "Nope \\*\\*x\\*\\* is not one of the options" in app.warning[0].value
+    assert "From: x is not one of the options" in app.warning[1].value
+    assert read_figure_table(app)["publications"].sum() == 80
 
 
 def test_who_reads_an_old_release_goes_on_reading_it(
-    copied: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+    copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copied()
-    lake = copied("delete from clean.publications where lab = 'OpenAI'", number=2)
-    app = opened(lake, monkeypatch, release="v1")
-    assert "You are reading release v1; the newest is v2." in said(app)
+    copy_release()
+    lake = copy_release("delete from clean.publications where lab = 'OpenAI'", number=2)
+    app = open_page(lake, monkeypatch, release="v1")
+    assert "You are reading release v1; the newest is v2." in read_page_text(app)
     app = app.switch_page("app_pages/labs.py").run()
-    assert "release v1" in said(app)
+    assert "release v1" in read_page_text(app)
     assert app.query_params["release"] in ("v1", ["v1"])

@@ -1,7 +1,8 @@
-"""What Dagster loads: every table with its real dependencies, description, columns and checks."""
+"""What Dagster loads: every table with its dependencies, description, columns, lineage, owner, code and checks."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,38 +10,90 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.definitions import JOB, daily, defs, inbox
-from orchestration.defs.tables import all_tables, transforms
+from orchestration.definitions import load_definitions
+from orchestration.defs.automation import DAILY, RUN_ALL, inbox
+from orchestration.defs.catalog import list_tables, load_transforms
+from orchestration.defs.specs import build_column_lineage
+from orchestration.fetch.config import read_configuration
+from orchestration.ingest.raw_tables import load_shared_tables
+from orchestration.sources.registry import SOURCES
+from tests.conftest import PROJECT
 from transforms.reader import read_transforms
 from warehouse.lake import Lake
-from warehouse.sql import tables_read
-from warehouse.table import DeclarationError, Table, table_from_toml
+from warehouse.sql import list_source_tables
+from warehouse.table import DeclarationError, Table, parse_table
 
-SPECS = {".".join(spec.key.path): spec for spec in defs.resolve_all_asset_specs()}
 TOML = 'row = "r"\nkey = ["a"]\n[columns]\na = { type = "integer", meaning = "m" }'
 
 
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AISLE_LAKE", str(tmp_path_factory.mktemp("lake")))
+        return load_definitions()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {".".join(spec.key.path): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def upstream(spec: dg.AssetSpec) -> set[str]:
+    return {".".join(dep.asset_key.path) for dep in spec.deps}
+
+
 def test_loading_definitions_loads_neither_great_expectations_nor_pandas() -> None:
-    script = "import sys, orchestration.definitions; print([m for m in ('great_expectations', 'pandas') if m in sys.modules])"
+    script = (
+        "import sys; from orchestration.definitions import load_definitions; load_definitions();"
+        "print([m for m in ('great_expectations', 'pandas') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("table", all_tables(), ids=lambda table: table.name)
-def test_every_table_is_an_asset_that_describes_itself(table: Table) -> None:
-    spec = SPECS[table.name]
+def test_import_of_the_definitions_opens_no_file_of_ours() -> None:
+    script = f"""
+import sys
+opened = []
+def record(event, arguments):
+    if event == "open" and str(arguments[0]).startswith({str(PROJECT)!r}):
+        opened.append(str(arguments[0]))
+sys.addaudithook(record)
+import orchestration.definitions
+print([path for path in opened if not path.endswith((".py", ".pyc")) and "/.venv/" not in path and "__pycache__" not in path])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    read_by_macros = re.findall(r"'[^']*/warehouse/macros/[^']*'", done.stdout)  # SQL that warehouse.sql holds as a constant
+    assert len(done.stdout.strip("[]\n").split(", ")) == len(read_by_macros), done.stdout
+
+
+@pytest.mark.parametrize("table", list_tables(), ids=lambda table: table.name)
+def test_every_table_is_an_asset_that_describes_itself(table: Table, specs: dict[str, dg.AssetSpec]) -> None:
+    spec = specs[table.name]
     assert table.row in (spec.description or "")
     schema = spec.metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
     assert [column.name for column in schema.columns] == list(table.schema)
     assert all(column.description for column in schema.columns)
+    assert spec.owners
+    assert spec.kinds
+    assert spec.tags["layer"] == table.layer
+    assert spec.freshness_policy is not None
+    (reference,) = spec.metadata["dagster/code_references"].code_references
+    assert isinstance(reference, dg.LocalFileCodeReference)
+    assert Path(reference.file_path).is_file()
 
 
-def test_dependencies_are_those_of_the_query() -> None:
-    for name, transform in transforms().items():
-        assert {".".join(dep.asset_key.path) for dep in SPECS[name].deps} == set(tables_read(transform.query))
-    assert {".".join(dep.asset_key.path) for dep in SPECS["release"].deps} == {table.name for table in all_tables()}
-    assert {".".join(dep.asset_key.path) for dep in SPECS["clean.publications"].deps} == {
+def test_marts_are_grouped_by_subject(specs: dict[str, dg.AssetSpec]) -> None:
+    groups = {spec.group_name for name, spec in specs.items() if name.startswith("mart.")}
+    assert groups == {f"mart_{folder.name}" for folder in (PROJECT / "transforms" / "mart").iterdir() if folder.is_dir()}
+
+
+def test_dependencies_are_those_of_the_query(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, transform in load_transforms().items():
+        assert upstream(specs[name]) == set(list_source_tables(transform.query))
+    assert upstream(specs["release"]) == {table.name for table in list_tables()}
+    assert upstream(specs["clean.publications"]) == {
         "raw.lab_sheet_publications",
         "raw.sightings",
         "reference.labs",
@@ -49,10 +102,34 @@ def test_dependencies_are_those_of_the_query() -> None:
     }
 
 
-def test_every_table_has_a_blocking_check() -> None:
-    checks = defs.resolve_asset_graph().asset_check_keys
+def test_the_graph_is_unbroken_from_feed_to_release(specs: dict[str, dg.AssetSpec]) -> None:
+    feeds = read_configuration(Lake(Path("no-such-lake"))).feeds
+    assert len(feeds) > 10
+    for feed in feeds.values():
+        assert f"feed.{feed.name}" in upstream(specs[feed.kind.table_name])
+    assert all("inbox" in upstream(specs[source.table_name]) for source in SOURCES)
+    for name in load_shared_tables():
+        assert upstream(specs[f"raw.{name}"]) == {source.table_name for source in SOURCES}
+    assert upstream(specs["reference.lineage"]) == set(load_transforms())
+    with_downstream = {name for spec in specs.values() for name in upstream(spec)}
+    assert set(specs) - with_downstream == {"release"}
+
+
+def test_column_lineage_names_the_columns_of_upstream_tables(specs: dict[str, dg.AssetSpec]) -> None:
+    for name in load_transforms():
+        lineage = build_column_lineage(name).deps_by_column
+        assert lineage, name
+        for deps in lineage.values():
+            assert {".".join(dep.asset_key.path) for dep in deps} <= upstream(specs[name])
+    (origin,) = build_column_lineage("mart.publications_by_lab_year").deps_by_column["lab"]
+    assert origin == dg.TableColumnDep(dg.AssetKey(["mart", "publications_by_lab_category_month"]), "lab")
+
+
+def test_every_table_has_a_blocking_check(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    checks = graph.asset_check_keys
     assert {".".join(key.asset_key.path) for key in checks if key.name == "limits"} == {
-        table.name for table in all_tables()
+        table.name for table in list_tables()
     }
     assert {key.name for key in checks} == {
         "limits",
@@ -69,14 +146,21 @@ def test_every_table_has_a_blocking_check() -> None:
     }
 
 
-def test_job_runs_daily_in_one_process() -> None:
-    assert daily.cron_schedule == "15 6 * * *"
-    job = defs.resolve_job_def(JOB)
+def test_every_table_and_every_check_can_be_run_alone(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    keys = [*(dg.AssetKey(table.name.split(".")) for table in list_tables()), *graph.asset_check_keys]
+    for key in keys:
+        assert graph.get_execution_set_asset_and_check_keys(key) == {key}
+
+
+def test_job_runs_daily_in_one_process(definitions: dg.Definitions) -> None:
+    assert DAILY.cron_schedule == "15 6 * * *"
+    job = definitions.resolve_job_def(RUN_ALL.name)
     assert job.executor_def is dg.in_process_executor
     assert job.get_node_named("ingest").definition.retry_policy is not None
 
 
-def test_inbox_sensor_asks_for_a_run_when_files_lie_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inbox_sensor_requests_a_run_when_files_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AISLE_LAKE", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance)
@@ -95,31 +179,37 @@ def test_inbox_sensor_asks_for_a_run_when_files_lie_there(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("select 1 as a", "does not begin with a comment"),
         (f"/*\n{TOML}\n*/\nselect 1 as a; select 2 as a", "not exactly one query"),
-        (f"/*\n{TOML}\n*/\ndelete from raw.things", "not exactly one query"),
-        (f"/*\n{TOML}\n*/\nselect a from things", "names no layer"),
+        (f"/*\n{TOML}\n*/\ndelete from raw.records", "not exactly one query"),
+        (f"/*\n{TOML}\n*/\nselect a from records", "names no layer"),
         (f"/*\n{TOML}\n*/\nselect a from raw.no_such_table", "reads raw.no_such_table, which nothing makes"),
         (f"/*\n{TOML}\n*/\nselect a from mart.made", "in a circle"),
         ("/*\nrow = 1 2\n*/\nselect 1 as a", "made.sql"),
         ("/*\nrow = 'r'\nkey = ['a']\n[columns]\na = {}\n*/\nselect a from raw.others", "has no type"),
     ],
 )
-def test_wrong_sql_file_is_told_by_name(tmp_path: Path, text: str, told: str) -> None:
+def test_wrong_sql_file_is_reported_by_name(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mart").mkdir()
     (tmp_path / "mart" / "made.sql").write_text(text)
-    others = table_from_toml(
-        "raw.others", {"row": "r", "key": ["b"], "columns": {"b": {"type": "text", "meaning": "m"}}}
-    )
-    with pytest.raises(DeclarationError, match=told):
+    others = parse_table("raw.others", {"row": "r", "key": ["b"], "columns": {"b": {"type": "text", "meaning": "m"}}})
+    with pytest.raises(DeclarationError, match=message):
         read_transforms([others], tmp_path)
 
 
-def test_tables_read_sees_through_ctes_and_subqueries() -> None:
+def test_two_files_of_one_table_are_reported(tmp_path: Path) -> None:
+    for folder in ("mart/one", "mart/other"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "made.sql").write_text(f"/*\n{TOML}\n*/\nselect 1 as a")
+    with pytest.raises(DeclarationError, match="makes mart.made, as"):
+        read_transforms([], tmp_path)
+
+
+def test_tables_read_are_found_in_ctes_and_subqueries() -> None:
     query = """
         with local as (select * from raw.first), other as (select * from local join clean.second using (a))
         select *, (select max(b) from mart.third) from other, range(3) where a in (select a from reference.fourth)
     """
-    assert tables_read(query) == ("clean.second", "mart.third", "raw.first", "reference.fourth")
+    assert list_source_tables(query) == ("clean.second", "mart.third", "raw.first", "reference.fourth")

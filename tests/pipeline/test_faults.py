@@ -1,4 +1,4 @@
-"""Faults: a broken limit, a killed run, a full disk and two runs at once never harm what is published."""
+"""Faults: a broken limit, a killed run, a full disk or two runs at once never damage a published release."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import PROJECT, aisle
-from tests.sources.test_lab_sheet import GOOD, table
+from tests.conftest import PROJECT, run_aisle
+from tests.sources.test_lab_sheet import GOOD, build_csv
 from warehouse.lake import Lake, LakeBusy, replace_file
-from warehouse.release import NoRelease, current, publish, releases
-from warehouse.table import Table, table_from_toml
+from warehouse.release import NoRelease, list_releases, publish_release, read_current_release
+from warehouse.table import Table, parse_table
 
-THINGS = {"row": "A thing.", "key": ["thing"], "columns": {"thing": {"type": "integer", "meaning": "Its number."}}}
+NUMBERS = {"row": "A number.", "key": ["number"], "columns": {"number": {"type": "integer", "meaning": "The number."}}}
 
-# runs the whole job with the SQL files of another folder
+# runs the whole job with the SQL files of the folder that is its argument
 WITH_SQL = """
 import functools, sys
 from pathlib import Path
@@ -35,78 +35,78 @@ main()
 
 @pytest.fixture
 def lake(released_lake: Lake, tmp_path: Path) -> Lake:
-    """A copy of the released lake, to be harmed; its folder has a name that tools often stumble over."""
+    """A copy of the released lake, in a folder whose name has special characters."""
     root = tmp_path / "a lake (1) für's {test}*"
     shutil.copytree(released_lake.root, root, symlinks=True)
     return Lake(root)
 
 
-def things(lake: Lake, numbers: range) -> Table:
-    declared = table_from_toml("mart.things", THINGS)
-    lake.write(declared, declared.frame({"thing": number} for number in numbers))
-    return declared
+def write_numbers(lake: Lake, values: range) -> Table:
+    table = parse_table("mart.numbers", NUMBERS)
+    lake.write(table, table.frame({"number": value} for value in values))
+    return table
 
 
-def test_critical_breach_keeps_the_last_release(lake: Lake, tmp_path: Path) -> None:
+def test_broken_critical_limit_keeps_the_last_release(lake: Lake, tmp_path: Path) -> None:
     folder = tmp_path / "transforms"
     shutil.copytree(PROJECT / "transforms", folder)
-    path = folder / "mart" / "publications_by_lab_year.sql"
+    path = folder / "mart" / "publications" / "publications_by_lab_year.sql"
     text = path.read_text(encoding="utf-8")
     path.write_text(
         text.replace("cast(sum(works) as bigint) as works", "cast(-1 as bigint) as works"), encoding="utf-8"
     )
     new = tmp_path / "new.csv"
-    new.write_bytes(table(GOOD))
-    assert aisle(lake.root, "add", str(new)).returncode == 0
+    new.write_bytes(build_csv(GOOD))
+    assert run_aisle(lake.root, "add", str(new)).returncode == 0
     command = [sys.executable, "-c", WITH_SQL, str(folder)]
     environment = {**os.environ, "AISLE_LAKE": str(lake.root)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 1
-    assert "works breaks minimum 0 in 9 rows" in done.stderr
-    assert "no release" in done.stderr
-    assert current(lake).number == 1
-    assert "✗ mart.publications_by_lab_year: limits" in aisle(lake.root, "status").stdout
-    repaired = aisle(lake.root, "run")
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 1
+    assert "works breaks minimum 0 in 9 rows" in result.stderr
+    assert "no release" in result.stderr
+    assert read_current_release(lake).number == 1
+    assert "✗ mart.publications_by_lab_year: limits" in run_aisle(lake.root, "status").stdout
+    repaired = run_aisle(lake.root, "run")
     assert repaired.returncode == 0, repaired.stderr
-    assert current(lake).number == 2
+    assert read_current_release(lake).number == 2
 
 
-def test_bad_row_is_quarantined_and_a_new_category_warns(lake: Lake, tmp_path: Path) -> None:
+def test_bad_row_is_rejected_and_a_new_category_warns(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "a[1].csv"
     old = ["OpenAI", "From the past", "1-Jan-1900", "https://openai.com/old", *GOOD[4:]]
-    path.write_bytes(table([*GOOD[:4], "Scalable oversight", ""], old))
-    assert aisle(lake.root, "add", str(path)).returncode == 0
-    done = aisle(lake.root, "run")
-    assert done.returncode == 0, done.stderr
-    assert "a[1].csv: 2 read, 1 kept, 0 repeated, 1 rejected" in done.stderr
-    told = "a[1].csv: row 3: published_on “1900-01-01” breaks its limit minimum 1950-01-01"
-    assert told in aisle(lake.root, "rejects").stdout
-    assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in done.stderr
+    path.write_bytes(build_csv([*GOOD[:4], "Scalable oversight", ""], old))
+    assert run_aisle(lake.root, "add", str(path)).returncode == 0
+    result = run_aisle(lake.root, "run")
+    assert result.returncode == 0, result.stderr
+    assert "a[1].csv: 2 read, 1 kept, 0 repeated, 1 rejected" in result.stderr
+    line = "a[1].csv: row 3: published_on “1900-01-01” breaks its limit minimum 1950-01-01"
+    assert line in run_aisle(lake.root, "rejects").stdout
+    assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in result.stderr
     query = "select publication_rows from mart.publications_by_category_year where category = 'Scalable oversight'"
-    with current(lake).connect() as connection:
+    with read_current_release(lake).connect() as connection:
         assert connection.execute("select count(*) from clean.publications").fetchall() == [(81,)]
         assert connection.execute(f"{query} and publication_rows > 0").fetchall() == [(1,)]
 
 
-def test_two_runs_at_once_the_second_waits_and_says_so(lake: Lake, tmp_path: Path) -> None:
+def test_second_of_two_runs_waits_and_reports_it(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "new.csv"
-    path.write_bytes(table(GOOD))
-    assert aisle(lake.root, "add", str(path)).returncode == 0
+    path.write_bytes(build_csv(GOOD))
+    assert run_aisle(lake.root, "add", str(path)).returncode == 0
     with lake.lock():
         command = [sys.executable, "-c", "from orchestration.cli.app import main; main()", "run"]
         second = subprocess.Popen(
             command, env={**os.environ, "AISLE_LAKE": str(lake.root)}, stderr=subprocess.PIPE, text=True
         )
         assert second.stderr is not None
-        told = ""
-        while "waiting for it to end" not in told:
-            told = second.stderr.readline()
-            assert told, "the second run ended without waiting"
-        assert "another run is at work" in told
-        assert current(lake).number == 1
+        line = ""
+        while "waiting for it to end" not in line:
+            line = second.stderr.readline()
+            assert line, "the second run ended without waiting"
+        assert "another run uses the lake" in line
+        assert read_current_release(lake).number == 1
     assert second.wait(timeout=300) == 0
     second.stderr.close()
-    assert current(lake).number == 2
+    assert read_current_release(lake).number == 2
 
 
 def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
@@ -126,31 +126,31 @@ def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
 
 def test_killed_publisher_leaves_the_last_release(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    declared = things(lake, range(10))
-    publish(lake, [declared], {})
+    numbers = write_numbers(lake, range(10))
+    publish_release(lake, [numbers], {})
     script = """
 import sys
 from pathlib import Path
-from tests.test_faults import things, publish, Lake
+from tests.pipeline.test_faults import write_numbers, publish_release, Lake
 lake = Lake(Path(sys.argv[1]))
 for turn in range(1000):
-    publish(lake, [things(lake, range(turn + 11))], {})
+    publish_release(lake, [write_numbers(lake, range(turn + 11))], {})
 """
     for turn in range(5):
         writer = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT)
-        before = current(lake).number
-        while current(lake).number == before and writer.poll() is None:
+        before = read_current_release(lake).number
+        while read_current_release(lake).number == before and writer.poll() is None:
             time.sleep(0.01)
-        time.sleep(0.02 * turn)  # so that it is hit at another point of its work each time
+        time.sleep(0.02 * turn)  # killed at another point of its work each time
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
-        left = current(lake)
+        left = read_current_release(lake)
         with left.connect() as connection:
-            ((counted,),) = connection.execute("select count(*) from mart.things").fetchall()
-        assert counted == left.manifest["tables"]["mart.things"]["rows"]
-    published, is_new = publish(lake, [things(lake, range(5))], {})
+            ((rows,),) = connection.execute("select count(*) from mart.numbers").fetchall()
+        assert rows == left.manifest["tables"]["mart.numbers"]["rows"]
+    published, is_new = publish_release(lake, [write_numbers(lake, range(5))], {})
     assert is_new
-    numbers = [release.number for release in releases(lake)]
+    numbers = [release.number for release in list_releases(lake)]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == published.number
     assert not list(lake.releases.glob(".building-*"))
@@ -158,59 +158,59 @@ for turn in range(1000):
 
 def test_full_disk_leaves_no_half_release(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    publish(lake, [things(lake, range(10))], {})
+    publish_release(lake, [write_numbers(lake, range(10))], {})
     script = """
 import resource, signal, sys
 from pathlib import Path
-from tests.test_faults import things, publish, Lake
+from tests.pipeline.test_faults import write_numbers, publish_release, Lake
 lake = Lake(Path(sys.argv[1]))
-declared = things(lake, range(200_000))
+numbers = write_numbers(lake, range(200_000))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-publish(lake, [declared], {})
+publish_release(lake, [numbers], {})
 """
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
-    assert "File too large" in done.stderr or "Could not write" in done.stderr
-    assert current(lake).number == 1
+    assert result.returncode != 0
+    assert "File too large" in result.stderr or "Could not write" in result.stderr
+    assert read_current_release(lake).number == 1
     assert [path.name for path in lake.releases.glob("*.duckdb")] == ["aisle.v1.duckdb"]
-    published, _ = publish(lake, [things(lake, range(200_000))], {})
+    published, _ = publish_release(lake, [write_numbers(lake, range(200_000))], {})
     assert published.number == 2
 
 
-def test_reader_of_an_old_release_is_not_disturbed(tmp_path: Path) -> None:
+def test_open_connection_to_an_old_release_stays_usable(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    publish(lake, [things(lake, range(10))], {})
-    with current(lake).connect() as old:
+    publish_release(lake, [write_numbers(lake, range(10))], {})
+    with read_current_release(lake).connect() as old:
         for number in range(11, 15):
-            publish(lake, [things(lake, range(number))], {})
-            assert old.execute("select count(*) from mart.things").fetchall() == [(10,)]
-        with current(lake).connect() as new:
-            assert new.execute("select count(*) from mart.things").fetchall() == [(14,)]
+            publish_release(lake, [write_numbers(lake, range(number))], {})
+            assert old.execute("select count(*) from mart.numbers").fetchall() == [(10,)]
+        with read_current_release(lake).connect() as new:
+            assert new.execute("select count(*) from mart.numbers").fetchall() == [(14,)]
             with pytest.raises(duckdb.InvalidInputException, match="read-only"):
-                new.execute("delete from mart.things")
+                new.execute("delete from mart.numbers")
 
 
 def test_same_content_is_no_new_release(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    first, is_new = publish(lake, [things(lake, range(10))], {})
+    first, is_new = publish_release(lake, [write_numbers(lake, range(10))], {})
     assert is_new
-    assert publish(lake, [things(lake, range(10))], {"other": "facts"}) == (first, False)
-    state = lake.state("mart.things")
+    assert publish_release(lake, [write_numbers(lake, range(10))], {"other": "facts"}) == (first, False)
+    state = lake.read_state("mart.numbers")
     assert state is not None
     assert state.version == 0
 
 
-def test_nothing_released_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_release_is_reported_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(NoRelease, match="run `aisle run`"):
-        current(Lake(tmp_path))
+        read_current_release(Lake(tmp_path))
     for command in (["sql", "select 1"], ["sql", "--release", "v7", "select 1"]):
-        done = aisle(tmp_path, *command)
-        assert done.returncode == 1
-        assert len(done.stderr.strip().splitlines()) == 1
-    assert "nothing is released" in aisle(tmp_path, "status").stdout
+        result = run_aisle(tmp_path, *command)
+        assert result.returncode == 1
+        assert len(result.stderr.strip().splitlines()) == 1
+    assert "no release in" in run_aisle(tmp_path, "status").stdout
 
 
 def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -223,11 +223,11 @@ def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a[1]", "50%25"])
-def test_folder_in_which_no_lake_can_be_kept_is_told(tmp_path: Path, name: str) -> None:
-    done = aisle(tmp_path / name, "run")
-    assert done.returncode == 1
-    assert "name another folder with AISLE_LAKE" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_folder_name_that_no_lake_can_have_is_reported(tmp_path: Path, name: str) -> None:
+    result = run_aisle(tmp_path / name, "run")
+    assert result.returncode == 1
+    assert "name another folder with AISLE_LAKE" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_snapshots_are_never_changed(lake: Lake) -> None:
@@ -238,20 +238,20 @@ def test_snapshots_are_never_changed(lake: Lake) -> None:
 @pytest.mark.parametrize("suffix", [".duckdb", ".json"])
 def test_damaged_release_is_replaced_by_a_new_one(tmp_path: Path, suffix: str) -> None:
     lake = Lake(tmp_path)
-    declared = things(lake, range(10))
-    first, _ = publish(lake, [declared], {})
+    numbers = write_numbers(lake, range(10))
+    first, _ = publish_release(lake, [numbers], {})
     first.path.with_suffix(suffix).write_bytes(b"damaged on disk" * 1000)
-    second, is_new = publish(lake, [declared], {})
+    second, is_new = publish_release(lake, [numbers], {})
     assert is_new
     assert second.number == 2
-    with current(lake).connect() as connection:
-        assert connection.execute("select count(*) from mart.things").fetchall() == [(10,)]
+    with read_current_release(lake).connect() as connection:
+        assert connection.execute("select count(*) from mart.numbers").fetchall() == [(10,)]
 
 
-def test_lost_pointer_harms_no_release(tmp_path: Path) -> None:
+def test_lost_pointer_keeps_all_releases(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    first, _ = publish(lake, [things(lake, range(10))], {})
+    first, _ = publish_release(lake, [write_numbers(lake, range(10))], {})
     (tmp_path / "aisle.duckdb").unlink()
-    second, is_new = publish(lake, [things(lake, range(11))], {})
+    second, is_new = publish_release(lake, [write_numbers(lake, range(11))], {})
     assert is_new
-    assert [release.number for release in releases(lake)] == [first.number, second.number] == [1, 2]
+    assert [release.number for release in list_releases(lake)] == [first.number, second.number] == [1, 2]

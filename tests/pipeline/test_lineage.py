@@ -1,4 +1,4 @@
-"""Where columns come from, as read from the queries."""
+"""Column lineage, parsed from the queries."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.defs.tables import all_tables, transforms
-from transforms.lineage import ROWS, lineage_of
+from orchestration.defs.catalog import list_tables, load_transforms
+from transforms.lineage import ROWS, trace_columns
 from transforms.reader import Transform, read_transforms
 from warehouse.lake import Lake
-from warehouse.release import current
-from warehouse.table import DeclarationError, Table, table_from_toml
+from warehouse.release import read_current_release
+from warehouse.table import DeclarationError, Table, parse_table
 
-THINGS = table_from_toml(
-    "raw.things",
+PRODUCTS = parse_table(
+    "raw.products",
     {
-        "row": "A thing.",
-        "key": ["thing"],
+        "row": "A product.",
+        "key": ["product"],
         "columns": {
-            "thing": {"type": "text", "meaning": "Its name."},
+            "product": {"type": "text", "meaning": "Its name."},
             "maker": {"type": "text", "meaning": "Who made it."},
             "price": {"type": "real", "meaning": "What it costs.", "unit": "crowns"},
         },
@@ -27,76 +27,79 @@ THINGS = table_from_toml(
 )
 
 
-def made_by(tmp_path: Path, query: str, *columns: str) -> dict[str, Transform]:
-    """A transform ``mart.told`` with these columns."""
+def write_transform(tmp_path: Path, query: str, *columns: str) -> dict[str, Transform]:
+    """A transform ``mart.summary`` with these columns."""
     (tmp_path / "mart").mkdir()
     declared = "\n".join(f'{name} = {{ type = "text", meaning = "It." }}' for name in columns)
     head = f'/*\nrow = "One."\nkey = ["{columns[0]}"]\n[columns]\n{declared}\n*/\n'
-    (tmp_path / "mart" / "told.sql").write_text(head + query)
-    return read_transforms([THINGS], tmp_path)
+    (tmp_path / "mart" / "summary.sql").write_text(head + query)
+    return read_transforms([PRODUCTS], tmp_path)
 
 
-def origins(tmp_path: Path, query: str, *columns: str) -> set[tuple[str, str, str]]:
-    found = lineage_of(made_by(tmp_path, query, *columns).values(), [THINGS])
-    assert set(found["table_name"]) <= {"mart.told"}
-    return {(row["column_name"], row["from_table"], row["from_column"]) for row in found.to_dicts()}
+def trace_origins(tmp_path: Path, query: str, *columns: str) -> set[tuple[str, str, str]]:
+    edges = trace_columns(write_transform(tmp_path, query, *columns).values(), [PRODUCTS])
+    assert set(edges["table_name"]) <= {"mart.summary"}
+    return {(row["column_name"], row["from_table"], row["from_column"]) for row in edges.to_dicts()}
 
 
-def test_columns_are_followed_through_named_queries_stars_and_subqueries(tmp_path: Path) -> None:
+def test_columns_are_traced_through_ctes_stars_and_subqueries(tmp_path: Path) -> None:
     query = """
-        with dear as (select *, price * 2 as twice from raw.things),
-        by_maker as (select maker, max(twice) as most, count(*) as things from dear group by maker)
+        with doubled as (select *, price * 2 as twice from raw.products),
+        by_maker as (select maker, max(twice) as most, count(*) as products from doubled group by maker)
         select
-            outer_query.maker, most + 1 as most, things, 'fixed' as rule,
-            (select min(thing) from dear where dear.maker = outer_query.maker) as first
+            outer_query.maker, most + 1 as most, products, 'fixed' as rule,
+            (select min(product) from doubled where doubled.maker = outer_query.maker) as first
         from by_maker as outer_query
     """
-    assert origins(tmp_path, query, "maker", "most", "things", "rule", "first") == {
-        (ROWS, "raw.things", ROWS),
-        ("maker", "raw.things", "maker"),
-        ("most", "raw.things", "price"),
-        ("things", "raw.things", ROWS),
-        ("first", "raw.things", "thing"),
+    assert trace_origins(tmp_path, query, "maker", "most", "products", "rule", "first") == {
+        (ROWS, "raw.products", ROWS),
+        ("maker", "raw.products", "maker"),
+        ("most", "raw.products", "price"),
+        ("products", "raw.products", ROWS),
+        ("first", "raw.products", "product"),
     }
 
 
-def test_a_union_comes_from_each_part(tmp_path: Path) -> None:
-    query = "select thing as told from raw.things union all select maker as told from raw.things"
-    assert origins(tmp_path, query, "told") >= {("told", "raw.things", "thing"), ("told", "raw.things", "maker")}
+def test_union_is_traced_to_each_part(tmp_path: Path) -> None:
+    query = "select product as label from raw.products union all select maker as label from raw.products"
+    assert trace_origins(tmp_path, query, "label") >= {
+        ("label", "raw.products", "product"),
+        ("label", "raw.products", "maker"),
+    }
 
 
-def test_a_count_over_a_query_that_names_itself_ends(tmp_path: Path) -> None:
+def test_count_over_a_recursive_cte_is_traced(tmp_path: Path) -> None:
     query = """
-        with recursive chain as (select thing from raw.things union all select thing from chain where false)
-        select count(*) as told from chain
+        with recursive chain as (select product from raw.products union all select product from chain where false)
+        select count(*) as number from chain
     """
-    assert origins(tmp_path, query, "told") >= {("told", "raw.things", ROWS)}
+    assert trace_origins(tmp_path, query, "number") >= {("number", "raw.products", ROWS)}
 
 
-def test_a_column_that_is_not_made_is_named_with_its_file(tmp_path: Path) -> None:
-    with pytest.raises(DeclarationError, match=r"told\.sql: its columns cannot be followed"):
-        lineage_of(made_by(tmp_path, "select thing from raw.things", "another").values(), [THINGS])
+def test_missing_column_is_reported_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(DeclarationError, match=r"summary\.sql: its columns cannot be traced"):
+        trace_columns(write_transform(tmp_path, "select product from raw.products", "another").values(), [PRODUCTS])
 
 
-def test_every_origin_is_a_declared_column_and_only_constants_have_none() -> None:
-    tables: dict[str, Table] = {table.name: table for table in all_tables()}
-    found = lineage_of(transforms().values(), all_tables())
-    for row in found.iter_rows(named=True):
+def test_every_source_is_a_declared_column_and_only_constants_have_none() -> None:
+    tables: dict[str, Table] = {table.name: table for table in list_tables()}
+    edges = trace_columns(load_transforms().values(), list_tables())
+    for row in edges.iter_rows(named=True):
         assert row["from_column"] in {ROWS, *tables[row["from_table"]].schema}
         assert row["column_name"] in {ROWS, *tables[row["table_name"]].schema}
-    told = set(found.select("table_name", "column_name").iter_rows())
+    traced = set(edges.select("table_name", "column_name").iter_rows())
     without = {
-        column.name for made in transforms().values() for column in made.table.columns
-        if (made.table.name, column.name) not in told
+        column.name for transform in load_transforms().values() for column in transform.table.columns
+        if (transform.table.name, column.name) not in traced
     }  # fmt: skip
     assert "counting_rule" in without
     assert not without & {"publication_id", "works", "works_share", "sentence", "p_value", "published_on"}
 
 
-def test_a_release_tells_where_a_share_comes_from(released_lake: Lake) -> None:
-    with current(released_lake).connect() as connection:
-        told = connection.execute(
+def test_release_has_the_lineage_of_its_columns(released_lake: Lake) -> None:
+    with read_current_release(released_lake).connect() as connection:
+        sources = connection.execute(
             "select from_table, from_column from reference.lineage"
             " where table_name = 'clean.publications' and column_name = 'title'"
         ).fetchall()
-    assert ("raw.lab_sheet_publications", "title") in told
+    assert ("raw.lab_sheet_publications", "title") in sources

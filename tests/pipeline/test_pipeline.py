@@ -1,4 +1,4 @@
-"""The whole job on real input: what comes out of the bundled default and of the original inputs."""
+"""The whole pipeline on real input: tables made from the bundled data and from the original inputs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from orchestration.defs.tables import all_tables
-from tests.conftest import aisle
+from orchestration.defs.catalog import list_tables
+from tests.conftest import run_aisle
 from warehouse.lake import Lake
-from warehouse.release import current
+from warehouse.release import read_current_release
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.csv"))
 
 
-def rows(lake: Lake, query: str) -> list[tuple]:
-    with current(lake).connect() as connection:
+def query_lake(lake: Lake, query: str) -> list[tuple]:
+    with read_current_release(lake).connect() as connection:
         return connection.execute(query).fetchall()
 
 
@@ -30,16 +30,16 @@ def read_truth(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_table_is_as_golden(released_lake: Lake, path: Path) -> None:
-    table = next(table for table in all_tables() if table.name == path.stem)
-    with current(released_lake).connect() as connection:
-        made = connection.sql(f"from {path.stem} order by {', '.join(table.key)}").pl()
+def test_table_equals_its_golden_file(released_lake: Lake, path: Path) -> None:
+    table = next(table for table in list_tables() if table.name == path.stem)
+    with read_current_release(released_lake).connect() as connection:
+        frame = connection.sql(f"from {path.stem} order by {', '.join(table.key)}").pl()
     golden = pl.read_csv(path, schema=table.schema)
-    assert_frame_equal(made, golden, rel_tol=1e-12)
+    assert_frame_equal(frame, golden, rel_tol=1e-12)
 
 
 def test_every_mart_has_a_golden_table() -> None:
-    marts = {table.name for table in all_tables() if table.layer == "mart"}
+    marts = {table.name for table in list_tables() if table.layer == "mart"}
     assert marts <= {path.stem for path in GOLDEN} | {"mart.segments_by_author"}  # no forum page is bundled
 
 
@@ -47,7 +47,7 @@ def test_every_mart_has_a_golden_table() -> None:
 def test_sums_are_80_rows_and_78_works(request: pytest.FixtureRequest, lake_name: str) -> None:
     lake = request.getfixturevalue(lake_name)
     for mart in ("by_lab_category_month", "by_lab_year", "by_category_year"):
-        assert rows(lake, f"select sum(publication_rows), sum(works) from mart.publications_{mart}") == [(80, 78)]
+        assert query_lake(lake, f"select sum(publication_rows), sum(works) from mart.publications_{mart}") == [(80, 78)]
 
 
 @pytest.mark.parametrize("lake_name", ["released_lake", "seeded_lake"])
@@ -58,30 +58,30 @@ def test_publications_equal_truth(request: pytest.FixtureRequest, truth: Path, l
         for r in read_truth(truth / "truth_lab_publications.csv")
     ]
     columns = "sheet_row, lab, title, published_on::varchar, url, category, is_duplicate"
-    assert rows(lake, f"select {columns} from clean.publications order by sheet_row") == expected
+    assert query_lake(lake, f"select {columns} from clean.publications order by sheet_row") == expected
 
 
-def test_abstracts_come_with_the_page_alone(released_lake: Lake, seeded_lake: Lake, truth: Path) -> None:
-    assert rows(released_lake, "select count(abstract) from clean.publications") == [(0,)]
+def test_abstracts_come_from_the_page_only(released_lake: Lake, seeded_lake: Lake, truth: Path) -> None:
+    assert query_lake(released_lake, "select count(abstract) from clean.publications") == [(0,)]
     expected = [
         (int(r["row_number"]), r["abstract_sha256_of_whitespace_normalised_text"] or None)
         for r in read_truth(truth / "truth_lab_publications.csv")
     ]
-    got = rows(seeded_lake, "select sheet_row, sha256(abstract) from clean.publications order by sheet_row")
+    got = query_lake(seeded_lake, "select sheet_row, sha256(abstract) from clean.publications order by sheet_row")
     assert got == expected
 
 
-def test_the_page_adds_evidence_but_no_count(released_lake: Lake, seeded_lake: Lake) -> None:
+def test_page_adds_evidence_without_changing_counts(released_lake: Lake, seeded_lake: Lake) -> None:
     for table in ("publications_by_lab_category_month", "publications_by_lab_year", "episodes_by_linked_site"):
         query = f"from mart.{table} order by all"
-        assert rows(released_lake, query) == rows(seeded_lake, query)
-    assert rows(seeded_lake, "select distinct snapshots from clean.publications") == [(2,)]
+        assert query_lake(released_lake, query) == query_lake(seeded_lake, query)
+    assert query_lake(seeded_lake, "select distinct snapshots from clean.publications") == [(2,)]
 
 
 def test_counts_equal_truth(released_lake: Lake, truth: Path) -> None:
     for file, measure in (("", "works"), ("_with_duplicates", "publication_rows")):
         for dimension, mart in (("lab", "by_lab_year"), ("category", "by_category_year")):
-            got = rows(
+            got = query_lake(
                 released_lake,
                 f"select {dimension}, year(published_year)::varchar, {measure} from mart.publications_{mart}",
             )
@@ -98,7 +98,7 @@ def test_counts_equal_truth(released_lake: Lake, truth: Path) -> None:
         (r["lab"], r["category"], r["year"]): int(r["n"])
         for r in read_truth(truth / "truth_cube_lab_category_year.csv")
     }
-    got = rows(
+    got = query_lake(
         released_lake,
         "select lab, category, year(published_month)::varchar, sum(works)::int from mart.publications_by_lab_category_month"
         " group by all having sum(works) > 0",
@@ -110,7 +110,7 @@ def test_shares_equal_truth(released_lake: Lake, truth: Path) -> None:
     for dimension, mart in (("lab", "by_lab_year"), ("category", "by_category_year")):
         got = {
             (name, year): tuple(round(value, 4) for value in values)
-            for name, year, *values in rows(
+            for name, year, *values in query_lake(
                 released_lake,
                 f"select {dimension}, year(published_year)::varchar, works_share, share_low, share_high from mart.publications_{mart}",
             )
@@ -130,33 +130,35 @@ def test_monthly_counts_equal_truth(released_lake: Lake, truth: Path) -> None:
         (r["month"], int(r["n"]), int(float(r["roll12"])) if r["roll12"] else None)
         for r in read_truth(truth / "truth_monthly.csv")
     ]
-    assert rows(released_lake, query) == expected
+    assert query_lake(released_lake, query) == expected
 
 
 def test_wilson_interval_equals_statsmodels(released_lake: Lake) -> None:
     from statsmodels.stats.proportion import proportion_confint
 
     for k, n in [(0, 1), (1, 1), (0, 24), (9, 24), (30, 78), (78, 78), (5, 1_000_000)]:
-        low, high = rows(released_lake, f"select wilson_low({k}, {n}), wilson_high({k}, {n})")[0]
+        low, high = query_lake(released_lake, f"select wilson_low({k}, {n}), wilson_high({k}, {n})")[0]
         expected = proportion_confint(k, n, method="wilson")
         assert (low, high) == pytest.approx((max(expected[0], 0), min(expected[1], 1)), abs=1e-12)
-    assert rows(released_lake, "select wilson_low(0, 0), wilson_high(0, 0), share_of(0, 0)") == [(None, None, None)]
+    assert query_lake(released_lake, "select wilson_low(0, 0), wilson_high(0, 0), share_of(0, 0)") == [
+        (None, None, None)
+    ]
 
 
-def test_2024_is_a_part_year_and_its_months_are_whole(released_lake: Lake) -> None:
-    part_years = rows(
+def test_2024_is_a_part_year_with_complete_months(released_lake: Lake) -> None:
+    part_years = query_lake(
         released_lake,
         "select distinct year(published_year), is_part_period from mart.publications_by_lab_year order by 1",
     )
     assert part_years == [(2022, False), (2023, False), (2024, True)]
-    assert rows(released_lake, "select count(*) from mart.publications_by_lab_category_month where is_part_period") == [
-        (0,)
-    ]
+    assert query_lake(
+        released_lake, "select count(*) from mart.publications_by_lab_category_month where is_part_period"
+    ) == [(0,)]
 
 
-def test_nascent_category_is_shown_as_zero(released_lake: Lake) -> None:
+def test_nascent_category_has_zeros(released_lake: Lake) -> None:
     query = "select publication_rows, works_share from mart.publications_by_category_year where category = 'Multi-agent safety'"
-    assert rows(released_lake, query) == [(0, 0.0)] * 3
+    assert query_lake(released_lake, query) == [(0, 0.0)] * 3
 
 
 @pytest.mark.parametrize("lake_name", ["released_lake", "seeded_lake"])
@@ -167,50 +169,52 @@ def test_episodes_equal_truth(request: pytest.FixtureRequest, truth: Path, lake_
         (int(r["ordinal"]), *(r[c] or None for c in columns), r["is_repeat"] == "1")
         for r in read_truth(truth / "truth_podcast_episodes.csv")
     ]
-    got = rows(
+    got = query_lake(
         lake, "select entry, linked_url, authors, narrator, publisher, is_repeat from clean.episodes order by entry"
     )
     assert got == expected
-    assert rows(lake, "select sum(episode_rows), sum(episodes) from mart.episodes_by_linked_site") == [(20, 19)]
+    assert query_lake(lake, "select sum(episode_rows), sum(episodes) from mart.episodes_by_linked_site") == [(20, 19)]
 
 
 def test_segments_have_owner_and_confidence_but_no_date(seeded_lake: Lake) -> None:
-    per_owner = dict(rows(seeded_lake, "select page_owner, count(*) from clean.segments group by 1"))
+    per_owner = dict(query_lake(seeded_lake, "select page_owner, count(*) from clean.segments group by 1"))
     assert 53 <= per_owner["TurnTrout"] <= 57
     assert 47 <= per_owner["Callum McDougall"] <= 51
-    assert rows(seeded_lake, "select count(*) from clean.segments where confidence is null or kind is null") == [(0,)]
-    repeated = rows(seeded_lake, "select text, count(*) from clean.segments where is_text_repeated group by 1")
+    assert query_lake(seeded_lake, "select count(*) from clean.segments where confidence is null or kind is null") == [
+        (0,)
+    ]
+    repeated = query_lake(seeded_lake, "select text, count(*) from clean.segments where is_text_repeated group by 1")
     assert len(repeated) >= 3
     assert {count for _, count in repeated} == {2}
     dates = "select column_name from reference.dictionary where table_name = 'clean.segments' and column_type in ('date', 'timestamp')"
-    assert {name for (name,) in rows(seeded_lake, dates)} == {
+    assert {name for (name,) in query_lake(seeded_lake, dates)} == {
         "first_seen_at",
         "last_seen_at",
-    }  # when we saw it, not when it was written
+    }  # when a segment was seen, not when it was written
 
 
-def test_accounts_add_up(seeded_lake: Lake) -> None:
-    got = rows(
+def test_record_counts_add_up(seeded_lake: Lake) -> None:
+    got = query_lake(
         seeded_lake,
         "select source, sum(records_read), sum(records_kept), sum(records_repeated), sum(records_rejected) from raw.parses group by 1",
     )
-    accounts = {source: tuple(map(int, numbers)) for source, *numbers in got}
-    assert accounts["lab_sheet"] == (160, 80, 80, 0)
-    assert accounts["podcast_page"] == (40, 19, 21, 0)
-    assert all(read == kept + repeated + rejected for read, kept, repeated, rejected in accounts.values())
+    counts = {source: tuple(map(int, numbers)) for source, *numbers in got}
+    assert counts["lab_sheet"] == (160, 80, 80, 0)
+    assert counts["podcast_page"] == (40, 19, 21, 0)
+    assert all(read == kept + repeated + rejected for read, kept, repeated, rejected in counts.values())
 
 
-def test_running_again_publishes_nothing_and_says_so(released_lake: Lake) -> None:
+def test_second_run_reports_that_nothing_is_new(released_lake: Lake) -> None:
     before = sorted(path.name for path in released_lake.releases.iterdir())
-    done = aisle(released_lake.root, "run")
+    done = run_aisle(released_lake.root, "run")
     assert done.returncode == 0
     assert "nothing new since release v1" in done.stderr
     assert sorted(path.name for path in released_lake.releases.iterdir()) == before
 
 
-def test_manifest_tells_versions_rows_hashes_and_checks(released_lake: Lake) -> None:
-    manifest = current(released_lake).manifest
-    assert {table.name for table in all_tables()} < set(manifest["tables"])
+def test_manifest_has_versions_rows_hashes_and_checks(released_lake: Lake) -> None:
+    manifest = read_current_release(released_lake).manifest
+    assert {table.name for table in list_tables()} < set(manifest["tables"])
     assert manifest["tables"]["clean.publications"]["rows"] == 80
     assert {check["check"] for check in manifest["checks"]} >= {
         "limits",
@@ -221,7 +225,7 @@ def test_manifest_tells_versions_rows_hashes_and_checks(released_lake: Lake) -> 
     assert all(check["passed"] for check in manifest["checks"])
 
 
-def test_release_opens_by_its_pointer_and_describes_itself(released_lake: Lake) -> None:
+def test_release_opens_by_its_link_and_has_comments(released_lake: Lake) -> None:
     with duckdb.connect(released_lake.root / "aisle.duckdb", read_only=True) as connection:
         comments = dict(
             connection.execute(
@@ -229,10 +233,10 @@ def test_release_opens_by_its_pointer_and_describes_itself(released_lake: Lake) 
             ).fetchall()
         )
     assert comments["published_on"].startswith("Day of publication")
-    assert rows(released_lake, "select count(*) from reference.dictionary where column_meaning = ''") == [(0,)]
+    assert query_lake(released_lake, "select count(*) from reference.dictionary where column_meaning = ''") == [(0,)]
 
 
-def test_runs_show_on_the_instance_of_the_ui(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_on_the_dagster_instance(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     import dagster as dg
 
     monkeypatch.setenv("DAGSTER_HOME", str(released_lake.dagster_home))
@@ -246,8 +250,8 @@ def test_runs_show_on_the_instance_of_the_ui(released_lake: Lake, monkeypatch: p
         assert event.asset_materialization.metadata["dagster/row_count"].value == 80
 
 
-def test_status_in_numbers(released_lake: Lake) -> None:
-    shown = aisle(released_lake.root, "status").stdout
+def test_status_shows_source_and_release(released_lake: Lake) -> None:
+    shown = run_aisle(released_lake.root, "status").stdout
     assert "lab_sheet" in shown
     assert "2024-07-24" in shown
     assert "release v1" in shown

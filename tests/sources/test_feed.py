@@ -1,4 +1,4 @@
-"""Feeds: how entries are known, what counts as a change, pages, moves, and what feeds get wrong."""
+"""Feeds: identity and versions of entries, further pages, moved feeds, and faults of real feeds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from orchestration.ingest import raw
 from orchestration.ingest.parser_process import parse_bytes
 from orchestration.ingest.snapshots import add_file
 from orchestration.sources.feed.items import SOURCE
-from orchestration.sources.registry import Refused, recognised
+from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Answer, Feed, Request, Since, Unanswered
-from orchestration.sources.source import Damaged
-from tests.support.fetch_plans import NOW, SAMPLES, converse, needs_samples, parsed, table
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, Request, RequestFailed, Response
+from orchestration.sources.source import DamagedDocument, DocumentRefused
+from tests.support.fetch_plans import NOW, SAMPLES, build_table, needs_samples, parse_document, run_fetch_plan
 from warehouse.lake import Lake
 
 URL = "https://example.org/feed.xml"
@@ -27,7 +27,7 @@ NAMESPACES = (
 )
 
 
-def item(number: int = 1, inner: str = "", **changes: str) -> str:
+def build_item(number: int = 1, inner: str = "", **changes: str) -> str:
     parts = {
         "title": f"Entry {number}",
         "link": f"https://example.org/{number}",
@@ -39,12 +39,12 @@ def item(number: int = 1, inner: str = "", **changes: str) -> str:
     return "<item>" + "".join(f"<{name}>{text}</{name}>" for name, text in parts.items() if text) + inner + "</item>"
 
 
-def rss(*items: str, head: str = "") -> bytes:
+def build_rss(*items: str, head: str = "") -> bytes:
     return f'<?xml version="1.0"?><rss version="2.0" {NAMESPACES}><channel><title>A feed</title>{head}{"".join(items)}</channel></rss>'.encode()
 
 
-def test_values_of_an_entry() -> None:
-    (record,) = parsed(SOURCE, rss(item()), feed="a_feed").records
+def test_entry_values() -> None:
+    (record,) = parse_document(SOURCE, build_rss(build_item()), feed="a_feed").records
     assert record.identity == "a_feed g1"
     assert record.values["published_at"] == dt.datetime(2026, 8, 18, 8, tzinfo=dt.UTC)
     assert record.values["updated_at"] is None
@@ -52,12 +52,12 @@ def test_values_of_an_entry() -> None:
     assert record.values["links"] == "https://arxiv.org/abs/2401.00001"
 
 
-def test_an_atom_entry() -> None:
+def test_atom_entry_values() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title><link rel="self" href="https://www.example.org/a.atom/"/>
     <entry><id>tag:1</id><title type="html">T &amp;lt; U</title><link href="https://example.org/1"/>
     <published>2026-01-02T03:04:05Z</published><updated>2026-02-02T03:04:05Z</updated><author><name>Ann</name></author>
     <content type="html">&lt;p&gt;long&lt;/p&gt;</content></entry></feed>"""
-    (record,) = parsed(SOURCE, atom).records
+    (record,) = parse_document(SOURCE, atom).records
     assert record.identity == "url:example.org/a.atom tag:1"
     assert (record.values["title"], record.values["authors"], record.values["text"]) == ("T < U", "Ann", "long")
     assert record.values["updated_at"] == dt.datetime(2026, 2, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -74,21 +74,21 @@ def test_an_atom_entry() -> None:
         ({"guid": ""}, "", "https://example.org/1"),
     ],
 )
-def test_without_guid_an_entry_is_known_by_its_sound_or_its_link(
-    changes: dict[str, str], inner: str, guid: str
-) -> None:
-    (record,) = parsed(SOURCE, rss(item(1, inner, **changes))).records
+def test_entry_without_guid_is_identified_by_enclosure_or_link(changes: dict[str, str], inner: str, guid: str) -> None:
+    (record,) = parse_document(SOURCE, build_rss(build_item(1, inner, **changes))).records
     assert record.values["item_guid"] == guid
 
 
-def test_nothing_to_know_an_entry_by_is_a_reject() -> None:
-    found = parsed(SOURCE, rss(item(1, title="", link="", guid=""), item(2)))
+def test_entry_without_any_identifier_is_rejected() -> None:
+    found = parse_document(SOURCE, build_rss(build_item(1, title="", link="", guid=""), build_item(2)))
     assert [record.values["item_guid"] for record in found.records] == ["g2"]
     assert "without guid, enclosure, link and title" in found.rejects[0].reason
 
 
-def test_a_guid_that_entries_share_is_told_apart_by_links_and_titles() -> None:
-    found = parsed(SOURCE, rss(item(1, guid="same"), item(2, guid="same"), item(2, guid="same")), feed="f")
+def test_entries_that_share_a_guid_are_identified_by_link_and_title() -> None:
+    found = parse_document(
+        SOURCE, build_rss(build_item(1, guid="same"), build_item(2, guid="same"), build_item(2, guid="same")), feed="f"
+    )
     assert [record.identity for record in found.records] == [
         "f same https://example.org/1 Entry 1",
         "f same https://example.org/2 Entry 2",
@@ -96,9 +96,13 @@ def test_a_guid_that_entries_share_is_told_apart_by_links_and_titles() -> None:
     ]
 
 
-def test_a_guid_that_entries_share_costs_none_of_them(tmp_path: Path) -> None:
-    found = rss(item(1, guid="same"), item(2, guid="same"), item(2, guid="same", link="https://example.org/else"))
-    rows = table(tmp_path, "clean.feed_items", found)
+def test_entries_that_share_a_guid_are_all_kept(tmp_path: Path) -> None:
+    found = build_rss(
+        build_item(1, guid="same"),
+        build_item(2, guid="same"),
+        build_item(2, guid="same", link="https://example.org/else"),
+    )
+    rows = build_table(tmp_path, "clean.feed_items", found)
     assert sorted(zip(rows["url"], rows["title"], strict=True)) == [
         ("https://example.org/1", "Entry 1"),
         ("https://example.org/2", "Entry 2"),
@@ -106,61 +110,67 @@ def test_a_guid_that_entries_share_costs_none_of_them(tmp_path: Path) -> None:
     ]
 
 
-def test_an_entry_that_contradicts_an_earlier_one_in_all_but_its_name_is_rejected(tmp_path: Path) -> None:
-    content = rss(item(1), item(2), item(1, description="Something else", pubDate="Wed, 19 Aug 2026 10:00:00 +0200"))
-    found = parsed(SOURCE, content, feed="f")
+def test_entry_that_contradicts_an_earlier_one_is_rejected(tmp_path: Path) -> None:
+    content = build_rss(
+        build_item(1),
+        build_item(2),
+        build_item(1, description="Something else", pubDate="Wed, 19 Aug 2026 10:00:00 +0200"),
+    )
+    found = parse_document(SOURCE, content, feed="f")
     assert [record.values["text"] for record in found.records] == ["See this.", "See this."]
     (reject,) = found.rejects
     assert (reject.locator, reject.reason) == (
         "entry 3",
-        "guid “g1”, link and title are those of entry 1, but not published_at, text, links:"
-        " which of them holds cannot be told, so that the first is kept",
+        "guid “g1”, link and title are those of entry 1, but published_at, text, links differ:"
+        " the first is kept, because it is unknown which one is right",
     )
     assert "Something else" in reject.raw_text
     lake = Lake(tmp_path / "lake")
     (tmp_path / "feed.xml").write_bytes(content)
     add_file(lake, tmp_path / "feed.xml")
-    account = raw.ingest(lake, lambda _: None)["raw.parses"].row(0, named=True)
+    account = raw.update_raw_tables(lake, lambda _: None)["raw.parses"].row(0, named=True)
     assert [account[f"records_{what}"] for what in ("read", "kept", "repeated", "rejected")] == [3, 2, 0, 1]
 
 
-def test_versions_of_an_atom_entry_in_one_document_are_versions() -> None:
+def test_versions_of_an_atom_entry_in_one_document_are_kept() -> None:
     entries = [
         f"<entry><id>tag:1</id><title>T</title><updated>2026-0{month}-02T03:04:05Z</updated>"
         f"<content>Of month {month}</content></entry>"
         for month in (2, 1, 1)
     ]
     atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title>{"".join(entries)}</feed>'.encode()
-    found = parsed(SOURCE, atom)
+    found = parse_document(SOURCE, atom)
     assert [record.values["text"] for record in found.records] == ["Of month 2", "Of month 1", "Of month 1"]
     assert (len({record.identity for record in found.records}), found.rejects) == (1, [])
 
 
-def test_what_podcasts_repeat_is_kept_and_what_nobody_reads_is_counted() -> None:
+def test_repeated_podcast_tags_are_kept_and_unread_tags_are_counted() -> None:
     inner = (
         '<podcast:person role="guest" href="https://example.org/a">Ann</podcast:person><podcast:person>Ben</podcast:person>'
         '<podcast:transcript url="https://example.org/1.vtt" type="text/vtt"/><podcast:transcript url="https://example.org/1.txt"/>'
         '<podcast:season name="S">2</podcast:season><podcast:episode>3.5</podcast:episode><itunes:duration>1:02:03</itunes:duration>'
         "<podcast:mood>good</podcast:mood>"
     )
-    found = parsed(SOURCE, rss(item(1, inner)))
+    found = parse_document(SOURCE, build_rss(build_item(1, inner)))
     values = found.records[0].values
     assert [person["name"] for person in json.loads(str(values["people"]))] == ["Ann", "Ben"]
     assert len(json.loads(str(values["transcripts"]))) == 2
     assert (values["season_number"], values["episode_number"], values["duration_seconds"]) == (2, "3.5", 3723)
-    assert found.unparsed == {"mood": 1}
+    assert found.unparsed_fields == {"mood": 1}
 
 
-def test_dates_and_lengths_that_cannot_be_read_are_noted() -> None:
-    (record,) = parsed(SOURCE, rss(item(1, "<itunes:duration>long</itunes:duration>", pubDate="in spring"))).records
+def test_unreadable_dates_and_durations_are_noted() -> None:
+    (record,) = parse_document(
+        SOURCE, build_rss(build_item(1, "<itunes:duration>long</itunes:duration>", pubDate="in spring"))
+    ).records
     assert record.values["published_at"] is None
     assert record.values["reading_note"] == "date “in spring” could not be read; duration “long” could not be read"
 
 
-def test_a_feed_cut_short_is_refused() -> None:
-    whole = rss(item(1), item(2))
-    with pytest.raises(Damaged, match="cut short: it does not end with </rss>"):
-        parsed(SOURCE, whole[: len(whole) // 2])
+def test_feed_that_is_cut_short_is_refused() -> None:
+    whole = build_rss(build_item(1), build_item(2))
+    with pytest.raises(DamagedDocument, match="cut short: it does not end with </rss>"):
+        parse_document(SOURCE, whole[: len(whole) // 2])
 
 
 UTF16 = {
@@ -174,106 +184,117 @@ UTF16 = {
 
 
 @pytest.mark.parametrize("form", UTF16)
-def test_a_feed_in_utf_16_is_read_as_any_other(form: str, tmp_path: Path) -> None:
+def test_feed_in_utf_16_is_read(form: str, tmp_path: Path) -> None:
     codec, declared = UTF16[form]
     head = '<atom:link rel="next" href="https://example.org/2"/>'
-    plain = rss(item(1, title="Überblick “1” 😀"), item(2), head=head)
-    told = plain.decode().replace('version="1.0"', f'version="1.0"{declared}', 1).encode(codec)
-    document = Document(told, "feed")
-    assert recognised(document) is SOURCE
-    assert SOURCE.parse(document).records == parsed(SOURCE, plain).records
-    assert ask({URL: told, "https://example.org/2": told})[0] == [URL, "https://example.org/2"]
-    (tmp_path / "feed.xml").write_bytes(told)
+    plain = build_rss(build_item(1, title="Überblick “1” 😀"), build_item(2), head=head)
+    content = plain.decode().replace('version="1.0"', f'version="1.0"{declared}', 1).encode(codec)
+    document = Document(content, "feed")
+    assert recognise_source(document) is SOURCE
+    assert SOURCE.parse(document).records == parse_document(SOURCE, plain).records
+    assert run_fetch({URL: content, "https://example.org/2": content})[0] == [URL, "https://example.org/2"]
+    (tmp_path / "feed.xml").write_bytes(content)
     assert add_file(Lake(tmp_path / "lake"), tmp_path / "feed.xml").records == 2
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le"])
-def test_a_feed_in_utf_16_that_is_cut_is_refused(codec: str) -> None:
-    content = rss(item(1), item(2)).decode().encode(codec)
-    with pytest.raises(Refused, match="not valid UTF-16"):
+def test_feed_in_utf_16_that_is_cut_short_is_refused(codec: str) -> None:
+    content = build_rss(build_item(1), build_item(2)).decode().encode(codec)
+    with pytest.raises(DocumentRefused, match="not valid UTF-16"):
         parse_bytes(content[:-1], "feed", {})
-    with pytest.raises(Refused, match="cut short"):
+    with pytest.raises(DocumentRefused, match="cut short"):
         parse_bytes(content[:-200], "feed", {})
 
 
-def test_an_entity_is_not_followed(tmp_path: Path) -> None:
+def test_external_entity_is_not_resolved(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hidden words")
-    document = rss(item(1, title="&x;")).replace(
+    document = build_rss(build_item(1, title="&x;")).replace(
         b"<rss", f'<!DOCTYPE rss [<!ENTITY x SYSTEM "file://{secret}">]><rss'.encode()
     )
-    found = parsed(SOURCE, document)
+    found = parse_document(SOURCE, document)
     assert "hidden" not in str([record.values for record in found.records])
 
 
-def place(answers: dict[str, Any]) -> Any:
-    def answered(request: Request) -> bytes | Answer:
+def serve(answers: dict[str, Any]) -> Any:
+    def respond(request: Request) -> bytes | Response:
         return answers[request.url]
 
-    return answered
+    return respond
 
 
-def ask(answers: dict[str, Any], watermark: str | None = None) -> tuple[list[str], str | None]:
+def run_fetch(answers: dict[str, Any], watermark: str | None = None) -> tuple[list[str], str | None]:
     assert SOURCE.fetch is not None
-    conversation = SOURCE.fetch(Feed("f", "feed_items", URL), Since(watermark, NOW))
-    requests, end = converse(conversation, place(answers))
+    plan = SOURCE.fetch(Feed("f", "feed_items", URL), FetchCursor(watermark, NOW))
+    requests, end = run_fetch_plan(plan, serve(answers))
     return [request.url for request in requests], end
 
 
-def test_further_pages_are_followed_once_and_only_the_first_time() -> None:
-    first = rss(item(1), head='<atom:link rel="next" href="feed.xml?page=2&amp;a=b"/>')
-    second = rss(item(2), head=f'<atom:link href="{URL}" rel="next"/>')
+def test_further_pages_are_requested_once_and_only_the_first_time() -> None:
+    first = build_rss(build_item(1), head='<atom:link rel="next" href="feed.xml?page=2&amp;a=b"/>')
+    second = build_rss(build_item(2), head=f'<atom:link href="{URL}" rel="next"/>')
     answers = {URL: first, f"{URL}?page=2&a=b": second}
-    assert ask(answers) == ([URL, f"{URL}?page=2&a=b"], NOW.isoformat())
-    assert ask(answers, NOW.isoformat())[0] == [URL]
+    assert run_fetch(answers) == ([URL, f"{URL}?page=2&a=b"], NOW.isoformat())
+    assert run_fetch(answers, NOW.isoformat())[0] == [URL]
 
 
-def test_a_feed_that_moved_is_followed_and_asked_there_the_next_time() -> None:
+def test_moved_feed_is_requested_at_its_new_address_from_then_on() -> None:
     new = "https://new.example.org/feed"
-    old = rss(item(1), head=f"<itunes:new-feed-url>{new}</itunes:new-feed-url>")
-    assert ask({URL: old, new: rss(item(1))}) == ([URL, new], new)
-    assert ask({new: rss(item(1))}, new) == ([new], new)
+    old = build_rss(build_item(1), head=f"<itunes:new-feed-url>{new}</itunes:new-feed-url>")
+    assert run_fetch({URL: old, new: build_rss(build_item(1))}) == ([URL, new], new)
+    assert run_fetch({new: build_rss(build_item(1))}, new) == ([new], new)
 
 
-def test_if_the_new_address_fails_the_old_one_is_asked() -> None:
+def test_old_address_is_requested_if_the_new_one_fails() -> None:
     assert SOURCE.fetch is not None
-    conversation = SOURCE.fetch(Feed("f", "feed_items", URL), Since("https://new.example.org/feed", NOW))
-    assert next(conversation).url == "https://new.example.org/feed"
-    assert conversation.throw(Unanswered("not found", 404)).url == URL
+    plan = SOURCE.fetch(Feed("f", "feed_items", URL), FetchCursor("https://new.example.org/feed", NOW))
+    assert next(plan).url == "https://new.example.org/feed"
+    assert plan.throw(RequestFailed("not found", 404)).url == URL
 
 
-def test_a_mention_of_another_address_moves_no_feed() -> None:
+def test_new_address_in_an_entry_or_description_is_ignored() -> None:
     assert SOURCE.fetch is not None
     mention = "<![CDATA[<itunes:new-feed-url>https://elsewhere.example/</itunes:new-feed-url>]]>"
     within = "<itunes:new-feed-url>https://elsewhere.example/</itunes:new-feed-url>"
-    content = rss(item(inner=within), head=f"<description>{mention}</description>")
-    requests, watermark = converse(SOURCE.fetch(Feed("a", "feed_items", URL, {}), Since(None, NOW)), lambda _: content)
+    content = build_rss(build_item(inner=within), head=f"<description>{mention}</description>")
+    requests, watermark = run_fetch_plan(
+        SOURCE.fetch(Feed("a", "feed_items", URL, {}), FetchCursor(None, NOW)), lambda _: content
+    )
     assert ([request.url for request in requests], watermark) == ([URL], NOW.isoformat())
 
 
-def test_a_new_address_that_does_not_answer_leaves_the_old_one() -> None:
+def test_old_address_is_kept_if_the_new_one_does_not_answer() -> None:
     assert SOURCE.fetch is not None
     head = "<itunes:new-feed-url>http://[bad/</itunes:new-feed-url>"
-    conversation = SOURCE.fetch(Feed("a", "feed_items", URL, {}), Since(None, NOW))
-    next(conversation)
-    assert conversation.send(Answer(rss(item(), head=head), URL, {})).url == "http://[bad/"
+    plan = SOURCE.fetch(Feed("a", "feed_items", URL, {}), FetchCursor(None, NOW))
+    next(plan)
+    assert plan.send(Response(build_rss(build_item(), head=head), URL, {})).url == "http://[bad/"
     with pytest.raises(StopIteration) as end:
-        conversation.throw(Unanswered("gone", 410))
+        plan.throw(RequestFailed("gone", 410))
     assert end.value.value == NOW.isoformat()
 
 
 @pytest.mark.parametrize("half", ["&#xD800;", "&#57343;", "&#x0dfff;"])
-def test_half_a_character_costs_no_entry(half: str) -> None:
-    _, found = parse_bytes(rss(item(title=f"Half {half}"), item(2)), "feed", {"feed": "a"}, "feed_items")
+def test_surrogate_reference_is_replaced(half: str) -> None:
+    _, found = parse_bytes(
+        build_rss(build_item(title=f"Half {half}"), build_item(2)), "feed", {"feed": "a"}, "feed_items"
+    )
     assert [record.values["title"] for record in found.records] == ["Half \ufffd", "Entry 2"]
 
 
-def test_a_feed_built_anew_in_another_order_changes_nothing(tmp_path: Path) -> None:
-    one = rss(item(1), item(2), item(3), head="<lastBuildDate>Sat, 22 Aug 2026 16:40:30 +0000</lastBuildDate>")
-    two = rss(
-        item(3), item(1, title="Entry 1, edited"), head="<lastBuildDate>Sun, 23 Aug 2026 16:40:30 +0000</lastBuildDate>"
+def test_rebuilt_and_reordered_feed_makes_no_new_versions(tmp_path: Path) -> None:
+    one = build_rss(
+        build_item(1),
+        build_item(2),
+        build_item(3),
+        head="<lastBuildDate>Sat, 22 Aug 2026 16:40:30 +0000</lastBuildDate>",
     )
-    rows = table(tmp_path, "clean.feed_items", one, two).sort("item_guid").to_dicts()
+    two = build_rss(
+        build_item(3),
+        build_item(1, title="Entry 1, edited"),
+        head="<lastBuildDate>Sun, 23 Aug 2026 16:40:30 +0000</lastBuildDate>",
+    )
+    rows = build_table(tmp_path, "clean.feed_items", one, two).sort("item_guid").to_dicts()
     assert [(row["item_guid"], row["title"], row["versions"]) for row in rows] == [
         ("g1", "Entry 1, edited", 2),
         ("g2", "Entry 2", 1),
@@ -281,9 +302,9 @@ def test_a_feed_built_anew_in_another_order_changes_nothing(tmp_path: Path) -> N
     ]
 
 
-def test_xml_that_is_no_feed_is_told() -> None:
-    with pytest.raises(Refused, match="found an XML document of <urlset>"):
-        recognised(Document(b"<urlset><url/></urlset>", "sitemap"))
+def test_xml_of_another_kind_is_refused() -> None:
+    with pytest.raises(DocumentRefused, match="found an XML document of <urlset>"):
+        recognise_source(Document(b"<urlset><url/></urlset>", "sitemap"))
 
 
 @needs_samples
@@ -304,9 +325,9 @@ def test_xml_that_is_no_feed_is_told() -> None:
         ("podcast/podcast_namespace_example.xml", 3),
     ],
 )
-def test_real_feeds(name: str, entries: int) -> None:
+def test_real_feeds_are_read_completely(name: str, entries: int) -> None:
     document = Document((SAMPLES / name).read_bytes(), name)
-    assert recognised(document) is SOURCE
+    assert recognise_source(document) is SOURCE
     found = SOURCE.parse(document)
     assert (len(found.records), found.rejects) == (entries, [])
     assert len({record.identity for record in found.records}) == entries
@@ -314,34 +335,34 @@ def test_real_feeds(name: str, entries: int) -> None:
 
 
 @needs_samples
-def test_real_versions_of_one_feed_are_one_feed() -> None:
+def test_real_versions_of_one_feed_have_the_same_identities() -> None:
     folder = SAMPLES / "feeds_lab_blogs" / "history"
     seen = {
         path.name.split("__")[1]: {
-            r.identity: r.values for r in parsed(SOURCE, path.read_bytes(), feed="anthropic").records
+            r.identity: r.values for r in parse_document(SOURCE, path.read_bytes(), feed="anthropic").records
         }
         for path in folder.glob("*.xml")
     }
-    latest = parsed(
+    latest = parse_document(
         SOURCE, (SAMPLES / "feeds_lab_blogs" / "feed_anthropic_research.xml").read_bytes(), feed="anthropic"
     )
-    # the two newest differ in the time of building and the order alone
+    # the two newest versions differ only in build time and order
     assert {r.identity: r.values for r in latest.records} == seen["latest"]
     assert {len(entries) for entries in seen.values()} == {68, 16, 17}
 
 
 @needs_samples
 @pytest.mark.parametrize("path", sorted((SAMPLES / "podcast" / "pairs").glob("*.rss")), ids=lambda path: path.stem)
-def test_real_pairs_of_feed_and_expected_episodes(path: Path) -> None:
+def test_real_feeds_give_the_expected_episodes(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
-    found = parsed(SOURCE, path.read_bytes()).records
-    # that reader leaves out entries without sound; here an article is an entry too
-    by_sound = {record.values["audio_url"]: record.values for record in found}
+    found = parse_document(SOURCE, path.read_bytes()).records
+    # the expected episodes omit entries without audio
+    by_audio_url = {record.values["audio_url"]: record.values for record in found}
     for episode in expected["episodes"]:
-        sound = episode["enclosures"][0]["url"] if episode["enclosures"] else None
-        if sound is None or sound.startswith("file:"):  # made so by that reader's own tests
+        audio_url = episode["enclosures"][0]["url"] if episode["enclosures"] else None
+        if audio_url is None or audio_url.startswith("file:"):  # a path of the reader that made the expected episodes
             continue
-        values = by_sound[sound]
+        values = by_audio_url[audio_url]
         assert (values["duration_seconds"] or 0) == episode["total_time"]
         if episode["published"]:
             assert values["published_at"] == dt.datetime.fromtimestamp(episode["published"], dt.UTC)

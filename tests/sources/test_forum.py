@@ -1,4 +1,4 @@
-"""The forums: windows that miss nothing, hidden people, withdrawn texts, and the same post on two sites."""
+"""The forums: complete windows, hidden authors, withdrawn texts, and the same post on two sites."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ from hypothesis import strategies as st
 
 from orchestration.sources.forum import comments
 from orchestration.sources.forum import posts as forum_posts
-from orchestration.sources.registry import Refused, recognised
+from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Feed, Request, Since, Unanswered, WrongSettings
-from tests.support.fetch_plans import NOW, SAMPLES, as_json, converse, needs_samples, parsed, table
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings, Request, RequestFailed
+from orchestration.sources.source import DocumentRefused
+from tests.support.fetch_plans import (
+    NOW,
+    SAMPLES,
+    build_table,
+    encode_json,
+    needs_samples,
+    parse_document,
+    run_fetch_plan,
+)
 
 POSTS, COMMENTS = forum_posts.SOURCE, comments.SOURCE
 URL = "https://www.lesswrong.com/graphql"
 
 
-def comment(number: int = 1, **changes: Any) -> dict[str, Any]:
+def build_comment(number: int = 1, **changes: Any) -> dict[str, Any]:
     return {
         "_id": f"c{number}",
         "postId": "p1",
@@ -51,7 +60,7 @@ def comment(number: int = 1, **changes: Any) -> dict[str, Any]:
     }
 
 
-def post(number: int = 1, **changes: Any) -> dict[str, Any]:
+def build_post(number: int = 1, **changes: Any) -> dict[str, Any]:
     return {
         "_id": f"p{number}",
         "slug": "a-post",
@@ -68,92 +77,99 @@ def post(number: int = 1, **changes: Any) -> dict[str, Any]:
     }
 
 
-def answer(name: str, *things: Any) -> bytes:
-    return as_json({"data": {name: {"results": list(things), "totalCount": len(things)}}})
+def build_response(name: str, *results: Any) -> bytes:
+    return encode_json({"data": {name: {"results": list(results), "totalCount": len(results)}}})
 
 
-class Forum:
-    """A forum with its own limit, which answers windows of time and offsets as the real ones do."""
+class FakeForum:
+    """A forum with a maximum of results per page, which responds to time windows and offsets as the real ones do."""
 
-    def __init__(self, times: list[dt.datetime], largest: int = 10_000) -> None:
+    def __init__(self, times: list[dt.datetime], max_results: int = 10_000) -> None:
         self.times = {f"c{number}": time for number, time in enumerate(times)}
-        self.largest = largest
-        self.given: set[str] = set()
+        self.max_results = max_results
+        self.returned: set[str] = set()
 
     def __call__(self, request: Request) -> bytes:
         assert request.body is not None
-        told = request.body["variables"]
-        terms = told["input"]["terms"] if "input" in told else next(iter(told["selector"].values()))
-        page = terms if "input" in told else told
+        variables = request.body["variables"]
+        is_terms = "input" in variables
+        terms = variables["input"]["terms"] if is_terms else next(iter(variables["selector"].values()))
+        page = terms if is_terms else variables
         inside = sorted(
             (time, key)
             for key, time in self.times.items()
             if dt.datetime.fromisoformat(terms["after"]) <= time < dt.datetime.fromisoformat(terms["before"])
         )
-        shown = inside[page["offset"] :][: min(page["limit"], self.largest)]
-        self.given |= {key for _, key in shown}
-        things = [comment(_id=key, postedAt=time.isoformat()) for time, key in shown]
-        return as_json({"data": {"comments": {"results": things, "totalCount": len(inside) - page["offset"]}}})
+        shown = inside[page["offset"] :][: min(page["limit"], self.max_results)]
+        self.returned |= {key for _, key in shown}
+        results = [build_comment(_id=key, postedAt=time.isoformat()) for time, key in shown]
+        return encode_json({"data": {"comments": {"results": results, "totalCount": len(inside) - page["offset"]}}})
 
 
-def harvest(forum: Forum, watermark: str | None = None, **given_settings: Any) -> tuple[list[Request], str | None]:
-    feed = Feed("lw", "forum_comments", URL, {"from": "2025-01-01", "limit": 20, **given_settings})
+def run_harvest(
+    forum: FakeForum, watermark: str | None = None, **feed_settings: Any
+) -> tuple[list[Request], str | None]:
+    feed = Feed("lw", "forum_comments", URL, {"from": "2025-01-01", "limit": 20, **feed_settings})
     assert COMMENTS.fetch is not None
-    return converse(COMMENTS.fetch(feed, Since(watermark, NOW)), forum)
+    return run_fetch_plan(COMMENTS.fetch(feed, FetchCursor(watermark, NOW)), forum)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 600 * 86400), max_size=150), st.sampled_from(["selector", "terms"]), st.integers(3, 30))
-def test_windows_miss_nothing_however_the_times_lie(seconds: list[int], syntax: str, largest: int) -> None:
+def test_windows_miss_no_record_for_any_times(seconds: list[int], syntax: str, max_results: int) -> None:
     start = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
-    forum = Forum([start + dt.timedelta(seconds=second) for second in seconds], largest)
-    _, watermark = harvest(forum, syntax=syntax)
-    assert forum.given == set(forum.times)
+    forum = FakeForum([start + dt.timedelta(seconds=second) for second in seconds], max_results)
+    _, watermark = run_harvest(forum, syntax=syntax)
+    assert forum.returned == set(forum.times)
     assert watermark == NOW.isoformat()
 
 
-def test_equal_times_are_parted_by_offsets_and_too_many_are_told() -> None:
+def test_records_of_one_second_are_separated_by_offsets_up_to_a_limit() -> None:
     moment = dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
-    forum = Forum([moment] * 95)
-    requests, _ = harvest(forum)
-    assert forum.given == set(forum.times)
+    forum = FakeForum([moment] * 95)
+    requests, _ = run_harvest(forum)
+    assert forum.returned == set(forum.times)
     assert any(request.body and request.body["variables"]["offset"] for request in requests)
-    with pytest.raises(Unanswered, match="over 2,000 comments within a second from 2025-05-31T23:59:59"):
-        harvest(Forum([moment] * 2600), limit=200)
+    with pytest.raises(RequestFailed, match="over 2,000 comments within a second from 2025-05-31T23:59:59"):
+        run_harvest(FakeForum([moment] * 2600), limit=200)
 
 
-def test_the_next_time_begins_two_days_earlier_and_asks_for_edited_ones_too() -> None:
-    forum = Forum([NOW - dt.timedelta(days=days) for days in (1, 3, 9)])
-    requests, _ = harvest(forum, watermark=(NOW - dt.timedelta(days=2)).isoformat())
+def test_next_fetch_overlaps_two_days_and_requests_edited_records() -> None:
+    forum = FakeForum([NOW - dt.timedelta(days=days) for days in (1, 3, 9)])
+    requests, _ = run_harvest(forum, watermark=(NOW - dt.timedelta(days=2)).isoformat())
     windows = [next(iter(request.body["variables"]["selector"].values())) for request in requests if request.body]
     assert {window["timeField"] for window in windows} == {"postedAt", "lastEditedAt"}
     assert min(window["after"] for window in windows) == "2026-11-16T12:00:00.000Z"
-    assert forum.given == {"c0", "c1"}
+    assert forum.returned == {"c0", "c1"}
 
 
-def test_a_backfill_asks_for_its_days_and_moves_no_watermark() -> None:
+def test_backfill_requests_its_days_and_keeps_the_watermark() -> None:
     assert COMMENTS.fetch is not None
-    forum = Forum([dt.datetime(2025, 5, day, 12, tzinfo=dt.UTC) for day in range(1, 20)])
-    since = Since("2026-11-01T00:00:00+00:00", NOW, dt.date(2025, 5, 3), dt.date(2025, 5, 5))
-    _, watermark = converse(COMMENTS.fetch(Feed("lw", "forum_comments", URL), since), forum)
-    assert forum.given == {"c2", "c3", "c4"}
+    forum = FakeForum([dt.datetime(2025, 5, day, 12, tzinfo=dt.UTC) for day in range(1, 20)])
+    cursor = FetchCursor("2026-11-01T00:00:00+00:00", NOW, dt.date(2025, 5, 3), dt.date(2025, 5, 5))
+    _, watermark = run_fetch_plan(COMMENTS.fetch(Feed("lw", "forum_comments", URL), cursor), forum)
+    assert forum.returned == {"c2", "c3", "c4"}
     assert watermark == "2026-11-01T00:00:00+00:00"
 
 
-def test_a_user_is_looked_up_first_and_an_unknown_one_told() -> None:
+def test_user_is_looked_up_first_and_an_unknown_user_fails() -> None:
     assert POSTS.fetch is not None
     feed = Feed("lw", "forum_posts", URL, {"user": "ann", "from": dt.date(2026, 11, 1)})
-    known = lambda request: answer("users", {"_id": "u1"}) if "users(" in request.body["query"] else answer("posts")  # noqa: E731
-    requests, _ = converse(POSTS.fetch(feed, Since(None, NOW)), known)
+
+    def respond(request: Request) -> bytes:
+        assert request.body
+        return build_response("users", {"_id": "u1"}) if "users(" in request.body["query"] else build_response("posts")
+
+    requests, _ = run_fetch_plan(POSTS.fetch(feed, FetchCursor(None, NOW)), respond)
     assert [request.is_kept for request in requests] == [False, True]
     assert requests[1].body
     assert requests[1].body["variables"]["selector"]["userPosts"]["userId"] == "u1"
-    with pytest.raises(Unanswered, match="knows no user 'ann'"):
-        converse(POSTS.fetch(feed, Since(None, NOW)), lambda _: answer("users"))
+    with pytest.raises(RequestFailed, match="knows no user 'ann'"):
+        run_fetch_plan(POSTS.fetch(feed, FetchCursor(None, NOW)), lambda _: build_response("users"))
 
 
 @pytest.mark.parametrize(
-    ("given_settings", "told"),
+    ("feed_settings", "message"),
     [
         ({"limit": 0}, "settings.limit is 0; expected a whole number from 1"),
         ({"syntax": "graphql"}, "expected one of selector, terms"),
@@ -162,16 +178,16 @@ def test_a_user_is_looked_up_first_and_an_unknown_one_told() -> None:
         ({"tag": "t1"}, "none for comments"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told(given_settings: dict[str, Any], told: str) -> None:
+def test_invalid_settings_are_reported(feed_settings: dict[str, Any], message: str) -> None:
     assert COMMENTS.fetch is not None
-    with pytest.raises(WrongSettings, match=told):
-        next(COMMENTS.fetch(Feed("lw", "forum_comments", URL, given_settings), Since(None, NOW)))
+    with pytest.raises(InvalidSettings, match=message):
+        next(COMMENTS.fetch(Feed("lw", "forum_comments", URL, feed_settings), FetchCursor(None, NOW)))
 
 
-def test_fields_left_out_are_not_asked_for() -> None:
+def test_omitted_fields_are_not_requested() -> None:
     assert COMMENTS.fetch is not None
     feed = Feed("eaf", "forum_comments", "https://forum.effectivealtruism.org/graphql", {"omit": ["rejected", "post"]})
-    request = next(COMMENTS.fetch(feed, Since(None, NOW)))
+    request = next(COMMENTS.fetch(feed, FetchCursor(None, NOW)))
     assert request.body
     assert "rejected" not in request.body["query"]
     assert "post {" not in request.body["query"]
@@ -179,7 +195,7 @@ def test_fields_left_out_are_not_asked_for() -> None:
 
 
 def test_values_of_a_comment() -> None:
-    (record,) = parsed(COMMENTS, answer("comments", comment(retracted=True))).records
+    (record,) = parse_document(COMMENTS, build_response("comments", build_comment(retracted=True))).records
     assert record.identity == "lw c1"
     assert record.values["text"] == "One.\nTwo, see it"
     assert record.values["links"] == "https://arxiv.org/abs/2401.00001"
@@ -191,58 +207,63 @@ def test_values_of_a_comment() -> None:
     )
 
 
-@pytest.mark.parametrize("gone", [{"user": None}, {"hideAuthor": True}])
-def test_nobody_is_named_where_the_forum_names_nobody(gone: dict[str, Any]) -> None:
-    (record,) = parsed(COMMENTS, answer("comments", comment(**gone))).records
+@pytest.mark.parametrize("change", [{"user": None}, {"hideAuthor": True}])
+def test_hidden_author_is_not_named(change: dict[str, Any]) -> None:
+    (record,) = parse_document(COMMENTS, build_response("comments", build_comment(**change))).records
     assert [record.values[name] for name in ("author", "author_slug", "author_forum_id")] == [None] * 3
 
 
-@pytest.mark.parametrize("gone", [{"contents": None}, {"deleted": True}, {"rejected": True}])
-def test_a_withdrawn_comment_keeps_its_place_but_no_text(gone: dict[str, Any]) -> None:
-    (record,) = parsed(COMMENTS, answer("comments", comment(**gone))).records
+@pytest.mark.parametrize("change", [{"contents": None}, {"deleted": True}, {"rejected": True}])
+def test_withdrawn_comment_keeps_its_thread_without_text(change: dict[str, Any]) -> None:
+    (record,) = parse_document(COMMENTS, build_response("comments", build_comment(**change))).records
     assert record.values["text"] is None
     assert record.values["post_forum_id"] == "p1"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({"_id": None}, "no _id"),
         ({"baseScore": "many"}, "baseScore is “many”, not a whole number"),
         ({"postedAt": "yesterday"}, "postedAt is “yesterday”, not a time"),
         ({"user": []}, "user is a list, not an object"),
-        ({"pageUrl": None, "post": None}, "which forum it is of cannot be told"),
+        ({"pageUrl": None, "post": None}, "its forum is unknown"),
     ],
 )
-def test_a_damaged_record_is_rejected_alone(change: dict[str, Any], told: str) -> None:
-    found = parsed(COMMENTS, answer("comments", comment(1, **change), comment(2), None))
-    assert [record.identity for record in found.records] == ["lw c2"]
-    assert told in found.rejects[0].reason
+def test_damaged_record_is_rejected_alone(change: dict[str, Any], reason: str) -> None:
+    result = parse_document(COMMENTS, build_response("comments", build_comment(1, **change), build_comment(2), None))
+    assert [record.identity for record in result.records] == ["lw c2"]
+    assert reason in result.rejects[0].reason
 
 
 def test_unread_fields_are_counted_with_their_paths() -> None:
-    odd = comment(2, newField=1, post={"_id": "p1", "title": "A post", "mood": "good"}, empty=[])
-    assert parsed(COMMENTS, answer("comments", comment(), odd)).unparsed == {"newField": 1, "post.mood": 1}
+    comment = build_comment(2, newField=1, post={"_id": "p1", "title": "A post", "mood": "good"}, empty=[])
+    assert parse_document(COMMENTS, build_response("comments", build_comment(), comment)).unparsed_fields == {
+        "newField": 1,
+        "post.mood": 1,
+    }
 
 
-def test_an_answer_with_errors_is_refused_with_them() -> None:
-    document = Document(as_json({"errors": [{"message": "Cannot query field “mood”"}], "data": None}), "answer")
-    with pytest.raises(Refused, match="the forum answers with errors: Cannot query field “mood”"):
-        recognised(document)
+def test_response_with_errors_is_refused_with_their_text() -> None:
+    document = Document(encode_json({"errors": [{"message": "Cannot query field “mood”"}], "data": None}), "answer")
+    with pytest.raises(DocumentRefused, match="the forum responds with errors: Cannot query field “mood”"):
+        recognise_source(document)
 
 
-def test_an_empty_answer_is_none_to_complain_of() -> None:
-    found = parsed(COMMENTS, answer("comments"))
-    assert found.is_answer
-    assert not found.items
+def test_empty_response_is_valid() -> None:
+    result = parse_document(COMMENTS, build_response("comments"))
+    assert result.is_empty_valid
+    assert not result.items
 
 
-def test_texts_that_no_table_can_hold_are_mended() -> None:
-    (record,) = parsed(COMMENTS, answer("comments", comment(contents={"html": "<p>a\ud800b\x00c &amp; d</p>"}))).records
+def test_characters_that_no_table_can_hold_are_replaced() -> None:
+    (record,) = parse_document(
+        COMMENTS, build_response("comments", build_comment(contents={"html": "<p>a\ud800b\x00c &amp; d</p>"}))
+    ).records
     assert str(record.values["text"]).encode().decode() == "a\ufffdb\ufffdc & d"
 
 
-def test_clean_tables_hold_the_newest_of_each_and_forget_what_was_withdrawn(tmp_path: Path) -> None:
+def test_clean_posts_have_the_latest_version_without_withdrawn_text(tmp_path: Path) -> None:
     page = json.dumps(
         {
             "@type": "DiscussionForumPosting",
@@ -253,13 +274,19 @@ def test_clean_tables_hold_the_newest_of_each_and_forget_what_was_withdrawn(tmp_
             "text": "<p>Words.</p>",
         }
     )
-    shown = "What the page shows to people. " * 50  # a page of a few words would be refused as none
+    shown = "What the page shows to people. " * 50  # a page of a few words would be refused as a failure page
     documents = (
-        answer("posts", post(1, title="A post, edited", modifiedAt="2025-04-01T10:00:00.000Z"), post(2)),
-        answer("posts", post(1, baseScore=90), post(2, deletedDraft=True, modifiedAt="2025-05-01T10:00:00.000Z")),
+        build_response(
+            "posts", build_post(1, title="A post, edited", modifiedAt="2025-04-01T10:00:00.000Z"), build_post(2)
+        ),
+        build_response(
+            "posts",
+            build_post(1, baseScore=90),
+            build_post(2, deletedDraft=True, modifiedAt="2025-05-01T10:00:00.000Z"),
+        ),
         f'<!doctype html><title>A post</title><p>{shown}</p><script type="application/ld+json">{page}</script>'.encode(),
     )
-    posts = table(tmp_path, "clean.forum_posts", *documents).to_dicts()
+    posts = build_table(tmp_path, "clean.forum_posts", *documents).to_dicts()
     first, second = sorted(posts, key=lambda row: row["forum_id"])
     assert (first["title"], first["text"], first["author"], first["is_withdrawn"]) == (
         "A post, edited",
@@ -270,13 +297,19 @@ def test_clean_tables_hold_the_newest_of_each_and_forget_what_was_withdrawn(tmp_
     assert (second["text"], second["is_withdrawn"]) == (None, True)
 
 
-def test_clean_comments_know_their_posts(tmp_path: Path) -> None:
+def test_clean_comments_link_to_their_posts(tmp_path: Path) -> None:
     documents = (
-        answer("comments", comment(1), comment(1, lastEditedAt="2025-03-05T10:00:00Z", contents={"html": "Edited."})),
-        answer("comments", comment(1, baseScore=7), comment(2, deleted=True, post=None, postId="p9")),
-        answer("posts", post(1)),
+        build_response(
+            "comments",
+            build_comment(1),
+            build_comment(1, lastEditedAt="2025-03-05T10:00:00Z", contents={"html": "Edited."}),
+        ),
+        build_response(
+            "comments", build_comment(1, baseScore=7), build_comment(2, deleted=True, post=None, postId="p9")
+        ),
+        build_response("posts", build_post(1)),
     )
-    rows = table(tmp_path, "clean.forum_comments", *documents).sort("forum_id").to_dicts()
+    rows = build_table(tmp_path, "clean.forum_comments", *documents).sort("forum_id").to_dicts()
     assert [(row["forum_id"], row["text"], row["is_withdrawn"]) for row in rows] == [
         ("c1", "Edited.", False),
         ("c2", None, True),
@@ -286,38 +319,38 @@ def test_clean_comments_know_their_posts(tmp_path: Path) -> None:
 
 
 @needs_samples
-def test_real_answers() -> None:
-    found = {}
+def test_captured_responses_are_parsed() -> None:
+    counts = {}
     for path in sorted((SAMPLES / "forummagnum" / "graphql_raw").glob("*.json")):
-        source = recognised(Document(path.read_bytes(), path.name))
-        items = source.parse(Document(path.read_bytes(), path.name))
-        assert not items.rejects
-        told = json.loads(path.read_bytes())["response"]["data"]
-        expected = told["comments"]["results"] if "comments" in told else [told["post"]["result"]]
-        assert [record.identity for record in items.records] == [f"lw {thing['_id']}" for thing in expected]
-        for record, thing in zip(items.records, expected, strict=True):
-            assert (record.values["score"], record.values["votes"]) == (thing["baseScore"], thing["voteCount"])
-            assert bool(record.values["text"]) == bool((thing["contents"] or {}).get("html"))
-        found.setdefault(source.name, []).append(len(items.records))
-    assert found == {"forum_comments": [16, 12, 4, 16], "forum_posts": [1] * 7}
+        source = recognise_source(Document(path.read_bytes(), path.name))
+        result = source.parse(Document(path.read_bytes(), path.name))
+        assert not result.rejects
+        data = json.loads(path.read_bytes())["response"]["data"]
+        expected = data["comments"]["results"] if "comments" in data else [data["post"]["result"]]
+        assert [record.identity for record in result.records] == [f"lw {item['_id']}" for item in expected]
+        for record, item in zip(result.records, expected, strict=True):
+            assert (record.values["score"], record.values["votes"]) == (item["baseScore"], item["voteCount"])
+            assert bool(record.values["text"]) == bool((item["contents"] or {}).get("html"))
+        counts.setdefault(source.name, []).append(len(result.records))
+    assert counts == {"forum_comments": [16, 12, 4, 16], "forum_posts": [1] * 7}
 
 
 @needs_samples
-def test_a_page_and_an_answer_tell_of_the_same_post_in_the_same_words() -> None:
+def test_page_and_response_of_a_post_agree() -> None:
     folder = SAMPLES / "forummagnum"
     pages = {path.name: gzip.decompress(path.read_bytes()) for path in (folder / "html").glob("*.gz")}
-    records = {name: parsed(POSTS, page).records[0] for name, page in pages.items()}
+    records = {name: parse_document(POSTS, page).records[0] for name, page in pages.items()}
     assert (
         records["af_post_gdm_hiring.html.gz"].identity == records["lw_post_gdm_hiring_same_id_as_af.html.gz"].identity
     )
     assert records["eaf_post.html.gz"].identity == "eaf QXpxioWSQcNuNnNTy"
-    answers = itertools.chain.from_iterable(
-        parsed(POSTS, path.read_bytes()).records for path in (folder / "graphql_raw").glob("post_*.json")
+    responses = itertools.chain.from_iterable(
+        parse_document(POSTS, path.read_bytes()).records for path in (folder / "graphql_raw").glob("post_*.json")
     )
-    same = {record.identity: record for record in answers}
+    records_by_identity = {record.identity: record for record in responses}
     compared = 0
     for record in records.values():
-        if other := same.get(record.identity):
+        if other := records_by_identity.get(record.identity):
             compared += 1
             assert all(
                 record.values[name] == other.values[name] for name in ("title", "author", "posted_at", "slug", "text")
@@ -325,14 +358,14 @@ def test_a_page_and_an_answer_tell_of_the_same_post_in_the_same_words() -> None:
     assert compared == 3
 
 
-def test_no_things_of_many_is_no_empty_window() -> None:
+def test_empty_page_with_a_positive_total_fails() -> None:
     assert comments.SOURCE.fetch is not None
-    nothing = as_json({"data": {"comments": {"results": [], "totalCount": 40}}})
+    empty = encode_json({"data": {"comments": {"results": [], "totalCount": 40}}})
     feed = Feed("c", "forum_comments", "https://www.lesswrong.com/graphql", {})
-    with pytest.raises(Unanswered, match="tells of 40 comments and gives none"):
-        converse(comments.SOURCE.fetch(feed, Since(None, NOW)), lambda _: nothing)
+    with pytest.raises(RequestFailed, match="reports 40 comments and returns none"):
+        run_fetch_plan(comments.SOURCE.fetch(feed, FetchCursor(None, NOW)), lambda _: empty)
 
 
-def test_a_scalar_among_comments_costs_only_itself() -> None:
-    found = parsed(comments.SOURCE, answer("comments", 7, comment()), site="lw")
-    assert (len(found.records), [reject.reason for reject in found.rejects]) == (1, ["no JSON object"])
+def test_scalar_among_comments_is_rejected_alone() -> None:
+    result = parse_document(comments.SOURCE, build_response("comments", 7, build_comment()), site="lw")
+    assert (len(result.records), [reject.reason for reject in result.rejects]) == (1, ["no JSON object"])

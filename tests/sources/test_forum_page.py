@@ -1,4 +1,4 @@
-"""Captured forum pages: which documents they are, where comments begin and end, and what is never invented."""
+"""Captured forum pages: recognition, borders of comments, kinds and owner."""
 
 import hashlib
 from pathlib import Path
@@ -6,36 +6,36 @@ from pathlib import Path
 import pytest
 
 from orchestration.sources.forum.page import SOURCE
-from orchestration.sources.forum.segmentation import CUT_COMMENT, segments_of, truncated_blocks
+from orchestration.sources.forum.segmentation import TRUNCATED_CHARACTERS, find_segments, find_truncated_blocks
 from orchestration.sources.shared.document import Document
-from orchestration.sources.source import NotThisSource, Parsed
+from orchestration.sources.source import NotThisSource, ParseResult
 
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
 needs_seeds = pytest.mark.skipif(not SEEDS.is_dir(), reason="the captured pages in ../shared/seeds are not here")
 
-# lines of the comments as read by a person, T for a comment that the site has cut
-CUT_PAGE = """1-2T 3-5T 6-9T 10-13T 14 15-16T 17-20T 21-22 23 24 25 26-28 29 30-31 32-33 34-36T 37-39T 40-42T 43 44
+# lines of the comments as separated by a person, T for a truncated comment
+TRUNCATED_PAGE_SPANS = """1-2T 3-5T 6-9T 10-13T 14 15-16T 17-20T 21-22 23 24 25 26-28 29 30-31 32-33 34-36T 37-39T 40-42T 43 44
     45-46 47-48 49-51T 52-53 54-55 56-57T 58 59 60-61 62-67T 68 69-71T 72 73-75T 76 77-78 79-81T 82-83 84-86 87-89T
     90-92T 93-94 95 96-99T 100-101T 102-103T 104-106 107-109T 110-112T 113-114 115-116 117-119 120-121 122-123T
     124-125T"""
-WHOLE_PAGE = """3-4 5 6 7 8 9 10 11 12-15 16-17 18 19-29 30-36 37 38-41 42-44 45 46 47 48 49 50 51 52-55 56 57 58 59 60
+WHOLE_PAGE_SPANS = """3-4 5 6 7 8 9 10 11 12-15 16-17 18 19-29 30-36 37 38-41 42-44 45 46 47 48 49 50 51 52-55 56 57 58 59 60
     61 62 63-64 65-68 69-70 71 72-73 74 75 76 77 78-80 81 82 83 84-86 87 88-90 91-94 95 96-99"""
 
 SENTENCE = "Lanterns along the harbour were counted twice before anyone wrote the number down. "
 LONG = SENTENCE * 10
 
 
-def cut(opening: str = "", length: int = CUT_COMMENT) -> str:
-    """A text as the site cuts it: that many characters, dots included."""
+def truncate(opening: str = "", length: int = TRUNCATED_CHARACTERS) -> str:
+    """A text as the site truncates it: that many characters, dots included."""
     return (opening + LONG)[: length - 3] + "..."
 
 
-def parsed(*lines: str, owner: str | None = None) -> Parsed:
+def parse_lines(*lines: str, owner: str | None = None) -> ParseResult:
     document = Document("\n".join(lines).encode(), "page.txt", {"owner": owner} if owner else None)
     return SOURCE.parse(document)
 
 
-def spans(result: Parsed) -> list[tuple[int, int, bool]]:
+def list_spans(result: ParseResult) -> list[tuple[int, int, bool]]:
     return [(r.values["first_line"], r.values["last_line"], r.values["is_truncated"]) for r in result.records]
 
 
@@ -47,40 +47,41 @@ def is_recognised(text: str | bytes) -> bool:
     return True
 
 
-def seed(number: str) -> Document:
+def read_seed(number: str) -> Document:
     path = next(SEEDS.glob(f"{number}_*.txt"))
     return Document(path.read_bytes(), path.name)
 
 
-def by_eye(listing: str) -> list[tuple[int, int, bool]]:
-    found = []
+def parse_spans(listing: str) -> list[tuple[int, int, bool]]:
+    spans = []
     for item in listing.split():
         first, _, last = item.rstrip("T").partition("-")
-        found.append((int(first), int(last or first), item.endswith("T")))
-    return found
+        spans.append((int(first), int(last or first), item.endswith("T")))
+    return spans
 
 
 @needs_seeds
 @pytest.mark.parametrize(
-    ("number", "listing", "fewest", "most", "precision", "recall"),
-    [("000", CUT_PAGE, 53, 57, 0.95, 0.97), ("001", WHOLE_PAGE, 47, 51, 0.93, 0.95)],
+    ("number", "listing", "minimum", "maximum", "precision", "recall"),
+    [("000", TRUNCATED_PAGE_SPANS, 53, 57, 0.95, 0.97), ("001", WHOLE_PAGE_SPANS, 47, 51, 0.93, 0.95)],
 )
-def test_borders_agree_with_a_reader(
-    number: str, listing: str, fewest: int, most: int, precision: float, recall: float
+def test_borders_agree_with_those_set_by_hand(
+    number: str, listing: str, minimum: int, maximum: int, precision: float, recall: float
 ) -> None:
-    found, expected = spans(SOURCE.parse(seed(number))), by_eye(listing)
-    assert fewest <= len(found) <= most
+    found, expected = list_spans(SOURCE.parse(read_seed(number))), parse_spans(listing)
+    assert minimum <= len(found) <= maximum
     assert {span for span in found if span[2]} == {span for span in expected if span[2]}
-    borders, true_borders = ({first for first, _, _ in each[1:]} for each in (found, expected))
+    borders, true_borders = ({first for first, _, _ in spans[1:]} for spans in (found, expected))
     right = len(borders & true_borders)
     assert right / len(borders) >= precision
     assert right / len(true_borders) >= recall
 
 
 @needs_seeds
-def test_replies_of_others_and_own_answers_are_told_apart_on_a_real_page() -> None:
+def test_replies_by_others_and_own_replies_are_separated_on_a_captured_page() -> None:
     kinds = {
-        (r.values["first_line"], r.values["last_line"]): r.values["kind"] for r in SOURCE.parse(seed("000")).records
+        (r.values["first_line"], r.values["last_line"]): r.values["kind"]
+        for r in SOURCE.parse(read_seed("000")).records
     }
     assert {span for span, kind in kinds.items() if kind == "reply_by_other"} == {(21, 22), (76, 76)}
     assert kinds[(29, 29)] == kinds[(72, 72)] == "own_comment"
@@ -91,69 +92,72 @@ def test_replies_of_others_and_own_answers_are_told_apart_on_a_real_page() -> No
 def test_pages_of_other_sources_are_not_recognised() -> None:
     for number in ("003", "004"):
         with pytest.raises(NotThisSource, match="found 0 such headers"):
-            SOURCE.recognise(seed(number))
+            SOURCE.recognise(read_seed(number))
     for number in ("000", "001"):
-        SOURCE.recognise(seed(number))
+        SOURCE.recognise(read_seed(number))
 
 
 def test_every_line_belongs_to_exactly_one_segment() -> None:
     lines = [
         "Yes.",
-        cut(),
+        truncate(),
         "A quoted line about ferries",
         "I agree that ferries are slow.",
         "- one",
         "- two",
-        cut("Hm. "),
+        truncate("Hm. "),
     ]
-    found = segments_of(lines)
-    assert [i for each in found for i in range(each.first, each.last + 1)] == list(range(len(lines)))
+    segments = find_segments(lines)
+    assert [i for segment in segments for i in range(segment.first, segment.last + 1)] == list(range(len(lines)))
 
 
 def test_block_of_565_characters_is_exact_and_ends_the_comment_before() -> None:
     head = "A quoted remark on harbours and what they cost"
-    result = parsed(
-        "An earlier remark of another day.", head, cut(length=CUT_COMMENT - len(head)), "Thanks for reading."
+    result = parse_lines(
+        "An earlier remark of another day.",
+        head,
+        truncate(length=TRUNCATED_CHARACTERS - len(head)),
+        "Thanks for reading.",
     )
-    assert spans(result) == [(1, 1, False), (2, 3, True), (4, 4, False)]
+    assert list_spans(result) == [(1, 1, False), (2, 3, True), (4, 4, False)]
     assert result.records[1].values["confidence"] == "exact"
-    assert result.records[1].values["characters"] == CUT_COMMENT
+    assert result.records[1].values["characters"] == TRUNCATED_CHARACTERS
 
 
-def test_dots_moved_to_the_front_of_the_last_quotation_still_end_the_block() -> None:
+def test_dots_moved_to_the_front_of_the_last_quotation_end_the_block() -> None:
     head = "My view of the harbour is the one I gave last week:"
     tail = "The last quoted line is short."
-    quoted = "..." + LONG.replace(" ", "-")[: CUT_COMMENT - len(head) - 3 - len(tail)]
-    assert spans(parsed(head, quoted, tail, "Thanks!"))[0] == (1, 3, True)
+    quoted = "..." + LONG.replace(" ", "-")[: TRUNCATED_CHARACTERS - len(head) - 3 - len(tail)]
+    assert list_spans(parse_lines(head, quoted, tail, "Thanks!"))[0] == (1, 3, True)
 
 
 def test_lost_inline_maths_makes_a_block_shorter_but_not_exact() -> None:
-    lines = [cut(), "Yep, that is it.", cut("No, ", 560)]
-    blocks = truncated_blocks(lines)
+    lines = [truncate(), "Yep, that is it.", truncate("No, ", 560)]
+    blocks = find_truncated_blocks(lines)
     assert [(block.first, block.last, block.confidence) for block in blocks] == [(0, 0, "exact"), (2, 2, "high")]
 
 
 def test_read_more_without_a_known_length_is_a_block_of_medium_confidence() -> None:
-    result = parsed("Okay, a list was here and is lost:", "... (read more)")
-    assert spans(result) == [(1, 2, True)]
+    result = parse_lines("Okay, a list was here and is lost:", "... (read more)")
+    assert list_spans(result) == [(1, 2, True)]
     assert result.records[0].values["confidence"] == "medium"
     assert "(read more)" in result.records[0].values["text"]
 
 
-def test_writers_own_dots_are_no_cut() -> None:
-    assert not truncated_blocks(["Well, perhaps...", "And then the boat left."])
-    assert [block.first for block in truncated_blocks([cut(), "Well, perhaps..."])] == [0]
+def test_dots_of_the_author_are_not_a_truncation() -> None:
+    assert not find_truncated_blocks(["Well, perhaps...", "And then the boat left."])
+    assert [block.first for block in find_truncated_blocks([truncate(), "Well, perhaps..."])] == [0]
 
 
-def test_on_a_cut_page_no_whole_comment_is_longer_than_750_characters() -> None:
+def test_on_a_truncated_page_no_whole_comment_is_longer_than_750_characters() -> None:
     piece = (SENTENCE * 5)[:400]
-    whole = parsed("Posts", "Comments", piece, f"Also {piece}")
-    assert spans(whole) == [(3, 4, False)]
-    assert spans(parsed(cut(), piece, f"Also {piece}"))[1:] == [(2, 2, False), (3, 3, False)]
+    whole = parse_lines("Posts", "Comments", piece, f"Also {piece}")
+    assert list_spans(whole) == [(3, 4, False)]
+    assert list_spans(parse_lines(truncate(), piece, f"Also {piece}"))[1:] == [(2, 2, False), (3, 3, False)]
 
 
 def test_equal_short_texts_are_different_records() -> None:
-    result = parsed("Posts", "Comments", "Thanks, that helps!", "Yep, the pier is closed.", "Thanks, that helps!")
+    result = parse_lines("Posts", "Comments", "Thanks, that helps!", "Yep, the pier is closed.", "Thanks, that helps!")
     texts = [r.values["text"] for r in result.records]
     assert texts == ["Thanks, that helps!", "Yep, the pier is closed.", "Thanks, that helps!"]
     assert len({r.identity for r in result.records}) == 3
@@ -169,12 +173,12 @@ def test_copies_with_other_line_ends_and_byte_order_mark_are_the_same_page() -> 
 
 
 def test_headers_are_never_segments_and_lines_keep_their_numbers() -> None:
-    result = parsed("Posts", "Comments", "", "Thanks for the map.", "", "Good question! It is the north pier.")
-    assert spans(result) == [(4, 4, False), (6, 6, False)]
+    result = parse_lines("Posts", "Comments", "", "Thanks for the map.", "", "Good question! It is the north pier.")
+    assert list_spans(result) == [(4, 4, False), (6, 6, False)]
     assert [r.locator for r in result.records] == ["line 4", "line 6"]
 
 
-def test_lists_lost_code_and_connectives_stay_with_their_comment() -> None:
+def test_lists_code_and_connectives_stay_with_their_comment() -> None:
     lines = [
         "Yeah, three things matter here:",
         "- rope",
@@ -183,8 +187,8 @@ def test_lists_lost_code_and_connectives_stay_with_their_comment() -> None:
         "Yep, is it harbour_depth",
         "?",
     ]
-    assert spans(parsed("Posts", "Comments", *lines))[0] == (3, 6, False)
-    assert spans(parsed("Posts", "Comments", *lines))[-1][1] == 8
+    assert list_spans(parse_lines("Posts", "Comments", *lines))[0] == (3, 6, False)
+    assert list_spans(parse_lines("Posts", "Comments", *lines))[-1][1] == 8
 
 
 def test_quotation_and_reply_are_one_comment() -> None:
@@ -194,32 +198,32 @@ def test_quotation_and_reply_are_one_comment() -> None:
         "Gulls prefer concrete roofs",
         "Hm. What makes that so?",
     ]
-    assert spans(parsed("Posts", "Comments", *lines)) == [(3, 4, False), (5, 6, False)]
+    assert list_spans(parse_lines("Posts", "Comments", *lines)) == [(3, 4, False), (5, 6, False)]
 
 
-def test_answer_repeated_below_a_quick_take_is_the_owners_own() -> None:
+def test_repeated_reply_below_a_quick_take_is_by_the_owner() -> None:
     own = "My answer to this is that every harbour should publish its depth soundings each spring."
-    result = parsed("Posts", "Comments", own, "Okay, noted.", "Nice to see this chart of the north pier.", own)
+    result = parse_lines("Posts", "Comments", own, "Okay, noted.", "Nice to see this chart of the north pier.", own)
     assert [r.values["kind"] for r in result.records] == ["own_comment", "own_comment", "quick_take", "own_comment"]
 
 
-def test_single_answer_full_of_a_quick_takes_rare_words_is_anothers() -> None:
+def test_single_reply_with_rare_words_of_a_quick_take_is_by_another_user() -> None:
     title = "Notes on sounding the estuary with weighted ropes."
-    take = title + " " + LONG[: CUT_COMMENT - len(title) - 4] + "..."
+    take = title + " " + LONG[: TRUNCATED_CHARACTERS - len(title) - 4] + "..."
     answer = "Weighted ropes stretch, so sounding an estuary with ropes gives wrong numbers."
     fillers = ["Thanks, fixed.", "Yep, the ferry leaves at nine.", "Oh, a second gull."]
-    kinds = [r.values["kind"] for r in parsed(*fillers, take, answer, *fillers).records]
+    kinds = [r.values["kind"] for r in parse_lines(*fillers, take, answer, *fillers).records]
     assert kinds[3:5] == ["quick_take", "reply_by_other"]
     assert set(kinds[:3] + kinds[5:]) == {"own_comment"}
 
 
-def test_owner_is_what_was_said_and_never_invented() -> None:
-    assert parsed("Posts", "Comments", "By Jo Harbour: thanks!").records[0].values["page_owner"] is None
-    assert parsed("Posts", "Comments", "Thanks!", owner="jo").records[0].values["page_owner"] == "jo"
+def test_owner_is_the_given_hint_only() -> None:
+    assert parse_lines("Posts", "Comments", "By Jo Harbour: thanks!").records[0].values["page_owner"] is None
+    assert parse_lines("Posts", "Comments", "Thanks!", owner="jo").records[0].values["page_owner"] == "jo"
 
 
 def test_values_are_the_declared_columns() -> None:
-    record = parsed("Posts", "Comments", "Thanks!").records[0]
+    record = parse_lines("Posts", "Comments", "Thanks!").records[0]
     assert list(record.values) == list(SOURCE.columns)
     assert record.values["page_sha256"] == hashlib.sha256(b"Posts\nComments\nThanks!").hexdigest()
 
@@ -229,7 +233,7 @@ def test_values_are_the_declared_columns() -> None:
     [
         "Posts\nComments\nThanks!",
         "Posts\nComments\nQuick takes\nHello there",
-        f"{cut()}\nYep.\n{cut('Hm. ')}",
+        f"{truncate()}\nYep.\n{truncate('Hm. ')}",
         "Ends here\n... (read more)",
     ],
 )
@@ -246,13 +250,13 @@ def test_forum_pages_are_recognised_by_content(text: str) -> None:
         f"An essay.\n{LONG}\nIt ends in doubt...\nAnd doubt again...",
         "entry,linked_url\n1,https://example.org/a\n",
         "<!doctype html><html><title>Posts</title>Posts\nComments\nThanks!</html>",
-        f"{cut()}\nOnly one line of that length",
+        f"{truncate()}\nOnly one line of that length",
     ],
 )
 def test_other_texts_are_not_recognised(text: str) -> None:
     assert not is_recognised(text)
 
 
-def test_refusal_says_what_was_looked_for_and_what_was_found() -> None:
+def test_refusal_states_what_was_looked_for_and_what_was_found() -> None:
     with pytest.raises(NotThisSource, match=r"looked for headers “Posts”.*found 0 such headers.*begins “Plain prose"):
         SOURCE.recognise(Document(b"Plain prose about a pier.", "any"))

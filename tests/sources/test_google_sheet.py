@@ -1,4 +1,4 @@
-"""Sheets at an address: which address gives the cells, which header holds which column, and what Google answers."""
+"""Sheets at an address: export addresses, configured headers, and answers of the chart API."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from orchestration.sources.registry import Refused, recognised
+from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Feed, Since, WrongSettings
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings
 from orchestration.sources.sheet.google_sheet import export_address
 from orchestration.sources.sheet.lab_sheet import SOURCE
-from orchestration.sources.source import Damaged, NotThisSource
-from tests.support.fetch_plans import NOW, SAMPLES, converse, needs_samples, parsed
+from orchestration.sources.source import DamagedDocument, DocumentRefused, NotThisSource
+from tests.support.fetch_plans import NOW, SAMPLES, needs_samples, parse_document, run_fetch_plan
 
 ID = "1aBcDeFgHiJkLmNoPqRsTuVwXyZ_0123456789-abcdef"
 SHARED_TAB = f"https://docs.google.com/spreadsheets/d/{ID}/export?format=csv&gid=12"
@@ -22,7 +22,7 @@ COLUMNS = {"lab": "Organisation", "title": "Paper", "date": "Appeared", "categor
 
 
 @pytest.mark.parametrize(
-    ("given", "export"),
+    ("address", "export"),
     [
         (f"https://docs.google.com/spreadsheets/d/{ID}/edit#gid=12", SHARED_TAB),
         (f"https://docs.google.com/spreadsheets/d/{ID}/edit?gid=12#gid=12", SHARED_TAB),
@@ -48,58 +48,60 @@ COLUMNS = {"lab": "Organisation", "title": "Paper", "date": "Appeared", "categor
         ("https://example.org/list.csv?gid=12", "https://example.org/list.csv?gid=12"),
     ],
 )
-def test_every_address_of_a_tab_becomes_the_one_that_gives_its_cells(given: str, export: str) -> None:
-    assert export_address(given) == export
+def test_every_address_of_a_tab_becomes_its_export_address(address: str, export: str) -> None:
+    assert export_address(address) == export
     assert export_address(export) == export
 
 
-def ask(url: str, **settings: Any) -> Any:
+def run_fetch(url: str, **settings: Any) -> Any:
     assert SOURCE.fetch is not None
-    requests, watermark = converse(SOURCE.fetch(Feed("s", "lab_sheet", url, settings), Since(None, NOW)), lambda _: b"")
+    requests, watermark = run_fetch_plan(
+        SOURCE.fetch(Feed("s", "lab_sheet", url, settings), FetchCursor(None, NOW)), lambda _: b""
+    )
     assert watermark == NOW.isoformat()
     return requests
 
 
-def test_the_whole_tab_is_asked_for_with_the_names_of_its_columns() -> None:
-    (request,) = ask(f"https://docs.google.com/spreadsheets/d/{ID}/edit#gid=12", columns=COLUMNS)
+def test_whole_tab_is_requested_with_its_column_mapping() -> None:
+    (request,) = run_fetch(f"https://docs.google.com/spreadsheets/d/{ID}/edit#gid=12", columns=COLUMNS)
     assert request.url == SHARED_TAB
     assert json.loads(request.hints["columns"]) == COLUMNS
 
 
-def test_what_cannot_be_used_is_told() -> None:
-    with pytest.raises(WrongSettings, match="names among abstract, .*category, .*, not author$"):
-        ask("https://example.org/list.csv", columns={"author": "Who"})
-    with pytest.raises(WrongSettings, match="named by sheet=Papers; open it in a browser"):
-        ask(f"https://docs.google.com/spreadsheets/d/{ID}/gviz/tq?sheet=Papers")
+def test_unusable_setting_or_address_is_reported() -> None:
+    with pytest.raises(InvalidSettings, match="names among abstract, .*category, .*, not author$"):
+        run_fetch("https://example.org/list.csv", columns={"author": "Who"})
+    with pytest.raises(InvalidSettings, match="named by sheet=Papers; open it in a browser"):
+        run_fetch(f"https://docs.google.com/spreadsheets/d/{ID}/gviz/tq?sheet=Papers")
 
 
-def test_columns_are_found_under_the_names_they_are_said_to_have() -> None:
+def test_columns_are_found_by_their_configured_headers() -> None:
     table = b"Paper,Area,Organisation,Appeared,Link\nA title,Robustness,OpenAI,2024-02-03,https://openai.com/index/a\n"
-    (record,) = parsed(SOURCE, table, columns=json.dumps(COLUMNS)).records
+    (record,) = parse_document(SOURCE, table, columns=json.dumps(COLUMNS)).records
     assert (record.values["lab"], record.values["category"]) == ("OpenAI", "Robustness")
     assert record.values["published_on"] == dt.date(2024, 2, 3)
     with pytest.raises(NotThisSource, match=r"no header row with lab, title, date, category; row 1 is “Paper \| Area"):
-        parsed(SOURCE, table)
+        parse_document(SOURCE, table)
     with pytest.raises(NotThisSource, match=r"no header row with lab \(organisation\), title \(paper\)"):
-        parsed(SOURCE, b"Company,Title,Date,Safety_category\n", columns=json.dumps(COLUMNS))
+        parse_document(SOURCE, b"Company,Title,Date,Safety_category\n", columns=json.dumps(COLUMNS))
 
 
-def test_rows_without_a_category_are_not_selected_and_no_fault() -> None:
+def test_rows_without_a_category_are_rejected_without_fault() -> None:
     rows = "".join(
         f"OpenAI,Title {n},2024-02-03,https://openai.com/index/{n},{'Robustness' if n < 3 else ''},\n"
         for n in range(40)
     )
-    found = parsed(SOURCE, f"Company,Title,Date,URL,Safety_category,Abstract\n{rows}".encode())
+    found = parse_document(SOURCE, f"Company,Title,Date,URL,Safety_category,Abstract\n{rows}".encode())
     assert len(found.records) == 3
     assert len(found.rejects) == 37
     assert not any(reject.is_fault for reject in found.rejects)
 
 
-def gviz(told: dict[str, Any]) -> bytes:
-    return f"/*O_o*/\ngoogle.visualization.Query.setResponse({json.dumps(told)});".encode()
+def build_gviz_answer(answer: dict[str, Any]) -> bytes:
+    return f"/*O_o*/\ngoogle.visualization.Query.setResponse({json.dumps(answer)});".encode()
 
 
-def test_the_months_of_the_interface_for_charts_count_from_zero() -> None:
+def test_months_of_the_chart_api_count_from_zero() -> None:
     labels = ["Company", "Title", "Date", "URL", "Safety_category"]
     cells = [
         {"v": "OpenAI"},
@@ -108,26 +110,29 @@ def test_the_months_of_the_interface_for_charts_count_from_zero() -> None:
         {"v": "https://openai.com/index/a"},
     ]
     rows = [{"c": [*cells, {"v": "Robustness"}]}, {"c": [*cells[:3], None, None]}]
-    found = parsed(
-        SOURCE, gviz({"status": "ok", "table": {"cols": [{"label": label} for label in labels], "rows": rows}})
+    found = parse_document(
+        SOURCE,
+        build_gviz_answer({"status": "ok", "table": {"cols": [{"label": label} for label in labels], "rows": rows}}),
     )
     assert [record.values["published_on"] for record in found.records] == [dt.date(2024, 6, 17)]
     assert len(found.rejects) == 1
-    with pytest.raises(Damaged, match="Google answers with an error: Access denied"):
-        parsed(SOURCE, gviz({"status": "error", "errors": [{"detailed_message": "Access denied"}]}))
+    with pytest.raises(DamagedDocument, match="Google answers with an error: Access denied"):
+        parse_document(
+            SOURCE, build_gviz_answer({"status": "error", "errors": [{"detailed_message": "Access denied"}]})
+        )
 
 
-def test_a_page_to_sign_in_is_refused() -> None:
+def test_sign_in_page_is_refused() -> None:
     page = b"<!DOCTYPE html><html><head><title>Google Sheets: Sign-in</title></head><body></body></html>"
-    with pytest.raises(Refused, match="an HTML page titled “Google Sheets: Sign-in”"):
-        recognised(Document(page, "export", {"columns": json.dumps(COLUMNS)}))
+    with pytest.raises(DocumentRefused, match="an HTML page titled “Google Sheets: Sign-in”"):
+        recognise_source(Document(page, "export", {"columns": json.dumps(COLUMNS)}))
 
 
 @needs_samples
-def test_a_real_export_with_cells_of_several_lines() -> None:
+def test_real_export_with_multiline_cells() -> None:
     content = (SAMPLES / "gsheets" / "epoch_notable_ai_models_2025-02-24.csv").read_bytes()
     columns = {"lab": "Organization", "title": "Model", "date": "Publication date", "url": "Link", "category": "Domain"}
-    found = parsed(SOURCE, content, columns=json.dumps(columns))
+    found = parse_document(SOURCE, content, columns=json.dumps(columns))
     assert len(found.items) == 895
     # 13 rows name no organisation, 34 hold several links in one cell
     assert (len(found.records), len(found.rejects)) == (848, 47)

@@ -1,4 +1,4 @@
-"""Pages of labs' sites: where each fact is found, indexes by month, and sitemaps that are read once."""
+"""Pages of labs' sites: where each fact is found, indexes by month, and fetches by sitemap."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from orchestration.sources.lab_site.pages import SOURCE, dated
-from orchestration.sources.registry import Refused, recognised
+from orchestration.sources.lab_site.dates import find_date
+from orchestration.sources.lab_site.pages import SOURCE
+from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Answer, Feed, Request, Since, Unanswered
-from tests.support.fetch_plans import NOW, SAMPLES, converse, needs_samples, parsed, table
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, Request, RequestFailed, Response
+from orchestration.sources.source import DocumentRefused
+from tests.support.fetch_plans import NOW, SAMPLES, build_table, needs_samples, parse_document, run_fetch_plan
 
 MAP = "https://www.anthropic.com/sitemap.xml"
 
 
-def page(body: str = "", head: str = "", url: str = "https://openai.com/index/a-work/") -> bytes:
+def build_page(body: str = "", head: str = "", url: str = "https://openai.com/index/a-work/") -> bytes:
     canonical = f'<link rel="canonical" href="{url}">' if url else ""
     return f"<!doctype html><html><head><title>A work</title>{canonical}{head}</head><body><main>{body}</main></body></html>".encode()
 
@@ -37,8 +39,8 @@ def page(body: str = "", head: str = "", url: str = "https://openai.com/index/a-
         ("version 12025-03-190", None),
     ],
 )
-def test_days_and_months_in_texts(text: str, found: Any) -> None:
-    assert dated(text) == found
+def test_first_valid_date_of_a_text_is_found(text: str, found: Any) -> None:
+    assert find_date(text) == found
 
 
 @pytest.mark.parametrize(
@@ -76,34 +78,40 @@ def test_days_and_months_in_texts(text: str, found: Any) -> None:
         ),
     ],
 )
-def test_a_day_is_taken_from_the_surest_place(body: str, head: str, day: dt.date, basis: str) -> None:
-    values = parsed(SOURCE, page(body if "h1" in body else f"<h1>A work</h1>{body}", head)).records[0].values
+def test_date_is_read_from_the_most_reliable_place(body: str, head: str, day: dt.date, basis: str) -> None:
+    values = (
+        parse_document(SOURCE, build_page(body if "h1" in body else f"<h1>A work</h1>{body}", head)).records[0].values
+    )
     assert (values["published_on"], values["date_basis"], values["date_precision"]) == (day, basis, "day")
 
 
-def test_a_date_far_from_the_title_is_not_the_articles() -> None:
-    values = parsed(SOURCE, page("<h1>A work</h1><p>" + "word " * 400 + "January 5, 2020</p>")).records[0].values
+def test_date_far_from_the_title_is_ignored() -> None:
+    values = (
+        parse_document(SOURCE, build_page("<h1>A work</h1><p>" + "word " * 400 + "January 5, 2020</p>"))
+        .records[0]
+        .values
+    )
     assert (values["published_on"], values["reading_note"]) == (None, "no date was found")
 
 
-def test_values_of_an_article() -> None:
-    head = '<meta name="description" content="What it says."><meta property="og:title" content="A work: of a lab">'
-    (record,) = parsed(
-        SOURCE, page('<h1>A work</h1><p>See <a href="https://arxiv.org/abs/2401.00001">it</a></p>', head)
+def test_article_values() -> None:
+    head = '<meta name="description" content="A description."><meta property="og:title" content="A work: of a lab">'
+    (record,) = parse_document(
+        SOURCE, build_page('<h1>A work</h1><p>See <a href="https://arxiv.org/abs/2401.00001">it</a></p>', head)
     ).records
     assert record.identity == "openai:a-work"
     assert (record.values["lab"], record.values["title"]) == ("OpenAI", "A work: of a lab")
     assert record.values["links"] == "https://arxiv.org/abs/2401.00001"
 
 
-def test_a_page_is_taken_from_known_sites_or_where_it_was_asked_for() -> None:
-    unknown = page("<h1>A work</h1>", url="https://example.org/a")
-    with pytest.raises(Refused, match="an HTML page titled “A work”"):
-        recognised(Document(unknown, "page"))
-    (record,) = parsed(SOURCE, unknown, page_url="https://example.org/a", lab="A Lab").records
+def test_page_is_read_from_known_sites_or_from_a_feed() -> None:
+    unknown = build_page("<h1>A work</h1>", url="https://example.org/a")
+    with pytest.raises(DocumentRefused, match="an HTML page titled “A work”"):
+        recognise_source(Document(unknown, "page"))
+    (record,) = parse_document(SOURCE, unknown, page_url="https://example.org/a", lab="A Lab").records
     assert record.values["lab"] == "A Lab"
-    (reject,) = parsed(SOURCE, unknown, page_url="https://example.org/a").rejects
-    assert "example.org is no known lab's site" in reject.reason
+    (reject,) = parse_document(SOURCE, unknown, page_url="https://example.org/a").rejects
+    assert "example.org is not the site of a known lab" in reject.reason
 
 
 INDEX = b"""<!doctype html><title>Transformer Circuits Thread</title><div class="toc">
@@ -113,8 +121,8 @@ INDEX = b"""<!doctype html><title>Transformer Circuits Thread</title><div class=
 <div class="date">September 2025</div><a class="paper with-following" href="2025/three/"><h3>Three</h3></a><a class="note" href="x"></a></div>"""
 
 
-def test_an_index_gives_months_and_addresses() -> None:
-    found = parsed(SOURCE, INDEX)
+def test_index_gives_months_and_addresses() -> None:
+    found = parse_document(SOURCE, INDEX)
     assert [(str(r.values["published_on"]), r.values["date_precision"], r.identity) for r in found.records] == [
         ("2025-10-01", "month", "tcircuits:2025/one"),
         ("2025-10-01", "month", "url:example.org/two"),
@@ -123,15 +131,15 @@ def test_an_index_gives_months_and_addresses() -> None:
     assert [reject.reason for reject in found.rejects] == ["no title"]
 
 
-def test_a_page_tells_the_day_that_its_index_does_not(tmp_path: Path) -> None:
-    # a page of a few words would be refused as none
-    own = page(
+def test_day_of_a_page_is_preferred_to_the_month_of_its_index(tmp_path: Path) -> None:
+    # a page of a few words would be refused
+    own = build_page(
         f"<p>October 23, 2025</p><h1>One</h1><p>{'Several words of text. ' * 50}</p>",
         url="https://transformer-circuits.pub/2025/one/index.html",
     )
     rows = {
         row["title"]: row
-        for row in table(
+        for row in build_table(
             tmp_path, "clean.papers", own, INDEX.replace(b"About one.", b"About one." + b" More of it." * 50)
         ).to_dicts()
     }
@@ -141,7 +149,7 @@ def test_a_page_tells_the_day_that_its_index_does_not(tmp_path: Path) -> None:
     assert (rows["Three"]["published_on"], rows["Three"]["date_precision"]) == (dt.date(2025, 9, 1), "month")
 
 
-def sitemap(*paths: str, day: str = "2026-01-01") -> bytes:
+def build_sitemap(*paths: str, day: str = "2026-01-01") -> bytes:
     entries = "".join(
         f"<url><loc>https://www.anthropic.com{path}</loc><lastmod>{day}</lastmod></url>" for path in paths
     )
@@ -150,74 +158,78 @@ def sitemap(*paths: str, day: str = "2026-01-01") -> bytes:
     )
 
 
-def ask(answers: dict[str, bytes], watermark: str | None = None, **settings: Any) -> tuple[list[Request], str | None]:
+def run_fetch(
+    answers: dict[str, bytes], watermark: str | None = None, **settings: Any
+) -> tuple[list[Request], str | None]:
     assert SOURCE.fetch is not None
     feed = Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"], **settings})
-    return converse(SOURCE.fetch(feed, Since(watermark, NOW)), lambda request: answers.get(request.url, b""))
+    return run_fetch_plan(
+        SOURCE.fetch(feed, FetchCursor(watermark, NOW)), lambda request: answers.get(request.url, b"")
+    )
 
 
-def test_pages_of_a_sitemap_are_asked_for_once() -> None:
-    answers = {MAP: sitemap("/research", "/research/a", "/research/b", "/news/c")}
-    requests, watermark = ask(answers)
+def test_pages_of_a_sitemap_are_requested_once() -> None:
+    answers = {MAP: build_sitemap("/research", "/research/a", "/research/b", "/news/c")}
+    requests, watermark = run_fetch(answers)
     assert [(request.url.removeprefix("https://www.anthropic.com"), request.is_kept) for request in requests] == [
         ("/sitemap.xml", False),
         ("/research/a", True),
         ("/research/b", True),
     ]
-    rebuilt = {MAP: sitemap("/research/a", "/research/b", "/research/d", day="2026-02-02")}
-    assert [request.url[-2:] for request in ask(rebuilt, watermark)[0][1:]] == ["/d"]
+    rebuilt = {MAP: build_sitemap("/research/a", "/research/b", "/research/d", day="2026-02-02")}
+    assert [request.url[-2:] for request in run_fetch(rebuilt, watermark)[0][1:]] == ["/d"]
 
 
-def test_changed_pages_are_asked_for_again_where_that_is_wished_and_never_too_many_at_once() -> None:
-    first = {MAP: sitemap("/research/a", "/research/b")}
-    requests, watermark = ask(first, again_when_changed="yes", most=1)
+def test_changed_pages_are_requested_again_if_configured_up_to_the_limit() -> None:
+    first = {MAP: build_sitemap("/research/a", "/research/b")}
+    requests, watermark = run_fetch(first, again_when_changed="yes", most=1)
     assert len(requests) == 2
-    requests, watermark = ask(first, watermark, again_when_changed="yes")
+    requests, watermark = run_fetch(first, watermark, again_when_changed="yes")
     assert [request.url[-2:] for request in requests[1:]] == ["/b"]
-    again = {MAP: sitemap("/research/a", "/research/b", day="2026-02-02")}
-    assert len(ask(again, watermark, again_when_changed="yes")[0]) == 3
+    again = {MAP: build_sitemap("/research/a", "/research/b", day="2026-02-02")}
+    assert len(run_fetch(again, watermark, again_when_changed="yes")[0]) == 3
 
 
-def test_a_page_that_does_not_answer_is_asked_for_the_next_time() -> None:
+def test_page_that_is_not_found_is_requested_the_next_time() -> None:
     assert SOURCE.fetch is not None
     feed = Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"]})
-    conversation = SOURCE.fetch(feed, Since(None, NOW))
-    next(conversation)
-    conversation.send(Answer(sitemap("/research/a", "/research/b"), MAP, {}))
-    assert conversation.throw(Unanswered("not found", 404)).url.endswith("/b")
+    plan = SOURCE.fetch(feed, FetchCursor(None, NOW))
+    next(plan)
+    plan.send(Response(build_sitemap("/research/a", "/research/b"), MAP, {}))
+    assert plan.throw(RequestFailed("not found", 404)).url.endswith("/b")
     with pytest.raises(StopIteration) as end:
-        conversation.send(Answer(b"", "", {}))
-    requests, _ = ask({MAP: sitemap("/research/a", "/research/b")}, end.value.value)
+        plan.send(Response(b"", "", {}))
+    requests, _ = run_fetch({MAP: build_sitemap("/research/a", "/research/b")}, end.value.value)
     assert [request.url[-2:] for request in requests[1:]] == ["/a"]
 
 
-def test_pages_that_fail_for_a_while_leave_the_conversation_without_end() -> None:
+def test_page_that_fails_for_a_while_leaves_the_fetch_incomplete() -> None:
     assert SOURCE.fetch is not None
-    conversation = SOURCE.fetch(
-        Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"]}), Since(None, NOW)
+    plan = SOURCE.fetch(
+        Feed("anthropic", "lab_pages", MAP, {"door": "sitemap", "paths": ["/research/"]}), FetchCursor(None, NOW)
     )
-    next(conversation)
-    conversation.send(Answer(sitemap("/research/a", "/research/b"), MAP, {}))
-    assert conversation.throw(Unanswered("busy", 503)).url.endswith("/b")
-    with pytest.raises(Unanswered, match="1 of 2 pages did not answer: busy"):
-        conversation.send(Answer(b"", "", {}))
+    next(plan)
+    plan.send(Response(build_sitemap("/research/a", "/research/b"), MAP, {}))
+    assert plan.throw(RequestFailed("busy", 503)).url.endswith("/b")
+    with pytest.raises(RequestFailed, match="1 of 2 pages did not answer: busy"):
+        plan.send(Response(b"", "", {}))
 
 
-def test_an_address_in_a_sitemap_that_is_none_is_asked_like_any_other() -> None:
-    listed = sitemap("/research/a").replace(b"</urlset>", b"<url><loc>http://[bad</loc></url></urlset>")
+def test_invalid_address_in_a_sitemap_is_requested_like_any_other() -> None:
+    listed = build_sitemap("/research/a").replace(b"</urlset>", b"<url><loc>http://[bad</loc></url></urlset>")
     assert b"[bad" in listed
-    assert [request.url for request in ask({MAP: listed})[0]][-1] == "http://[bad"
+    assert [request.url for request in run_fetch({MAP: listed})[0]][-1] == "http://[bad"
 
 
-def test_sitemaps_of_sitemaps_and_what_is_no_sitemap() -> None:
+def test_nested_sitemaps_are_read_and_other_documents_are_refused() -> None:
     inner = "https://www.anthropic.com/inner.xml.gz"
     outer = f"<sitemapindex><sitemap><loc>{inner}</loc></sitemap></sitemapindex>".encode()
-    requests, _ = ask({MAP: outer, inner: gzip.compress(sitemap("/research/a"))})
+    requests, _ = run_fetch({MAP: outer, inner: gzip.compress(build_sitemap("/research/a"))})
     assert [request.is_kept for request in requests] == [False, False, True]
-    with pytest.raises(Unanswered, match="something else where a sitemap was expected"):
-        ask({MAP: b"<!doctype html>"})
-    with pytest.raises(Unanswered, match="the sitemap lists 1 pages, none of them below /research/"):
-        ask({MAP: sitemap("/news/a")})
+    with pytest.raises(RequestFailed, match="something else where a sitemap was expected"):
+        run_fetch({MAP: b"<!doctype html>"})
+    with pytest.raises(RequestFailed, match="the sitemap lists 1 pages, none of them below /research/"):
+        run_fetch({MAP: build_sitemap("/news/a")})
 
 
 @needs_samples
@@ -239,9 +251,9 @@ def test_sitemaps_of_sitemaps_and_what_is_no_sitemap() -> None:
         ("other_orgs/replibench-measuring", "UK AI Security Institute", "2025-04-22"),
     ],
 )
-def test_real_articles(name: str, lab: str, day: str) -> None:
+def test_real_articles_give_lab_and_day(name: str, lab: str, day: str) -> None:
     document = Document(gzip.decompress((SAMPLES / "lab_pages_html" / f"{name}.html.gz").read_bytes()), name)
-    assert recognised(document) is SOURCE
+    assert recognise_source(document) is SOURCE
     (record,) = SOURCE.parse(document).records
     assert (record.values["lab"], str(record.values["published_on"])) == (lab, day)
     assert len(str(record.values["text"])) > 1500
@@ -255,8 +267,8 @@ def test_real_articles(name: str, lab: str, day: str) -> None:
         ("alignment_anthropic/alignment-science-blog", 48, 21),
     ],
 )
-def test_real_indexes(name: str, entries: int, months: int) -> None:
-    found = parsed(SOURCE, gzip.decompress((SAMPLES / "lab_pages_html" / f"{name}.html.gz").read_bytes()))
+def test_real_indexes_give_their_entries(name: str, entries: int, months: int) -> None:
+    found = parse_document(SOURCE, gzip.decompress((SAMPLES / "lab_pages_html" / f"{name}.html.gz").read_bytes()))
     assert (len(found.records), found.rejects) == (entries, [])
     assert len({record.values["published_on"] for record in found.records}) == months
     assert all(record.values["lab"] == "Anthropic" for record in found.records)

@@ -1,7 +1,8 @@
-"""Links in texts lead to the publications they name, by the same keys in SQL as in the sources."""
+"""Link keys: equal in SQL and Python, and used to match links in texts to publications."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import duckdb
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.sources.shared.links import link_key
-from tests.pipeline.test_contracts import asked
-from tests.support.builders import NOW, made, publication
+from tests.pipeline.test_contracts import fetch_rows
+from tests.support.builders import NOW, build_release, make_publication
 from warehouse.lake import Lake
 from warehouse.sql import SCALAR_MACROS
 
@@ -47,20 +48,20 @@ LINKS = [
 
 
 @pytest.fixture(scope="module")
-def keys() -> duckdb.DuckDBPyConnection:
+def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(SCALAR_MACROS)
     return connection
 
 
-def in_sql(keys: duckdb.DuckDBPyConnection, link: str) -> str:
-    ((found,),) = keys.execute("select link_key($link)", {"link": link}).fetchall()
-    return found
+def compute_sql_key(connection: duckdb.DuckDBPyConnection, link: str) -> str:
+    ((key,),) = connection.execute("select link_key($link)", {"link": link}).fetchall()
+    return key
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_keys_in_sql_are_those_of_the_sources(keys: duckdb.DuckDBPyConnection, link: str) -> None:
-    assert in_sql(keys, link) == link_key(link)
+def test_sql_keys_equal_python_keys(connection: duckdb.DuckDBPyConnection, link: str) -> None:
+    assert compute_sql_key(connection, link) == link_key(link)
 
 
 @settings(max_examples=300, deadline=None)
@@ -69,13 +70,13 @@ def test_keys_in_sql_are_those_of_the_sources(keys: duckdb.DuckDBPyConnection, l
     st.text("abzABZ019-._", max_size=8),
     st.sampled_from(["", "/", "?a=1", "?ref=z", "?utm_source=q&k=v", "#x", "/x?y=1#z"]),
 )
-def test_keys_in_sql_are_those_of_the_sources_for_any_link(
-    keys: duckdb.DuckDBPyConnection, link: str, more: str, end: str
+def test_sql_keys_equal_python_keys_for_any_link(
+    connection: duckdb.DuckDBPyConnection, link: str, suffix: str, end: str
 ) -> None:
-    assert in_sql(keys, f"{link}{more}{end}") == link_key(f"{link}{more}{end}")
+    assert compute_sql_key(connection, f"{link}{suffix}{end}") == link_key(f"{link}{suffix}{end}")
 
 
-def test_links_in_texts_lead_to_publications(tmp_path: Path) -> None:
+def test_links_in_texts_are_matched_to_publications(tmp_path: Path) -> None:
     seen = {"first_seen_at": NOW, "last_seen_at": NOW}
     segment = {"page_sha256": "1" * 64, "page_owner": "Bo", "kind": "quick_take", "confidence": "high", **seen}
     segment |= {"first_line": 1, "last_line": 2, "is_truncated": False, "characters": 9, "is_text_repeated": False}
@@ -87,13 +88,13 @@ def test_links_in_texts_lead_to_publications(tmp_path: Path) -> None:
     episode = {"linked_site": "arxiv.org", "authors": None, "narrator": None, "publisher": None, **seen}
     episode |= {"summary": "Also https://example.org/notes", "summary_sha256": "0" * 64, "entry": 1}
     episode |= {"linked_url": "https://arxiv.org/abs/2310.17230v3"}
-    release = made(
+    release = build_release(
         Lake(tmp_path),
         [
-            publication("dup", url="https://arxiv.org/abs/2310.17230", is_duplicate=True),
-            publication("one", url="https://arxiv.org/abs/2310.17230v1"),
-            publication("two", url="https://openai.com/research/some-work"),
-            publication("no link", url=None),
+            make_publication("dup", url="https://arxiv.org/abs/2310.17230", is_duplicate=True),
+            make_publication("one", url="https://arxiv.org/abs/2310.17230v1"),
+            make_publication("two", url="https://openai.com/research/some-work"),
+            make_publication("no link", url=None),
         ],
         only=["mart.discussed_links"],
         clean__segments=[
@@ -105,7 +106,7 @@ def test_links_in_texts_lead_to_publications(tmp_path: Path) -> None:
         ],
     )
     query = "select kind, item_id, linked_key, publication_id, linked_site from mart.discussed_links"
-    assert asked(release, query) == [
+    assert fetch_rows(release, query) == [
         ("episode", "e-1", "arxiv:2310.17230", "one", "arxiv.org"),
         ("episode", "e-1", "url:example.org/notes", None, "example.org"),
         ("segment", "s1", "arxiv:2310.17230", "one", "arxiv.org"),
@@ -114,20 +115,39 @@ def test_links_in_texts_lead_to_publications(tmp_path: Path) -> None:
     ]
 
 
-def test_publications_that_are_alike_are_grouped(tmp_path: Path) -> None:
-    release = made(
+def test_alike_publications_are_grouped(tmp_path: Path) -> None:
+    release = build_release(
         Lake(tmp_path),
         [
-            publication("a", title="One  work", abstract="x", url="https://arxiv.org/abs/2310.17230"),
-            publication("b", title="ONE work", abstract="y", url="https://arxiv.org/pdf/2310.17230v2"),
-            publication("c", title="Other", abstract="y", url=None),
-            publication("d", title="Third", abstract=None, url=None),
+            make_publication("a", title="One  work", abstract="x", url="https://arxiv.org/abs/2310.17230"),
+            make_publication("b", title="ONE work", abstract="y", url="https://arxiv.org/pdf/2310.17230v2"),
+            make_publication("c", title="Other", abstract="y", url=None),
+            make_publication("d", title="Third", abstract=None, url=None),
         ],
         only=["mart.alike_publications"],
     )
     query = "select basis, list(publication_id order by publication_id) from mart.alike_publications group by basis, group_sha256 order by basis"
-    assert asked(release, query) == [
+    assert fetch_rows(release, query) == [
         ("the same abstract", ["b", "c"]),
         ("the same link", ["a", "b"]),
         ("the same title", ["a", "b"]),
     ]
+
+
+def test_link_keys_equal_the_reference(truth: Path) -> None:
+    with (truth / "truth_url_keys.csv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            assert link_key(row["url"]) == row["key"]
+
+
+@pytest.mark.parametrize(
+    ("link", "key"),
+    [
+        ("https://arxiv.org/pdf/2406.04093v1", "arxiv:2406.04093"),
+        ("HTTP://WWW.Example.org/Path/?utm_source=x&id=7#part", "url:example.org/Path?id=7"),
+        ("https://www.lesswrong.com/posts/AbCdEf/slug", "lw:AbCdEf"),
+        ("https://forum.effectivealtruism.org/posts/AbCdEf/slug", "eaf:AbCdEf"),
+    ],
+)
+def test_link_key(link: str, key: str) -> None:
+    assert link_key(link) == key

@@ -1,4 +1,4 @@
-"""Podcast pages and their table: entries, labels, names and hashes, and what is rejected with which reason."""
+"""Podcast pages and their table: entries, labels, names, hashes, and the reasons of rejects."""
 
 import csv
 import hashlib
@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.sources.feed.podcast_page import SOURCE
 from orchestration.sources.shared.document import Document
-from orchestration.sources.source import Damaged, NotThisSource, Parsed, Record, Reject
+from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Record, Reject
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -21,30 +21,30 @@ HEADER = "entry,linked_url,authors,narrator,publisher,summary_sha256,summary"
 HASH = hashlib.sha256(b"On ropes.").hexdigest()
 
 
-def parsed(text: str | bytes) -> Parsed:
+def parse_page(text: str | bytes) -> ParseResult:
     document = Document(text if isinstance(text, bytes) else text.encode(), "any")
     SOURCE.recognise(document)
     return SOURCE.parse(document)
 
 
-def only(text: str) -> Record:
-    (item,) = parsed(text).items
+def parse_single_record(text: str) -> Record:
+    (item,) = parse_page(text).items
     assert isinstance(item, Record)
     return item
 
 
-def rejected(text: str) -> Reject:
-    (reject,) = parsed(text).rejects
+def parse_single_reject(text: str) -> Reject:
+    (reject,) = parse_page(text).rejects
     return reject
 
 
-def seed_page() -> Parsed:
-    return parsed(next((SHARED / "seeds").glob("003_*.txt")).read_bytes())
+def parse_seed_page() -> ParseResult:
+    return parse_page(next((SHARED / "seeds").glob("003_*.txt")).read_bytes())
 
 
 @needs_seeds
-def test_real_page_gives_the_known_episodes() -> None:
-    result = seed_page()
+def test_real_page_gives_the_reference_episodes() -> None:
+    result = parse_seed_page()
     assert not result.rejects
     seen: set[str] = set()
     rows = []
@@ -60,14 +60,14 @@ def test_real_page_gives_the_known_episodes() -> None:
 
 
 @needs_seeds
-def test_bundled_table_holds_the_facts_of_the_page_and_none_of_its_sentences() -> None:
-    page, table = seed_page().records, parsed(BUNDLED.read_bytes()).records
+def test_bundled_table_has_the_facts_of_the_page_without_its_summaries() -> None:
+    page, table = parse_seed_page().records, parse_page(BUNDLED.read_bytes()).records
     assert [r.identity for r in table] == [r.identity for r in page]
     assert [r.values for r in table] == [{**r.values, "summary": None} for r in page]
 
 
 def test_bundled_table_has_twenty_entries_of_nineteen_episodes() -> None:
-    result = parsed(BUNDLED.read_bytes())
+    result = parse_page(BUNDLED.read_bytes())
     assert not result.rejects
     assert [r.values["entry"] for r in result.records] == list(range(1, 21))
     assert len({r.identity for r in result.records}) == 19
@@ -83,16 +83,16 @@ def test_bundled_table_has_twenty_entries_of_nineteen_episodes() -> None:
         ("", "", ""),
     ],
 )
-def test_interface_lines_are_no_episodes_in_any_language(top: str, middle: str, bottom: str) -> None:
+def test_interface_lines_are_ignored_in_any_language(top: str, middle: str, bottom: str) -> None:
     text = f"{top}\n-\nOn ropes.\n{CLOSING} -\nOn knots.\n{CLOSING} -\n{middle}\n-\nOn sails.\n{CLOSING} - {bottom}\n"
-    result = parsed(text)
+    result = parse_page(text)
     assert [r.values["summary"] for r in result.records] == ["On ropes.", "On knots.", "On sails."]
     assert [r.values["entry"] for r in result.records] == [1, 2, 3]
     assert not result.rejects
 
 
-def test_labels_with_values_on_the_same_line_and_a_glued_publisher() -> None:
-    record = only(
+def test_labels_with_values_on_the_same_line_and_glued_publisher_are_read() -> None:
+    record = parse_single_record(
         "-\nOn ropes.\nOriginal text: https://example.org/ropes\nAuthor(s): Ada Rope, Bo Ty.A podcast by Pier Radio.\n"
         "Learn more on the Harbour Studies website. -"
     )
@@ -109,67 +109,67 @@ def test_labels_with_values_on_the_same_line_and_a_glued_publisher() -> None:
     assert (record.identity, record.locator) == (HASH, "lines 2-5")
 
 
-def test_label_with_its_value_on_the_next_line_and_divider() -> None:
+def test_label_with_its_value_on_the_next_line_and_divider_are_read() -> None:
     text = (
         f"-\nOn\n  ropes.\nSource:\nhttps://example.org/ropes\nNarrated for Harbour Talks by Cy Reader.\n---\n{CLOSING}"
     )
-    values = only(text).values
+    values = parse_single_record(text).values
     assert (values["linked_url"], values["narrator"]) == ("https://example.org/ropes", "Cy Reader")
     assert (values["summary"], values["summary_sha256"]) == ("On ropes.", HASH)
 
 
 def test_narrator_follows_the_last_by_of_a_garbled_line() -> None:
     text = f"-\nOn ropes.\nNarrated for Harbour Talks Pier Forum by Ann by Cy Reader of ROPE AUDIO.\n{CLOSING}"
-    assert only(text).values["narrator"] == "Cy Reader of ROPE AUDIO"
+    assert parse_single_record(text).values["narrator"] == "Cy Reader of ROPE AUDIO"
 
 
-def test_missing_link_and_missing_publisher_stay_empty() -> None:
+def test_missing_link_and_missing_publisher_are_null() -> None:
     text = f"-\nOn ropes.\nSource:\nNarrated by Cy Reader.\n{CLOSING} -\nOn knots.\nLearn more on the Pier website. -"
-    first, second = parsed(text).records
+    first, second = parse_page(text).records
     assert (first.values["linked_url"], first.values["narrator"]) == (None, "Cy Reader")
     assert (second.values["summary"], second.values["publisher"]) == ("On knots.", None)
 
 
 def test_equal_entries_are_the_same_record_again() -> None:
-    result = parsed(f"-\nOn ropes.\n{CLOSING} -\nOn  ropes.\n{CLOSING} -")
+    result = parse_page(f"-\nOn ropes.\n{CLOSING} -\nOn  ropes.\n{CLOSING} -")
     assert [r.identity for r in result.records] == [HASH, HASH]
     assert [r.values["entry"] for r in result.records] == [1, 2]
 
 
-def test_line_ends_and_byte_order_mark_change_nothing() -> None:
+def test_line_ends_and_byte_order_mark_make_no_difference() -> None:
     text = f"Folgen\n-\nOn ropes.\nSource:\nhttps://example.org/r\n{CLOSING} - Mehr"
     other = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
-    assert parsed(text).items == parsed(other).items
+    assert parse_page(text).items == parse_page(other).items
 
 
-def test_page_cut_in_an_entry_gives_a_reject_with_its_lines() -> None:
+def test_entry_that_is_cut_short_is_rejected_with_its_lines() -> None:
     tail = "On knots, of which there are more than anyone on this pier has ever counted in a day."
-    reject = rejected(f"-\nOn ropes.\n{CLOSING} -\n{tail}\nSource:\nhttps://exam")
+    reject = parse_single_reject(f"-\nOn ropes.\n{CLOSING} -\n{tail}\nSource:\nhttps://exam")
     assert "no closing line" in reject.reason
     assert reject.raw_text.startswith("On knots")
     assert reject.locator == "lines 5-7"
 
 
 def test_entry_without_its_beginning_is_rejected() -> None:
-    assert "no bullet" in rejected(f"the end of an entry.\n{CLOSING} -\nOn knots.\n{CLOSING}").reason
+    assert "no bullet" in parse_single_reject(f"the end of an entry.\n{CLOSING} -\nOn knots.\n{CLOSING}").reason
 
 
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ("On ropes.\nSource: ftp://pier", "“ftp://pier” stands where a link"),
+        ("On ropes.\nSource: ftp://pier", "“ftp://pier” is where a link"),
         ("Source: https://example.org", "without a summary"),
     ],
 )
-def test_entry_that_cannot_be_read_is_rejected(entry: str, reason: str) -> None:
-    assert reason in rejected(f"-\n{entry}\n{CLOSING}").reason
+def test_unreadable_entry_is_rejected(entry: str, reason: str) -> None:
+    assert reason in parse_single_reject(f"-\n{entry}\n{CLOSING}").reason
 
 
-def test_table_columns_are_matched_without_regard_to_case_spaces_and_underscores() -> None:
+def test_table_columns_are_matched_regardless_of_case_spaces_and_underscores() -> None:
     text = f"Entry,Linked URL,AUTHORS,Narrator,Publisher,Summary Sha256,Summary\n1,,Ada,,,{HASH},On  ropes.\n"
-    record = only(text)
+    record = parse_single_record(text)
     assert (record.identity, record.values["authors"], record.values["summary"]) == (HASH, "Ada", "On ropes.")
-    assert only(f"entry\tsummary_sha256\n1\t{HASH}\n").values["publisher"] is None
+    assert parse_single_record(f"entry\tsummary_sha256\n1\t{HASH}\n").values["publisher"] is None
 
 
 @pytest.mark.parametrize(
@@ -181,22 +181,22 @@ def test_table_columns_are_matched_without_regard_to_case_spaces_and_underscores
         ("1,,,,,abc,", "summary_sha256 “abc” is not a SHA-256"),
         (f"1,,,,,{HASH.upper()},", "is not a SHA-256"),
         (f"1,,,,,{HASH},On knots.", "is not the hash of the row's summary"),
-        (f"1,,,,,{HASH},,extra", "nothing is known about “extra”"),
+        (f"1,,,,,{HASH},,extra", "no column for “extra”"),
         ("1,,", "summary_sha256 “” is not"),
     ],
 )
-def test_table_row_with_a_wrong_value_is_rejected_with_that_value(row: str, reason: str) -> None:
-    result = parsed(f"{HEADER}\n{row}\n2,,,,,{HASH},On ropes.\n")
+def test_table_row_with_an_invalid_value_is_rejected_with_that_value(row: str, reason: str) -> None:
+    result = parse_page(f"{HEADER}\n{row}\n2,,,,,{HASH},On ropes.\n")
     assert reason in result.rejects[0].reason
     assert result.rejects[0].locator == "row 2"
     assert len(result.records) == 1
 
 
-def test_table_whose_cells_cannot_be_told_apart_is_damaged() -> None:
-    with pytest.raises(Damaged, match="quote"):
-        parsed(f'{HEADER}\n1,,"Ada,,,{HASH},\n')
-    with pytest.raises(Damaged, match="two columns named entry"):
-        parsed(f"entry,Entry,summary_sha256\n1,1,{HASH}\n")
+def test_table_whose_cells_cannot_be_separated_is_damaged() -> None:
+    with pytest.raises(DamagedDocument, match="quote"):
+        parse_page(f'{HEADER}\n1,,"Ada,,,{HASH},\n')
+    with pytest.raises(DamagedDocument, match="two columns named entry"):
+        parse_page(f"entry,Entry,summary_sha256\n1,1,{HASH}\n")
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,6 @@ def test_table_whose_cells_cannot_be_told_apart_is_damaged() -> None:
         "Posts\nComments\nThanks!",
     ],
 )
-def test_other_documents_are_refused_with_what_was_looked_for(text: str) -> None:
+def test_other_documents_are_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(NotThisSource, match="looked for lines “A podcast by …”"):
         SOURCE.recognise(Document(text.encode(), "any"))

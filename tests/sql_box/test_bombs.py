@@ -1,4 +1,4 @@
-"""The closed box against gluttons: whatever a query tries to use up, it ends within its limits and says which one."""
+"""The SQL sandbox against resource exhaustion: every query ends within its limits, and the message names the limit."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pytest
 from tests.sql_box.test_sql import release
 from warehouse.release import Release
 from warehouse.sql_box import client
-from warehouse.sql_box.client import Limits, Reason, Unanswered
+from warehouse.sql_box.client import FailureReason, QueryFailed, QueryLimits
 
 __all__ = ["release"]
 
-# what an empty process with DuckDB and Arrow holds, measured at 100 MB
+# memory of an idle process with DuckDB and Arrow, measured at 100 MB
 EMPTY_PROCESS_BYTES = 128 * 2**20
-SAID = re.compile(
-    r"the query (was ended after [12] s|needs more than the 192 MB|brought down the process)|Out of Range Error: Cannot create"
+LIMIT_MESSAGE = re.compile(
+    r"the query (was ended after [12] s|needs more than the 192 MB|crashed its sandbox process)|Out of Range Error: Cannot create"
 )
 
-SMALL = Limits(wall_seconds=2, cpu_seconds=1, memory_bytes=192 * 2**20, rows=1000, answer_bytes=2**20)
+SMALL_LIMITS = QueryLimits(wall_seconds=2, cpu_seconds=1, memory_bytes=192 * 2**20, rows=1000, answer_bytes=2**20)
 CHAIN = ", ".join(f"t{n} as (select * from t{n - 1} a, t{n - 1} b)" for n in range(1, 12))
 BOMBS = {
     "cross join": "select count(*) from range(1000000) a, range(1000000) b, range(1000000) c",
@@ -67,8 +67,8 @@ BOMBS = {
     "bits": "select bit_count(repeat('1', 1000000000)::bit)",
     "recursive CTE with key": "with recursive r(n, s) using key (n) as (select 0, 'x' union select (n + 1) % 1000, s || s from r) select count(*) from r",
 }
-# these end before they begin: DuckDB or the gate finds them too deep or too long
-TOO_MUCH = {
+# refused before they run: DuckDB or the gate finds them too deep or too long
+OVERSIZED_QUERIES = {
     "deep parentheses": "select " + "(" * 9000 + "1" + ")" * 9000,
     "deep lists": "select " + "[" * 9000 + "1" + "]" * 9000,
     "deep subqueries": "select * from " + "(select * from " * 1200 + "range(1)" + ")" * 1200,
@@ -79,80 +79,82 @@ TOO_MUCH = {
 }
 
 
-class Watch:
-    """Notes the most memory a process held, from outside it."""
+class MemoryWatch:
+    """Records the peak memory of another process."""
 
     def __init__(self, process: int) -> None:
-        self.most_bytes = 0
+        self.peak_bytes = 0
         self._status = Path(f"/proc/{process}/status")
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._has_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._poll)
         self._thread.start()
 
-    def _look(self) -> None:
-        while not self._is_over.wait(0.02):
+    def _poll(self) -> None:
+        while not self._has_stopped.wait(0.02):
             try:
                 lines = self._status.read_text(encoding="ascii").splitlines()
             except OSError:
                 return
             peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
-            self.most_bytes = max(self.most_bytes, *peaks, 0)
+            self.peak_bytes = max(self.peak_bytes, *peaks, 0)
 
-    def end(self) -> int:
-        self._is_over.set()
+    def stop(self) -> int:
+        self._has_stopped.set()
         self._thread.join()
-        return self.most_bytes
+        return self.peak_bytes
 
 
-def tried(release: Release, query: str, limits: Limits, *without: str) -> tuple[Unanswered | None, float, int]:
-    """Why a query has no answer (if so), the seconds it took, and the most memory its process held."""
+def run_and_measure(
+    release: Release, query: str, limits: QueryLimits, *without: str
+) -> tuple[QueryFailed | None, float, int]:
+    """The failure of a query (if it failed), the seconds it took, and the peak memory of its process."""
     started = time.monotonic()
-    asked = client._start(release, query, limits, client._LAYERS - set(without))
-    watch = Watch(asked._process.pid)
+    running = client._start_query(release, query, limits, client._LAYERS - set(without))
+    watch = MemoryWatch(running._process.pid)
     try:
-        asked.wait()
-    except Unanswered as unanswered:
-        return unanswered, time.monotonic() - started, watch.end()
+        running.wait()
+    except QueryFailed as failure:
+        return failure, time.monotonic() - started, watch.stop()
     else:
-        return None, time.monotonic() - started, watch.end()
+        return None, time.monotonic() - started, watch.stop()
 
 
-def parent_bytes() -> int:
+def read_own_memory_bytes() -> int:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bomb_ends_within_its_limits_and_says_which(release: Release, name: str) -> None:
-    files, held = sorted(release.path.parent.rglob("*")), parent_bytes()
-    unanswered, seconds, most_bytes = tried(release, BOMBS[name], SMALL)
-    assert unanswered is not None
-    assert unanswered.reason in (Reason.limit, Reason.failed)
-    assert SAID.match(str(unanswered)), str(unanswered)
-    assert seconds < SMALL.wall_seconds + client._KILL_AFTER_SECONDS + 1
-    assert most_bytes < SMALL.memory_bytes + EMPTY_PROCESS_BYTES
-    assert parent_bytes() - held < 2 * SMALL.answer_bytes + 2**24
+def test_bomb_ends_within_its_limits(release: Release, name: str) -> None:
+    files, memory_bytes = sorted(release.path.parent.rglob("*")), read_own_memory_bytes()
+    failure, seconds, peak_bytes = run_and_measure(release, BOMBS[name], SMALL_LIMITS)
+    assert failure is not None
+    assert failure.reason in (FailureReason.limit, FailureReason.failed)
+    assert LIMIT_MESSAGE.match(str(failure)), str(failure)
+    assert seconds < SMALL_LIMITS.wall_seconds + client._KILL_AFTER_SECONDS + 1
+    assert peak_bytes < SMALL_LIMITS.memory_bytes + EMPTY_PROCESS_BYTES
+    assert read_own_memory_bytes() - memory_bytes < 2 * SMALL_LIMITS.answer_bytes + 2**24
     assert sorted(release.path.parent.rglob("*")) == files
 
 
-@pytest.mark.parametrize("name", TOO_MUCH)
-def test_too_long_or_too_deep_a_query_is_refused_in_a_sentence(release: Release, name: str) -> None:
-    with pytest.raises(Unanswered, match="depth limit|nested too deeply|bytes, more than the 20,000"):
-        client.ask(release, TOO_MUCH[name])
+@pytest.mark.parametrize("name", OVERSIZED_QUERIES)
+def test_oversized_query_is_refused(release: Release, name: str) -> None:
+    with pytest.raises(QueryFailed, match="depth limit|nested too deeply|bytes, more than the 20,000"):
+        client.run_query(release, OVERSIZED_QUERIES[name])
 
 
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
-        ("from range(1000000000000)", SMALL.rows),
+        ("from range(1000000000000)", SMALL_LIMITS.rows),
         ("select repeat('x', 10000) as x from range(1000000)", 104),
         ("select range(1000) as many from range(10000)", 100),
         ("from range(1000)", 1000),
     ],
 )
-def test_long_answer_is_cut_and_says_so(release: Release, query: str, rows: int) -> None:
-    answer = client.ask(release, query, SMALL)
-    assert answer.is_truncated == (query != "from range(1000)")
-    assert rows / 2 <= answer.table.num_rows <= rows * 1.5
-    assert answer.table.num_rows <= SMALL.rows
-    assert 0 < answer.table.nbytes <= SMALL.answer_bytes
+def test_long_result_is_truncated(release: Release, query: str, rows: int) -> None:
+    result = client.run_query(release, query, SMALL_LIMITS)
+    assert result.is_truncated == (query != "from range(1000)")
+    assert rows / 2 <= result.table.num_rows <= rows * 1.5
+    assert result.table.num_rows <= SMALL_LIMITS.rows
+    assert 0 < result.table.nbytes <= SMALL_LIMITS.answer_bytes

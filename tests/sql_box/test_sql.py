@@ -1,4 +1,4 @@
-"""The closed box against strangers: what must work works, and whatever reaches beyond the tables fails without a trace."""
+"""The SQL sandbox against hostile queries: ordinary queries work, and any access beyond the tables fails without a trace."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import duckdb
 import pytest
 
 from warehouse.lake import Lake
-from warehouse.release import Release, current
+from warehouse.release import Release, read_current_release
 from warehouse.sql_box import client
-from warehouse.sql_box.client import Reason, Unanswered
+from warehouse.sql_box.client import FailureReason, QueryFailed
 
-A_PYTHON_OBJECT = duckdb.connect().sql("select 'a secret of the parent' as told").to_arrow_table()
+A_PYTHON_OBJECT = duckdb.connect().sql("select 'a secret of the parent' as note").to_arrow_table()
 
-ORDINARY = r"""
+ORDINARY_QUERIES = r"""
 select 1 as a
 from mart.publications_by_lab_year order by all
 show all tables
@@ -71,7 +71,7 @@ select * from clean.publications where 1 = 0
 (select 1 as a) intersect (select 1)
 """.strip().splitlines()
 
-# SECRET is a file outside, TABLE the same as CSV, OUT a file that is not there, FOLDER where they are, RELEASE the release
+# SECRET is a file outside the release, TABLE the same as CSV, OUT a missing file, FOLDER their folder, RELEASE the release
 ATTEMPTS = {
     "read a file": """
 select * from read_csv('TABLE')
@@ -113,14 +113,14 @@ describe from 'TABLE'
 summarize 'TABLE'
 summarize from read_csv('TABLE')
 show 'TABLE'
-pivot (from 'TABLE') on told in ('a') using count(*)
-pivot 'TABLE' on told using count(*)
+pivot (from 'TABLE') on note in ('a') using count(*)
+pivot 'TABLE' on note using count(*)
 table "TABLE"
 from query('from read_text(''SECRET'')')
 from query_table('TABLE')
 from query_table(['TABLE'])
-from histogram('TABLE', told)
-from histogram_values('TABLE', told)
+from histogram('TABLE', note)
+from histogram_values('TABLE', note)
 from json_execute_serialized_sql(json_serialize_sql('from read_text(''SECRET'')'))
 select read_text('SECRET')
 select 'SECRET'.read_text()
@@ -271,7 +271,7 @@ attach 'sqlite:FOLDER/x' as x
 from A_PYTHON_OBJECT
 from request
 from connection
-from known
+from catalog
 from sys
 from pandas_scan(1)
 from arrow_scan(1, 2, 3)
@@ -291,7 +291,7 @@ select 1 -- x\x0a; set threads = 2
 select 1\x0b;\x0c select 2
 \xa0select\u30001; set threads = 2
 ;
--- nothing at all
+-- only a comment
 select $1
 select ?
 select * from sql_auto_complete('sel')
@@ -321,20 +321,20 @@ ALL_ATTEMPTS = [
 
 
 @dataclass(frozen=True)
-class Outside:
-    """A released lake and a folder beside it, in which every trace would show."""
+class Canary:
+    """A release, and a folder beside it in which every trace of a query would show."""
 
     release: Release
     folder: Path
 
-    def query(self, text: str) -> str:
+    def fill_paths(self, text: str) -> str:
         names = {"SECRET": "secret.txt", "TABLE": "table.csv", "OUT": "out"}
         for word, name in names.items():
             text = text.replace(word, str(self.folder / name))
         return text.replace("FOLDER", str(self.folder)).replace("RELEASE", str(self.release.path))
 
-    def traces(self) -> dict[str, str]:
-        """Every file of the folder and of the releases with its content's hash, and the names where the box stands."""
+    def read_hashes(self) -> dict[str, str]:
+        """Content hash of every file in the folder and in the releases, and the names in the working folder of the sandbox."""
         files = [*self.folder.rglob("*"), *self.release.path.parent.rglob("*")]
         hashes = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
         return {**hashes, "/": str(sorted(Path("/").iterdir()))}
@@ -342,40 +342,40 @@ class Outside:
 
 @pytest.fixture(scope="session")
 def release(released_lake: Lake) -> Release:
-    return current(released_lake)
+    return read_current_release(released_lake)
 
 
 @pytest.fixture(scope="module")
-def outside(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Outside:
+def canary(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Canary:
     folder = tmp_path_factory.mktemp("canary")
     (folder / "secret.txt").write_text("a canary sings", encoding="utf-8")
-    (folder / "table.csv").write_text("told\na canary sings\n", encoding="utf-8")
+    (folder / "table.csv").write_text("note\na canary sings\n", encoding="utf-8")
     (folder / "schema.sql").write_text("create table imported (a int);", encoding="utf-8")
-    duckdb.sql("select 'a canary sings' as told").write_parquet(str(folder / "t.parquet"))
+    duckdb.sql("select 'a canary sings' as note").write_parquet(str(folder / "t.parquet"))
     with duckdb.connect(folder / "other.duckdb") as other:
-        other.execute("create table t as select 'a canary sings' as told")
-    return Outside(release, folder)
+        other.execute("create table t as select 'a canary sings' as note")
+    return Canary(release, folder)
 
 
 @pytest.fixture(scope="module")
-def before(outside: Outside) -> dict[str, str]:
-    return outside.traces()
+def original_files(canary: Canary) -> dict[str, str]:
+    return canary.read_hashes()
 
 
-@pytest.mark.parametrize("query", ORDINARY)
-def test_ordinary_query_gets_the_same_answer_as_outside(release: Release, query: str) -> None:
+@pytest.mark.parametrize("query", ORDINARY_QUERIES)
+def test_ordinary_query_gives_the_same_result_as_duckdb(release: Release, query: str) -> None:
     with release.connect() as connection:
         expected = connection.sql(query).to_arrow_table()
-    answer = client.ask(release, query)
-    assert answer.table.equals(expected)
-    assert not answer.is_truncated
+    result = client.run_query(release, query)
+    assert result.table.equals(expected)
+    assert not result.is_truncated
 
 
 @pytest.mark.parametrize("query", ALL_ATTEMPTS)
-def test_attempt_fails_and_leaves_no_trace(outside: Outside, before: dict[str, str], query: str) -> None:
-    with pytest.raises(Unanswered) as told:
-        client.ask(outside.release, outside.query(query))
-    assert told.value.reason in (Reason.refused, Reason.failed)
-    assert "canary sings" not in str(told.value)
-    assert str(outside.release.path.parent) not in str(told.value)
-    assert outside.traces() == before
+def test_attempt_fails_and_leaves_no_trace(canary: Canary, original_files: dict[str, str], query: str) -> None:
+    with pytest.raises(QueryFailed) as error:
+        client.run_query(canary.release, canary.fill_paths(query))
+    assert error.value.reason in (FailureReason.refused, FailureReason.failed)
+    assert "canary sings" not in str(error.value)
+    assert str(canary.release.path.parent) not in str(error.value)
+    assert canary.read_hashes() == original_files

@@ -1,4 +1,4 @@
-"""Trends, associations, nowcasts and overlaps: equal to the reference numbers and to the libraries, honest at the edges."""
+"""Trends, associations, nowcasts and overlaps equal the reference numbers and libraries, and handle edge cases."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from orchestration.defs.tables import transforms
-from tests.pipeline.test_pipeline import rows
-from tests.support.builders import made, publication
+from orchestration.defs.catalog import load_transforms
+from tests.pipeline.test_pipeline import query_lake
+from tests.support.builders import build_release, make_publication
 from transforms import engine
 from warehouse.lake import Lake
 from warehouse.sql import SCALAR_MACROS
 from warehouse.statistics import trends
-from warehouse.statistics.functions import available
+from warehouse.statistics.functions import register_statistics
 
 COUNTS = st.lists(st.integers(0, 30).map(float), min_size=4, max_size=40)
 
@@ -36,11 +36,11 @@ def all_months(released_lake: Lake) -> dict:
 @pytest.fixture(scope="module")
 def monthly(released_lake: Lake) -> list[float]:
     query = "select sum(works)::double from mart.publications_by_lab_category_month group by published_month order by published_month"
-    return [n for (n,) in rows(released_lake, query)]
+    return [n for (n,) in query_lake(released_lake, query)]
 
 
-def test_all_months_give_the_reference_numbers(all_months: dict) -> None:
-    printed = {
+def test_trend_of_all_works_equals_reference(all_months: dict) -> None:
+    reference = {
         "months": 31,
         "works": 78,
         "works_per_month": 2.52,
@@ -52,11 +52,11 @@ def test_all_months_give_the_reference_numbers(all_months: dict) -> None:
         "growth_high": 0.90,
         "change_likelihood_ratio": 7.79,
     }
-    for name, expected in printed.items():
+    for name, expected in reference.items():
         digits = len(str(expected).partition(".")[2])
         assert round(all_months[name], digits) == expected, name
     assert all_months["change_month"] == dt.date(2023, 5, 1)
-    # drawn at random: the reference has 0.033 and 0.062 from fewer draws
+    # random draws: the reference has 0.033 and 0.062 from fewer draws
     assert all_months["change_p_value"] == pytest.approx(0.033, abs=0.012)
     assert all_months["change_poisson_p_value"] == pytest.approx(0.062, abs=0.015)
     assert all_months["seasonal_p_value"] is None  # 31 months are fewer than 36
@@ -65,11 +65,11 @@ def test_all_months_give_the_reference_numbers(all_months: dict) -> None:
 def test_trend_statistics_equal_scipy_and_statsmodels(all_months: dict, monthly: list[float]) -> None:
     import statsmodels.api as sm
 
-    place = np.arange(len(monthly))
-    assert all_months["theil_sen_per_year"] == pytest.approx(12 * stats.theilslopes(monthly, place)[0], abs=1e-9)
-    fitted = sm.GLM(monthly, sm.add_constant(place), family=sm.families.Poisson()).fit(tol=1e-14)
-    assert np.log1p(trends.growth_per_period(monthly)) == pytest.approx(fitted.params[1], abs=1e-9)
-    error = fitted.bse[1] * max(1.0, fitted.pearson_chi2 / fitted.df_resid) ** 0.5
+    months = np.arange(len(monthly))
+    assert all_months["theil_sen_per_year"] == pytest.approx(12 * stats.theilslopes(monthly, months)[0], abs=1e-9)
+    fit = sm.GLM(monthly, sm.add_constant(months), family=sm.families.Poisson()).fit(tol=1e-14)
+    assert np.log1p(trends.growth_per_period(monthly)) == pytest.approx(fit.params[1], abs=1e-9)
+    error = fit.bse[1] * max(1.0, fit.pearson_chi2 / fit.df_resid) ** 0.5
     assert trends.log_growth_error(monthly) == pytest.approx(error, abs=1e-9)
     assert trends.seasonal_p_value(monthly, 1) == pytest.approx(0.74, abs=0.005)
 
@@ -83,10 +83,10 @@ def test_growth_equals_statsmodels(counts: list[float]) -> None:
     if growth is None:
         assert np.count_nonzero(counts) < 2
         return
-    fitted = sm.GLM(counts, sm.add_constant(np.arange(len(counts))), family=sm.families.Poisson()).fit(
+    fit = sm.GLM(counts, sm.add_constant(np.arange(len(counts))), family=sm.families.Poisson()).fit(
         maxiter=300, tol=1e-14
     )
-    assert np.log1p(growth) == pytest.approx(fitted.params[1], abs=1e-6)
+    assert np.log1p(growth) == pytest.approx(fit.params[1], abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -100,7 +100,7 @@ def test_mann_kendall_in_sql_equals_its_formula(counts: list[float]) -> None:
     assert trends.normal_two_sided_p_value(z or 0.0) == pytest.approx(2 * stats.norm.sf(abs(z or 0.0)))
 
 
-def test_panels_are_tested_together(released_lake: Lake) -> None:
+def test_p_values_are_adjusted_over_all_panels(released_lake: Lake) -> None:
     from statsmodels.stats.multitest import multipletests
 
     query = """
@@ -108,29 +108,29 @@ def test_panels_are_tested_together(released_lake: Lake) -> None:
         from mart.publication_trends
         where growth_p_value is not null
     """
-    found = rows(released_lake, query)
-    expected = multipletests([row[0] for row in found], method="fdr_bh")[1]
-    assert [row[1] for row in found] == pytest.approx(list(expected), abs=1e-12)
-    for _, adjusted, finding, low, high in found:
+    tests = query_lake(released_lake, query)
+    expected = multipletests([row[0] for row in tests], method="fdr_bh")[1]
+    assert [row[1] for row in tests] == pytest.approx(list(expected), abs=1e-12)
+    for _, adjusted, finding, low, high in tests:
         assert (finding in {"up", "down"}) == (adjusted < 0.05) == (low > 0 or high < 0)
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 80)), min_size=1, max_size=4))
-def test_a_change_is_called_one_only_if_its_corrected_interval_excludes_none(labs: list[tuple[int, int, int]]) -> None:
+def test_finding_is_a_change_only_if_its_corrected_interval_excludes_none(labs: list[tuple[int, int, int]]) -> None:
     papers = [
-        publication(f"{place} {year} {n}", lab=f"Lab {place}", published_on=dt.date(2022 + year, 1 + n % 7, 5))
-        for place, years in enumerate(labs)
+        make_publication(f"{lab} {year} {n}", lab=f"Lab {lab}", published_on=dt.date(2022 + year, 1 + n % 7, 5))
+        for lab, years in enumerate(labs)
         for year, number in enumerate(years)
         for n in range(number)
     ]
     needed = ["counted_publications", "publication_counts_by_month", "publications_by_lab_category_month"]
     needed += ["publications_by_lab_year", "publication_rates_by_year", "publication_rate_ratios"]
     with tempfile.TemporaryDirectory() as folder:
-        release = made(Lake(Path(folder)), papers, only=[f"mart.{name}" for name in needed])
+        release = build_release(Lake(Path(folder)), papers, only=[f"mart.{name}" for name in needed])
         with release.connect() as connection:
-            found = connection.sql("from mart.publication_rate_ratios").pl()
-    for row in found.iter_rows(named=True):
+            ratios = connection.sql("from mart.publication_rate_ratios").pl()
+    for row in ratios.iter_rows(named=True):
         low, high = row["corrected_low"], row["corrected_high"] if row["corrected_high"] is not None else float("inf")
         assert low <= row["ratio_low"] + 1e-9
         assert (row["finding"] == "up") == (low > 1 and min(row["first_works"], row["second_works"]) >= 5)
@@ -141,37 +141,37 @@ def test_few_works_have_no_growth(released_lake: Lake) -> None:
     query = (
         "select count(*), count(growth_per_year), count(distinct finding) from mart.publication_trends where works < 10"
     )
-    number, grown, findings = rows(released_lake, query)[0]
+    number, grown, findings = query_lake(released_lake, query)[0]
     assert number >= 4
     assert (grown, findings) == (0, 1)
 
 
-def test_trend_is_found_where_there_is_one(tmp_path: Path) -> None:
-    """Two works a month for 18 months, then six: up, with the change where it is; seasons are tested from 36 months on."""
+def test_clear_trend_is_found(tmp_path: Path) -> None:
+    """Two works a month for 18 months, then six; seasons are tested from 36 months."""
     days = [
-        dt.date(2022 + month // 12, month % 12 + 1, 3 + place)
+        dt.date(2022 + month // 12, month % 12 + 1, 3 + number)
         for month in range(36)
-        for place in range(2 if month < 18 else 6)
+        for number in range(2 if month < 18 else 6)
     ]
-    papers = [publication(key, published_on=day) for key, day in enumerate(days)]
-    last = publication("last", published_on=dt.date(2024, 12, 31))
-    span = {
+    papers = [make_publication(key, published_on=day) for key, day in enumerate(days)]
+    last = make_publication("last", published_on=dt.date(2024, 12, 31))
+    coverage = {
         "source": "lab_sheet",
         "covers_from": dt.date(2022, 1, 1),
         "covers_until": dt.date(2024, 12, 31),
         "basis": "b",
     }
-    release = made(Lake(tmp_path), [*papers, last], reference__coverage=[span])
+    release = build_release(Lake(tmp_path), [*papers, last], reference__coverage=[coverage])
     with release.connect() as connection:
         query = "select finding, change_month, change_p_value < 0.001, seasonal_p_value is not null from mart.publication_trends where dimension = 'all'"
         assert connection.execute(query).fetchall() == [("up", dt.date(2023, 7, 1), True, True)]
 
 
-def test_association_gives_the_reference_numbers(released_lake: Lake) -> None:
+def test_association_equals_reference(released_lake: Lake) -> None:
     query = "select second_dimension, cramers_v, p_value from mart.publication_associations order by 1"
-    (by_lab, by_year) = rows(released_lake, query)
+    (by_lab, by_year) = query_lake(released_lake, query)
     assert round(by_lab[1], 2) == 0.43
-    assert by_lab[2] == pytest.approx(0.024, abs=0.006)  # drawn at random
+    assert by_lab[2] == pytest.approx(0.024, abs=0.006)  # random draws
     assert by_year[2] == pytest.approx(0.12, abs=0.012)
 
 
@@ -185,47 +185,47 @@ def test_cramers_v_equals_scipy(released_lake: Lake, truth: Path) -> None:
     kept = [row for row in table if sum(row)]
     expected = stats.contingency.association(np.array(kept), method="cramer")
     query = "select cramers_v from mart.publication_associations where second_dimension = 'lab'"
-    assert rows(released_lake, query)[0][0] == pytest.approx(expected, abs=1e-12)
+    assert query_lake(released_lake, query)[0][0] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("per_month", [3, 30])
 def test_nowcast_covers_the_final_count(tmp_path: Path, per_month: int) -> None:
-    """300 simulated sources with lognormal delays (median one month), looked at after 24 months."""
+    """300 simulated sources with lognormal delays (median one month), observed for 24 months."""
     random = np.random.default_rng(per_month)
-    followed, sources = 24, 300
-    looked = dt.date(2023, 12, 1)
+    months, sources = 24, 300
+    looked_month = dt.date(2023, 12, 1)
     final: dict[tuple[str, int], int] = {}
-    seen = []
+    reports = []
     for number in range(sources):
         source = f"source {number}"
-        for month, events in enumerate(random.poisson(per_month, followed)):
-            age = followed - 1 - month
+        for month, events in enumerate(random.poisson(per_month, months)):
+            age = months - 1 - month
             days = random.uniform(0, 30.4, events) + random.lognormal(np.log(30.4), 1.0, events)
             delays = np.floor(days / 30.4).astype(int)
             final[source, age] = int(events)
             published = dt.date(2022 + month // 12, month % 12 + 1, 1)
-            seen += [
+            reports += [
                 {
                     "source": source,
-                    "publication_id": f"{number} {month} {place}",
+                    "publication_id": f"{number} {month} {index}",
                     "published_month": published,
                     "delay_months": int(delay),
-                    "looked_month": looked,
+                    "looked_month": looked_month,
                 }
-                for place, delay in enumerate(delays)
+                for index, delay in enumerate(delays)
                 if delay <= age
             ]
     lake = Lake(tmp_path)
-    delays_table = transforms()["clean.reporting_delays"].table
-    lake.write(delays_table, delays_table.frame(seen))
-    found = engine.run(transforms()["mart.publication_nowcasts"], lake)
-    known = found.filter(pl.col("nowcast_low").is_not_null())
-    assert known.height >= (0.5 if per_month == 3 else 1) * found.height
-    assert found.filter(pl.col("reporting_delays") < 50)["completeness"].is_null().all()
+    delays_table = load_transforms()["clean.reporting_delays"].table
+    lake.write(delays_table, delays_table.frame(reports))
+    nowcasts = engine.run_transform(load_transforms()["mart.publication_nowcasts"], lake)
+    known = nowcasts.filter(pl.col("nowcast_low").is_not_null())
+    assert known.height >= (0.5 if per_month == 3 else 1) * nowcasts.height
+    assert nowcasts.filter(pl.col("reporting_delays") < 50)["completeness"].is_null().all()
     truth = [
         final[
             row["source"],
-            (looked.year - row["published_month"].year) * 12 + looked.month - row["published_month"].month,
+            (looked_month.year - row["published_month"].year) * 12 + looked_month.month - row["published_month"].month,
         ]
         for row in known.iter_rows(named=True)
     ]
@@ -233,7 +233,7 @@ def test_nowcast_covers_the_final_count(tmp_path: Path, per_month: int) -> None:
         low <= n <= high for n, low, high in zip(truth, known["nowcast_low"], known["nowcast_high"], strict=True)
     ]
     assert np.mean(covered) >= 0.93
-    if per_month == 30:  # the estimate is close on average, the bare count is far too low
+    if per_month == 30:  # the estimate is close on average, the reported count is far too low
         assert known["nowcast_works"].sum() / sum(truth) == pytest.approx(1, abs=0.08)
         assert known["reported_works"].sum() / sum(truth) < 0.75
 
@@ -241,9 +241,9 @@ def test_nowcast_covers_the_final_count(tmp_path: Path, per_month: int) -> None:
 @pytest.mark.parametrize(("first", "second", "both"), [(40, 35, 20), (78, 78, 78), (5, 4, 1), (3, 3, 0), (1, 1, 1)])
 def test_overlap_interval_is_exact(first: int, second: int, both: int) -> None:
     low, high = (f(first, second, both) for f in (trends.list_overlap_low, trends.list_overlap_high))
-    seen = first + second - both
-    assert low >= seen
-    if low > seen:
+    union = first + second - both
+    assert low >= union
+    if low > union:
         assert (
             stats.hypergeom.cdf(both, int(low) - 1, first, second)
             < 0.025
@@ -268,7 +268,7 @@ def test_overlap_interval_covers_the_population() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("expression", "expected"),
     [
         ("share_caution(5, 29)", "fewer than 30 in all"),
         ("share_caution(15, 30)", "interval wider than 0.20"),
@@ -290,18 +290,18 @@ def test_overlap_interval_covers_the_population() -> None:
         ("provisional_since(date '2024-07-24', 50)", None),
     ],
 )
-def test_honesty_rules_turn_where_they_say(asked: str, expected: object) -> None:
+def test_wording_rules_have_the_documented_limits(expression: str, expected: object) -> None:
     with duckdb.connect() as connection:
         connection.execute(SCALAR_MACROS)
-        ((found,),) = connection.execute(f"select {asked}").fetchall()
-    assert (float(found) if isinstance(expected, float) else found) == (
+        ((value,),) = connection.execute(f"select {expression}").fetchall()
+    assert (float(value) if isinstance(expected, float) else value) == (
         pytest.approx(expected) if isinstance(expected, float) else expected
     )
 
 
 def test_functions_take_lists_and_missing_values() -> None:
     query = "select dispersion_p_value([1.0, 2.0, 3.0]), dispersion_p_value(null), association_p_value([5.0, 1.0, 1.0, 5.0], 2)"
-    with duckdb.connect() as connection, available(connection, query):
+    with duckdb.connect() as connection, register_statistics(connection, query):
         ((spread, missing, together),) = connection.execute(query).fetchall()
     assert spread == pytest.approx(stats.chi2.sf(1.0, 2))
     assert missing is None

@@ -1,4 +1,4 @@
-"""Pages without a browser: opened by their address, and what they say."""
+"""Pages without a browser (Streamlit's AppTest): open a page, read its texts and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from warehouse.lake import PROJECT, Lake
 
 
-def opened(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str = "trends", **query: str | list[str]) -> AppTest:
+def open_page(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str = "trends", **query: str | list[str]) -> AppTest:
     monkeypatch.setenv("AISLE_LAKE", str(lake.root))
     app = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=60)
     app.switch_page(f"app_pages/{page}.py")
@@ -17,23 +17,23 @@ def opened(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str = "trends", **
     return app.run()
 
 
-def said(app: AppTest) -> str:
+def read_page_text(app: AppTest) -> str:
     elements = [*app.title, *app.markdown, *app.caption, *app.info, *app.error, *app.text, *app.code]
     return "\n".join(str(element.value) for element in elements)
 
 
-def turned(app: AppTest, tab: str, of: str = "trends") -> AppTest:
-    """The page with a tab of a figure open."""
-    app.session_state[f"{of}_tab"] = tab
+def open_tab(app: AppTest, tab: str, figure: str = "trends") -> AppTest:
+    """Open a tab of a figure."""
+    app.session_state[f"{figure}_tab"] = tab
     return app.run()
 
 
-def numbers(app: AppTest, of: str = "trends") -> pl.DataFrame:
-    """The table of the first figure, which is left as it was."""
-    shown = pl.from_pandas(turned(app, "Table", of).dataframe[0].value)
-    turned(app, "Chart", of)
-    return shown
+def read_figure_table(app: AppTest, figure: str = "trends") -> pl.DataFrame:
+    """The table of a figure; its chart is open again afterwards."""
+    table = pl.from_pandas(open_tab(app, "Table", figure).dataframe[0].value)
+    open_tab(app, "Chart", figure)
+    return table
 
 
-def papers(app: AppTest) -> pl.DataFrame:
+def read_paper_table(app: AppTest) -> pl.DataFrame:
     return pl.from_pandas(app.dataframe[-1].value)

@@ -1,4 +1,4 @@
-"""Lakes made from a few publications, for tests that need to know every one of them."""
+"""Builds small lakes from given rows, for tests that need to know every publication."""
 
 from __future__ import annotations
 
@@ -6,60 +6,66 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestration.defs.tables import all_tables, transforms
-from orchestration.ingest.raw import raw_tables
+from orchestration.defs.catalog import list_tables, load_transforms
+from orchestration.ingest.raw_tables import list_raw_tables
 from transforms import engine, lineage
 from warehouse import reference
 from warehouse.lake import Lake
-from warehouse.release import Release, publish
+from warehouse.release import Release, publish_release
 from warehouse.table import Table
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PAPER = {"lab": "OpenAI", "category": "Robustness", "published_on": dt.date(2023, 5, 1), "is_duplicate": False}
 
 
-def publication(key: object, **facts: Any) -> dict[str, Any]:
-    """A row of ``clean.publications``."""
-    empty: dict[str, Any] = dict.fromkeys(transforms()["clean.publications"].table.schema)
-    seen = {"snapshots": 1, "first_seen_at": NOW, "last_seen_at": NOW}
-    return {**empty, "publication_id": str(key), "title": f"Title {key}", **seen, **PAPER, **facts}
+def make_publication(key: object, **facts: Any) -> dict[str, Any]:
+    """A row of ``clean.publications`` with defaults for the missing facts."""
+    empty: dict[str, Any] = dict.fromkeys(load_transforms()["clean.publications"].table.schema)
+    sighting = {"snapshots": 1, "first_seen_at": NOW, "last_seen_at": NOW}
+    return {**empty, "publication_id": str(key), "title": f"Title {key}", **sighting, **PAPER, **facts}
 
 
-def made(
+def build_release(
     lake: Lake,
     publications: Iterable[Mapping[str, Any]],
     authorships: Iterable[tuple[object, int, str | None]] = (),
     only: Sequence[str] | None = None,
-    **given: Iterable[Mapping[str, Any]],
+    **other_rows: Iterable[Mapping[str, Any]],
 ) -> Release:
-    """A release in which these are all publications; every table below them is made by its own SQL.
+    """Publish a release with exactly these publications; the other SQL tables are made by their transforms.
 
     Args:
-        lake: Where.
+        lake: An empty lake.
         publications: Rows of ``clean.publications``.
-        authorships: Publication, place and lab of each author.
-        only: Names of the marts that are needed; all if missing.
-        given: Rows of other tables, by their name with two underscores for the dot.
+        authorships: Publication, position and lab of each author.
+        only: Names of the marts to make; all if missing.
+        other_rows: Rows of other tables, by table name with two underscores for the dot.
     """
     authors = [
-        {"publication_id": str(key), "author_position": place, "author": None, "lab": lab}
-        for key, place, lab in authorships
+        {"publication_id": str(key), "author_position": position, "author": None, "lab": lab}
+        for key, position, lab in authorships
     ]
     rows = {"clean.publications": publications, "clean.authorships": authors}
-    rows |= {name.replace("__", ".", 1): value for name, value in given.items()}
-    for table in reference.tables():
-        lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.frame_of(table))
-    for table in raw_tables():
+    rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
+    for table in reference.list_reference_tables():
+        lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.read_table(table))
+    for table in list_raw_tables():
         lake.write(table, table.frame(rows.get(table.name, ())))
     lake.write(lineage.TABLE, lineage.TABLE.frame(rows.get(lineage.TABLE.name, ())))
-    written: list[Table] = [*reference.tables(), lineage.TABLE, *raw_tables()]
-    for name, transform in transforms().items():
+    written: list[Table] = [*reference.list_reference_tables(), lineage.TABLE, *list_raw_tables()]
+    for name, transform in load_transforms().items():
         if name in rows:
             lake.write(transform.table, transform.table.frame(rows[name]))
         elif only is None or name in only or not name.startswith("mart."):
-            lake.write(transform.table, engine.run(transform, lake))
+            lake.write(transform.table, engine.run_transform(transform, lake))
         else:
             continue
         written.append(transform.table)
-    assert only is not None or {table.name for table in written} == {table.name for table in all_tables()}
-    return publish(lake, written, {})[0]
+    assert only is not None or {table.name for table in written} == {table.name for table in list_tables()}
+    return publish_release(lake, written, {})[0]
+
+
+def fetch_rows(release: Release, query: str) -> list[tuple]:
+    """The rows that a query returns on a release."""
+    with release.connect() as connection:
+        return connection.execute(query).fetchall()

@@ -1,4 +1,4 @@
-"""The pages served as `aisle dashboard` serves them, and a browser: for tests, pictures and measurements."""
+"""A dashboard server, as `aisle dashboard` starts it, and a browser: for tests, screenshots and benchmarks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from warehouse.lake import PROJECT, Lake
-from warehouse.release import current
+from warehouse.release import read_current_release
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -32,15 +32,15 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 
 @contextlib.contextmanager
-def serving(lake: Lake, log: Path) -> Generator[str]:
-    """The address of a server of this lake's pages, on a port of its own.
+def serve_dashboard(lake: Lake, log: Path) -> Generator[str]:
+    """Serve the pages of a lake on a free port; yields the address.
 
     Raises:
-        RuntimeError: It does not come up, or does not end when told to; the text is what it said.
+        RuntimeError: The server does not start or stop in time; the message has its log.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -53,19 +53,19 @@ def serving(lake: Lake, log: Path) -> Generator[str]:
         subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=out, stderr=out) as server,
     ):
         try:
-            until = time.monotonic() + 60
+            deadline = time.monotonic() + 60
             while not _is_up(address):
-                if time.monotonic() > until or server.poll() is not None:
-                    raise RuntimeError(f"the server did not come up: {log.read_text()}")
+                if time.monotonic() > deadline or server.poll() is not None:
+                    raise RuntimeError(f"the server did not start: {log.read_text()}")
                 time.sleep(0.1)
             yield address
         finally:
             server.terminate()
             try:
-                server.wait(PATIENCE_MS / 1000)
+                server.wait(TIMEOUT_MS / 1000)
             except subprocess.TimeoutExpired:
                 server.kill()
-                raise RuntimeError(f"the server stood still: {log.read_text()}") from None
+                raise RuntimeError(f"the server did not stop: {log.read_text()}") from None
 
 
 def _is_up(address: str) -> bool:
@@ -75,8 +75,8 @@ def _is_up(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def browsing() -> Generator[Browser]:
-    """A browser without a window.
+def launch_browser() -> Generator[Browser]:
+    """Start a headless browser.
 
     Raises:
         RuntimeError: There is none on this machine.
@@ -86,22 +86,22 @@ def browsing() -> Generator[Browser]:
     if CHROMIUM is None:
         raise RuntimeError("no chromium on this machine: install the package chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
 
-def settle(page: Page) -> None:
-    """Wait until the server has nothing more to say."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=PATIENCE_MS)
+def wait_until_idle(page: Page) -> None:
+    """Wait until the server has finished running the page."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=TIMEOUT_MS)
 
 
-def addresses(lake: Lake) -> dict[str, str]:
-    """Every page by the name of its file: its address below the server's, asking for something that has much to show."""
-    with current(lake).connect() as connection:
+def list_page_addresses(lake: Lake) -> dict[str, str]:
+    """Address of every page below the server's, by the name of its file, with a query string that shows much content."""
+    with read_current_release(lake).connect() as connection:
         ((identity,),) = connection.execute("select min(publication_id) from clean.publications").fetchall()
         ((episode,),) = connection.execute("select min(episode_id) from clean.episodes").fetchall()
-    asked = {
+    parameters = {
         "sql": {
             "query": "select lab, published_year, works from mart.publications_by_lab_year",
             "mark": "bars",
@@ -115,11 +115,14 @@ def addresses(lake: Lake) -> dict[str, str]:
         "works": {"q": "interpretability"},
         "item": {"kind": "episode", "id": episode},
     }
-    return {name: path + (f"?{urlencode(asked[name])}" if name in asked else "") for name, path in pages().items()}
+    return {
+        name: path + (f"?{urlencode(parameters[name])}" if name in parameters else "")
+        for name, path in list_pages().items()
+    }
 
 
-def pages() -> dict[str, str]:
-    """Every page of the dashboards by the name of its file, with its path."""
-    told = (PROJECT / "dashboards" / "app.py").read_text(encoding="utf-8")
-    listed = re.findall(r'st\.Page\("app_pages/(\w+)\.py"(.*)', told)
-    return {name: "" if "default=True" in rest else name for name, rest in listed}
+def list_pages() -> dict[str, str]:
+    """Path of every page of the dashboards, by the name of its file."""
+    code = (PROJECT / "dashboards" / "app.py").read_text(encoding="utf-8")
+    pages = re.findall(r'st\.Page\("app_pages/(\w+)\.py"(.*)', code)
+    return {name: "" if "default=True" in rest else name for name, rest in pages}

@@ -1,4 +1,4 @@
-"""Talking to sources in tests: a conversation is held with a made-up place, and documents go into a lake of one test."""
+"""Sources in tests: run a fetch plan against a fake server, parse a document, build a table from documents."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from orchestration.defs.tables import transforms
+from orchestration.defs.catalog import load_transforms
 from orchestration.ingest import raw
+from orchestration.ingest.raw_tables import list_raw_tables
 from orchestration.ingest.snapshots import add_file
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Answer, Conversation, Request
-from orchestration.sources.source import Parsed, Source
+from orchestration.sources.shared.fetch_plan import FetchPlan, Request, Response
+from orchestration.sources.source import ParseResult, Source
 from tests.conftest import SHARED
 from transforms import engine
 from warehouse import reference
@@ -24,61 +25,59 @@ from warehouse.lake import Lake
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 SAMPLES = SHARED / "samples"
-needs_samples = pytest.mark.skipif(
-    not SAMPLES.is_dir(), reason="the captured payloads are not here: no ../shared/samples"
-)
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no captured payloads: ../shared/samples is missing")
 
 
-def as_json(value: Any) -> bytes:
+def encode_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def converse(
-    conversation: Conversation, place: Callable[[Request], bytes | Answer], most: int = 5000
+def run_fetch_plan(
+    plan: FetchPlan, respond: Callable[[Request], bytes | Response], max_requests: int = 5000
 ) -> tuple[list[Request], str | None]:
-    """Hold a conversation to its end: the requests made, and the watermark."""
+    """Run a plan to its end; returns the requests and the watermark."""
     requests: list[Request] = []
     try:
-        request = next(conversation)
-        while len(requests) < most:
+        request = next(plan)
+        while len(requests) < max_requests:
             requests.append(request)
-            answer = place(request)
-            request = conversation.send(answer if isinstance(answer, Answer) else Answer(answer, request.url, {}))
+            content = respond(request)
+            request = plan.send(content if isinstance(content, Response) else Response(content, request.url, {}))
     except StopIteration as end:
         return requests, end.value
-    raise AssertionError(f"no end after {most} requests")
+    raise AssertionError(f"no end after {max_requests} requests")
 
 
-def parsed(source: Source, content: bytes, **hints: str) -> Parsed:
-    """What a document holds, once it is recognised."""
+def parse_document(source: Source, content: bytes, **hints: str) -> ParseResult:
+    """Recognise and parse a document."""
     document = Document(content, "made-up", hints)
     source.recognise(document)
     return source.parse(document)
 
 
-def table(tmp_path: Path, name: str, *documents: bytes) -> pl.DataFrame:
-    """A clean table made from documents that come one after the other, each in a run of its own."""
+def build_table(tmp_path: Path, name: str, *documents: bytes) -> pl.DataFrame:
+    """A clean table built in a new lake from documents that are added in this order."""
     lake = Lake(tmp_path / "lake")
-    for declared in reference.tables():
-        lake.write(declared, reference.frame_of(declared))
+    for declared in reference.list_reference_tables():
+        lake.write(declared, reference.read_table(declared))
     for number, content in enumerate(documents):
         path = tmp_path / f"{number}.txt"
         path.write_bytes(content)
         add_file(lake, path)
-    frames = raw.ingest(lake, lambda _: None)
-    for declared in raw.raw_tables():
+    frames = raw.update_raw_tables(lake, lambda _: None)
+    for declared in list_raw_tables():
         lake.write(declared, frames.get(declared.name, declared.frame()))
     made = None
-    for transform in transforms().values():
-        if transform.table.name in (name, *needed(name)):
-            made = engine.run(transform, lake)
+    for transform in load_transforms().values():
+        if transform.table.name in (name, *find_upstream_tables(name)):
+            made = engine.run_transform(transform, lake)
             lake.write(transform.table, made)
             if transform.table.name == name:
                 return made
     raise AssertionError(f"no table {name}")
 
 
-def needed(name: str) -> set[str]:
-    """The tables made by SQL that a table is made from."""
-    direct = {source for source in transforms()[name].sources if source in transforms()}
-    return direct.union(*(needed(source) for source in direct))
+def find_upstream_tables(name: str) -> set[str]:
+    """Names of all transforms upstream of a table."""
+    direct = {source for source in load_transforms()[name].source_tables if source in load_transforms()}
+    return direct.union(*(find_upstream_tables(source) for source in direct))

@@ -1,6 +1,6 @@
-"""Pictures of every page, light and dark, on a wide screen and a phone, of a lake made from the bundled default.
+"""Screenshots of every page, light and dark, on a wide screen and a phone, of a lake with the bundled default.
 
-Run with ``make screenshots``; they go to ``build/screenshots/<page>-<wide|phone>-<light|dark>.png``.
+Run with ``make screenshots``; they are written to ``build/screenshots/<page>-<wide|phone>-<light|dark>.png``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.dashboard_server import PATIENCE_MS, addresses, browsing, serving, settle
+from tests.support.dashboard_server import (
+    TIMEOUT_MS,
+    launch_browser,
+    list_page_addresses,
+    serve_dashboard,
+    wait_until_idle,
+)
 from warehouse.lake import PROJECT, Lake
 
 if TYPE_CHECKING:
@@ -20,15 +26,15 @@ if TYPE_CHECKING:
 
 FOLDER = PROJECT / "build" / "screenshots"
 WIDTHS = {"wide": 1400, "phone": 390}
-HIGHEST = 6000  # pixels; a longer page is cut
-QUIET_MS = 1500  # for parts that are loaded late, and for charts that grow into their places
+MAX_HEIGHT_PX = 6000  # a longer page is cut
+SETTLE_MS = 1500  # for parts that load late and charts that are resized
 
 
 def main() -> None:
-    """Make a lake, serve it, and take all pictures, or those of the pages named as arguments.
+    """Build a lake, serve it, and take screenshots of all pages or of those named as arguments.
 
     Raises:
-        SystemExit: The lake cannot be made, or there is no browser.
+        SystemExit: The lake cannot be built, or there is no browser.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -43,33 +49,37 @@ def main() -> None:
             check=False,
         )
         if done.returncode:
-            raise SystemExit(f"no lake could be made:\n{done.stdout}{done.stderr}")
-        pages = {name: path for name, path in addresses(lake).items() if name in (sys.argv[1:] or addresses(lake))}
+            raise SystemExit(f"the lake cannot be built:\n{done.stdout}{done.stderr}")
+        pages = {
+            name: path
+            for name, path in list_page_addresses(lake).items()
+            if name in (sys.argv[1:] or list_page_addresses(lake))
+        }
         try:
-            with serving(lake, Path(folder) / "log.txt") as server, browsing() as browser:
+            with serve_dashboard(lake, Path(folder) / "log.txt") as server, launch_browser() as browser:
                 page = browser.new_page()
-                page.set_default_timeout(PATIENCE_MS)
+                page.set_default_timeout(TIMEOUT_MS)
                 for name, path in pages.items():
-                    _pictures(page, name, server + path)
+                    _take_screenshots(page, name, server + path)
         except RuntimeError as error:
             raise SystemExit(str(error)) from error
 
 
-def _pictures(page: Page, name: str, address: str) -> None:
-    """Take all pictures of one page."""
+def _take_screenshots(page: Page, name: str, address: str) -> None:
+    """Take all screenshots of one page."""
     for size, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             page.goto(address)
             page.get_by_role("heading").first.wait_for()
-            settle(page)
-            page.wait_for_timeout(QUIET_MS)
-            # the page scrolls inside its window, so that the window must be as high as the page
+            wait_until_idle(page)
+            page.wait_for_timeout(SETTLE_MS)
+            # the page scrolls inside the window, so the window must be as high as the page
             height = page.locator('[data-testid="stMain"]').evaluate("element => element.scrollHeight")
-            page.set_viewport_size({"width": width, "height": max(900, min(height, HIGHEST))})
-            page.wait_for_timeout(QUIET_MS)
-            settle(page)
+            page.set_viewport_size({"width": width, "height": max(900, min(height, MAX_HEIGHT_PX))})
+            page.wait_for_timeout(SETTLE_MS)
+            wait_until_idle(page)
             file = FOLDER / f"{name}-{size}-{scheme}.png"
             page.screenshot(path=file)
             print(file.relative_to(PROJECT))

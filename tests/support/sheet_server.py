@@ -1,7 +1,7 @@
-"""A made-up place that is fetched in tests: a list of publications, given page by page, asked for from a change on.
+"""A fake source for tests of fetching: a paged list of publications, fetched by the number of the last change.
 
-Its pages are lab sheets, so that the real reader reads them; only the conversation is made up. It asks for what has
-changed since its watermark, and some changes before that, and follows the links to further pages.
+Its pages are lab sheets, so that the real parser reads them; only the fetch plan is fake. It requests the changes
+since its watermark, with an overlap, and follows the links to further pages.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from urllib.parse import urlencode
 import polars as pl
 
 from orchestration.fetch.config import read_configuration
-from orchestration.fetch.journal import Outcome
-from orchestration.fetch.runner import fetch_all
+from orchestration.fetch.journal import FetchResult
+from orchestration.fetch.runner import fetch_feeds
 from orchestration.ingest import raw as ingest
-from orchestration.sources.shared.fetch_plan import Conversation, Feed, Request, Since
+from orchestration.ingest.raw_tables import list_raw_tables
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request
 from orchestration.sources.sheet import lab_sheet
-from tests.support.http_server import Asked, Given
+from tests.support.http_server import ServerRequest, ServerResponse
 from warehouse.lake import Lake
 
 OVERLAP = 3
 HEADER = ["Company", "Title", "Date", "URL", "Safety_category", "Abstract"]
 
 
-class SheetPlace:
-    """The publications by number, each with the change that touched it last.
+class SheetServer:
+    """The list of publications, by number, each with its last change; call it with a request for the response.
 
     Args:
-        size: Publications on a page.
+        page_size: Publications on a page.
     """
 
-    def __init__(self, size: int = 5) -> None:
-        self.size = size
+    def __init__(self, page_size: int = 5) -> None:
+        self.page_size = page_size
         self.rows: dict[int, tuple[int, list[str]]] = {}
         self.change = 0
 
@@ -54,47 +55,57 @@ class SheetPlace:
         self.rows[number] = (self.change, [*row, ""])
 
     def withdraw(self, number: int) -> None:
-        """Take a publication away; nobody is told."""
+        """Remove a publication, which is no change that can be fetched."""
         del self.rows[number]
 
-    def page(self, since: int, number: int) -> bytes:
-        """A page of those changed since, in the order of the change."""
+    def build_page(self, since: int, number: int) -> bytes:
+        """CSV of a page of the publications changed since, in the order of the changes."""
         changed = sorted(row for row in self.rows.values() if row[0] >= since)
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(HEADER)
-        writer.writerows(row for _, row in changed[number * self.size : (number + 1) * self.size])
+        writer.writerows(row for _, row in changed[number * self.page_size : (number + 1) * self.page_size])
         return text.getvalue().encode()
 
-    def __call__(self, asked: Asked) -> Given:
-        """The answer to a request."""
-        since, number = int(asked.query.get("since", 0)), int(asked.query.get("page", 0))
+    def __call__(self, request: ServerRequest) -> ServerResponse:
+        """The response to a request."""
+        since, number = int(request.query.get("since", 0)), int(request.query.get("page", 0))
         headers = {"Content-Type": "text/csv", "Last-Modified": "Fri, 20 Nov 2026 12:00:00 GMT"}
-        left = sum(row[0] >= since for row in self.rows.values()) - (number + 1) * self.size
-        link = f'<?{urlencode({**asked.query, "page": number + 1})}>; rel="next"' if left > 0 else ""
-        return Given(self.page(since, number), headers={**headers, "Link": f"{link}; change={self.change}"})
+        remaining = sum(row[0] >= since for row in self.rows.values()) - (number + 1) * self.page_size
+        link = f'<?{urlencode({**request.query, "page": number + 1})}>; rel="next"' if remaining > 0 else ""
+        return ServerResponse(
+            self.build_page(since, number), headers={**headers, "Link": f"{link}; change={self.change}"}
+        )
 
 
-def converse(feed: Feed, since: Since) -> Conversation:
-    """Ask for all pages; the watermark is the newest change, as the first page told it."""
+def make_sheet_server(publications: int, page_size: int = 5) -> SheetServer:
+    """A list with publications 0, 1, ..."""
+    sheet = SheetServer(page_size)
+    for number in range(publications):
+        sheet.put(number)
+    return sheet
+
+
+def plan_sheet_fetch(feed: Feed, since: FetchCursor) -> FetchPlan:
+    """Request all pages; the watermark is the newest change, as given by the first page."""
     begin = max(0, int(since.watermark) - OVERLAP) if since.watermark else 0
     url, watermark, number = f"{feed.url}?since={begin}", None, 0
     while True:
-        answer = yield Request(url, f"changes from {begin}, page {number}", headers=feed.settings.get("headers", {}))
-        told = answer.headers.get("link", "")
-        watermark = watermark or re.findall(r"change=(\d+)", told)[0]
-        following = re.findall(r"<\?([^>]*)>", told)
-        if not following:
+        response = yield Request(url, f"changes from {begin}, page {number}", headers=feed.settings.get("headers", {}))
+        link = response.headers.get("link", "")
+        watermark = watermark or re.findall(r"change=(\d+)", link)[0]
+        next_queries = re.findall(r"<\?([^>]*)>", link)
+        if not next_queries:
             return watermark
-        url, number = f"{feed.url}?{following[0]}", number + 1
+        url, number = f"{feed.url}?{next_queries[0]}", number + 1
 
 
 @contextmanager
-def fetchable(by_window: bool = False) -> Iterator[None]:
-    """Let lab sheets be fetched with this conversation for the time of a block."""
-    before = {name: getattr(lab_sheet.SOURCE, name) for name in ("fetch", "by_window")}
+def enable_sheet_fetch(is_windowed: bool = False) -> Iterator[None]:
+    """Make lab sheets fetchable with `plan_sheet_fetch` in this block."""
+    before = {name: getattr(lab_sheet.SOURCE, name) for name in ("fetch", "is_windowed")}
     try:
-        for name, value in (("fetch", converse), ("by_window", by_window)):
+        for name, value in (("fetch", plan_sheet_fetch), ("is_windowed", is_windowed)):
             object.__setattr__(lab_sheet.SOURCE, name, value)
         yield
     finally:
@@ -102,8 +113,8 @@ def fetchable(by_window: bool = False) -> Iterator[None]:
             object.__setattr__(lab_sheet.SOURCE, name, value)
 
 
-def configure(lake: Lake, hosts: list[str], feeds: dict[str, str], more: str = "", **limits: Any) -> None:
-    """Write the lake's configuration: feeds of lab sheets by name and address, with waits that are tiny."""
+def write_feeds_config(lake: Lake, hosts: list[str], feeds: dict[str, str], more: str = "", **limits: Any) -> None:
+    """Write the lake's configuration: feeds of lab sheets by name and address, with tiny waits."""
     tiny = {"interval_seconds": 0.001, "backoff_seconds": 0.005, "read_seconds": 0.4, "total_seconds": 0.8, **limits}
     lines = [
         "[fetch]",
@@ -119,23 +130,23 @@ def configure(lake: Lake, hosts: list[str], feeds: dict[str, str], more: str = "
     (lake.root / "feeds.toml").write_text("\n".join([*lines, more]), encoding="utf-8")
 
 
-def fetched(lake: Lake, *names: str, told: list[str] | None = None, **facts: Any) -> list[Outcome]:
-    """Fetch feeds of the lake's configuration, or all."""
+def run_fetch(lake: Lake, *names: str, messages: list[str] | None = None, **options: Any) -> list[FetchResult]:
+    """Fetch the named feeds of the lake's configuration, or all; messages are added to the list."""
     configuration = read_configuration(lake)
     feeds = [configuration.feeds[name] for name in names or configuration.feeds]
-    say = told.append if told is not None else lambda _: None
-    return fetch_all(lake, configuration, feeds, say=say, **facts)
+    log = messages.append if messages is not None else lambda _: None
+    return fetch_feeds(lake, configuration, feeds, log=log, **options)
 
 
-def raw(lake: Lake) -> dict[str, pl.DataFrame]:
-    """The raw tables as a run would make them, written to the lake."""
-    made = ingest.ingest(lake, lambda _: None)
-    for declared in ingest.raw_tables():
-        lake.write(declared, made[declared.name])
-    return {declared.name: declared.conform(made[declared.name]) for declared in ingest.raw_tables()}
+def build_raw_tables(lake: Lake) -> dict[str, pl.DataFrame]:
+    """Update the raw tables and write them to the lake, as a run does."""
+    frames = ingest.update_raw_tables(lake, lambda _: None)
+    for table in list_raw_tables():
+        lake.write(table, frames[table.name])
+    return {table.name: table.conform(frames[table.name]) for table in list_raw_tables()}
 
 
-def titles(tables: dict[str, pl.DataFrame]) -> list[str]:
-    """The newest title of each publication, sorted."""
+def list_titles(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """The latest title of each publication, sorted."""
     rows = tables["raw.lab_sheet_publications"].sort("last_seen_at")
     return sorted(rows.group_by("record_id", maintain_order=True).agg(pl.col("title").last())["title"])

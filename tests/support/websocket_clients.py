@@ -1,6 +1,6 @@
-"""Readers of the pages without a browser: each speaks to the server over a websocket of its own, as a browser does.
+"""Clients of the dashboard server without a browser: each reads pages over its own websocket, as a browser does.
 
-So fifty of them can read at once on a small machine, and what each was shown can be compared to the letter.
+Fifty of them fit on a small machine, and what they were shown can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 _AS_OF = re.compile(r"(?:[Dd]ata as of|on) release (v\d+)")
 
 
 @dataclass
-class View:
-    """What one look at a page showed.
+class PageView:
+    """One rendering of a page.
 
     Args:
-        address: The page and what it was asked for, such as ``trends?view=lines``.
-        seconds: From asking until the server had no more to say.
-        releases: Names of the releases that its parts say they are of.
-        digest: A hash of all texts, tables and charts in their places; two looks with one digest showed the same.
-        faults: What went wrong: exceptions on the page, or that it was not read to its end.
+        address: The page and its query string, such as ``trends?view=lines``.
+        seconds: From the request until the page was complete.
+        releases: Names of the releases that its parts were made from.
+        digest: A hash of all texts, tables and charts and their positions; equal digests mean equal content.
+        errors: Exceptions on the page, or why it is incomplete.
     """
 
     address: str
     seconds: float
     releases: frozenset[str]
     digest: str
-    faults: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 @dataclass
-class Reader:
-    """One session of a server.
+class PageReader:
+    """One session of a dashboard server.
 
     Args:
         server: Address of the server.
     """
 
     server: str
-    views: list[View] = field(default_factory=list)
+    views: list[PageView] = field(default_factory=list)
     _socket: ClientConnection | None = None
     _context: Any = None
 
-    def look(self, address: str) -> View:
-        """Open a page by its address, in the session that is there already, and read it to its end."""
+    def read_page(self, address: str) -> PageView:
+        """Open a page by its address in this session, and read it completely."""
         started = time.monotonic()
         if self._socket is None:
             url = urlsplit(self.server)
@@ -64,32 +64,32 @@ class Reader:
                 f"ws://{url.netloc}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
             )
         page, _, query = address.partition("?")
-        asked = BackMsg()
-        asked.rerun_script.query_string = query
-        asked.rerun_script.page_name = page
-        asked.rerun_script.context_info.url = f"{self.server}{address}"
-        asked.rerun_script.context_info.timezone = "UTC"
-        self._socket.send(asked.SerializeToString())
-        shown: dict[tuple[int, ...], str] = {}
-        faults: list[str] = []
+        request = BackMsg()
+        request.rerun_script.query_string = query
+        request.rerun_script.page_name = page
+        request.rerun_script.context_info.url = f"{self.server}{address}"
+        request.rerun_script.context_info.timezone = "UTC"
+        self._socket.send(request.SerializeToString())
+        elements: dict[tuple[int, ...], str] = {}
+        errors: list[str] = []
         try:
             while True:
-                message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE_SECONDS, decode=False))
+                message = ForwardMsg.FromString(self._socket.recv(timeout=TIMEOUT_SECONDS, decode=False))
                 kind = message.WhichOneof("type")
                 if kind == "delta":
-                    self._take(message, shown, faults)
+                    self._read_element(message, elements, errors)
                 elif kind == "page_not_found":
-                    faults.append(f"no page {page}")
+                    errors.append(f"no page {page}")
                 elif kind == "script_finished":
                     if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                         break
-                    faults.append(f"ended with {message.script_finished}")
+                    errors.append(f"ended with {message.script_finished}")
                     break
         except TimeoutError:
-            faults.append("not read to its end")
-        texts = "\n".join(f"{place} {text}" for place, text in sorted(shown.items()))
+            errors.append("timed out before the page was complete")
+        texts = "\n".join(f"{place} {text}" for place, text in sorted(elements.items()))
         digest = hashlib.sha256(texts.encode()).hexdigest()
-        view = View(address, time.monotonic() - started, frozenset(_AS_OF.findall(texts)), digest, tuple(faults))
+        view = PageView(address, time.monotonic() - started, frozenset(_AS_OF.findall(texts)), digest, tuple(errors))
         self.views.append(view)
         return view
 
@@ -99,40 +99,42 @@ class Reader:
             self._socket.close()
             self._socket = None
 
-    def _take(self, message: ForwardMsg, shown: dict[tuple[int, ...], str], faults: list[str]) -> None:
-        """Note what an element shows, in its place."""
+    def _read_element(self, message: ForwardMsg, elements: dict[tuple[int, ...], str], errors: list[str]) -> None:
+        """Record the content of an element by its position."""
         if message.delta.WhichOneof("type") != "new_element":
             return
         element = message.delta.new_element
         kind = element.WhichOneof("type")
         place = tuple(message.metadata.delta_path)
-        told = getattr(element, kind) if kind else None
+        content = getattr(element, kind) if kind else None
         if kind == "exception":
-            faults.append(f"{told.type}: {told.message}")
+            errors.append(f"{content.type}: {content.message}")
         elif kind in ("markdown", "heading", "text", "alert"):
-            shown[place] = told.body
+            elements[place] = content.body
         elif kind == "code":
-            shown[place] = told.code_text
+            elements[place] = content.code_text
         elif kind == "dataframe":
-            shown[place] = hashlib.sha256(told.arrow_data.data).hexdigest()
+            elements[place] = hashlib.sha256(content.arrow_data.data).hexdigest()
         elif kind == "vega_lite_chart":
-            rows = b"".join(one.data.data for one in told.datasets)
-            shown[place] = hashlib.sha256(told.spec.encode() + rows).hexdigest()
+            rows = b"".join(dataset.data.data for dataset in content.datasets)
+            elements[place] = hashlib.sha256(content.spec.encode() + rows).hexdigest()
 
 
-def read_at_once(server: str, addresses: Sequence[str], sessions: int, is_over: threading.Event) -> list[View]:
-    """All that so many sessions see who go through the pages, each beginning at another one, until it is over.
+def read_concurrently(
+    server: str, addresses: Sequence[str], sessions: int, is_stopped: threading.Event
+) -> list[PageView]:
+    """Read pages in several sessions at once, each starting at another page, until stopped; returns every page view.
 
     Raises:
-        OSError: A session was refused or broken off; so are errors of the websocket.
+        OSError: A session was refused or lost its connection.
     """
-    readers = [Reader(server) for _ in range(sessions)]
+    readers = [PageReader(server) for _ in range(sessions)]
     failures: list[Exception] = []
 
-    def reading(reader: Reader, place: int) -> None:
+    def read_pages(reader: PageReader, place: int) -> None:
         try:
-            while not is_over.is_set():
-                reader.look(addresses[place % len(addresses)])
+            while not is_stopped.is_set():
+                reader.read_page(addresses[place % len(addresses)])
                 place += 1
         except Exception as error:
             failures.append(error)
@@ -140,29 +142,31 @@ def read_at_once(server: str, addresses: Sequence[str], sessions: int, is_over: 
             reader.close()
 
     threads = [
-        threading.Thread(target=reading, args=(reader, place), daemon=True) for place, reader in enumerate(readers)
+        threading.Thread(target=read_pages, args=(reader, place), daemon=True) for place, reader in enumerate(readers)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     if failures:
-        raise OSError(f"{len(failures)} of {sessions} sessions broke off: {failures[0]!r}") from failures[0]
+        raise OSError(f"{len(failures)} of {sessions} sessions failed: {failures[0]!r}") from failures[0]
     return [view for reader in readers for view in reader.views]
 
 
-def mixtures(views: Sequence[View]) -> list[str]:
-    """Looks that showed two releases at once, or something else than others of the same page and release did.
+def find_inconsistent_views(views: Sequence[PageView]) -> list[str]:
+    """Describe views that mix two releases, or differ from other views of the same page and release.
 
-    What a query of one's own took, or that it still runs, is another thing at each look; and the overview tells what
-    is new since the release that its reader saw first.
+    The SQL page shows run times, which differ each time; the overview shows what is new since the release that the session
+    saw first.
     """
     mixed = [f"{view.address} shows {sorted(view.releases)}" for view in views if len(view.releases) > 1]
-    seen: dict[tuple[str, frozenset[str]], set[str]] = defaultdict(set)
+    digests: dict[tuple[str, frozenset[str]], set[str]] = defaultdict(set)
     for view in views:
         if view.releases and view.address and not view.address.startswith("sql"):
-            seen[view.address, view.releases].add(view.digest)
-    several = [
-        f"{address}, {sorted(of)}: {len(all_)} different" for (address, of), all_ in seen.items() if len(all_) > 1
+            digests[view.address, view.releases].add(view.digest)
+    differing = [
+        f"{address}, {sorted(releases)}: {len(variants)} different"
+        for (address, releases), variants in digests.items()
+        if len(variants) > 1
     ]
-    return [*mixed, *several]
+    return [*mixed, *differing]

@@ -1,18 +1,18 @@
 /*
-row = "The span of time for which a source claims to be complete, and the span of what it holds; days outside the claim make a period a part period."
+row = "A source with the period that it claims to cover and the period of its records; periods with days outside the claim are part periods."
 key = ["source"]
 
 [columns]
 source = {}
 covers_from = {}
-covers_until = { type = "date", meaning = "Last day that the source claims to cover; later records do not prove it complete.", required = true }
+covers_until = { type = "date", meaning = "Last day that the source claims to cover; later records do not extend the coverage.", required = true }
 basis = {}
-holds_from = { type = "date", meaning = "First day covered, or that of the oldest record if older.", required = true }
-holds_until = { type = "date", meaning = "Last day covered, or that of the newest record if newer.", required = true }
-reporting_delays = { type = "integer", unit = "publications", meaning = "Works that appeared after the source was first taken in, so that the delay until they were seen is known.", required = true, minimum = 0 }
-provisional_from = { type = "date", meaning = "First day of the newest three months, which may still be filling up; missing once 50 delays have been seen." }
+holds_from = { type = "date", meaning = "First covered day, or the day of the oldest record if earlier.", required = true }
+holds_until = { type = "date", meaning = "Last covered day, or the day of the newest record if later.", required = true }
+reporting_delays = { type = "integer", unit = "publications", meaning = "Works that appeared after the source was first ingested, so that their reporting delay is known.", required = true, minimum = 0 }
+provisional_from = { type = "date", meaning = "First day of the newest three months, which may still gain publications; missing once 50 delays are known." }
 */
-with dated as (
+with record_dates as (
     select
         'lab_sheet' as source,
         min(published_on) as oldest,
@@ -20,7 +20,7 @@ with dated as (
     from clean.publications
 ),
 
-delayed as (
+delay_counts as (
     select
         source,
         count(*) as reporting_delays
@@ -28,18 +28,18 @@ delayed as (
     group by source
 ),
 
-spanned as (
+spans as (
     select
         coverage.source,
         coverage.covers_from,
         coverage.covers_until,
         coverage.basis,
-        least(coverage.covers_from, coalesce(dated.oldest, coverage.covers_from)) as holds_from,
-        greatest(coverage.covers_until, coalesce(dated.newest, coverage.covers_until)) as holds_until,
-        cast(coalesce(delayed.reporting_delays, 0) as bigint) as reporting_delays
+        least(coverage.covers_from, coalesce(record_dates.oldest, coverage.covers_from)) as holds_from,
+        greatest(coverage.covers_until, coalesce(record_dates.newest, coverage.covers_until)) as holds_until,
+        cast(coalesce(delay_counts.reporting_delays, 0) as bigint) as reporting_delays
     from reference.coverage as coverage
-    left join dated on coverage.source = dated.source
-    left join delayed on coverage.source = delayed.source
+    left join record_dates on coverage.source = record_dates.source
+    left join delay_counts on coverage.source = delay_counts.source
 )
 
 select
@@ -51,4 +51,4 @@ select
     holds_until,
     reporting_delays,
     provisional_since(holds_until, reporting_delays) as provisional_from
-from spanned
+from spans

@@ -1,10 +1,10 @@
 /*
-row = "An entry of a podcast's list; an entry that the list shows twice is two rows, the later ones marked."
+row = "An entry of a podcast's episode list; an entry that is listed twice has two rows, the later one marked as a repeat."
 key = ["episode_id"]
 
 [columns]
-episode_id = { type = "text", meaning = "Identity of the entry: its summary, hashed, and how many times the list has shown it.", required = true }
-entry = { meaning = "Place in the newest list that has the entry, from 1.", required = true, minimum = 1 }
+episode_id = { type = "text", meaning = "Identifier of the entry: hash of its summary, and the number of its occurrence in the list.", required = true }
+entry = { meaning = "Position in the newest list that has the entry, from 1.", required = true, minimum = 1 }
 linked_url = {}
 linked_site = { type = "text", meaning = "Host of the linked text, without www." }
 authors = {}
@@ -12,7 +12,7 @@ narrator = {}
 publisher = {}
 summary = {}
 summary_sha256 = {}
-is_repeat = { type = "boolean", meaning = "Whether the list has shown the same entry before.", required = true }
+is_repeat = { type = "boolean", meaning = "Whether the same entry is earlier in the list.", required = true }
 first_seen_at = {}
 last_seen_at = {}
 */
@@ -23,7 +23,7 @@ with versions as (
     from raw.podcast_page_episodes
 ),
 
-richest as (
+merged_entries as (
     select
         record_id,
         summary_sha256,
@@ -38,7 +38,7 @@ richest as (
     group by record_id, summary_sha256
 ),
 
-places as (
+positions as (
     select
         sightings.record_id,
         sightings.occurrence,
@@ -50,17 +50,17 @@ places as (
 )
 
 select
-    richest.record_id || '-' || cast(places.occurrence as varchar) as episode_id,
-    places.entry,
-    richest.linked_url,
-    nullif(regexp_extract(lower(richest.linked_url), '^https?://(?:www\.)?([^/?#]+)', 1), '') as linked_site,
-    richest.authors,
-    richest.narrator,
-    richest.publisher,
-    richest.summary,
-    richest.summary_sha256,
-    places.occurrence > 1 as is_repeat,
-    richest.first_seen_at,
-    richest.last_seen_at
-from richest
-inner join places on richest.record_id = places.record_id
+    merged_entries.record_id || '-' || cast(positions.occurrence as varchar) as episode_id,
+    positions.entry,
+    merged_entries.linked_url,
+    nullif(regexp_extract(lower(merged_entries.linked_url), '^https?://(?:www\.)?([^/?#]+)', 1), '') as linked_site,
+    merged_entries.authors,
+    merged_entries.narrator,
+    merged_entries.publisher,
+    merged_entries.summary,
+    merged_entries.summary_sha256,
+    positions.occurrence > 1 as is_repeat,
+    merged_entries.first_seen_at,
+    merged_entries.last_seen_at
+from merged_entries
+inner join positions on merged_entries.record_id = positions.record_id

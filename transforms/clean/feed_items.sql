@@ -1,15 +1,15 @@
 /*
-row = "An entry of a feed, as it was last seen: a blog's post or a podcast's episode; those that left the feed stay."
+row = "An item of a feed (blog post or podcast episode) in its newest version; items that left the feed stay."
 key = ["feed_item_id"]
 
 [columns]
-feed_item_id = { type = "text", meaning = "Identity of the entry: its feed and its guid, hashed.", required = true }
+feed_item_id = { type = "text", meaning = "Identifier of the item: hash of its feed and its guid.", required = true }
 feed = {}
 feed_title = {}
 item_guid = {}
 title = {}
 url = {}
-published_at = { type = "timestamp", meaning = "When it was published, as the oldest version that says so has it." }
+published_at = { type = "timestamp", meaning = "When it was published: the earliest time in any version." }
 updated_at = {}
 authors = {}
 categories = {}
@@ -25,7 +25,7 @@ episode_kind = {}
 people = {}
 transcripts = {}
 reading_note = {}
-versions = { type = "integer", unit = "versions", meaning = "How many contents of it were seen.", required = true, minimum = 1 }
+versions = { type = "integer", unit = "versions", meaning = "Number of different versions seen.", required = true, minimum = 1 }
 first_seen_at = {}
 last_seen_at = {}
 */

@@ -1,12 +1,12 @@
 /*
-row = "A comment or quick take on a forum, as it was last seen; a withdrawn one without its text."
+row = "A comment or quick take on a forum in its newest version; withdrawn comments have no text."
 key = ["forum_comment_id"]
 
 [columns]
-forum_comment_id = { type = "text", meaning = "Identity of the comment: its forum and the forum's id, hashed.", required = true }
+forum_comment_id = { type = "text", meaning = "Identifier of the comment: hash of the forum and its id there.", required = true }
 site = {}
 forum_id = {}
-forum_post_id = { type = "text", meaning = "The post it is on, where that post is held." }
+forum_post_id = { type = "text", meaning = "The post that it is on, if that post is in the lake." }
 post_forum_id = {}
 parent_forum_id = {}
 thread_forum_id = {}

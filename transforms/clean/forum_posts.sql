@@ -1,9 +1,9 @@
 /*
-row = "A post of LessWrong, the Alignment Forum or the EA Forum, as it was last seen; a withdrawn one without its text."
+row = "A post on LessWrong, the Alignment Forum or the EA Forum in its newest version; withdrawn posts have no text."
 key = ["forum_post_id"]
 
 [columns]
-forum_post_id = { type = "text", meaning = "Identity of the post: its forum and the forum's id, hashed.", required = true }
+forum_post_id = { type = "text", meaning = "Identifier of the post: hash of the forum and its id there.", required = true }
 site = {}
 forum_id = {}
 title = {}
@@ -24,7 +24,7 @@ votes = {}
 comments = {}
 words = {}
 is_on_alignment_forum = {}
-is_withdrawn = { type = "boolean", meaning = "Whether it was deleted, made a draft again, or rejected.", required = true }
+is_withdrawn = { type = "boolean", meaning = "Whether the post was deleted, made a draft again, or rejected.", required = true }
 is_shortform = {}
 is_question = {}
 is_event = {}
@@ -43,8 +43,8 @@ with versions as (
     from raw.forum_posts
 ),
 
--- a captured page tells less than the interface: what it leaves open is taken from older versions
-newest as (
+-- a captured page has fewer fields than the API: missing ones are taken from older versions
+posts as (
     select
         record_id,
         max(site) as site,
@@ -111,4 +111,4 @@ select
     case when not is_withdrawn then links end as links,
     first_seen_at,
     last_seen_at
-from newest
+from posts

@@ -1,24 +1,24 @@
 /*
-row = "A paper or article as one place tells of it: arXiv, OpenAlex, or a lab's site; in another place it is another row."
+row = "A paper or article in one source (arXiv, OpenAlex or a lab's site); the same paper in another source is another row."
 key = ["paper_id"]
 
 [columns]
-paper_id = { type = "text", meaning = "Identity of the paper in its source, hashed.", required = true }
+paper_id = { type = "text", meaning = "Identifier of the paper: hash of its id in the source.", required = true }
 source = { type = "text", meaning = "Name of the source.", required = true, one_of = ["arxiv_papers", "openalex_works", "lab_pages"] }
-arxiv_id = { meaning = "arXiv's id of the paper, without version, if it is there.", required = false }
+arxiv_id = { meaning = "arXiv id of the paper, without version, if it is on arXiv.", required = false }
 doi = {}
-openalex_id = { meaning = "OpenAlex's id of the work, where the source is OpenAlex.", required = false }
+openalex_id = { meaning = "OpenAlex id of the work, if the source is OpenAlex.", required = false }
 title = {}
 abstract = {}
 authors = {}
 affiliations = {}
-labs = { type = "text", meaning = "Labs among the affiliations, or the lab whose site it is on, between semicolons." }
+labs = { type = "text", meaning = "Labs among the affiliations, or the lab of the site, separated by semicolons." }
 published_on = { type = "date", meaning = "Day of publication; for arXiv, of the first version." }
 date_precision = {}
 venue = {}
 url = { type = "text", meaning = "Link to the paper." }
 citations = {}
-is_withdrawn = { type = "boolean", meaning = "Whether it was retracted, or its record deleted.", required = true }
+is_withdrawn = { type = "boolean", meaning = "Whether the paper was retracted or its record deleted.", required = true }
 reading_note = {}
 first_seen_at = {}
 last_seen_at = {}
@@ -51,7 +51,7 @@ openalex_spans as (
     group by record_id
 ),
 
--- an index knows the month of an article, its page the day
+-- an index page has the month of an article, its own page the day
 pages as (
     select
         *,
@@ -75,7 +75,7 @@ papers as (
         max_by(affiliations, recency) filter (where affiliations is not null) as affiliations,
         null as institution_openalex_ids,
         null as lab,
-        -- the first version's day never moves; where two differ, the earlier one saw an earlier version
+        -- the day of the first version does not change; if two differ, the earlier one is of an earlier version
         min(submitted_on) as published_on,
         if(min(submitted_on) is not null, 'day', null) as date_precision,
         max_by(journal_reference, recency) filter (where journal_reference is not null) as venue,

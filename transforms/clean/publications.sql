@@ -1,19 +1,19 @@
 /*
-row = "A publication of a lab as the sheet lists it; a marked duplicate is a row of its own."
+row = "A publication of a lab, as listed in the sheet; marked duplicates are separate rows."
 key = ["publication_id"]
 
 [columns]
-publication_id = { type = "text", meaning = "Identity of the publication: its canonical link, hashed.", required = true }
+publication_id = { type = "text", meaning = "Identifier of the publication: hash of its canonical link.", required = true }
 sheet_row = {}
-lab = { type = "text", meaning = "The lab, by its name in reference.labs.", required = true, one_of = "reference.labs", warn = ["one_of"] }
-title = { type = "text", meaning = "Title; of two where one is cut short, the whole one, else the newest.", required = true }
-published_on = { type = "date", meaning = "Day of publication; missing too where the source names a day after it was seen." }
+lab = { type = "text", meaning = "The lab, named as in reference.labs.", required = true, one_of = "reference.labs", warn = ["one_of"] }
+title = { type = "text", meaning = "Title: the newest one that is not truncated.", required = true }
+published_on = { type = "date", meaning = "Day of publication; also missing if the source gives a day after the publication was seen." }
 url = {}
-category = { type = "text", meaning = "The safety category, one per publication.", required = true, one_of = "reference.categories", warn = ["one_of"] }
+category = { type = "text", meaning = "The safety category; one per publication.", required = true, one_of = "reference.categories", warn = ["one_of"] }
 is_duplicate = {}
-abstract = { type = "text", meaning = "Abstract; of two where one is cut short, the whole one, else the newest." }
+abstract = { type = "text", meaning = "Abstract: the newest one that is not truncated." }
 reading_note = {}
-snapshots = { type = "integer", unit = "snapshots", meaning = "Number of snapshots in which the publication was seen.", required = true, minimum = 1 }
+snapshots = { type = "integer", unit = "snapshots", meaning = "Number of snapshots that contain the publication.", required = true, minimum = 1 }
 first_seen_at = {}
 last_seen_at = {}
 */
@@ -38,8 +38,8 @@ with versions as (
     left join reference.categories as categories on lower(sheet.category) = lower(categories.category)
 ),
 
--- a text that another version continues is a cut one, however new
-cut_titles as (
+-- a text is truncated if another version starts with it and is longer, even if that is older
+truncated_titles as (
     select distinct
         short.record_id,
         short.recency
@@ -51,7 +51,7 @@ cut_titles as (
             and starts_with(longer.title, short.title)
 ),
 
-cut_abstracts as (
+truncated_abstracts as (
     select distinct
         short.record_id,
         short.recency
@@ -63,7 +63,7 @@ cut_abstracts as (
             and starts_with(longer.abstract, short.abstract)
 ),
 
-evidence as (
+snapshot_counts as (
     select
         record_id,
         cast(count(distinct snapshot_id) as bigint) as snapshots
@@ -75,18 +75,18 @@ select
     versions.record_id as publication_id,
     max_by(versions.sheet_row, versions.recency) filter (where versions.sheet_row is not null) as sheet_row,
     max_by(versions.lab, versions.recency) as lab,
-    max_by(versions.title, versions.recency) filter (where cut_titles.recency is null) as title,
+    max_by(versions.title, versions.recency) filter (where truncated_titles.recency is null) as title,
     max_by(versions.published_on, versions.recency) filter (where versions.published_on is not null) as published_on,
     max_by(versions.url, versions.recency) filter (where versions.url is not null) as url,
     max_by(versions.category, versions.recency) as category,
     max_by(versions.is_duplicate, versions.recency) as is_duplicate,
-    max_by(versions.abstract, versions.recency) filter (where versions.abstract is not null and cut_abstracts.recency is null) as abstract,
+    max_by(versions.abstract, versions.recency) filter (where versions.abstract is not null and truncated_abstracts.recency is null) as abstract,
     max_by(versions.reading_note, versions.recency) as reading_note,
-    max(evidence.snapshots) as snapshots,
+    max(snapshot_counts.snapshots) as snapshots,
     min(versions.first_seen_at) as first_seen_at,
     max(versions.last_seen_at) as last_seen_at
 from versions
-inner join evidence on versions.record_id = evidence.record_id
-left join cut_titles on versions.record_id = cut_titles.record_id and versions.recency = cut_titles.recency
-left join cut_abstracts on versions.record_id = cut_abstracts.record_id and versions.recency = cut_abstracts.recency
+inner join snapshot_counts on versions.record_id = snapshot_counts.record_id
+left join truncated_titles on versions.record_id = truncated_titles.record_id and versions.recency = truncated_titles.recency
+left join truncated_abstracts on versions.record_id = truncated_abstracts.record_id and versions.recency = truncated_abstracts.recency
 group by versions.record_id

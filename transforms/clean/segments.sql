@@ -1,11 +1,11 @@
 /*
-row = "A piece of a captured forum page: one comment, quick take or reply, without date, id or stated author."
+row = "A segment of a captured forum page: one comment, quick take or reply, without date, id or stated author."
 key = ["segment_id"]
 
 [columns]
-segment_id = { type = "text", meaning = "Identity of the segment: its page and its place on it, hashed; equal texts stay apart.", required = true }
+segment_id = { type = "text", meaning = "Identifier of the segment: hash of its page and its position on the page, so that equal texts are distinct.", required = true }
 page_sha256 = {}
-page_owner = { type = "text", meaning = "Person whose page was captured, where that is known from outside the page." }
+page_owner = { type = "text", meaning = "Person whose page was captured, if known from outside the page." }
 segment = {}
 first_line = {}
 last_line = {}

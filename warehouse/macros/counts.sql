@@ -1,11 +1,11 @@
--- Questions with parameters, in every release: counts by any counting rule, in any taxonomy, at any grain.
+-- Table macros of every release: counts by any counting rule, in any taxonomy, at any grain.
 
--- Publications per lab, category and period; a period without any is a row with zero.
+-- Publications per lab, category and period; periods without publications are rows with zeros.
 --   rule         a counting rule of reference.counting_rules
---   grain        month, quarter, year or rolling_12_months (whole windows only, one ending with each month)
+--   grain        month, quarter, year or rolling_12_months (complete windows, one ending with each month)
 --   in_taxonomy  a taxonomy of reference.taxonomies
 create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
-with asked as (
+with coverage as (
     select
         covers_from,
         covers_until,
@@ -20,7 +20,7 @@ with asked as (
             when coalesce(grain, '') not in ('month', 'quarter', 'year', 'rolling_12_months')
                 then error(concat('no grain ', coalesce(grain, 'null'), '; there are month, quarter, year, rolling_12_months'))
             else true
-        end as is_known
+        end as is_valid
     from clean.coverage
     where source = 'lab_sheet'
 ),
@@ -29,11 +29,11 @@ months as (
     select
         *,
         unnest(generate_series(date_trunc('month', holds_from), date_trunc('month', holds_until), interval 1 month)) as published_month
-    from asked
-    where is_known
+    from coverage
+    where is_valid
 ),
 
-periods as (
+all_periods as (
     select distinct
         holds_from,
         cast(case grain
@@ -50,13 +50,13 @@ periods as (
     from months
 ),
 
-spans as (
+periods as (
     select *
-    from periods
+    from all_periods
     where grain != 'rolling_12_months' or starts_on >= date_trunc('month', holds_from)
 ),
 
-counted as (
+monthly_counts as (
     select
         lab,
         category,
@@ -70,53 +70,53 @@ panels as (
     select
         labs.lab,
         categories.category
-    from (select lab from reference.labs union select lab from counted) as labs
+    from (select lab from reference.labs union select lab from monthly_counts) as labs
     cross join (
         select category
         from reference.categories
         where taxonomy = in_taxonomy
         union
         select category
-        from counted
+        from monthly_counts
     ) as categories
 ),
 
-filled as (
+period_counts as (
     select
         panels.lab,
         panels.category,
-        spans.starts_on,
-        spans.ends_on,
-        round(coalesce(sum(counted.publications), 0.0), 9) as publications
+        periods.starts_on,
+        periods.ends_on,
+        round(coalesce(sum(monthly_counts.publications), 0.0), 9) as publications
     from panels
-    cross join spans
-    left join counted
+    cross join periods
+    left join monthly_counts
         on
-            panels.lab = counted.lab
-            and panels.category = counted.category
-            and counted.published_month between spans.starts_on and spans.ends_on
+            panels.lab = monthly_counts.lab
+            and panels.category = monthly_counts.category
+            and monthly_counts.published_month between periods.starts_on and periods.ends_on
     group by all
 )
 
 select
     rule as counting_rule,
     in_taxonomy as taxonomy,
-    filled.lab,
-    filled.category,
-    filled.starts_on,
-    filled.ends_on,
-    filled.publications,
-    greatest(0, 1 + date_diff('day', greatest(asked.covers_from, filled.starts_on), least(asked.covers_until, filled.ends_on))) / 365.25 as exposure_years,
-    filled.starts_on < asked.covers_from or filled.ends_on > asked.covers_until as is_part_period,
-    coalesce(filled.ends_on >= asked.provisional_from, false) as is_provisional
-from filled
-cross join asked
-order by filled.starts_on, filled.lab, filled.category;
+    period_counts.lab,
+    period_counts.category,
+    period_counts.starts_on,
+    period_counts.ends_on,
+    period_counts.publications,
+    greatest(0, 1 + date_diff('day', greatest(coverage.covers_from, period_counts.starts_on), least(coverage.covers_until, period_counts.ends_on))) / 365.25 as exposure_years,
+    period_counts.starts_on < coverage.covers_from or period_counts.ends_on > coverage.covers_until as is_part_period,
+    coalesce(period_counts.ends_on >= coverage.provisional_from, false) as is_provisional
+from period_counts
+cross join coverage
+order by period_counts.starts_on, period_counts.lab, period_counts.category;
 
--- Shares of labs (or of categories) in all publications of a period, with Wilson intervals and what to be careful about.
+-- Shares of labs or categories in the publications of a period, with Wilson intervals and cautions.
 --   dimension  lab or category
 create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
-with counted as (
+with member_counts as (
     select
         case dimension
             when 'lab' then lab
@@ -132,11 +132,11 @@ with counted as (
     group by all
 ),
 
-totalled as (
+member_counts_with_totals as (
     select
         *,
         sum(publications) over (partition by starts_on) as total_publications
-    from counted
+    from member_counts
 )
 
 select
@@ -153,18 +153,18 @@ select
     share_caution(publications, total_publications) as caution,
     is_part_period,
     is_provisional
-from totalled
+from member_counts_with_totals
 order by starts_on, member;
 
--- The publications behind a number: each with the part of it that a counting rule counts for a lab and a category.
+-- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.
 create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
 with labels as (
     select distinct category
     from mart.counted_publications
 ),
 
--- no left join, so that whoever opens this file with an engine of their own may put a LIMIT on it
-counterparts as (
+-- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
+categories as (
     select
         from_category as label,
         to_category as category,
@@ -182,7 +182,7 @@ counterparts as (
         labels.category not in (select from_category from reference.category_crosswalk where to_taxonomy = in_taxonomy)
 ),
 
-weighted as (
+weighted_publications as (
     select
         counted.publication_id,
         counted.published_on,
@@ -207,11 +207,11 @@ weighted as (
 )
 
 select
-    weighted.publication_id,
-    weighted.lab,
-    counterparts.category,
-    weighted.published_on,
-    weighted.weight * counterparts.weight as weight
-from weighted
-inner join counterparts on weighted.label = counterparts.label
-where weighted.weight > 0;
+    weighted_publications.publication_id,
+    weighted_publications.lab,
+    categories.category,
+    weighted_publications.published_on,
+    weighted_publications.weight * categories.weight as weight
+from weighted_publications
+inner join categories on weighted_publications.label = categories.label
+where weighted_publications.weight > 0;

@@ -1,5 +1,5 @@
--- One key for all the addresses of a work, such as arxiv:2310.17230; the same rules by which records of sheets are known.
--- A link that no rule knows becomes url: with its host and path, and its query without what only follows readers around.
+-- Canonical key of a link, such as arxiv:2310.17230: the same for all addresses of a work, and the same rules as for
+-- records of sheets. Other links become url: with host, path, and query without tracking parameters.
 create or replace macro link_without_scheme(link) as
     regexp_replace(regexp_replace(trim(link), '^https?://web\.archive\.org/web/[^/]*/', ''), '(?i)^https?://(?:www\.)?', '');
 

@@ -1,7 +1,7 @@
-"""Facts kept by hand: labs and their aliases, categories, coverage of sources, published counts.
+"""Hand-maintained reference data: labs and aliases, categories, coverage of sources, published counts.
 
-Each CSV beside this file is a table of the ``reference`` layer, declared in ``tables.toml``; so are the claims of
-``published_counts.toml``.
+Each CSV file in this folder is a table of the ``reference`` layer, declared in ``tables.toml``; the claims in
+``published_counts.toml`` are one more.
 """
 
 from __future__ import annotations
@@ -22,71 +22,71 @@ PUBLISHED_COUNTS = "published_counts.toml"
 
 
 @cache
-def rows_of(things: str) -> list[dict[str, str]]:
-    """The rows of a reference table as texts; needs no more than the standard library."""
-    with (FOLDER / f"{things}.csv").open(encoding="utf-8", newline="") as lines:
+def read_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a reference table as text values; uses the standard library only."""
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 @cache
-def names_of(things: str) -> list[str]:
-    """The names that records may use: the last key column of a reference table, of the default taxonomy only.
+def list_names(name: str) -> list[str]:
+    """The values that records may use: the last key column of a reference table, for the default taxonomy only.
 
-    Like `rows_of` it needs no more than the standard library.
+    Like `read_rows`, it uses the standard library only.
     """
-    from_default = {row["taxonomy"] for row in rows_of("taxonomies") if row["is_default"] == "true"}
-    name = _declared()[things]["key"][-1]
-    allowed = {None, *from_default}
-    return [row[name] for row in rows_of(things) if things == "taxonomies" or row.get("taxonomy") in allowed]
+    default_taxonomies = {row["taxonomy"] for row in read_rows("taxonomies") if row["is_default"] == "true"}
+    column = _read_declarations()[name]["key"][-1]
+    allowed = {None, *default_taxonomies}
+    return [row[column] for row in read_rows(name) if name == "taxonomies" or row.get("taxonomy") in allowed]
 
 
 @cache
-def _declared() -> dict[str, Any]:
+def _read_declarations() -> dict[str, Any]:
     return tomllib.loads((FOLDER / "tables.toml").read_text(encoding="utf-8"))
 
 
 @cache
-def tables() -> tuple[Table, ...]:
+def list_reference_tables() -> tuple[Table, ...]:
     """The declarations of all reference tables.
 
     Raises:
-        DeclarationError: A declaration cannot be right.
+        DeclarationError: A declaration is invalid.
     """
-    from warehouse.table import table_from_toml
+    from warehouse.table import parse_table
 
-    return tuple(table_from_toml(f"reference.{things}", entry) for things, entry in _declared().items())
+    return tuple(parse_table(f"reference.{name}", entry) for name, entry in _read_declarations().items())
 
 
-def frame_of(table: Table) -> pl.DataFrame:
-    """A reference table with its declared types.
+def read_table(table: Table) -> pl.DataFrame:
+    """The rows of a reference table with the declared types.
 
     Raises:
-        DeclarationError: A value does not fit its declared type, or columns differ.
+        DeclarationError: A value does not fit its declared type, or the columns differ.
     """
     import polars as pl
 
     from warehouse.table import DeclarationError
 
-    if table.things == "published_counts":
-        return table.conform(table.frame(_claims(table)))
+    if table.short_name == "published_counts":
+        return table.conform(table.frame(_read_claims(table)))
     try:
-        frame = pl.read_csv(FOLDER / f"{table.things}.csv", schema_overrides=table.schema, infer_schema=False)
+        frame = pl.read_csv(FOLDER / f"{table.short_name}.csv", schema_overrides=table.schema, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise DeclarationError(f"{table.things}.csv: {error}") from error
+        raise DeclarationError(f"{table.short_name}.csv: {error}") from error
     return table.conform(frame)
 
 
-def _claims(table: Table) -> list[dict[str, Any]]:
-    """The claims of ``published_counts.toml``, each with what its study says of all of them."""
+def _read_claims(table: Table) -> list[dict[str, Any]]:
+    """The claims of ``published_counts.toml``, each with the settings that its study shares."""
     from warehouse.table import DeclarationError
 
     claims = []
     for study in tomllib.loads((FOLDER / PUBLISHED_COUNTS).read_text(encoding="utf-8"))["study"]:
         shared = {name: value for name, value in study.items() if name != "claims"}
-        for given in study["claims"]:
-            told = {"tolerance": 0, **shared, **given}
-            told["published_value"] = told.pop("value", None)
-            if unknown := sorted(set(told) - set(table.schema)):
-                raise DeclarationError(f"{PUBLISHED_COUNTS}: claim {given.get('claim')!r}: unknown settings {unknown}")
-            claims.append({name: told.get(name) for name in table.schema})
+        for claim in study["claims"]:
+            row = {"tolerance": 0, **shared, **claim}
+            row["published_value"] = row.pop("value", None)
+            if unknown := sorted(set(row) - set(table.schema)):
+                raise DeclarationError(f"{PUBLISHED_COUNTS}: claim {claim.get('claim')!r}: unknown settings {unknown}")
+            claims.append({name: row.get(name) for name in table.schema})
     return claims

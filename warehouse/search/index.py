@@ -1,9 +1,9 @@
-"""Full-text search over all things of a release: an index beside the release file, made once, and what is asked of it.
+"""The full-text index over all items of a release: building and searching it (tantivy).
 
-``releases/aisle.vN.search/`` holds the index of ``releases/aisle.vN.duckdb``. It keeps words and no texts, so it is
-small, and it can be deleted at any time: whoever needs it next makes it again. It is built aside, under a lock, and
-takes its place in one step, so that a killed build leaves nothing that is read. Its stamp is the content of its
-release; an index with another stamp is replaced.
+``releases/aisle.vN.search/`` is the index of ``releases/aisle.vN.duckdb``. It stores no texts, so it is small, and can
+be deleted at any time: the next search builds it again. It is built in a temporary folder under a lock and renamed into
+place, so that a killed build leaves no partial index. Its stamp holds the content hash of its release; an index with
+another stamp is replaced.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from tantivy import Occur, Query
 
 from warehouse.lake import replace_file, sync_folder
 from warehouse.release import Release
-from warehouse.search.items import NONE, UNDATED, held, things
-from warehouse.search.query import FIELDS, SPELLED, Words, analysers, near
+from warehouse.search.items import NO_VALUE, UNDATED, available_kinds, select_items
+from warehouse.search.query import FIELD_BOOSTS, SPELLING_FIELD, ParsedQuery, build_analyzers, find_similar_stems
 
-Order = Literal["relevance", "newest", "oldest", "title"]
+SearchOrder = Literal["relevance", "newest", "oldest", "title"]
 FACETS = ("kind", "lab", "category", "source", "year")
-_FORMAT = 1  # of the index; another one is built anew
-_STAMP = "stamp.json"
-_BATCH = 5_000
+_FORMAT_VERSION = 1  # of the index; an index of another version is rebuilt
+_STAMP_FILE = "stamp.json"
+_BATCH_ROWS = 5_000
 _HEAP_BYTES = 128_000_000
-_LARGE = 100_000  # from so many things on, several threads build faster than one
+_MULTITHREADED_FROM_ITEMS = 100_000  # from this size on, several threads build faster than one
 
 
-class NoIndex(OSError):
-    """A release has no index of its own and none can be made; the text says why."""
+class IndexUnavailable(OSError):
+    """A release has no usable index, or none can be built."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is searched for.
+class SearchQuery:
+    """A full-text query.
 
     Args:
-        words: Words that all must be there, ``"phrases"``, and ``-words`` that must not; all things if empty.
-        facets: The values that are let through, by facet; all of those that have none.
+        words: Required words and ``"phrases"``, and excluded ``-words``; all items if empty.
+        facets: Allowed values by facet; a facet without values allows all.
     """
 
     words: str = ""
@@ -55,29 +55,29 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found.
+class SearchResult:
+    """The items that match a query.
 
     Args:
-        total: How many things.
-        items: Kind and identity of those asked for, in order.
-        marks: The words to bring out in texts, without endings.
-        loose: Words, as they are spelled, of which those that are alike are brought out too.
-        said: What a reader should know of how the words were taken; empty if as they stand.
+        total: Number of matching items.
+        items: Kind and identity of the items on the requested page, in order.
+        stems: Stems of the words to highlight in texts.
+        fuzzy_words: Words, as spelled, for which similar words are highlighted too.
+        notes: Messages for the reader about how the words were interpreted.
     """
 
     total: int
     items: tuple[tuple[str, str], ...]
-    marks: frozenset[str] = frozenset()
-    loose: frozenset[str] = frozenset()
-    said: tuple[str, ...] = ()
+    stems: frozenset[str] = frozenset()
+    fuzzy_words: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
-def _schema() -> tantivy.Schema:
+def _build_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    for name in FIELDS:
+    for name in FIELD_BOOSTS:
         builder.add_text_field(name, tokenizer_name="words")
-    builder.add_text_field(SPELLED, tokenizer_name="spelled", index_option="basic")
+    builder.add_text_field(SPELLING_FIELD, tokenizer_name="spelled", index_option="basic")
     for name in FACETS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in ("newest", "oldest", "alphabetic"):
@@ -86,107 +86,108 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def folder_of(release: Release) -> Path:
-    """Where the index of a release lies."""
+def get_index_folder(release: Release) -> Path:
+    """Folder of a release's index."""
     return release.path.with_suffix(".search")
 
 
-def _stamp(release: Release) -> dict[str, Any]:
-    return {"format": _FORMAT, "tantivy": version("tantivy"), "content_sha256": release.content_sha256}
+def _build_stamp(release: Release) -> dict[str, Any]:
+    return {"format": _FORMAT_VERSION, "tantivy": version("tantivy"), "content_sha256": release.content_sha256}
 
 
 def is_built(release: Release) -> bool:
-    """Whether the index of just this release is there."""
+    """Whether there is an index of this release's content."""
     with contextlib.suppress(OSError, ValueError):
-        return json.loads((folder_of(release) / _STAMP).read_text(encoding="utf-8")) == _stamp(release)
+        stamp = json.loads((get_index_folder(release) / _STAMP_FILE).read_text(encoding="utf-8"))
+        return stamp == _build_stamp(release)
     return False
 
 
 @contextlib.contextmanager
-def _building(releases: Path) -> Generator[Path]:
-    """A folder to build in, by one process at a time; clears what killed builders left."""
+def _open_build_folder(releases: Path) -> Generator[Path]:
+    """A temporary build folder under a lock; removes the folders of killed builds."""
     with (releases / ".indexing.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         for draft in releases.glob(".indexing-*"):
             shutil.rmtree(draft, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix=".indexing-", dir=releases))
+        folder = Path(tempfile.mkdtemp(prefix=".indexing-", dir=releases))
         try:
-            yield aside
+            yield folder
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def build(release: Release, *, is_damaged: bool = False) -> int | None:
-    """Build the index of a release unless it is there already.
+def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
+    """Build the index of a release unless it exists.
 
     Args:
         release: The release.
-        is_damaged: Whether the one that is there cannot be used.
+        is_damaged: Whether to replace an existing index.
 
     Returns:
-        How many things it holds, or none if it was there.
+        Number of items in the new index, or none if it existed.
 
     Raises:
-        NoIndex: It cannot be made, such as on a full or a read-only disk; nothing of it is left.
+        IndexUnavailable: It cannot be built, such as on a full or a read-only disk; no partial index is left.
         duckdb.Error: The release cannot be read.
     """
     if is_built(release) and not is_damaged:
         return None
     try:
-        with _building(release.path.parent) as aside:
-            if is_built(release) and not is_damaged:  # by another process, while this one waited
+        with _open_build_folder(release.path.parent) as folder:
+            if is_built(release) and not is_damaged:  # built by another process while this one waited
                 return None
-            draft = aside / "index"
+            draft = folder / "index"
             draft.mkdir()
-            count = _fill(draft, release)
-            replace_file(draft / _STAMP, json.dumps(_stamp(release)).encode())
-            for file in draft.iterdir():  # some are made for their owner alone, and others are to read them too
+            count = _write_documents(draft, release)
+            replace_file(draft / _STAMP_FILE, json.dumps(_build_stamp(release)).encode())
+            for file in draft.iterdir():  # tantivy makes some files readable by their owner only
                 file.chmod(draft.stat().st_mode & 0o666)
-            if folder_of(release).exists():
-                folder_of(release).rename(aside / "outdated")
-            draft.rename(folder_of(release))
+            if get_index_folder(release).exists():
+                get_index_folder(release).rename(folder / "outdated")
+            draft.rename(get_index_folder(release))
             sync_folder(release.path.parent)
-    except (OSError, ValueError) as error:  # tantivy tells of the disk's faults as ValueError
-        raise NoIndex(f"the search index of release {release.name} cannot be made: {error}") from error
+    except (OSError, ValueError) as error:  # tantivy raises ValueError for disk errors
+        raise IndexUnavailable(f"the search index of release {release.name} cannot be built: {error}") from error
     return count
 
 
-def _fill(folder: Path, release: Release) -> int:
+def _write_documents(folder: Path, release: Release) -> int:
     with release.connect() as connection:
         query = f"""
-            with things as ({things(held(release.manifest["tables"]))}),
-            places as (
+            with items as ({select_items(available_kinds(release.manifest["tables"]))}),
+            positions as (
                 select
                     kind,
                     item_id,
                     row_number() over (order by published_on desc nulls last, lower(title), kind, item_id) as newest,
                     row_number() over (order by published_on nulls last, lower(title), kind, item_id) as oldest,
                     row_number() over (order by lower(title), kind, item_id) as alphabetic
-                from things
+                from items
             )
             select
                 kind, item_id, title, text, lab, category, source, authors,
                 coalesce(strftime(published_on, '%Y'), '{UNDATED}') as year, newest, oldest, alphabetic,
-                (select count(*) from places) as total
-            from things inner join places using (kind, item_id)
+                (select count(*) from positions) as total
+            from items inner join positions using (kind, item_id)
         """
         rows = connection.execute(query)
-        batch = rows.fetchmany(_BATCH)
-        threads = 0 if batch and batch[0][-1] > _LARGE else 1
-        index = _registered(tantivy.Index(_schema(), path=str(folder)))
+        batch = rows.fetchmany(_BATCH_ROWS)
+        threads = 0 if batch and batch[0][-1] > _MULTITHREADED_FROM_ITEMS else 1
+        index = _register_tokenizers(tantivy.Index(_build_schema(), path=str(folder)))
         writer = index.writer(_HEAP_BYTES, threads)
         count = 0
         while batch:
             for row in batch:
-                writer.add_document(_document(*row[:-1]))
+                writer.add_document(_build_document(*row[:-1]))
             count += len(batch)
-            batch = rows.fetchmany(_BATCH)
+            batch = rows.fetchmany(_BATCH_ROWS)
         writer.commit()
         writer.wait_merging_threads()
     return count
 
 
-def _document(
+def _build_document(
     kind: str,
     item_id: str,
     title: str | None,
@@ -207,9 +208,9 @@ def _document(
         spelled=[part for part in (title, text, authors) if part],
         about=" ".join(part for part in (lab, category, source) if part),
         kind=kind,
-        lab=lab.split("; ") if lab else NONE,
-        category=category or NONE,
-        source=source or NONE,
+        lab=lab.split("; ") if lab else NO_VALUE,
+        category=category or NO_VALUE,
+        source=source or NO_VALUE,
         year=year,
         newest=newest,
         oldest=oldest,
@@ -218,141 +219,145 @@ def _document(
     )
 
 
-def _registered(index: tantivy.Index) -> tantivy.Index:
-    for name, analyser in analysers().items():
+def _register_tokenizers(index: tantivy.Index) -> tantivy.Index:
+    for name, analyser in build_analyzers().items():
         index.register_tokenizer(name, analyser)
     return index
 
 
-class Index:
-    """The index of a release, open; it may be asked from several threads at once."""
+class SearchIndex:
+    """An open index of a release; thread-safe."""
 
     def __init__(self, release: Release) -> None:
-        """Open the index of a release, which was built.
+        """Open the index that `build_index` built.
 
         Raises:
-            NoIndex: It is missing or damaged.
+            IndexUnavailable: It is missing or damaged.
         """
-        self._linked: tempfile.TemporaryDirectory[str] | None = None
+        self._link_folder: tempfile.TemporaryDirectory[str] | None = None
         try:
-            self._index = _registered(self._opened(folder_of(release)))
+            self._index = _register_tokenizers(self._open_index(get_index_folder(release)))
             self._schema = self._index.schema
             self._searcher = self._index.searcher()
         except (OSError, ValueError) as error:
-            raise NoIndex(f"the search index of release {release.name} cannot be read: {error}") from error
+            raise IndexUnavailable(f"the search index of release {release.name} cannot be read: {error}") from error
 
-    def _opened(self, folder: Path) -> tantivy.Index:
+    def _open_index(self, folder: Path) -> tantivy.Index:
         if os.access(folder, os.W_OK):
             return tantivy.Index.open(str(folder))
-        # a reader locks the folder for a moment; where it may not write, it locks one of links to the files
-        self._linked = tempfile.TemporaryDirectory(prefix="aisle-search-")
+        # tantivy locks the folder for a moment; in a read-only one, it locks a temporary folder of links instead
+        self._link_folder = tempfile.TemporaryDirectory(prefix="aisle-search-")
         for file in folder.iterdir():
             if not file.name.endswith(".lock"):
-                (Path(self._linked.name) / file.name).symlink_to(file)
-        return tantivy.Index.open(self._linked.name)
+                (Path(self._link_folder.name) / file.name).symlink_to(file)
+        return tantivy.Index.open(self._link_folder.name)
 
-    def find(self, asked: Asked, order: Order = "relevance", limit: int = 20, offset: int = 0) -> Found:
-        """The things that fit, in order; whatever the words are, this raises nothing.
+    def find(
+        self, query: SearchQuery, order: SearchOrder = "relevance", limit: int = 20, offset: int = 0
+    ) -> SearchResult:
+        """Find the items that match a query; no text of a query raises an error.
 
-        Where no thing has all the words, those that have some of them are found, and it is said.
+        If no item has all the words, items with some of them are found, and a note explains it.
 
         Args:
-            asked: What is searched for.
-            order: How to order them; by relevance, those come first that say most of the words in their titles.
-            limit: How many to name.
-            offset: How many to pass over.
+            query: The query.
+            order: Order of the items; by relevance, matches in titles rank first.
+            limit: Most items to return.
+            offset: Items to skip.
         """
-        query, taken, said = self._understood(asked)
-        found = self._search(query, asked, order, limit, offset)
+        index_query, parsed, notes = self._parse(query)
+        result = self._search(index_query, query, order, limit, offset)
         items = []
-        for _, address in found.hits:
+        for _, address in result.hits:
             kind, _, identity = self._searcher.doc(address)["item"][0].partition("\n")
             items.append((kind, identity))
-        return Found(
-            total=_total(found),
+        return SearchResult(
+            total=_count_hits(result),
             items=tuple(items),
-            marks=frozenset(taken.exact),
-            loose=frozenset(taken.loose),
-            said=tuple(said),
+            stems=frozenset(parsed.stems),
+            fuzzy_words=frozenset(parsed.fuzzy_words),
+            notes=tuple(notes),
         )
 
-    def _understood(self, asked: Asked) -> tuple[Query, Words, list[str]]:
-        """The query for the words, the words, and what is to be said of how they were taken."""
-        taken = Words(self._searcher, self._schema, asked.words)
-        query = taken.all_of()
-        if taken.are_several and _total(self._searcher.search(query, 1)) == 0:
-            some = taken.some_of()
-            if _total(self._searcher.search(some, 1)):
-                return some, taken, [*taken.said, "Nothing has all these words; these have some of them."]
-        return query, taken, list(taken.said)
+    def _parse(self, query: SearchQuery) -> tuple[Query, ParsedQuery, list[str]]:
+        """The index query for the words, the parsed words, and notes for the reader."""
+        parsed = ParsedQuery(self._searcher, self._schema, query.words)
+        match_all = parsed.match_all()
+        if parsed.has_several_words and _count_hits(self._searcher.search(match_all, 1)) == 0:
+            match_any = parsed.match_any()
+            if _count_hits(self._searcher.search(match_any, 1)):
+                return match_any, parsed, [*parsed.notes, "No item has all these words; these have some of them."]
+        return match_all, parsed, list(parsed.notes)
 
-    def _search(self, query: Query, asked: Asked, order: Order, limit: int, offset: int) -> tantivy.SearchResult:
-        within = self._within(query, asked.facets)
-        if order == "relevance" and asked.words.strip():
-            return self._searcher.search(within, limit, offset=offset)
+    def _search(
+        self, index_query: Query, query: SearchQuery, order: SearchOrder, limit: int, offset: int
+    ) -> tantivy.SearchResult:
+        filtered = self._filter_facets(index_query, query.facets)
+        if order == "relevance" and query.words.strip():
+            return self._searcher.search(filtered, limit, offset=offset)
         by = {"title": "alphabetic", "oldest": "oldest"}.get(order, "newest")
-        return self._searcher.search(within, limit, offset=offset, order_by_field=by, order=tantivy.Order.Asc)
+        return self._searcher.search(filtered, limit, offset=offset, order_by_field=by, order=tantivy.Order.Asc)
 
-    def _within(self, query: Query, facets: Mapping[str, Sequence[str]]) -> Query:
-        limits = [
+    def _filter_facets(self, query: Query, facets: Mapping[str, Sequence[str]]) -> Query:
+        filters = [
             Query.const_score_query(Query.term_set_query(self._schema, name, list(values)), 0.0)
             for name, values in facets.items()
             if values
         ]
-        return query.and_must_match(*limits) if limits else query
+        return query.and_must_match(*filters) if filters else query
 
-    def facets(self, asked: Asked) -> dict[str, dict[str, int]]:
-        """Things by value of each facet, counted as if nothing were chosen in that facet itself."""
-        query, _, _ = self._understood(asked)
-        # one pass for all facets in which nothing is chosen
-        chosen = [name for name in FACETS if asked.facets.get(name)]
-        counted = self._counts(query, asked.facets, [name for name in FACETS if name not in chosen])
+    def count_facets(self, query: SearchQuery) -> dict[str, dict[str, int]]:
+        """Items by facet and value; the counts of a facet ignore the values chosen in it."""
+        index_query, _, _ = self._parse(query)
+        # one pass for all facets without chosen values
+        chosen = [name for name in FACETS if query.facets.get(name)]
+        counts = self._count_values(index_query, query.facets, [name for name in FACETS if name not in chosen])
         for name in chosen:
-            others = {other: values for other, values in asked.facets.items() if other != name}
-            counted |= self._counts(query, others, [name])
-        return {name: counted[name] for name in FACETS}
+            others = {other: values for other, values in query.facets.items() if other != name}
+            counts |= self._count_values(index_query, others, [name])
+        return {name: counts[name] for name in FACETS}
 
-    def _counts(
+    def _count_values(
         self, query: Query, facets: Mapping[str, Sequence[str]], names: Iterable[str]
     ) -> dict[str, dict[str, int]]:
-        wanted = {name: {"terms": {"field": name, "size": 1000}} for name in names}
-        told = self._searcher.aggregate(self._within(query, facets), wanted) if wanted else {}
-        return {name: {bucket["key"]: bucket["doc_count"] for bucket in told[name]["buckets"]} for name in wanted}
+        requests = {name: {"terms": {"field": name, "size": 1000}} for name in names}
+        answer = self._searcher.aggregate(self._filter_facets(query, facets), requests) if requests else {}
+        return {name: {bucket["key"]: bucket["doc_count"] for bucket in answer[name]["buckets"]} for name in requests}
 
-    def snippet(self, text: str, found: Found, length: int = 280) -> list[tuple[str, bool]]:
-        """The part of a text that says most of the words that were searched for.
+    def extract_snippet(self, text: str, found: SearchResult, length: int = 280) -> list[tuple[str, bool]]:
+        """Cut out the part of a text that has most of the searched words.
 
         Args:
             text: The text.
-            found: What was found, with the words to bring out.
-            length: Most characters of it.
+            found: The search result, with the words to highlight.
+            length: Most characters of the part.
 
         Returns:
-            Its pieces in order, each with whether it is one of the words; the beginning of the text if it has none.
+            Its pieces in order, each with whether to highlight it; the beginning of the text if it has no such word.
         """
-        terms = sorted(found.marks | near(found.loose, text))
+        terms = sorted(found.stems | find_similar_stems(found.fuzzy_words, text))
         if terms:
-            query = Query.boolean_query([(Occur.Should, _term(self._schema, term)) for term in terms])
+            query = Query.boolean_query([(Occur.Should, _build_term_query(self._schema, term)) for term in terms])
             generator = tantivy.SnippetGenerator.create(self._searcher, query, self._schema, "text")
             generator.set_max_num_chars(length)
             snippet = generator.snippet_from_doc(tantivy.Document(text=text))
-            if places := [(place.start, place.end) for place in snippet.highlighted()]:
-                return _pieces(snippet.fragment().encode(), places)
+            if spans := [(span.start, span.end) for span in snippet.highlighted()]:
+                return _split_fragment(snippet.fragment().encode(), spans)
         return [(text[:length] + ("…" if len(text) > length else ""), False)]
 
 
-def _total(result: tantivy.SearchResult) -> int:
-    return result.count  # ty: ignore[missing-attribute]  # its stubs forget it
+def _count_hits(result: tantivy.SearchResult) -> int:
+    return result.count  # ty: ignore[missing-attribute]  # missing in its stubs
 
 
-def _term(schema: tantivy.Schema, term: str) -> Query:
+def _build_term_query(schema: tantivy.Schema, term: str) -> Query:
     return Query.term_query(schema, "text", term)
 
 
-def _pieces(fragment: bytes, places: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
-    """A fragment cut at the places, which are counted in bytes."""
-    pieces, at = [], 0
-    for start, end in places:
-        pieces += [(fragment[at:start].decode(), False), (fragment[start:end].decode(), True)]
-        at = end
-    return [(text, is_marked) for text, is_marked in [*pieces, (fragment[at:].decode(), False)] if text]
+def _split_fragment(fragment: bytes, spans: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """A fragment cut at spans, which are counted in bytes; each piece with whether it is in a span."""
+    pieces, offset = [], 0
+    for start, end in spans:
+        pieces += [(fragment[offset:start].decode(), False), (fragment[start:end].decode(), True)]
+        offset = end
+    return [(text, is_highlighted) for text, is_highlighted in [*pieces, (fragment[offset:].decode(), False)] if text]

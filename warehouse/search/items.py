@@ -1,7 +1,7 @@
-"""What can be found: every kind of thing that a release holds, all told alike, whatever table it lies in.
+"""The searchable items of a release: every kind of item, in a common set of columns, whatever its table.
 
-One list says where each kind lies and which of its columns are its title, its text and so on. Search, the page of a
-thing and the exports read it; a kind whose table a release does not have is left out.
+One list maps each kind to its table and to SQL for its title, its text and so on. Search, the page of an item and the
+exports use it; a kind whose table a release does not have is left out.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-UNDATED, NONE = "undated", "(none)"
+UNDATED, NO_VALUE = "undated", "(none)"
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A kind of thing, and how a row of its table says what every thing says, each as an expression in SQL.
+class ItemKind:
+    """A kind of item, and a SQL expression on its table for each common column.
 
     Args:
-        kind: What one of it is called.
-        table: Where it lies.
-        item_id: Identity within its kind.
+        kind: Name of the kind.
+        table: Table with one row per item.
+        item_id: Identity of the item within its kind.
         record_id: Identity of its record in ``raw.sightings``.
-        title: What it is called; made from what is known where it has no title of its own.
-        text: What it says: an abstract, a summary, the whole text.
-        source: The source that tells of it.
-        lab: The lab it is of.
+        title: Its title, or one built from other columns.
+        text: Its abstract, summary or full text.
+        source: The source that lists it.
+        lab: Its labs, separated by semicolons.
         category: Its safety category.
-        authors: Who wrote or read it, between semicolons.
-        published_on: The day it appeared.
-        url: Where it is found.
-        only: Which rows are things, if not all; the others are the same thing once more.
+        authors: Its authors or narrator, separated by semicolons.
+        published_on: Day of publication.
+        url: Its address on the web.
+        row_filter: Condition for rows that are items, if not all rows are; the others repeat an item.
     """
 
     kind: str
@@ -44,17 +44,17 @@ class Thing:
     authors: str = "null"
     published_on: str = "null"
     url: str = "null"
-    only: str = ""
+    row_filter: str = ""
 
 
-_AUTHORS = """(
+_AUTHORS_SQL = """(
         select string_agg(author, '; ' order by author_position)
         from clean.authorships
         where authorships.publication_id = publications.publication_id
     )"""
 
-THINGS = (
-    Thing(
+ITEM_KINDS = (
+    ItemKind(
         "publication",
         "clean.publications",
         item_id="publication_id",
@@ -64,11 +64,11 @@ THINGS = (
         source="'lab_sheet'",
         lab="lab",
         category="category",
-        authors=_AUTHORS,
+        authors=_AUTHORS_SQL,
         published_on="published_on",
         url="url",
     ),
-    Thing(
+    ItemKind(
         "episode",
         "clean.episodes",
         item_id="episode_id",
@@ -78,20 +78,20 @@ THINGS = (
         source="'podcast_page'",
         authors="nullif(concat_ws('; ', authors, narrator), '')",
         url="linked_url",
-        only="not is_repeat",
+        row_filter="not is_repeat",
     ),
-    Thing(
+    ItemKind(
         "segment",
         "clean.segments",
         item_id="segment_id",
         record_id="segment_id",
         title="""case kind when 'quick_take' then 'Quick take' when 'own_comment' then 'Comment' else 'Reply' end
-        || ' ' || segment || ' on the page of ' || coalesce(page_owner, 'someone not known')""",
+        || ' ' || segment || ' on the page of ' || coalesce(page_owner, 'an unknown author')""",
         text='"text"',
         source="'forum_page'",
         authors="case when kind != 'reply_by_other' then page_owner end",
     ),
-    Thing(
+    ItemKind(
         "post",
         "clean.forum_posts",
         item_id="forum_post_id",
@@ -103,19 +103,19 @@ THINGS = (
         published_on="cast(posted_at as date)",
         url="url",
     ),
-    Thing(
+    ItemKind(
         "comment",
         "clean.forum_comments",
         item_id="forum_comment_id",
         record_id="forum_comment_id",
-        title="'Comment on ' || coalesce(post_title, 'a post not held')",
+        title="'Comment on ' || coalesce(post_title, 'an unknown post')",
         text='"text"',
         source="site",
         authors="author",
         published_on="cast(posted_at as date)",
         url="url",
     ),
-    Thing(
+    ItemKind(
         "feed item",
         "clean.feed_items",
         item_id="feed_item_id",
@@ -127,7 +127,7 @@ THINGS = (
         published_on="cast(published_at as date)",
         url="url",
     ),
-    Thing(
+    ItemKind(
         "paper",
         "clean.papers",
         item_id="paper_id",
@@ -142,34 +142,34 @@ THINGS = (
     ),
 )
 
-_TOLD = tuple(field.name for field in fields(Thing) if field.name not in {"kind", "table", "only"})
+_ITEM_COLUMNS = tuple(field.name for field in fields(ItemKind) if field.name not in {"kind", "table", "row_filter"})
 
 
-def held(tables: Collection[str]) -> tuple[Thing, ...]:
-    """The kinds of things that a release with these tables can have."""
-    return tuple(thing for thing in THINGS if thing.table in tables)
+def available_kinds(tables: Collection[str]) -> tuple[ItemKind, ...]:
+    """The kinds of items in a release with these tables."""
+    return tuple(kind for kind in ITEM_KINDS if kind.table in tables)
 
 
-def things(kinds: Collection[Thing]) -> str:
-    """A query for all things of these kinds.
+def select_items(kinds: Collection[ItemKind]) -> str:
+    """A query for all items of these kinds.
 
     Returns:
         SQL for a table of ``kind``, ``item_id``, ``record_id``, ``title``, ``text``, ``source``, ``lab``,
-        ``category``, ``authors``, ``published_on`` and ``url``; without any kind, a table of these without rows.
+        ``category``, ``authors``, ``published_on`` and ``url``; no rows if there is no kind.
     """
     parts = []
-    for thing in kinds:
-        told = [f"'{thing.kind}' as kind", *(f"{_typed(getattr(thing, name), name)} as {name}" for name in _TOLD)]
-        columns = ",\n    ".join(told)
-        where = f"\nwhere {thing.only}" if thing.only else ""
-        parts.append(f"select\n    {columns}\nfrom {thing.table}{where}")
+    for kind in kinds:
+        values = [f"{_cast_null(getattr(kind, name), name)} as {name}" for name in _ITEM_COLUMNS]
+        columns = ",\n    ".join([f"'{kind.kind}' as kind", *values])
+        where = f"\nwhere {kind.row_filter}" if kind.row_filter else ""
+        parts.append(f"select\n    {columns}\nfrom {kind.table}{where}")
     if not parts:
-        nothing = [f"{_typed('null', name)} as {name}" for name in _TOLD]
-        return f"select 'nothing' as kind, {', '.join(nothing)} where false"
+        nulls = [f"{_cast_null('null', name)} as {name}" for name in _ITEM_COLUMNS]
+        return f"select 'none' as kind, {', '.join(nulls)} where false"
     return "\nunion all\n".join(parts)
 
 
-def _typed(expression: str, name: str) -> str:
+def _cast_null(expression: str, name: str) -> str:
     if expression != "null":
         return expression
     return f"cast(null as {'date' if name == 'published_on' else 'varchar'})"

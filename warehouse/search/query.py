@@ -1,7 +1,7 @@
-"""The words of a search: how texts become words, what a person typed, and the query that it makes.
+"""Parsing of search text: tokens, misspelled words, and the index query they make.
 
-Words are compared without case, accents and endings. What is typed is words that all must be there, ``"phrases"``
-and ``-words`` or ``-"phrases"`` that must not. Anything may be typed; what cannot be understood is passed over.
+Words match without case, accents and endings (stemming). All words and ``"phrases"`` must occur; ``-words`` and
+``-"phrases"`` must not. Any text is accepted; parts without a token are ignored.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterable
 import tantivy
 from tantivy import Filter, Occur, Query
 
-MOST_WORDS = 32
-# the fields in which words are looked for, and how much more a word there says
-FIELDS = {"title": 3.0, "authors": 2.0, "about": 1.5, "text": 1.0}
-SPELLED = "spelled"  # the field that has all words with their endings, by which slips of the keyboard are told
-_RARE = 20_000  # a word that is in fewer than one of so many things may be a slip of the keyboard
-_SHORTEST = 4  # letters of a word that may be the beginning of another
-_NEAR = 0.2  # what a word like the one typed says, beside that word itself
+MAX_WORDS = 32
+# the fields that are searched, and the weight of a match in each
+FIELD_BOOSTS = {"title": 3.0, "authors": 2.0, "about": 1.5, "text": 1.0}
+SPELLING_FIELD = "spelled"  # words with their endings, in which misspelled words are looked up
+_RARE_ONE_IN = 20_000  # a word in at most one of so many items may be misspelled
+_MIN_PREFIX_LETTERS = 4  # shortest word that also matches as a prefix
+_SIMILAR_SCORE = 0.2  # score of a similar word; exact matches score higher
 _PARTS = re.compile(r'(-?)"([^"]*)"?|(\S+)')
 
 
-def analysers() -> dict[str, tantivy.TextAnalyzer]:
-    """What makes words of a text: without endings, as they are spelled, and without those that are in every text."""
+def build_analyzers() -> dict[str, tantivy.TextAnalyzer]:
+    """Text analyzers by name: stemmed words, words as spelled, and stemmed words without stop words."""
 
     def chain() -> tantivy.TextAnalyzerBuilder:
         words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(Filter.remove_long(80))
@@ -33,27 +33,27 @@ def analysers() -> dict[str, tantivy.TextAnalyzer]:
     return {
         "words": chain().filter(stemmer).build(),
         "spelled": chain().build(),
-        "telling": chain().filter(Filter.stopword("english")).filter(stemmer).build(),
+        "content_words": chain().filter(Filter.stopword("english")).filter(stemmer).build(),
     }
 
 
-_ANALYSERS = analysers()
-_words, _spelled, _telling = (_ANALYSERS[name].analyze for name in ("words", "spelled", "telling"))
+_ANALYZERS = build_analyzers()
+_stem, _tokenize, _stem_content_words = (_ANALYZERS[name].analyze for name in ("words", "spelled", "content_words"))
 
 
-def _distance(word: str) -> int:
-    """How many letters may be wrong, missing, too many or swapped in a word of this length."""
+def _get_max_edits(word: str) -> int:
+    """Largest edit distance at which a word of this length still matches; swapped letters are one edit."""
     return 0 if len(word) < 5 or not word.isalpha() else 1 if len(word) < 8 else 2
 
 
-def _is_near(word: str, other: str) -> bool:
-    """Whether a word begins with another, or is it but for slips of the keyboard."""
-    most = _distance(word)
-    if len(word) >= _SHORTEST and other.startswith(word):
+def _is_similar(word: str, other: str) -> bool:
+    """Whether another word starts with this one, or is within its allowed edit distance."""
+    max_edits = _get_max_edits(word)
+    if len(word) >= _MIN_PREFIX_LETTERS and other.startswith(word):
         return True
-    if abs(len(word) - len(other)) > most:
+    if abs(len(word) - len(other)) > max_edits:
         return False
-    before, last = [], list(range(len(other) + 1))  # rows of the optimal string alignment
+    before, last = [], list(range(len(other) + 1))  # rows of the optimal string alignment distance
     for i, letter in enumerate(word, 1):
         row = [i]
         for j, another in enumerate(other, 1):
@@ -62,78 +62,79 @@ def _is_near(word: str, other: str) -> bool:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
         before, last = last, row
-    return last[-1] <= most
+    return last[-1] <= max_edits
 
 
-def near(loose: Iterable[str], text: str) -> set[str]:
-    """The words of a text that are like one of these, without endings.
+def find_similar_stems(words: Iterable[str], text: str) -> set[str]:
+    """The stems of words in a text that are similar to one of the given words.
 
     Args:
-        loose: Words as they are spelled.
+        words: Words as spelled.
         text: Any text.
     """
-    wanted = list(loose)
-    found = {other for other in set(_spelled(text)) if any(_is_near(word, other) for word in wanted)} if wanted else ()
-    return {token for word in found for token in _words(word)}
+    wanted = list(words)
+    tokens = set(_tokenize(text)) if wanted else set()
+    similar = {token for token in tokens if any(_is_similar(word, token) for word in wanted)}
+    return {stem for token in similar for stem in _stem(token)}
 
 
-class Words:
-    """What was typed, taken apart.
+class ParsedQuery:
+    """Search text, parsed into conditions of an index query.
 
     Attributes:
-        exact: The words that a text is to be marked at, without endings.
-        loose: Words, as they are spelled, of which those that are alike are found too, since they themselves are rare.
-        said: What a reader should know of how the words were taken.
+        stems: Stems of the words to highlight in texts.
+        fuzzy_words: Rare words, as spelled, for which similar words match too.
+        notes: Messages for the reader about how the text was interpreted.
     """
 
-    def __init__(self, searcher: tantivy.Searcher, schema: tantivy.Schema, typed: str) -> None:
-        """Take apart what was typed.
+    def __init__(self, searcher: tantivy.Searcher, schema: tantivy.Schema, text: str) -> None:
+        """Parse search text.
 
         Args:
-            searcher: Of the index that will be asked.
-            schema: Its schema.
-            typed: Any text.
+            searcher: Searcher of the index.
+            schema: Schema of the index.
+            text: Any text.
         """
         self._searcher, self._schema = searcher, schema
-        typed = typed.encode(errors="ignore").decode()  # half characters, which no text has
-        self._wanted: list[Query] = []
+        text = text.encode(errors="ignore").decode()  # without lone surrogates, which tantivy rejects
+        self._required: list[Query] = []
         self._common: list[Query] = []
-        self._unwanted: list[Query] = []
-        self.exact: set[str] = set()
-        self.loose: set[str] = set()
-        self.said: list[str] = []
-        self._is_empty = not typed.strip()
-        parts = _PARTS.findall(typed)
-        if len(parts) > MOST_WORDS:
-            self.said.append(f"Only the first {MOST_WORDS} words are searched for.")
-        for minus, phrase, word in parts[:MOST_WORDS]:
-            self._take(phrase or word.lstrip("-"), is_unwanted=bool(minus) or word.startswith("-"))
-        if not (self._is_empty or self._wanted or self._common or self._unwanted):
-            self.said.append("There is no word in this: words are made of letters and digits.")
+        self._excluded: list[Query] = []
+        self.stems: set[str] = set()
+        self.fuzzy_words: set[str] = set()
+        self.notes: list[str] = []
+        self._is_empty = not text.strip()
+        parts = _PARTS.findall(text)
+        if len(parts) > MAX_WORDS:
+            self.notes.append(f"Only the first {MAX_WORDS} words are searched for.")
+        for minus, phrase, word in parts[:MAX_WORDS]:
+            self._add_part(phrase or word.lstrip("-"), is_excluded=bool(minus) or word.startswith("-"))
+        if not (self._is_empty or self._required or self._common or self._excluded):
+            self.notes.append("There is no word in this text: words are made of letters and digits.")
 
-    def _take(self, part: str, *, is_unwanted: bool) -> None:
-        tokens, spelled = _words(part)[:MOST_WORDS], _spelled(part)
+    def _add_part(self, part: str, *, is_excluded: bool) -> None:
+        tokens, spelled = _stem(part)[:MAX_WORDS], _tokenize(part)
         if not tokens:
             return
-        if is_unwanted:
-            self._unwanted.append(self._as_typed(tokens))
-        elif not _telling(part):
-            self._common.append(self._as_typed(tokens))
+        if is_excluded:
+            self._excluded.append(self._match_exactly(tokens))
+        elif not _stem_content_words(part):
+            self._common.append(self._match_exactly(tokens))
         elif len(tokens) == 1 and self._is_rare(tokens[0], spelled[0]):
-            self._wanted.append(self._alike(tokens[0], spelled[0]))
-            self.exact.update(tokens)
-            self.loose.update(spelled)
-            self.said.append(f"“{part}” is rare or nowhere here: words like it are found too.")
+            self._required.append(self._match_similar(tokens[0], spelled[0]))
+            self.stems.update(tokens)
+            self.fuzzy_words.update(spelled)
+            self.notes.append(f"“{part}” is rare or missing here: similar words are included.")
         else:
-            self._wanted.append(self._as_typed(tokens))
-            self.exact.update(tokens)
+            self._required.append(self._match_exactly(tokens))
+            self.stems.update(tokens)
 
     def _is_rare(self, token: str, spelled: str) -> bool:
-        seen = sum(self._searcher.doc_freq(name, token) for name in FIELDS)
-        return seen * _RARE <= self._searcher.num_docs and len(spelled) >= _SHORTEST
+        frequency = sum(self._searcher.doc_freq(name, token) for name in FIELD_BOOSTS)
+        return frequency * _RARE_ONE_IN <= self._searcher.num_docs and len(spelled) >= _MIN_PREFIX_LETTERS
 
-    def _as_typed(self, tokens: list[str]) -> Query:
-        """A word, or several one after the other, in any field."""
+    def _match_exactly(self, tokens: list[str]) -> Query:
+        """A query for a word, or for a phrase of several, in any field."""
         return Query.disjunction_max_query(
             [
                 Query.boost_query(
@@ -142,41 +143,41 @@ class Words:
                     else Query.phrase_query(self._schema, name, list(tokens)),
                     boost,
                 )
-                for name, boost in FIELDS.items()
+                for name, boost in FIELD_BOOSTS.items()
             ]
         )
 
-    def _alike(self, token: str, spelled: str) -> Query:
-        begins = Query.fuzzy_term_query(self._schema, SPELLED, spelled, distance=0, prefix=True)
-        slipped = Query.fuzzy_term_query(self._schema, SPELLED, spelled, distance=_distance(spelled))
-        alike = [Query.const_score_query(query, _NEAR) for query in (begins, slipped)]
-        return Query.disjunction_max_query([self._as_typed([token]), *alike])
+    def _match_similar(self, token: str, spelled: str) -> Query:
+        prefix = Query.fuzzy_term_query(self._schema, SPELLING_FIELD, spelled, distance=0, prefix=True)
+        misspelled = Query.fuzzy_term_query(self._schema, SPELLING_FIELD, spelled, distance=_get_max_edits(spelled))
+        similar = [Query.const_score_query(query, _SIMILAR_SCORE) for query in (prefix, misspelled)]
+        return Query.disjunction_max_query([self._match_exactly([token]), *similar])
 
     @property
-    def are_several(self) -> bool:
-        """Whether there are several words of which only some could be looked for."""
-        return len(self._wanted) > 1
+    def has_several_words(self) -> bool:
+        """Whether several words are required, so that a search for some of them makes sense."""
+        return len(self._required) > 1
 
-    def all_of(self) -> Query:
-        """The query for what has all the words; for everything if nothing was typed."""
+    def match_all(self) -> Query:
+        """A query for items with all the words; for all items if the text is empty."""
         if self._is_empty:
             return Query.all_query()
-        # words that are in every text only matter where there are no others
-        must, may = (self._wanted, self._common) if self._wanted else (self._common, [])
-        if not must and not self._unwanted:
+        # stop words are required only if there are no other words
+        must, may = (self._required, self._common) if self._required else (self._common, [])
+        if not must and not self._excluded:
             return Query.empty_query()
-        return self._limited([(Occur.Must, query) for query in must or [Query.all_query()]], may)
+        return self._combine([(Occur.Must, query) for query in must or [Query.all_query()]], may)
 
-    def some_of(self) -> Query:
-        """The query for what has at least one of the words."""
-        some = Query.boolean_query([(Occur.Should, query) for query in self._wanted])
-        return self._limited([(Occur.Must, some)], self._common)
+    def match_any(self) -> Query:
+        """A query for items with at least one of the words."""
+        some = Query.boolean_query([(Occur.Should, query) for query in self._required])
+        return self._combine([(Occur.Must, some)], self._common)
 
-    def _limited(self, must: list[tuple[Occur, Query]], may: list[Query]) -> Query:
+    def _combine(self, must: list[tuple[Occur, Query]], may: list[Query]) -> Query:
         return Query.boolean_query(
             [
                 *must,
                 *((Occur.Should, query) for query in may),
-                *((Occur.MustNot, query) for query in self._unwanted),
+                *((Occur.MustNot, query) for query in self._excluded),
             ]
         )

@@ -1,1 +1,1 @@
-"""What runs inside the closed box: the gate, the engine's own locks and the system's, and the child process itself."""
+"""The sandbox for SQL queries: the query gate, the limits of DuckDB and of the system, and the sandbox process."""

@@ -1,6 +1,6 @@
-"""Limits a process sets on itself and cannot lift again: what the system holds, whatever the code inside does.
+"""Irrevocable limits that a process sets on itself: memory, CPU time, wall time, and system calls (seccomp).
 
-Only the standard library, since the processes that use it must start fast.
+Uses only the standard library, since the processes that import it must start fast.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import struct
 import sys
 from pathlib import Path
 
-# What a query needs once everything is loaded and open: its memory, the files it holds open, waiting, and ending.
-# Not among them: opening or changing a file, sockets, other processes, timers, limits. Numbers of x86-64 and ARM64
-# (Linux, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h).
-_CALLS = {
+# The system calls of a running query: memory, open file descriptors, waiting and exiting. Not opening or changing a
+# file, sockets, other processes, timers or limits. Numbers of x86-64 and ARM64 (Linux,
+# arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h).
+_ALLOWED_CALLS = {
     "read": (0, 63),
     "write": (1, 64),
     "close": (3, 57),
@@ -54,7 +54,10 @@ _CALLS = {
     "membarrier": (324, 283),
     "rseq": (334, 293),
 }
-_MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}  # column above, audit name, seccomp()
+_MACHINES = {  # column above, audit architecture, number of seccomp()
+    "x86_64": (0, 0xC000003E, 317),
+    "aarch64": (1, 0xC00000B7, 277),
+}
 
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _DENY, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # deny: the call fails with EPERM
@@ -62,8 +65,8 @@ _SET_NO_NEW_PRIVILEGES, _SET_FILTER, _FOR_ALL_THREADS = 38, 1, 1
 _X32 = 0x40000000
 
 
-class Unconfinable(OSError):
-    """This system cannot confine a process; the text says what is missing."""
+class SandboxUnavailable(OSError):
+    """This system cannot sandbox a process; the message names what is missing."""
 
 
 class _Program(ctypes.Structure):
@@ -71,11 +74,11 @@ class _Program(ctypes.Structure):
 
 
 def limit_resources(address_bytes: int, cpu_seconds: int) -> None:
-    """Set hard limits for the rest of this process's life; it writes no file and leaves no core behind.
+    """Limit this process's memory and CPU time for good, and forbid it to write files or core dumps.
 
     Args:
         address_bytes: Address space, which bounds memory.
-        cpu_seconds: Computing time of all threads; beyond it the process ends with SIGXCPU.
+        cpu_seconds: CPU time of all threads; beyond it the process ends with SIGXCPU.
     """
     resource.setrlimit(resource.RLIMIT_AS, (address_bytes, address_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
@@ -83,28 +86,28 @@ def limit_resources(address_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def address_bytes_held() -> int:
-    """Address space of this process so far: libraries map far more than they use, so limits are set on top of it."""
+def read_address_space_bytes() -> int:
+    """Address space in use by this process; limits are set on top of it, since libraries map more than they use."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
 
 
-def end_after(seconds: float) -> None:
-    """Have the system end this process with SIGALRM after so many seconds, even if nobody watches it any more."""
+def set_alarm(seconds: float) -> None:
+    """Have the system end this process with SIGALRM after so many seconds, even if its parent is gone."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def forbid_calls() -> None:
-    """Let the kernel refuse, from now on and for good, every system call a running query does not need (seccomp).
+def forbid_system_calls() -> None:
+    """Have the kernel deny, for good, every system call that a running query does not need (a seccomp filter).
 
     Raises:
-        Unconfinable: It is not Linux on x86-64 or ARM64, or its kernel refuses the filter.
+        SandboxUnavailable: This is not Linux on x86-64 or ARM64, or its kernel refuses the filter.
     """
     machine = platform.machine()
     if sys.platform != "linux" or machine not in _MACHINES:
-        raise Unconfinable(f"needs Linux on x86-64 or ARM64, and this is {platform.system()} on {machine}")
+        raise SandboxUnavailable(f"needs Linux on x86-64 or ARM64, and this is {platform.system()} on {machine}")
     column, audit, seccomp = _MACHINES[machine]
-    numbers = sorted(call[column] for call in _CALLS.values())
+    numbers = sorted(call[column] for call in _ALLOWED_CALLS.values())
     program = [(_LOAD, 0, 0, 4), (_IF_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     program += [(_IF_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _DENY)]
     for number in numbers:
@@ -115,11 +118,11 @@ def forbid_calls() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     no_new_privileges = libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     if no_new_privileges or libc.syscall(seccomp, _SET_FILTER, _FOR_ALL_THREADS, ctypes.byref(filters)):
-        raise Unconfinable(f"the kernel refuses the filter of system calls: {os.strerror(ctypes.get_errno())}")
+        raise SandboxUnavailable(f"the kernel refuses the filter of system calls: {os.strerror(ctypes.get_errno())}")
 
 
-def ending_told(return_code: int) -> str | None:
-    """Name of the signal that ended a process, from its return code; nothing if it ended by itself."""
+def get_signal_name(return_code: int) -> str | None:
+    """Name of the signal that ended a process, from its return code; none if it exited by itself."""
     if return_code >= 0:
         return None
     try:

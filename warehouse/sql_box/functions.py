@@ -1,13 +1,13 @@
-"""Which functions a query in the closed box may call: an allow list, so that what DuckDB adds later stays closed.
+"""The allow-list of functions for sandboxed queries; what a later DuckDB adds stays refused until it is listed.
 
-Every function of the pinned DuckDB is either here or among those refused, each with its reason; a test tells when
-a new version brings others.
+Every function of the pinned DuckDB is either allowed, or refused for a reason; a test fails when a new version
+adds others.
 """
 
 from __future__ import annotations
 
-# pure functions, aggregates, window functions and operators; the functions of the release come on top
-ALLOWED = frozenset(
+# pure functions, aggregates, window functions and operators; the release's own macros are allowed as well
+ALLOWED_FUNCTIONS = frozenset(
     """
     != !__postfix !~~ !~~* % & && * ** + - ->> / // < <-> << <= <=> <@ = > >= >> @ @> ^ ^@ __between __cast abs
     acos acosh add age aggregate ago alias any_value apply approx_count_distinct approx_quantile approx_top_k
@@ -74,8 +74,8 @@ ALLOWED = frozenset(
     """.lower().split()
 ) | {"is distinct from", "is not distinct from"}
 
-# rows out of nothing or out of a value, and what tables, columns and functions there are
-TABLES_ALLOWED = frozenset(
+# generators, functions of a value, and the catalog of tables, columns and functions
+ALLOWED_TABLE_FUNCTIONS = frozenset(
     [
         "range",
         "generate_series",
@@ -92,20 +92,20 @@ TABLES_ALLOWED = frozenset(
     ]
 )
 
-_REASONS = {
-    "tells of the process, its settings, its catalogue or its queries": """
+_REFUSALS = {
+    "reveals the process, its settings, its catalogue or its queries": """
         current_catalog current_connection_id current_database current_query current_query_id current_role
         current_schema current_schemas current_setting current_transaction_id current_user getvariable
         get_block_size in_search_path session_user txid_current user stats vector_type col_description
         obj_description shobj_description format_pg_type format_type map_to_pg_oid parse_duckdb_log_message
     """,
-    "changes something or waits": """
+    "changes a state or waits": """
         nextval currval setval setseed sleep_ms pg_sleep write_log
     """,
     "takes plans or queries as text": """
         json_serialize_plan json_serialize_sql json_deserialize_sql
     """,
-    "trusts bytes or hidden states": """
+    "trusts raw bytes or internal states": """
         finalize combine combine_aggr to_aggregate_state cast_to_type replace_type make_type get_type
         constant_or_null create_sort_key icu_sort_key index_key remap_struct bitstring_byte_comparable
         timetz_byte_comparable vertex_extract variant_bytes_to_variant variant_to_parquet_variant
@@ -113,13 +113,14 @@ _REASONS = {
         hive_partition_component json_copy_strftime_if_date json_copy_strftime_if_timestamp
     """,
 }
-REFUSED = {name: why for why, names in _REASONS.items() for name in names.split()}
+REFUSED_FUNCTIONS = {name: reason for reason, names in _REFUSALS.items() for name in names.split()}
+
 REFUSED_PREFIXES = {
-    "__internal_": "trusts bytes or hidden states",
-    "icu_collate_": "is an inner part of collate",
-    "collate_": "is an inner part of collate",
-    "pg_": "tells of the process, its settings, its catalogue or its queries",
-    "has_": "tells of the process, its settings, its catalogue or its queries",
-    "inet_": "tells of the process, its settings, its catalogue or its queries",
-    "st_": "reads geometry, which no table here holds",
+    "__internal_": "trusts raw bytes or internal states",
+    "icu_collate_": "is internal to collate",
+    "collate_": "is internal to collate",
+    "pg_": "reveals the process, its settings, its catalogue or its queries",
+    "has_": "reveals the process, its settings, its catalogue or its queries",
+    "inet_": "reveals the process, its settings, its catalogue or its queries",
+    "st_": "reads geometry, which no table has",
 }

@@ -1,7 +1,6 @@
-"""The gate of the closed box: exactly one query, made only of parts that are known to be harmless.
+"""The query gate of the sandbox: exactly one query, made only of syntax, tables and functions on allow-lists.
 
-It judges the syntax tree that DuckDB's own parser makes of the text, so that there is no second parser to disagree
-with it, and it judges by allow lists: whatever it does not know stays outside.
+It checks the syntax tree of DuckDB's own parser, since a second parser could read a query differently.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any
 
 import duckdb
 
-from warehouse.sql_box.functions import ALLOWED, REFUSED, REFUSED_PREFIXES, TABLES_ALLOWED
+from warehouse.sql_box.functions import ALLOWED_FUNCTIONS, ALLOWED_TABLE_FUNCTIONS, REFUSED_FUNCTIONS, REFUSED_PREFIXES
 
-_EXPRESSIONS = frozenset(
+_ALLOWED_EXPRESSIONS = frozenset(
     [
         "BETWEEN",
         "CASE",
@@ -37,7 +36,7 @@ _EXPRESSIONS = frozenset(
         "WINDOW",
     ]
 )
-_PARTS = frozenset(
+_ALLOWED_NODES = frozenset(
     [
         "SELECT_NODE",
         "SET_OPERATION_NODE",
@@ -60,90 +59,90 @@ _PARTS = frozenset(
         "DESCENDING",
     ]
 )
-# plain `show tables` would show those without a layer, of which there are none
-_SHOWN = frozenset({"__show_tables_expanded", '"databases"'})
+# not plain `show tables`: it lists tables without a layer, and there are none
+_ALLOWED_SHOW = frozenset({"__show_tables_expanded", '"databases"'})
 
 
-class Refused(ValueError):
-    """The query is not one that may run in the closed box; the text says why."""
+class ForbiddenQuery(ValueError):
+    """The query may not run in the sandbox; the message is the refusal reason."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What there is in the release.
+class ReleaseCatalog:
+    """Names in an opened release, in lower case.
 
     Args:
         database: Name under which DuckDB opened the release.
-        schemas: Names of its schemas, which hold only released tables.
-        functions: Names of its own functions.
-        closed: Names that mean a view of DuckDB itself wherever no schema is given.
+        schemas: Schemas, which hold only released tables.
+        functions: The release's own macros.
+        internal_views: DuckDB's own views that can be read without naming a schema.
     """
 
     database: str
     schemas: frozenset[str]
     functions: frozenset[str]
-    closed: frozenset[str]
+    internal_views: frozenset[str]
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection) -> Known:
-        """Ask the opened release."""
+    def read(cls, connection: duckdb.DuckDBPyConnection) -> ReleaseCatalog:
+        """Read the names from an opened release."""
 
-        def names(query: str) -> frozenset[str]:
+        def read_names(query: str) -> frozenset[str]:
             return frozenset(str(name).lower() for (name,) in connection.execute(query).fetchall())
 
         ((database,),) = connection.execute("select current_database()").fetchall()
         return cls(
             str(database).lower(),
-            names("select distinct schema_name from duckdb_tables() where not internal"),
-            names("select distinct function_name from duckdb_functions() where not internal"),
-            names("select view_name from duckdb_views() where internal and schema_name <> 'information_schema'"),
+            read_names("select distinct schema_name from duckdb_tables() where not internal"),
+            read_names("select distinct function_name from duckdb_functions() where not internal"),
+            read_names("select view_name from duckdb_views() where internal and schema_name <> 'information_schema'"),
         )
 
 
-def admit(connection: duckdb.DuckDBPyConnection, query: str, known: Known) -> None:
-    """Let pass one query that reads only released tables and calls only harmless functions.
+def check_query(connection: duckdb.DuckDBPyConnection, query: str, catalog: ReleaseCatalog) -> None:
+    """Check that a text is one query that reads only released tables and calls only allowed functions.
 
     Raises:
-        Refused: It is anything else.
+        ForbiddenQuery: It is not.
         duckdb.Error: DuckDB cannot parse it.
     """
     statements = connection.extract_statements(query)
     if len(statements) != 1:
-        raise Refused(f"exactly one query is taken here, and this is {len(statements) or 'none'}")
+        raise ForbiddenQuery(f"exactly one query is allowed, and this is {len(statements) or 'none'}")
     try:
         kind = statements[0].type.name
-    except ValueError:  # a kind of statement that DuckDB's Python side does not know yet
+    except ValueError:  # a kind of statement that DuckDB's Python API does not know yet
         kind = "another statement"
-    judged = _with_columns_named(connection, query) if kind == "MULTI" else query
-    if judged is None:
-        raise Refused("this pivot must name its columns: pivot … on lab in ('OpenAI', 'Anthropic') using …")
+    checked_query = _add_pivot_columns(connection, query) if kind == "MULTI" else query
+    if checked_query is None:
+        raise ForbiddenQuery("this pivot must name its columns: pivot … on lab in ('OpenAI', 'Anthropic') using …")
     if kind not in ("SELECT", "MULTI"):
-        raise Refused(f"only a query is taken here (select, from, with, values, describe, …), not {kind.lower()}")
-    ((text,),) = connection.execute("select json_serialize_sql(?)", [judged]).fetchall()
+        raise ForbiddenQuery(f"only a query is allowed (select, from, with, values, describe, …), not {kind.lower()}")
+    ((text,),) = connection.execute("select json_serialize_sql(?)", [checked_query]).fetchall()
     try:
         tree = json.loads(text)
     except RecursionError as error:
-        raise Refused("the query is nested too deeply") from error
+        raise ForbiddenQuery("the query is nested too deeply") from error
     if tree["error"]:
-        raise Refused(f"the query cannot be judged: {tree['error_message']}")
-    parts = list(_parts(tree["statements"]))
-    own = {str(entry["key"]).lower() for part in parts for entry in _entries(part.get("cte_map"))}
-    for part in parts:
-        _judge(part, known, own)
+        raise ForbiddenQuery(f"the query cannot be checked: {tree['error_message']}")
+    nodes = list(_walk_nodes(tree["statements"]))
+    ctes = {str(entry["key"]).lower() for node in nodes for entry in _list_ctes(node.get("cte_map"))}
+    for node in nodes:
+        _check_node(node, catalog, ctes)
 
 
-def _with_columns_named(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
-    """The same text with a list of columns put into its pivot, if it is a pivot that leaves them to the data.
+def _add_pivot_columns(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
+    """The query with a list of columns added to its pivot; none if it is not a pivot without such a list.
 
-    DuckDB runs such a pivot as several statements, of which it tells no syntax tree. Of the text with the list it
-    does, and since nothing else differs, what may be in the one may be in the other.
+    DuckDB runs a pivot without a list as several statements and serializes no syntax tree for them. With a list it
+    does, and since nothing else differs, checking the changed query checks the original.
     """
     raw = query.encode()  # DuckDB counts in bytes
-    at = [place for place, _ in duckdb.tokenize(query) if raw[place : place + 5].lower() == b"using"]
-    for places in [*([place] for place in at), at]:
+    offsets = [offset for offset, _ in duckdb.tokenize(query) if raw[offset : offset + 5].lower() == b"using"]
+    for chosen in [*([offset] for offset in offsets), offsets]:
         text = raw
-        for place in reversed(places):
-            text = text[:place] + b" in ('') " + text[place:]
+        for offset in reversed(chosen):
+            text = text[:offset] + b" in ('') " + text[offset:]
         with contextlib.suppress(duckdb.Error):
             statements = connection.extract_statements(text.decode())
             if len(statements) == 1 and statements[0].type.name == "SELECT":
@@ -151,70 +150,76 @@ def _with_columns_named(connection: duckdb.DuckDBPyConnection, query: str) -> st
     return None
 
 
-def _parts(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object of the tree, without recursion, since a stranger decides how deep it is."""
-    waiting = [tree]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
+def _walk_nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a syntax tree, without recursion, since a hostile query decides how deep it is."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield node
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
 
 
-def _entries(common: Any) -> list[dict[str, Any]]:
-    """The common table expressions (``with``) of a part."""
-    return common.get("map", []) if isinstance(common, dict) else []
+def _list_ctes(cte_map: Any) -> list[dict[str, Any]]:
+    """The common table expressions (``with``) of a node."""
+    return cte_map.get("map", []) if isinstance(cte_map, dict) else []
 
 
-def _judge(part: dict[str, Any], known: Known, own: Collection[str]) -> None:
-    kind = part.get("type")
-    if part.get("class") == "PARAMETER":
-        raise Refused("there are no values for parameters such as ? or $1 here: write the values themselves")
-    if "class" in part and part["class"] not in _EXPRESSIONS:
-        raise Refused(f"{_plain(part['class'])} is not taken here")
-    if "class" not in part and isinstance(kind, str) and kind not in _PARTS:
-        raise Refused(f"{_plain(kind)} is not taken here: the closed box only reads")
-    if "function_name" in part:
-        _judge_function(part["function_name"].lower(), ALLOWED | TABLES_ALLOWED | known.functions)
+def _check_node(node: dict[str, Any], catalog: ReleaseCatalog, ctes: Collection[str]) -> None:
+    kind = node.get("type")
+    if node.get("class") == "PARAMETER":
+        raise ForbiddenQuery("parameters such as ? or $1 have no values here: write the values themselves")
+    if "class" in node and node["class"] not in _ALLOWED_EXPRESSIONS:
+        raise ForbiddenQuery(f"{_format_kind(node['class'])} is not allowed")
+    if "class" not in node and isinstance(kind, str) and kind not in _ALLOWED_NODES:
+        raise ForbiddenQuery(f"{_format_kind(kind)} is not allowed: queries can only read")
+    if "function_name" in node:
+        _check_function(node["function_name"].lower(), ALLOWED_FUNCTIONS | ALLOWED_TABLE_FUNCTIONS | catalog.functions)
     if kind == "TABLE_FUNCTION":  # a table function may share its name with a harmless scalar one
-        _judge_function(part["function"]["function_name"].lower(), TABLES_ALLOWED | known.functions)
+        _check_function(node["function"]["function_name"].lower(), ALLOWED_TABLE_FUNCTIONS | catalog.functions)
     if kind == "BASE_TABLE":
-        _judge_table([name.lower() for name in part["qualified_name"]["path"]], known, own)
-    if kind == "SHOW_REF" and not part.get("query"):
-        _judge_show(part, known)
+        _check_table([name.lower() for name in node["qualified_name"]["path"]], catalog, ctes)
+    if kind == "SHOW_REF" and not node.get("query"):
+        _check_show(node, catalog)
 
 
-def _judge_function(name: str, allowed: Collection[str]) -> None:
+def _check_function(name: str, allowed: Collection[str]) -> None:
     if name in allowed:
         return
-    why = REFUSED.get(name) or next((w for start, w in REFUSED_PREFIXES.items() if name.startswith(start)), None)
-    raise Refused(f"the function {name} is not open here" + (f": it {why}" if why else ""))
+    reason = REFUSED_FUNCTIONS.get(name) or next(
+        (reason for prefix, reason in REFUSED_PREFIXES.items() if name.startswith(prefix)), None
+    )
+    raise ForbiddenQuery(f"the function {name} is not allowed" + (f": it {reason}" if reason else ""))
 
 
-def _judge_table(path: list[str], known: Known, own: Collection[str]) -> None:
+def _check_table(path: list[str], catalog: ReleaseCatalog, ctes: Collection[str]) -> None:
     name = ".".join(path)
     match path:
-        # a name of the query's own is visible only in a part of it; outside that part DuckDB's view would be meant
+        # a CTE is visible in one part of the query only; elsewhere the same name would mean DuckDB's view
         case [table]:
-            is_open = table in own and table not in known.closed
+            is_allowed = table in ctes and table not in catalog.internal_views
         case [schema, _]:
-            is_open = schema in known.schemas or schema == "information_schema"
+            is_allowed = schema in catalog.schemas or schema == "information_schema"
         case _:
-            is_open = path[0] == known.database and len(path) == 3 and path[1] in known.schemas
-    if not is_open:
-        raise Refused(f"there is no table {name} here: tables are named with their layer; `show all tables` lists them")
+            is_allowed = path[0] == catalog.database and len(path) == 3 and path[1] in catalog.schemas
+    if not is_allowed:
+        raise ForbiddenQuery(
+            f"there is no table {name} here: tables are named with their layer; `show all tables` lists them"
+        )
 
 
-def _judge_show(part: dict[str, Any], known: Known) -> None:
-    path = [name.lower() for name in part["qualified_name"].get("path") or [] if name]
-    is_open = (part["show_type"] == "SHOW_SPECIAL" and path and path[0] in _SHOWN) or (
-        part["show_type"] == "SHOW_FROM" and set(path) <= {known.database, *known.schemas}
+def _check_show(node: dict[str, Any], catalog: ReleaseCatalog) -> None:
+    path = [name.lower() for name in node["qualified_name"].get("path") or [] if name]
+    is_allowed = (node["show_type"] == "SHOW_SPECIAL" and path and path[0] in _ALLOWED_SHOW) or (
+        node["show_type"] == "SHOW_FROM" and set(path) <= {catalog.database, *catalog.schemas}
     )
-    if not is_open:
-        raise Refused(f"show {'.'.join(path)} is not open here: `show all tables` lists the tables".replace('"', ""))
+    if not is_allowed:
+        raise ForbiddenQuery(
+            f"show {'.'.join(path)} is not allowed: `show all tables` lists the tables".replace('"', "")
+        )
 
 
-def _plain(kind: str) -> str:
+def _format_kind(kind: str) -> str:
     return kind.lower().replace("_node", "").replace("_", " ")

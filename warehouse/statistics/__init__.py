@@ -1,1 +1,1 @@
-"""Statistical functions that SQL calls."""
+"""Statistical functions that SQL queries call."""

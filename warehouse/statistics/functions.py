@@ -1,7 +1,6 @@
-"""Statistical functions for queries: what SQL cannot compute itself, made available to DuckDB under plain names.
+"""Statistical functions that SQL cannot compute itself, registered in DuckDB for the queries that call them.
 
-Exact intervals need quantiles of the chi-square and beta distributions, exact tests need the binomial one;
-they come from scipy. A query gets just the functions that it calls, and scipy is loaded only then.
+Exact intervals and tests use scipy, which is loaded only when a query calls such a function.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from duckdb.sqltypes import DOUBLE, DuckDBPyType
 from warehouse.statistics import trends
 
 _SQL_TYPES = {float: DOUBLE, list[float]: DuckDBPyType(list[float])}
-_TAIL = 0.025  # on each side of a 95 % interval
+_TAIL = 0.025  # probability on each side of a 95 % interval
 
 
 def poisson_rate_low(events: float, exposure: float) -> float:
@@ -75,7 +74,7 @@ def corrected_ratio_high(
 
 
 def rate_ratio_p_value(events_a: float, exposure_a: float, events_b: float, exposure_b: float) -> float:
-    """Exact two-sided p-value of equal rates: the binomial test of b's events among all, by likelihood."""
+    """Exact two-sided p-value of equal rates: the binomial test of the events of b among all events."""
     from scipy import stats
 
     total = int(events_a + events_b)
@@ -132,34 +131,34 @@ _FUNCTIONS: dict[str, Callable[..., float | None]] = {
 }
 
 
-def _missing_from_missing(function: Callable[..., float | None]) -> Callable[..., float | None]:
-    """The function over values of which any may be missing; then the result is."""
+def _propagate_missing(function: Callable[..., float | None]) -> Callable[..., float | None]:
+    """Wrap a function so that it returns a missing value if any argument is missing."""
 
-    @wraps(function)  # DuckDB counts the parameters
-    def over_missing(*values: Any) -> float | None:
+    @wraps(function)  # DuckDB inspects the parameters
+    def wrapper(*values: Any) -> float | None:
         return None if None in values else function(*values)
 
-    return over_missing
+    return wrapper
 
 
 @contextmanager
-def available(connection: duckdb.DuckDBPyConnection, query: str) -> Generator[None]:
-    """Give a connection the statistical functions that a query calls, for as long as it runs.
+def register_statistics(connection: duckdb.DuckDBPyConnection, query: str) -> Generator[None]:
+    """Register the statistical functions that a query calls, and remove them afterwards.
 
-    All arguments are doubles or lists of them, all results are doubles; a missing argument gives a missing result.
+    Arguments are doubles or lists of doubles, results are doubles; a missing argument gives a missing result.
     """
-    called = [name for name in _FUNCTIONS if f"{name}(" in query]
-    for name in called:
+    names = [name for name in _FUNCTIONS if f"{name}(" in query]
+    for name in names:
         function = _FUNCTIONS[name]
         connection.create_function(
             name,
-            _missing_from_missing(function),
+            _propagate_missing(function),
             [_SQL_TYPES[kind] for name, kind in get_type_hints(function).items() if name != "return"],
             DOUBLE,
-            null_handling=FunctionNullHandling.SPECIAL,  # a value may have a missing result
+            null_handling=FunctionNullHandling.SPECIAL,  # a function may return a missing value
         )
     try:
         yield
     finally:
-        for name in called:  # left in place, they would outlive the connection and be told of at exit
+        for name in names:  # they would outlive the connection and cause warnings at exit
             connection.remove_function(name)

@@ -1,7 +1,7 @@
-"""Statistics of a series of counts and of a table of counts: what SQL cannot compute itself.
+"""Statistics of series and tables of counts that SQL cannot compute itself.
 
-A series is the list of a panel's counts in successive periods of equal length, zeros included. Random draws are
-seeded, so that a number is the same at every run.
+A series is a list of counts in successive periods of equal length, zeros included. Random draws are seeded, so that
+every run gives the same result.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def chi_square_p_value(statistic: float, degrees: float) -> float | None:
 
 
 def dispersion_p_value(counts: list[float]) -> float | None:
-    """p-value of counts that vary no more than Poisson ones: (n - 1) s² / x̄ in the upper tail of χ²(n - 1).
+    """p-value of counts that vary no more than Poisson counts: upper tail of (n - 1) s² / x̄ in χ²(n - 1).
 
     Fisher, Statistical Methods for Research Workers (1925). Missing for a series without events.
     """
@@ -53,7 +53,7 @@ def dispersion_p_value(counts: list[float]) -> float | None:
     return float(special.chdtrc(series.size - 1, ((series - series.mean()) ** 2).sum() / series.mean()))
 
 
-def _regressed(series: NDArray[np.floating], design: NDArray[np.floating]) -> tuple[NDArray[np.floating], bool]:
+def _fit_poisson(series: NDArray[np.floating], design: NDArray[np.floating]) -> tuple[NDArray[np.floating], bool]:
     """Coefficients of the Poisson regression ln E(n) = design · β by Newton's method, and whether they are finite.
 
     McCullagh and Nelder, Generalized Linear Models (1989), chapter 6.
@@ -67,15 +67,15 @@ def _regressed(series: NDArray[np.floating], design: NDArray[np.floating]) -> tu
         beta = beta + np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-12:
             return beta, True
-        if beta.min() < -30:  # a part without events: its coefficient runs away, the fit no longer changes
+        if beta.min() < -30:  # a coefficient of a part without events diverges; the fit no longer changes
             break
     return beta, False
 
 
-def _growth(counts: list[float]) -> tuple[float, float] | None:
+def _fit_growth(counts: list[float]) -> tuple[float, float] | None:
     """Slope per period and its standard error in the Poisson regression ln E(n) = a + b·t.
 
-    The error is multiplied by the root of the dispersion (Pearson χ² by degrees of freedom) where that exceeds 1
+    The error is multiplied by the root of the dispersion (Pearson χ² / degrees of freedom) where that exceeds 1
     (McCullagh and Nelder, chapter 9).
     """
     import numpy as np
@@ -84,9 +84,9 @@ def _growth(counts: list[float]) -> tuple[float, float] | None:
     if series.size < 3 or np.count_nonzero(series) < 2:
         return None
     design = np.column_stack([np.ones(series.size), np.arange(series.size) - (series.size - 1) / 2])
-    beta, is_finite = _regressed(series, design)
+    beta, is_finite = _fit_poisson(series, design)
     if not is_finite:
-        return None  # all events lie at one end
+        return None  # all events are at one end
     mean = np.exp(design @ beta)
     covariance = np.linalg.inv(design.T @ (design * mean[:, None]))
     dispersion = max(1.0, float(((series - mean) ** 2 / mean).sum() / (series.size - 2)))
@@ -94,23 +94,23 @@ def _growth(counts: list[float]) -> tuple[float, float] | None:
 
 
 def growth_per_period(counts: list[float]) -> float | None:
-    """Growth of the expected count from a period to the next, as a ratio less 1.
+    """Growth of the expected count from one period to the next, as a ratio less 1.
 
-    Missing without two periods with events, and where all of them lie at one end of the series.
+    Missing without two periods with events, and where all events are at one end of the series.
     """
     import math
 
-    fitted = _growth(counts)
-    return None if fitted is None else math.expm1(fitted[0])
+    fit = _fit_growth(counts)
+    return None if fit is None else math.expm1(fit[0])
 
 
 def log_growth_error(counts: list[float]) -> float | None:
-    """Standard error of the logarithm of the growth ratio per period, never below that of a Poisson series."""
-    fitted = _growth(counts)
-    return None if fitted is None else fitted[1]
+    """Standard error of the logarithm of the growth ratio per period, at least that of a Poisson series."""
+    fit = _fit_growth(counts)
+    return None if fit is None else fit[1]
 
 
-def _change_point_ratios(series: NDArray[np.floating]) -> NDArray[np.floating]:
+def _find_largest_ratios(series: NDArray[np.floating]) -> NDArray[np.floating]:
     """Largest likelihood ratio over all change points, for each row of counts.
 
     2 [k1 ln(k1/T1) + k2 ln(k2/T2) - k ln(k/T)], with 0 ln 0 = 0.
@@ -128,39 +128,39 @@ def _change_point_ratios(series: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def change_point_p_value(counts: list[float]) -> float | None:
-    """Permutation p-value of the best change point: how often a random order of the same counts does as well.
+    """Permutation p-value of the best change point: how often a random order of the counts has as large a ratio.
 
     The observed order counts as one of the draws (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9 (2010) 39).
     """
-    return _p_values(tuple(counts))[0]
+    return _compute_change_point_p_values(tuple(counts))[0]
 
 
 def change_point_poisson_p_value(counts: list[float]) -> float | None:
-    """The same with draws of as many events at a constant Poisson rate instead of random orders."""
-    return _p_values(tuple(counts))[1]
+    """p-value of the best change point against draws of as many events at a constant Poisson rate."""
+    return _compute_change_point_p_values(tuple(counts))[1]
 
 
 @lru_cache(maxsize=256)
-def _p_values(counts: tuple[float, ...]) -> tuple[float | None, float | None]:
+def _compute_change_point_p_values(counts: tuple[float, ...]) -> tuple[float | None, float | None]:
     import numpy as np
 
     series = np.asarray(counts, dtype=float)
     if series.size < 4 or series.sum() == 0:
         return None, None
     random = np.random.default_rng(_SEED)
-    observed = _change_point_ratios(series[None, :])[0] - 1e-9  # ties count as doing as well
+    observed = _find_largest_ratios(series[None, :])[0] - 1e-9  # ties count as equal
     orders = random.permuted(np.broadcast_to(series, (DRAWS, series.size)), axis=1)
     events = random.multinomial(round(series.sum()), np.full(series.size, 1 / series.size), size=DRAWS).astype(float)
-    permuted, poisson = (int((_change_point_ratios(drawn) >= observed).sum()) for drawn in (orders, events))
+    permuted, poisson = (int((_find_largest_ratios(sample) >= observed).sum()) for sample in (orders, events))
     return (permuted + 1) / (DRAWS + 1), (poisson + 1) / (DRAWS + 1)
 
 
 def seasonal_p_value(counts: list[float], first_month: float) -> float | None:
-    """Likelihood-ratio p-value of month-of-year effects in monthly counts, beside a steady growth (Poisson regression).
+    """Likelihood-ratio p-value of month-of-year effects in monthly counts, with steady growth (Poisson regression).
 
     Args:
         counts: Counts of successive months.
-        first_month: Month of the year of the first, 1 to 12.
+        first_month: Month of the year of the first count, 1 to 12.
     """
     import numpy as np
     from scipy import special
@@ -168,26 +168,26 @@ def seasonal_p_value(counts: list[float], first_month: float) -> float | None:
     series = np.asarray(counts, dtype=float)
     if series.size < 24 or np.count_nonzero(series) < 2:
         return None
-    place = np.arange(series.size)
-    growth = (place - place.mean())[:, None] / 12
-    month = (place + int(first_month) - 1) % 12
+    index = np.arange(series.size)
+    growth = (index - index.mean())[:, None] / 12
+    month = (index + int(first_month) - 1) % 12
     steady = np.column_stack([np.ones(series.size), growth])
     seasonal = np.column_stack([month[:, None] == np.arange(12), growth]).astype(float)
     likelihoods = [
         special.xlogy(series, mean).sum() - mean.sum()
         for design in (steady, seasonal)
-        for mean in [np.exp(design @ _regressed(series, design)[0])]
+        for mean in [np.exp(design @ _fit_poisson(series, design)[0])]
     ]
     return float(special.chdtrc(11, max(0.0, 2 * (likelihoods[1] - likelihoods[0]))))
 
 
 def association_p_value(counts: list[float], columns: float) -> float | None:
-    """Monte-Carlo p-value of independence in a table of counts: random tables with the same margins, by χ².
+    """Monte Carlo p-value of independence in a table of counts: χ² of random tables with the same margins.
 
     Patefield, Appl. Stat. 30 (1981) 91, in scipy. Missing unless two rows and two columns have events.
 
     Args:
-        counts: The cells row by row.
+        counts: The cells, row by row.
         columns: Number of columns.
     """
     import numpy as np
@@ -200,26 +200,26 @@ def association_p_value(counts: list[float], columns: float) -> float | None:
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     observed = ((table - expected) ** 2 / expected).sum() - 1e-9
     margins = stats.random_table(table.sum(axis=1).astype(int), table.sum(axis=0).astype(int), seed=_SEED)
-    drawn = margins.rvs(size=DRAWS)
-    as_large = (((drawn - expected) ** 2 / expected).sum(axis=(1, 2)) >= observed).sum()
+    samples = margins.rvs(size=DRAWS)
+    as_large = (((samples - expected) ** 2 / expected).sum(axis=(1, 2)) >= observed).sum()
     return (int(as_large) + 1) / (DRAWS + 1)
 
 
 def nowcast_low(reported: float, completeness: float) -> float | None:
-    """Lower end of the 95 % interval of the final count: reported plus the 0.025 quantile of what is still to come.
+    """Lower end of the 95 % interval of the final count: reported count plus the 0.025 quantile of the unreported one.
 
-    What is to come is negative binomial with k + ½ successes at probability F, k reported and a share F of reports
-    in. Missing while nothing can be in yet.
+    The unreported count is negative binomial with k + ½ successes at probability F, for k reported and completeness F.
+    Missing if the completeness is 0.
     """
-    return _nowcast(reported, completeness, 0.025)
+    return _compute_nowcast_limit(reported, completeness, 0.025)
 
 
 def nowcast_high(reported: float, completeness: float) -> float | None:
     """Upper end of the 95 % interval of the final count, with the 0.975 quantile."""
-    return _nowcast(reported, completeness, 0.975)
+    return _compute_nowcast_limit(reported, completeness, 0.975)
 
 
-def _nowcast(reported: float, completeness: float, quantile: float) -> float | None:
+def _compute_nowcast_limit(reported: float, completeness: float, quantile: float) -> float | None:
     from scipy import stats
 
     if completeness <= 0:
@@ -228,38 +228,38 @@ def _nowcast(reported: float, completeness: float, quantile: float) -> float | N
 
 
 def list_overlap_low(first: float, second: float, both: float) -> float:
-    """Lower end of the exact 95 % interval of a population of which two independent lists hold parts.
+    """Lower end of the exact 95 % interval of the size of a population that two independent lists sample.
 
-    The smallest N at which so large an overlap is not surprising: given N, the overlap is hypergeometric.
+    The smallest N at which so small an overlap is not improbable; given N, the overlap is hypergeometric.
     """
-    return _population(int(first), int(second), int(both))[0]
+    return _compute_population_interval(int(first), int(second), int(both))[0]
 
 
 def list_overlap_high(first: float, second: float, both: float) -> float | None:
-    """Upper end of the interval; missing (unbounded) where the lists have nothing in common."""
-    return _population(int(first), int(second), int(both))[1]
+    """Upper end of the interval; missing (unbounded) where the lists do not overlap."""
+    return _compute_population_interval(int(first), int(second), int(both))[1]
 
 
 @lru_cache(maxsize=256)
-def _population(first: int, second: int, both: int) -> tuple[float, float | None]:
+def _compute_population_interval(first: int, second: int, both: int) -> tuple[float, float | None]:
     from scipy import stats
 
     seen = first + second - both
 
-    def is_too_small(population: int) -> bool:  # so small an overlap would be surprising
+    def is_too_small(population: int) -> bool:  # so small an overlap would be improbable
         return stats.hypergeom.cdf(both, population, first, second) < 0.025
 
-    def is_too_large(population: int) -> bool:  # so large an overlap would be surprising
+    def is_too_large(population: int) -> bool:  # so large an overlap would be improbable
         return stats.hypergeom.sf(both - 1, population, first, second) < 0.025
 
-    def smallest(start: int, is_so: Callable[[int], bool]) -> int:  # both conditions are monotonic
+    def find_smallest(start: int, is_met: Callable[[int], bool]) -> int:  # both conditions are monotonic
         low, high = start, start * 2 + 2
-        while not is_so(high):
+        while not is_met(high):
             low, high = high, high * 2
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if is_so(middle) else (middle, high)
-        return low if is_so(low) else high
+            low, high = (low, middle) if is_met(middle) else (middle, high)
+        return low if is_met(low) else high
 
-    lower = smallest(seen, lambda population: not is_too_small(population))
-    return float(lower), None if both == 0 else float(smallest(lower, is_too_large) - 1)
+    lower = find_smallest(seen, lambda population: not is_too_small(population))
+    return float(lower), None if both == 0 else float(find_smallest(lower, is_too_large) - 1)

@@ -1,4 +1,4 @@
-"""Asking arXiv: all changes of a set through its harvesting interface, or a small search or a list of ids."""
+"""Fetch plan of arXiv: changed records of a set over OAI-PMH, or papers by search or ids over the query API."""
 
 from __future__ import annotations
 
@@ -6,126 +6,128 @@ import datetime as dt
 from collections.abc import Generator
 from urllib.parse import urlencode
 
-from orchestration.sources.shared.fetch_plan import Answer, Conversation, Feed, Request, Since, Unanswered
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed, Response
 from orchestration.sources.shared.settings import Settings
-from orchestration.sources.shared.xml import root_of, texts_of
-from orchestration.sources.source import Damaged
+from orchestration.sources.shared.xml import find_texts, parse_xml
+from orchestration.sources.source import DamagedDocument
 
-_LARGEST_SEARCH = 30_000
-_MOST_RESTARTS = 3
-_EARLIEST = dt.date(2005, 9, 16)  # the oldest date of a record in the harvesting interface
+_MAX_SEARCH_RESULTS = 30_000
+_MAX_RESTARTS = 3
+_EARLIEST = dt.date(2005, 9, 16)  # the oldest datestamp of a record in OAI-PMH
 
 
-def fetch(feed: Feed, since: Since) -> Conversation:
-    """Ask for what changed (harvesting), or for what was submitted (search), since the last conversation.
+def fetch_papers(feed: Feed, cursor: FetchCursor) -> FetchPlan:
+    """Fetch plan for the records changed (OAI-PMH) or the papers submitted (query API) since the last fetch.
 
-    The address decides: one that ends with ``/oai`` is harvested, any other is searched. Settings for harvesting:
-    ``sets`` (``cs:cs:LG``; all of arXiv without), ``form`` (``arXiv`` or ``arXivRaw``). For searching: ``search`` (in
-    arXiv's language) or ``ids``; ``page``. For both: ``from``, the first day ever asked for, and ``overlap_days``.
+    An address that ends with ``/oai`` is harvested over OAI-PMH, any other is searched. Settings for OAI-PMH: ``sets``
+    (``cs:cs:LG``; default: all of arXiv), ``form`` (``arXiv`` or ``arXivRaw``). For a search: ``search`` (in arXiv's
+    query language) or ``ids``; ``page``. For both: ``from`` (first day of the first fetch), ``overlap_days``.
 
     Raises:
-        WrongSettings: A setting cannot be used.
-        Unanswered: arXiv forgets its place again and again, or the search finds more than it gives out.
+        InvalidSettings: A setting cannot be used.
+        RequestFailed: arXiv rejects its resumption tokens repeatedly, or the search has too many results.
     """
     settings = Settings(feed)
     is_harvest = feed.url.rstrip("/").endswith(("/oai", "/oai2"))
-    begin_first = settings.day("from", _EARLIEST)
+    earliest = settings.day("from", _EARLIEST)
     overlap = settings.days("overlap_days", 1 if is_harvest else 2)
-    begin = since.start
+    begin = cursor.start
     if begin is None:
-        begin = dt.datetime.fromisoformat(since.watermark).date() - overlap if since.watermark else begin_first
+        begin = dt.datetime.fromisoformat(cursor.watermark).date() - overlap if cursor.watermark else earliest
     if is_harvest:
         sets = settings.texts("sets")
         form = settings.choice("form", ("arXiv", "arXivRaw"))
-        settings.finish()
-        reached = since.now
-        for place in sets or (None,):
-            reached = min(reached, (yield from _harvest(feed, form, place, begin, since.end)) or since.now)
-        return since.watermark if since.start or since.end else reached.isoformat()
+        settings.reject_unknown()
+        watermark = cursor.now
+        for set_name in sets or (None,):
+            responded_at = yield from _harvest(feed, form, set_name, begin, cursor.end)
+            watermark = min(watermark, responded_at or cursor.now)
+        return cursor.watermark if cursor.start or cursor.end else watermark.isoformat()
     search, ids = settings.text("search"), settings.texts("ids")
-    page = settings.integer("page", 200, maximum=2000)
-    settings.finish()
+    page_size = settings.integer("page", 200, maximum=2000)
+    settings.reject_unknown()
     if bool(search) == bool(ids):
-        raise settings.wrong("search", "either a search or a list of ids")
+        raise settings.build_error("search", "either a search or a list of ids")
     if ids:
-        for at in range(0, len(ids), page):
-            batch = ids[at : at + page]
+        for index in range(0, len(ids), page_size):
+            batch = ids[index : index + page_size]
             query = urlencode({"id_list": ",".join(batch), "max_results": len(batch)}, safe=",/")
             yield Request(f"{feed.url}?{query}", f"ids {batch[0]} and {len(batch) - 1} more")
-        return since.now.isoformat()
-    end = f"{since.end:%Y%m%d}2359" if since.end else f"{since.now:%Y%m%d%H%M}"
-    yield from _search(feed, f"({search}) AND submittedDate:[{begin:%Y%m%d}0000 TO {end}]", page)
-    return since.watermark if since.start or since.end else since.now.isoformat()
+        return cursor.now.isoformat()
+    end = f"{cursor.end:%Y%m%d}2359" if cursor.end else f"{cursor.now:%Y%m%d%H%M}"
+    yield from _search(feed, f"({search}) AND submittedDate:[{begin:%Y%m%d}0000 TO {end}]", page_size)
+    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
 
 
 def _harvest(
-    feed: Feed, form: str, place: str | None, begin: dt.date, end: dt.date | None
-) -> Generator[Request, Answer, dt.datetime | None]:
-    """All records of a set that changed since a day; returns the interface's own time at the first answer."""
-    terms = {"verb": "ListRecords", "metadataPrefix": form, **({"set": place} if place else {})}
+    feed: Feed, form: str, set_name: str | None, begin: dt.date, end: dt.date | None
+) -> Generator[Request, Response, dt.datetime | None]:
+    """Request all records of a set that changed since a day; returns the service's time of the first response."""
+    terms = {"verb": "ListRecords", "metadataPrefix": form, **({"set": set_name} if set_name else {})}
     terms |= {"from": begin.isoformat(), **({"until": end.isoformat()} if end else {})}
-    name = f"{place or 'all'} from {begin}"
-    reached: dt.datetime | None = None
-    for attempt in range(1 + _MOST_RESTARTS):
-        answer = yield Request(f"{feed.url}?{urlencode(terms, safe=':')}", name, attempt=attempt)
-        told = _Told(answer)
-        reached = reached or told.moment
+    name = f"{set_name or 'all'} from {begin}"
+    responded_at: dt.datetime | None = None
+    for attempt in range(1 + _MAX_RESTARTS):
+        response = _ArxivResponse((yield Request(f"{feed.url}?{urlencode(terms, safe=':')}", name, attempt=attempt)))
+        responded_at = responded_at or response.responded_at
         page = 1
-        while token := told.one("resumptionToken"):
+        while token := response.first_text("resumptionToken"):
             page += 1
             query = urlencode({"verb": "ListRecords", "resumptionToken": token})
-            answer = yield Request(f"{feed.url}?{query}", f"{name}, page {page}", attempt=attempt)
-            told = _Told(answer)
-        if "badResumptionToken" not in told.errors:
-            return reached
-    raise Unanswered(f"arXiv forgot {_MOST_RESTARTS + 1} times where it was in {name}")
+            request = Request(f"{feed.url}?{query}", f"{name}, page {page}", attempt=attempt)
+            response = _ArxivResponse((yield request))
+        if "badResumptionToken" not in response.error_codes:
+            return responded_at
+    raise RequestFailed(f"arXiv rejected its resumption tokens in {_MAX_RESTARTS + 1} attempts at {name}")
 
 
-class _Told:
-    """What an answer of arXiv tells besides papers.
+class _ArxivResponse:
+    """The paging data of a response of arXiv.
 
     Raises:
-        Unanswered: It is no whole XML, in which nothing can be told to be missing.
+        RequestFailed: It is not well-formed XML, so that missing records could not be noticed.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, response: Response) -> None:
         try:
-            self._root = root_of(answer.content)
-        except Damaged as error:
-            raise Unanswered(f"found {error} where an answer of arXiv was expected") from error
-        self.errors = {element.get("code") for element in self._root.iter("{*}error")}
+            self._root = parse_xml(response.content)
+        except DamagedDocument as error:
+            raise RequestFailed(f"found {error} where a response of arXiv was expected") from error
+        self.error_codes = {element.get("code") for element in self._root.iter("{*}error")}
 
-    def one(self, name: str) -> str | None:
-        """The text of the first filled element of that name, whatever its namespace."""
-        return next(iter(texts_of(self._root, name)), None)
+    def first_text(self, name: str) -> str | None:
+        """The text of the first non-empty element of that name, in any namespace."""
+        return next(iter(find_texts(self._root, name)), None)
 
-    def count(self, name: str) -> int:
+    def count_elements(self, name: str) -> int:
         """The number of elements of that name."""
         return sum(1 for _ in self._root.iter(f"{{*}}{name}"))
 
     @property
-    def moment(self) -> dt.datetime | None:
-        """When it was given."""
+    def responded_at(self) -> dt.datetime | None:
+        """The time of the response, by arXiv's clock."""
         try:
-            moment = dt.datetime.fromisoformat(self.one("responseDate") or "")
+            moment = dt.datetime.fromisoformat(self.first_text("responseDate") or "")
         except ValueError:
             return None
         return moment.replace(tzinfo=moment.tzinfo or dt.UTC)
 
 
-def _search(feed: Feed, search: str, page: int) -> Generator[Request, Answer, None]:
+def _search(feed: Feed, search: str, page_size: int) -> Generator[Request, Response, None]:
     start, total = 0, 1
     while start < total:
-        terms = {"search_query": search, "start": start, "max_results": page, "sortBy": "submittedDate"}
+        terms = {"search_query": search, "start": start, "max_results": page_size, "sortBy": "submittedDate"}
         query = urlencode({**terms, "sortOrder": "ascending"}, safe=":[]")
-        told = _Told((yield Request(f"{feed.url}?{query}", f"{search}, from {start}")))
-        results = told.one("totalResults") or ""
-        if not results.isdigit():
-            raise Unanswered("the answer does not tell how many papers the search finds")
-        total = int(results)
-        if total > _LARGEST_SEARCH:
-            raise Unanswered(f"the search finds {total:,} papers; arXiv gives out {_LARGEST_SEARCH:,}: harvest instead")
-        came = told.count("entry")
-        if not came and start < total:
-            raise Unanswered(f"an empty page of {total:,} papers from {start:,}")
-        start += came  # a page can be short though it is not the last
+        response = _ArxivResponse((yield Request(f"{feed.url}?{query}", f"{search}, from {start}")))
+        total_text = response.first_text("totalResults") or ""
+        if not total_text.isdigit():
+            raise RequestFailed("the response has no total number of papers")
+        total = int(total_text)
+        if total > _MAX_SEARCH_RESULTS:
+            raise RequestFailed(
+                f"the search finds {total:,} papers; arXiv returns at most {_MAX_SEARCH_RESULTS:,}: use OAI-PMH instead"
+            )
+        count = response.count_elements("entry")
+        if not count and start < total:
+            raise RequestFailed(f"an empty page of {total:,} papers from {start:,}")
+        start += count  # a page can be short although it is not the last

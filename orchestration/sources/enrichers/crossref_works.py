@@ -1,6 +1,6 @@
-"""Works of Crossref, asked for by DOI or found by a filter: venue, day, citations, affiliations as printed.
+"""Works of Crossref, by DOI or by a filter: venue, day of publication, citations, affiliations as printed.
 
-DOIs of arXiv are not Crossref's. Days can be years or months alone, and abstracts come with markup.
+Crossref does not register the DOIs of arXiv. Dates can lack the day or month, and abstracts contain markup.
 """
 
 from __future__ import annotations
@@ -12,53 +12,61 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from orchestration.sources.enrichers.records import columns, period, read_all
-from orchestration.sources.shared.document import Document, Unreadable, strict_json
-from orchestration.sources.shared.fetch_plan import Answer, Conversation, Feed, Request, Since, Unanswered, told_of
+from orchestration.sources.enrichers.records import build_columns, parse_partial_date, parse_records
+from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
+from orchestration.sources.shared.fetch_plan import (
+    Feed,
+    FetchCursor,
+    FetchPlan,
+    Request,
+    RequestFailed,
+    Response,
+    require_complete,
+)
 from orchestration.sources.shared.fields import Fields
-from orchestration.sources.shared.html_text import joined, plain
+from orchestration.sources.shared.html_text import html_to_text, join_texts
 from orchestration.sources.shared.settings import Settings
-from orchestration.sources.source import NotThisSource, Parsed, Source, Value
+from orchestration.sources.source import NotThisSource, ParseResult, Source, Value
 
-_ROWS = 200
-# where the day of publication can stand, the earliest event last, since it can be a registration
-_DAYS = ("published", "issued", "published-online", "published-print")
+_PAGE_SIZE = 200
+# fields with the day of publication, by preference
+_DATE_FIELDS = ("published", "issued", "published-online", "published-print")
 _HEADING = re.compile(r"^abstract\b[.:]?\s+(?=\S)", re.IGNORECASE)
 
 
-def _work(work: Fields) -> tuple[str, dict[str, Value]]:
-    """Identity and columns of a work.
+def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of a work.
 
     Raises:
-        ValueError: A field holds what its column cannot.
+        ValueError: A field does not fit its column.
     """
     doi = (work.text("DOI") or "").lower()
     if not doi:
-        raise ValueError("no DOI, by which it would be known")
-    work.pass_over("indexed", "created", "deposited", "score", "prefix", "member", "source", "content-domain")
-    people, printed = [], []
-    for author in work.each("author"):
-        author.pass_over("sequence", "ORCID", "authenticated-orcid", "role")
+        raise ValueError("no DOI, which identifies it")
+    work.ignore("indexed", "created", "deposited", "score", "prefix", "member", "source", "content-domain")
+    names, affiliations = [], []
+    for author in work.children("author"):
+        author.ignore("sequence", "ORCID", "authenticated-orcid", "role")
         parts = (author.line("given"), author.line("family"), author.line("suffix"))
-        people.append(" ".join(part for part in parts if part) or author.line("name") or "")
-        places = [place.line("name") for place in author.each("affiliation")]
-        printed += [{"author": people[-1], "affiliation": place} for place in places if place]
+        names.append(" ".join(part for part in parts if part) or author.line("name") or "")
+        printed = [affiliation.line("name") for affiliation in author.children("affiliation")]
+        affiliations += [{"author": names[-1], "affiliation": text} for text in printed if text]
     day, precision = None, None
-    for name in _DAYS:
-        moment = work.within(name)
-        moment.pass_over("date-time", "timestamp")
-        told = moment.whole("date-parts")
-        if day is None and told:
-            day, precision = period(told[0] if isinstance(told, list) else told)
+    for name in _DATE_FIELDS:
+        moment = work.child(name)
+        moment.ignore("date-time", "timestamp")
+        parts = moment.value("date-parts")
+        if day is None and parts:
+            day, precision = parse_partial_date(parts[0] if isinstance(parts, list) else parts)
     values: dict[str, Value] = {
         "work_type": work.text("type"),
         "publisher": work.line("publisher"),
         "doi": doi,
-        "title": plain(next(iter(work.texts("title")), None)).text,
-        "abstract": _HEADING.sub("", " ".join((plain(work.text("abstract")).text or "").split())) or None,
-        "authors": joined([name for name in people if name]),
-        "affiliations": json.dumps(printed, ensure_ascii=False) if printed else None,
-        "venue": plain(next(iter(work.texts("container-title")), None)).text,
+        "title": html_to_text(next(iter(work.texts("title")), None)).text,
+        "abstract": _HEADING.sub("", " ".join((html_to_text(work.text("abstract")).text or "").split())) or None,
+        "authors": join_texts([name for name in names if name]),
+        "affiliations": json.dumps(affiliations, ensure_ascii=False) if affiliations else None,
+        "venue": html_to_text(next(iter(work.texts("container-title")), None)).text,
         "url": work.text("URL"),
         "published_on": day,
         "date_precision": precision,
@@ -67,89 +75,93 @@ def _work(work: Fields) -> tuple[str, dict[str, Value]]:
     return doi, values
 
 
-def _works(told: Any) -> list[Any] | None:
-    message = told.get("message") if isinstance(told, Mapping) else None
+def _get_works(value: Any) -> list[Any] | None:
+    """The works of a JSON document, a list or a single work; None for other documents."""
+    message = value.get("message") if isinstance(value, Mapping) else None
     if not isinstance(message, Mapping):
         return None
-    if told.get("message-type") == "work-list" and isinstance(message.get("items"), list):
+    if value.get("message-type") == "work-list" and isinstance(message.get("items"), list):
         return message["items"]
-    return [message] if told.get("message-type") == "work" and "DOI" in message else None
+    return [message] if value.get("message-type") == "work" and "DOI" in message else None
 
 
 def _recognise(document: Document) -> None:
-    if _works(document.json) is None:
-        raise NotThisSource(f"looked for works of Crossref; found {document.kind}")
+    if _get_works(document.json) is None:
+        raise NotThisSource(f"looked for works of Crossref; found {document.description}")
 
 
-def _parse(document: Document) -> Parsed:
-    return read_all(
-        _numbered(_works(document.json) or []), _work, is_answer=document.json["message-type"] == "work-list"
+def _parse(document: Document) -> ParseResult:
+    return parse_records(
+        _number_works(_get_works(document.json) or []),
+        _read_work,
+        is_empty_valid=document.json["message-type"] == "work-list",
     )
 
 
-def _numbered(works: list[Any]) -> Iterator[tuple[str, Any]]:
-    return ((f"work {place}", work) for place, work in enumerate(works, 1))
+def _number_works(works: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"work {number}", work) for number, work in enumerate(works, 1))
 
 
-def _fetch(feed: Feed, since: Since) -> Conversation:
-    """Ask for works by DOI, or for all that a filter finds and that Crossref has indexed since the last conversation.
+def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
+    """Fetch plan for works by DOI, or for the works of a filter or query that were indexed since the last fetch.
 
-    Settings: ``dois`` or ``filter`` (in Crossref's language); ``query``; ``from`` (first day of indexing).
+    Settings: ``dois`` or ``filter`` (in Crossref's syntax); ``query``; ``from`` (first day of indexing).
 
     Raises:
-        WrongSettings: A setting cannot be used.
-        Unanswered: An answer is none that Crossref gives.
+        InvalidSettings: A setting cannot be used.
+        RequestFailed: A response is not a list of works, or the list is incomplete.
     """
     settings = Settings(feed)
-    dois, terms, words = settings.texts("dois"), settings.text("filter"), settings.text("query")
+    dois, filters, query = settings.texts("dois"), settings.text("filter"), settings.text("query")
     begin = settings.day("from", dt.date(2000, 1, 1))
-    settings.finish()
-    if bool(dois) == bool(terms or words):
-        raise settings.wrong("dois", "either a list of DOIs, or a filter or query")
+    settings.reject_unknown()
+    if bool(dois) == bool(filters or query):
+        raise settings.build_error("dois", "either a list of DOIs, or a filter or query")
     base = feed.url.rstrip("/")
     for doi in dois:
         try:
             yield Request(f"{base}/{quote(doi, safe='')}", doi)
-        except Unanswered as unanswered:
-            if unanswered.status != 404:  # an unknown DOI holds back no other
+        except RequestFailed as failure:
+            if failure.status != 404:  # an unknown DOI does not stop the others
                 raise
     if dois:
-        return since.now.isoformat()
-    if since.start or since.watermark:
-        begin = since.start or dt.datetime.fromisoformat(since.watermark or "").date() - dt.timedelta(days=1)
-    span = f"from-index-date:{begin}" + (f",until-index-date:{since.end}" if since.end else "")
-    asked = {**({"query": words} if words else {}), "filter": ",".join(filter(None, (terms, span))), "rows": _ROWS}
-    yield from _listed(f"{base}?{urlencode(asked, safe=':,')}", f"indexed from {begin}")
-    return since.watermark if since.start or since.end else since.now.isoformat()
+        return cursor.now.isoformat()
+    if cursor.start or cursor.watermark:
+        begin = cursor.start or dt.datetime.fromisoformat(cursor.watermark or "").date() - dt.timedelta(days=1)
+    span = f"from-index-date:{begin}" + (f",until-index-date:{cursor.end}" if cursor.end else "")
+    terms = {"query": query} if query else {}
+    terms |= {"filter": ",".join(filter(None, (filters, span))), "rows": str(_PAGE_SIZE)}
+    yield from _fetch_pages(f"{base}?{urlencode(terms, safe=':,')}", f"indexed from {begin}")
+    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
 
 
-def _listed(url: str, name: str) -> Generator[Request, Answer, None]:
-    """All pages of a list; its cursor seldom ends by itself, so that an empty page does."""
+def _fetch_pages(url: str, name: str) -> Generator[Request, Response, None]:
+    """Request all pages of a list, up to an empty page, since Crossref returns cursors even after the last page."""
     cursor, page, received = "*", 1, 0
     while True:
-        answer = yield Request(f"{url}&{urlencode({'cursor': cursor}, safe='*')}", f"{name}, page {page}")
+        response = yield Request(f"{url}&{urlencode({'cursor': cursor}, safe='*')}", f"{name}, page {page}")
         try:
-            told = strict_json(answer.content)
-        except Unreadable as error:
-            raise Unanswered(f"found {error} where works were expected") from error
-        works = _works(told)
+            value = parse_json(response.content)
+        except UnreadableDocument as error:
+            raise RequestFailed(f"found {error} where works were expected") from error
+        works = _get_works(value)
         if works is None:
-            raise Unanswered(f"found {str(told)[:200]} where works were expected")
+            raise RequestFailed(f"found {str(value)[:200]} where works were expected")
         received += len(works)
-        following, total = told["message"].get("next-cursor"), told["message"].get("total-results")
-        is_all = following == cursor and isinstance(total, int) and received >= total
-        if not works or not following or is_all:
-            told_of(received, total, "works")
+        next_cursor, total = value["message"].get("next-cursor"), value["message"].get("total-results")
+        is_all = next_cursor == cursor and isinstance(total, int) and received >= total
+        if not works or not next_cursor or is_all:
+            require_complete(received, total, "works")
             return
-        cursor, page = following, page + 1
+        cursor, page = next_cursor, page + 1
 
 
 SOURCE = Source(
     name="crossref_works",
     title="Crossref",
-    things="works",
-    row="One version of what Crossref tells of a work.",
-    columns=columns(
+    record_noun="works",
+    row="One version of Crossref's record of a work.",
+    columns=build_columns(
         "doi",
         "title",
         "abstract",
@@ -160,15 +172,15 @@ SOURCE = Source(
         "published_on",
         "date_precision",
         "citations",
-        work_type={"type": "text", "meaning": "Journal article, book chapter and so on, in Crossref's words."},
-        publisher={"type": "text", "meaning": "The publisher."},
+        work_type={"type": "text", "meaning": "Type of work in Crossref: journal-article, book-chapter."},
+        publisher={"type": "text", "meaning": "Name of the publisher."},
     ),
-    expected="works of Crossref (an answer of its interface)",
-    licence="facts, free of claims; abstracts belong to their publishers",
+    expected="works of Crossref (a response of its API)",
+    licence="facts are free; abstracts belong to their publishers",
     recognise=_recognise,
     parse=_parse,
-    newest="published_on",
-    positional=("citations",),
+    recency_column="published_on",
+    volatile_columns=("citations",),
     fetch=_fetch,
-    by_window=True,
+    is_windowed=True,
 )

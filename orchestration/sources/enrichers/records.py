@@ -1,4 +1,4 @@
-"""What the sources that add facts to known papers share: columns with one meaning, and asking by ids in batches."""
+"""Shared parts of the sources that enrich known papers: common columns, parsing of records, batches of ids."""
 
 from __future__ import annotations
 
@@ -7,75 +7,86 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestration.sources.shared.document import Unreadable
-from orchestration.sources.shared.fields import Fields, tally
-from orchestration.sources.source import Parsed, Record, Reject, Value
+from orchestration.sources.shared.document import UnreadableDocument
+from orchestration.sources.shared.fields import Fields, count_unread_fields
+from orchestration.sources.source import ParseResult, Record, Reject, Value
 
 COLUMNS: Mapping[str, Mapping[str, Any]] = {
-    "doi": {"type": "text", "meaning": "DOI of the published form, in lower case."},
-    "arxiv_id": {"type": "text", "meaning": "arXiv's id of the paper, without version."},
+    "doi": {"type": "text", "meaning": "DOI of the published version, in lower case."},
+    "arxiv_id": {"type": "text", "meaning": "Id of the paper in arXiv, without version."},
     "title": {"type": "text", "meaning": "Title of the paper."},
     "abstract": {"type": "text", "meaning": "Abstract, with white space normalised."},
-    "authors": {"type": "text", "meaning": "Names of the authors, between semicolons."},
-    "affiliations": {"type": "text", "meaning": "JSON list of author and affiliation, as the paper prints them."},
+    "authors": {"type": "text", "meaning": "Names of the authors, separated by semicolons."},
+    "affiliations": {"type": "text", "meaning": "JSON list of author and affiliation, as printed in the paper."},
     "venue": {"type": "text", "meaning": "Journal, conference or repository."},
     "url": {"type": "text", "meaning": "Link to the paper."},
-    "published_on": {"type": "date", "meaning": "Day of publication; the first of the period where less is told."},
+    "published_on": {
+        "type": "date",
+        "meaning": "Day of publication, or first day of its month or year.",
+    },
     "date_precision": {
         "type": "text",
         "one_of": ["day", "month", "year"],
-        "meaning": "Whether the day, the month or the year is told.",
+        "meaning": "Whether the day, the month or only the year is known.",
     },
-    "citations": {"type": "integer", "unit": "works", "minimum": 0, "meaning": "Works that cite it, when last seen."},
+    "citations": {
+        "type": "integer",
+        "unit": "works",
+        "minimum": 0,
+        "meaning": "Number of citing works when last seen.",
+    },
 }
 
-Read = Callable[[Fields], tuple[str, dict[str, Value]]]
+RecordReader = Callable[[Fields], tuple[str, dict[str, Value]]]
 
 
-def columns(*names: str, **own: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """A source's own columns, and then those of these names."""
+def build_columns(*names: str, **own: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The columns of a source: its own, then the common ones of these names."""
     return {**own, **{name: COLUMNS[name] for name in names}}
 
 
-def read_all(told: Iterable[tuple[str, Any]], read: Read, *, is_answer: bool) -> Parsed:
-    """Records and rejects of values, given with their places, each read by itself.
+def parse_records(
+    located_values: Iterable[tuple[str, Any]], read: RecordReader, *, is_empty_valid: bool
+) -> ParseResult:
+    """Records and rejects of the values of a document.
 
     Args:
-        told: Place and value; a value that is no object becomes a reject.
-        read: Gives identity and columns of one; raises `ValueError` with the reason of a reject.
-        is_answer: Whether the document may rightly hold nothing.
+        located_values: Locator and value of each record; a value that is not an object becomes a reject.
+        read: Identity and column values of one record; raises `ValueError` with the reason of a reject.
+        is_empty_valid: Whether a document without any record is valid.
     """
-    parsed = Parsed(is_answer=is_answer)
-    for locator, value in told:
+    result = ParseResult(is_empty_valid=is_empty_valid)
+    for locator, value in located_values:
         if not isinstance(value, Mapping):
-            reason = str(value) if isinstance(value, Unreadable) else "no JSON object"
-            parsed.items.append(Reject(locator, reason, "" if isinstance(value, Unreadable) else str(value)[:1000]))
+            is_unreadable = isinstance(value, UnreadableDocument)
+            reason, raw_text = (str(value), "") if is_unreadable else ("no JSON object", str(value)[:1000])
+            result.items.append(Reject(locator, reason, raw_text))
             continue
         fields = Fields(value)
         try:
-            parsed.items.append(Record(*read(fields), locator))
+            result.items.append(Record(*read(fields), locator))
         except ValueError as error:
-            parsed.items.append(Reject(locator, str(error), json.dumps(value, ensure_ascii=False)[:20_000]))
-        tally(parsed.unparsed, [fields])
-    return parsed
+            result.items.append(Reject(locator, str(error), json.dumps(value, ensure_ascii=False)[:20_000]))
+        count_unread_fields(result.unparsed_fields, [fields])
+    return result
 
 
-def in_batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The ids, so many at a time."""
-    return (ids[at : at + size] for at in range(0, len(ids), size))
+def split_batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The ids in batches of a size; the last may be smaller."""
+    return (ids[index : index + size] for index in range(0, len(ids), size))
 
 
-def period(parts: Any) -> tuple[dt.date | None, str | None]:
-    """Day and precision of a year, a year and month, or a whole day given as numbers.
+def parse_partial_date(parts: Any) -> tuple[dt.date | None, str | None]:
+    """First day and precision of a date given as year, year and month, or year, month and day.
 
     Raises:
-        ValueError: There is no such day.
+        ValueError: The parts are not a list of numbers or not a date.
     """
     if not isinstance(parts, list):
-        raise ValueError(f"{str(parts)[:40]} is no list of year, month and day")
+        raise ValueError(f"{str(parts)[:40]} is not a list of year, month and day")
     try:
         numbers = [int(part) for part in parts if part is not None][:3]
-        whole = [*numbers, 1, 1][:3]
-        return (dt.date(*whole), ("year", "month", "day")[len(numbers) - 1]) if numbers else (None, None)
+        complete = [*numbers, 1, 1][:3]
+        return (dt.date(*complete), ("year", "month", "day")[len(numbers) - 1]) if numbers else (None, None)
     except (TypeError, OverflowError) as error:
-        raise ValueError(f"{str(parts)[:40]} are no year, month and day ({error})") from error
+        raise ValueError(f"{str(parts)[:40]} are not year, month and day ({error})") from error

@@ -1,4 +1,4 @@
-"""Papers of Semantic Scholar, asked for by ids or found by a search: abstracts, venues, citations."""
+"""Papers of Semantic Scholar, by ids or by a search: abstracts, venues, citations."""
 
 from __future__ import annotations
 
@@ -8,145 +8,150 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from orchestration.sources.enrichers.records import columns, in_batches, period, read_all
-from orchestration.sources.shared.document import Document, Unreadable, strict_json
-from orchestration.sources.shared.fetch_plan import Conversation, Feed, Request, Since, Unanswered
+from orchestration.sources.enrichers.records import build_columns, parse_partial_date, parse_records, split_batches
+from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed
 from orchestration.sources.shared.fields import Fields
-from orchestration.sources.shared.html_text import joined
+from orchestration.sources.shared.html_text import join_texts
 from orchestration.sources.shared.settings import Settings
-from orchestration.sources.source import NotThisSource, Parsed, Reject, Source, Value
+from orchestration.sources.source import NotThisSource, ParseResult, Reject, Source, Value
 
-_BATCH = 500  # the most ids at once
+_BATCH_SIZE = 500  # the maximum of ids per request
 _FIELDS = (
     "paperId,corpusId,externalIds,url,title,abstract,venue,year,publicationDate,authors,citationCount"
     ",influentialCitationCount,fieldsOfStudy"
 )
 
 
-def _paper(paper: Fields) -> tuple[str, dict[str, Value]]:
-    """Identity and columns of a paper; its own id (a hash) can change when papers are merged, so the number counts.
+def _read_paper(paper: Fields) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of a paper, identified by its corpus id, since its hash changes with merges.
 
     Raises:
-        ValueError: A field holds what its column cannot.
+        ValueError: A field does not fit its column.
     """
-    paper.pass_over("isOpenAccess")
-    ids = paper.within("externalIds")
-    ids.pass_over("MAG", "DBLP", "PubMed", "PubMedCentral", "ACL", "CorpusId")
-    number, key = paper.integer("corpusId") or ids.data.get("CorpusId"), paper.text("paperId")
-    if not (number or key):
-        raise ValueError("neither corpusId nor paperId, by which it would be known")
-    authors = paper.each("authors")
+    paper.ignore("isOpenAccess")
+    ids = paper.child("externalIds")
+    ids.ignore("MAG", "DBLP", "PubMed", "PubMedCentral", "ACL", "CorpusId")
+    corpus_id, paper_hash = paper.integer("corpusId") or ids.data.get("CorpusId"), paper.text("paperId")
+    if not (corpus_id or paper_hash):
+        raise ValueError("neither corpusId nor paperId, which identify it")
+    authors = paper.children("authors")
     for author in authors:
-        author.pass_over("authorId")
+        author.ignore("authorId")
     day, year = paper.day("publicationDate"), paper.integer("year")
     doi = ids.text("DOI")
-    told = (day, "day") if day else period([year] if year else [])
+    published_on, precision = (day, "day") if day else parse_partial_date([year] if year else [])
     values: dict[str, Value] = {
-        "semanticscholar_id": str(number) if number else None,
-        "semanticscholar_hash": key,
+        "semanticscholar_id": str(corpus_id) if corpus_id else None,
+        "semanticscholar_hash": paper_hash,
         "influential_citations": paper.integer("influentialCitationCount"),
-        "fields_of_study": joined(paper.texts("fieldsOfStudy")),
+        "fields_of_study": join_texts(paper.texts("fieldsOfStudy")),
         "doi": doi.lower() if doi else None,
         "arxiv_id": ids.text("ArXiv"),
         "title": paper.line("title"),
         "abstract": paper.line("abstract"),
-        "authors": joined([name for author in authors if (name := author.line("name"))]),
+        "authors": join_texts([name for author in authors if (name := author.line("name"))]),
         "venue": paper.line("venue"),
         "url": paper.text("url"),
-        "published_on": told[0],
-        "date_precision": told[1],
+        "published_on": published_on,
+        "date_precision": precision,
         "citations": paper.integer("citationCount"),
     }
-    return str(number or key), values
+    return str(corpus_id or paper_hash), values
 
 
-def _papers(document: Document) -> list[Any] | None:
-    told = document.json
-    if isinstance(told, dict) and isinstance(told.get("data"), list) and "total" in told:
-        told = told["data"]
-        is_search = True
-    else:
-        is_search = False
-    if not isinstance(told, list):
+def _get_papers(document: Document) -> list[Any] | None:
+    """The papers of a document, a batch or a page of a search; None for other documents."""
+    papers = document.json
+    is_search = isinstance(papers, dict) and isinstance(papers.get("data"), list) and "total" in papers
+    if is_search:
+        papers = papers["data"]
+    if not isinstance(papers, list):
         return None
-    first = next((paper for paper in told if paper is not None), None)
+    first = next((paper for paper in papers if paper is not None), None)
     is_paper = isinstance(first, dict) and "paperId" in first
-    return told if is_paper or (first is None and (is_search or "asked" in document.hints)) else None
+    return papers if is_paper or (first is None and (is_search or _get_requested_ids(document) is not None)) else None
+
+
+def _get_requested_ids(document: Document) -> list[str] | None:
+    """The ids of a batch request, from the hint ``requested_ids`` (``asked`` in older snapshots); None for a search."""
+    hint = document.hints.get("requested_ids", document.hints.get("asked"))
+    return None if hint is None else json.loads(hint)
 
 
 def _recognise(document: Document) -> None:
-    if _papers(document) is None:
-        raise NotThisSource(f"looked for papers of Semantic Scholar; found {document.kind}")
+    if _get_papers(document) is None:
+        raise NotThisSource(f"looked for papers of Semantic Scholar; found {document.description}")
 
 
-def _parse(document: Document) -> Parsed:
-    """The papers of an answer; what was asked for and is not known stands as null in its place."""
-    papers, asked = _papers(document) or [], json.loads(document.hints.get("asked", "[]"))
-    parsed = read_all(_known(papers), _paper, is_answer=True)
-    for place, paper in enumerate(papers):
+def _parse(document: Document) -> ParseResult:
+    """The papers of a response; each requested id without a paper is null and becomes a reject."""
+    papers, requested_ids = _get_papers(document) or [], _get_requested_ids(document) or []
+    result = parse_records(_number_known_papers(papers), _read_paper, is_empty_valid=True)
+    for index, paper in enumerate(papers):
         if paper is None:
-            name = asked[place] if place < len(asked) else f"the one in place {place + 1}"
-            reason = f"{name} was asked for, and Semantic Scholar knows no such paper"
-            parsed.items.append(Reject(f"paper {place + 1}", reason, name, is_fault=False))
-    return parsed
+            name = requested_ids[index] if index < len(requested_ids) else f"id {index + 1}"
+            reason = f"{name} was requested, and Semantic Scholar has no such paper"
+            result.items.append(Reject(f"paper {index + 1}", reason, name, is_fault=False))
+    return result
 
 
-def _known(papers: list[Any]) -> Iterator[tuple[str, Any]]:
-    return ((f"paper {place}", paper) for place, paper in enumerate(papers, 1) if paper is not None)
+def _number_known_papers(papers: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"paper {number}", paper) for number, paper in enumerate(papers, 1) if paper is not None)
 
 
-def _fetch(feed: Feed, since: Since) -> Conversation:
-    """Ask for papers by ids, or for all that a search finds and that were published since the last conversation.
+def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
+    """Fetch plan for papers by ids, or for the results of a search published since the last fetch.
 
     Settings: ``ids`` (``ARXIV:2401.00001``, ``DOI:…``, ``CorpusId:…``) or ``search``; ``fields``; ``from`` and
     ``recheck_days`` for a search.
 
     Raises:
-        WrongSettings: A setting cannot be used.
-        Unanswered: An answer is none that Semantic Scholar gives.
+        InvalidSettings: A setting cannot be used.
+        RequestFailed: A response is not JSON.
     """
     settings = Settings(feed)
     ids, search = settings.texts("ids"), settings.text("search")
     fields = settings.text("fields", _FIELDS)
     begin = settings.day("from", dt.date(2000, 1, 1))
     recheck = settings.days("recheck_days", 60)
-    settings.finish()
+    settings.reject_unknown()
     if bool(ids) == bool(search):
-        raise settings.wrong("ids", "either a list of ids or a search")
+        raise settings.build_error("ids", "either a list of ids or a search")
     base, query = feed.url.rstrip("/"), urlencode({"fields": fields}, safe=",")
-    for batch in in_batches(ids, _BATCH):
+    for batch in split_batches(ids, _BATCH_SIZE):
         yield Request(
             f"{base}/paper/batch?{query}",
             f"{batch[0]} and {len(batch) - 1} more",
             method="POST",
             body={"ids": list(batch)},
-            hints={"asked": json.dumps(batch)},
+            hints={"requested_ids": json.dumps(batch)},
         )
     if search:
-        if since.start or since.watermark:
-            begin = since.start or dt.datetime.fromisoformat(since.watermark or "").date() - recheck
-        span = f"{begin}:{since.end or ''}"
+        if cursor.start or cursor.watermark:
+            begin = cursor.start or dt.datetime.fromisoformat(cursor.watermark or "").date() - recheck
+        span = f"{begin}:{cursor.end or ''}"
         terms = {"query": search, "publicationDateOrYear": span, "sort": "publicationDate:asc"}
         page, token = 1, ""
         while True:
-            following = urlencode({**terms, **({"token": token} if token else {})}, safe=":")
-            answer = yield Request(f"{base}/paper/search/bulk?{query}&{following}", f"{search} {span}, page {page}")
+            page_query = urlencode({**terms, **({"token": token} if token else {})}, safe=":")
+            response = yield Request(f"{base}/paper/search/bulk?{query}&{page_query}", f"{search} {span}, page {page}")
             try:
-                told = strict_json(answer.content)
-            except Unreadable as error:
-                raise Unanswered(f"found {error} where papers were expected") from error
-            if not isinstance(told, dict) or not told.get("token"):
+                value = parse_json(response.content)
+            except UnreadableDocument as error:
+                raise RequestFailed(f"found {error} where papers were expected") from error
+            if not isinstance(value, dict) or not value.get("token"):
                 break
-            page, token = page + 1, told["token"]
-    return since.watermark if since.start or since.end else since.now.isoformat()
+            page, token = page + 1, value["token"]
+    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
 
 
 SOURCE = Source(
     name="semanticscholar_papers",
     title="Semantic Scholar",
-    things="papers",
-    row="One version of what Semantic Scholar tells of a paper.",
-    columns=columns(
+    record_noun="papers",
+    row="One version of Semantic Scholar's record of a paper.",
+    columns=build_columns(
         "doi",
         "arxiv_id",
         "title",
@@ -157,22 +162,25 @@ SOURCE = Source(
         "published_on",
         "date_precision",
         "citations",
-        semanticscholar_id={"type": "text", "meaning": "Semantic Scholar's number of the paper (corpus id)."},
-        semanticscholar_hash={"type": "text", "meaning": "Semantic Scholar's other id of it, which can change."},
+        semanticscholar_id={"type": "text", "meaning": "Corpus id of the paper in Semantic Scholar."},
+        semanticscholar_hash={
+            "type": "text",
+            "meaning": "Second id in Semantic Scholar, a hash that can change.",
+        },
         influential_citations={
             "type": "integer",
             "unit": "works",
             "minimum": 0,
-            "meaning": "Works in which Semantic Scholar finds the citation to matter, when last seen.",
+            "meaning": "Number of citing works that Semantic Scholar considers influenced by it, when last seen.",
         },
-        fields_of_study={"type": "text", "meaning": "Fields of study, between semicolons."},
+        fields_of_study={"type": "text", "meaning": "Fields of study, separated by semicolons."},
     ),
-    expected="papers of Semantic Scholar (an answer of its interface)",
+    expected="papers of Semantic Scholar (a response of its API)",
     licence="ODC-BY 1.0; abstracts belong to their publishers",
     recognise=_recognise,
     parse=_parse,
-    newest="published_on",
-    positional=("citations", "influential_citations", "semanticscholar_hash"),
+    recency_column="published_on",
+    volatile_columns=("citations", "influential_citations", "semanticscholar_hash"),
     fetch=_fetch,
-    by_window=True,
+    is_windowed=True,
 )

@@ -1,7 +1,7 @@
-"""Posts of LessWrong, the Alignment Forum and the EA Forum, as their interface or one of their pages gives them.
+"""Posts of LessWrong, the Alignment Forum and the EA Forum, from their API or from a captured page of a post.
 
-A post of the Alignment Forum is a post of LessWrong with the same id and so one record; the EA Forum's ids are its
-own. A captured page tells less than the interface (no score, no time of editing).
+The Alignment Forum shares posts and ids with LessWrong, so such a post is one record; the EA Forum has its own ids.
+A captured page has fewer fields than the API (no score, no time of the last edit).
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.sources.forum.query import Thing, answered, fetch, is_answer, site_in, site_of
+from orchestration.sources.forum.query import (
+    ForumEndpoint,
+    fetch_endpoint,
+    find_site,
+    get_site,
+    is_forum_response,
+    iterate_results,
+)
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.fetch_plan import Conversation, Feed, Since
-from orchestration.sources.shared.fields import Fields, tally
-from orchestration.sources.shared.html_text import joined, plain
-from orchestration.sources.source import NotThisSource, Parsed, Record, Reject, Source, Value
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
+from orchestration.sources.shared.fields import Fields, count_unread_fields
+from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source, Value
 
-POSTS = Thing(
+POSTS = ForumEndpoint(
     name="posts",
     fields="""
         _id slug title pageUrl url postedAt modifiedAt curatedDate frontpageDate afDate
@@ -27,9 +34,9 @@ POSTS = Thing(
         user { _id slug displayName } coauthors { _id slug displayName } tags { _id name slug }
         fmCrosspost { isCrosspost hostedHere foreignPostId } contents { html wordCount version }
     """,
-    everything="new",
-    of_user="userPosts",
-    edited_by="modifiedAt",
+    all_view="new",
+    user_view="userPosts",
+    edited_field="modifiedAt",
 )
 _POST_PATH = re.compile(r"/posts/(\w+)(?:/([\w.-]+))?")
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
@@ -37,78 +44,81 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "type": "text",
         "required": True,
         "one_of": ["lw", "eaf"],
-        "meaning": "The forum: lw for LessWrong with the Alignment Forum, which share ids; eaf for the EA Forum.",
+        "meaning": "The forum: lw is LessWrong and the Alignment Forum, which share ids; eaf is the EA Forum.",
     },
-    "forum_id": {"type": "text", "required": True, "matches": r"\w+$", "meaning": "The forum's id of it."},
-    "slug": {"type": "text", "meaning": "The readable part of its address."},
+    "forum_id": {"type": "text", "required": True, "matches": r"\w+$", "meaning": "Id of the post in the forum."},
+    "slug": {"type": "text", "meaning": "Readable part of its address."},
     "title": {"type": "text", "required": True, "meaning": "Title of the post."},
     "url": {"type": "text", "matches": r"https?://\S+$", "meaning": "Address of the post."},
     "linked_url": {
         "type": "text",
-        "meaning": "What a link post links to.",
+        "meaning": "Address that a link post links to.",
     },
     "posted_at": {"type": "timestamp", "required": True, "meaning": "When it was posted."},
-    "modified_at": {"type": "timestamp", "meaning": "When it was last changed; votes do not count."},
+    "modified_at": {"type": "timestamp", "meaning": "When it was last changed, apart from votes."},
     "curated_at": {"type": "timestamp", "meaning": "When the site's editors recommended it."},
     "promoted_at": {"type": "timestamp", "meaning": "When it was moved to the front page."},
     "author_forum_id": {
         "type": "text",
-        "meaning": "The forum's id of the author; none for deleted or hidden accounts.",
+        "meaning": "Id of the author in the forum; none for deleted or hidden accounts.",
     },
-    "author_slug": {"type": "text", "meaning": "The author in addresses of the forum."},
+    "author_slug": {"type": "text", "meaning": "The author's name in addresses of the forum."},
     "author": {"type": "text", "meaning": "The author's name as shown."},
-    "coauthors": {"type": "text", "meaning": "Names of the other authors, between semicolons."},
-    "tags": {"type": "text", "meaning": "Slugs of its tags, between semicolons."},
+    "coauthors": {"type": "text", "meaning": "Names of the other authors, separated by semicolons."},
+    "tags": {"type": "text", "meaning": "Slugs of its tags, separated by semicolons."},
     "score": {"type": "integer", "unit": "points", "meaning": "Karma: the sum of weighted votes when last seen."},
     "alignment_score": {"type": "integer", "unit": "points", "meaning": "Karma from members of the Alignment Forum."},
     "votes": {"type": "integer", "unit": "votes", "minimum": 0, "meaning": "Number of votes when last seen."},
     "comments": {"type": "integer", "unit": "comments", "minimum": 0, "meaning": "Comments on it when last seen."},
-    "words": {"type": "integer", "unit": "words", "minimum": 0, "meaning": "Length, as the forum counts it."},
-    "is_on_alignment_forum": {"type": "boolean", "meaning": "Whether it is on the Alignment Forum too."},
-    "is_withdrawn": {"type": "boolean", "meaning": "Whether it was deleted, made a draft again, or rejected."},
-    "is_shortform": {"type": "boolean", "meaning": "Whether it holds a person's quick takes."},
-    "is_question": {"type": "boolean", "meaning": "Whether it asks a question, with comments as answers."},
+    "words": {"type": "integer", "unit": "words", "minimum": 0, "meaning": "Number of words, as counted by the forum."},
+    "is_on_alignment_forum": {"type": "boolean", "meaning": "Whether it is also on the Alignment Forum."},
+    "is_withdrawn": {"type": "boolean", "meaning": "Whether it was deleted, rejected or moved back to the drafts."},
+    "is_shortform": {"type": "boolean", "meaning": "Whether it is the page of a user's quick takes."},
+    "is_question": {"type": "boolean", "meaning": "Whether it is a question, answered by comments."},
     "is_event": {"type": "boolean", "meaning": "Whether it announces an event."},
-    "crosspost_forum_id": {"type": "text", "meaning": "The other forum's id of the same post, if it stands on both."},
-    "content_version": {"type": "text", "meaning": "The forum's number of this version of the text."},
-    "text": {"type": "text", "meaning": "Its text without markup, one line for each block; none if withdrawn."},
-    "links": {"type": "text", "meaning": "Addresses that the text links to, between spaces, each once."},
+    "crosspost_forum_id": {
+        "type": "text",
+        "meaning": "Id of the same post in the other forum, if it is on both.",
+    },
+    "content_version": {"type": "text", "meaning": "Version of the text, as numbered by the forum."},
+    "text": {"type": "text", "meaning": "Text without markup, one line per block; none if withdrawn."},
+    "links": {"type": "text", "meaning": "Distinct addresses that the text links to, separated by spaces."},
 }
 
 
-def person(fields: Fields) -> tuple[str | None, str | None, str | None]:
-    """Id, slug and shown name of a user."""
-    fields.pass_over("__typename")
+def read_user(fields: Fields) -> tuple[str | None, str | None, str | None]:
+    """Id, slug and display name of a user."""
+    fields.ignore("__typename")
     return fields.text("_id"), fields.text("slug"), fields.line("displayName")
 
 
-def _post(document: Document, post: Fields) -> tuple[str, dict[str, Value]]:
-    """Identity and columns of a post.
+def _read_post(document: Document, post: Fields) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of a post.
 
     Raises:
-        ValueError: A field holds what its column cannot.
+        ValueError: A field does not fit its column.
     """
-    post.pass_over("__typename", "userId", "coauthorUserIds", "tagRelevance", "contents_latest", "readTimeMinutes")
+    post.ignore("__typename", "userId", "coauthorUserIds", "tagRelevance", "contents_latest", "readTimeMinutes")
     forum_id, page_url = post.text("_id"), post.text("pageUrl")
     if not forum_id:
-        raise ValueError("no _id, by which it would be known")
-    site = site_in(document, page_url)
+        raise ValueError("no _id, which identifies it")
+    site = find_site(document, page_url)
     is_hidden = post.flag("hideAuthor") is True
-    author = person(post.within("user"))
-    crosspost, contents = post.within("fmCrosspost"), post.within("contents")
-    crosspost.pass_over("isCrosspost", "hostedHere", "__typename")
-    contents.pass_over("_id", "__typename", "htmlHighlight", "plaintextDescription")
-    tags = post.each("tags")
+    author = read_user(post.child("user"))
+    crosspost, contents = post.child("fmCrosspost"), post.child("contents")
+    crosspost.ignore("isCrosspost", "hostedHere", "__typename")
+    contents.ignore("_id", "__typename", "htmlHighlight", "plaintextDescription")
+    tags = post.children("tags")
     for tag in tags:
-        tag.pass_over("_id", "name", "__typename")
-    body = plain(contents.text("html"))
+        tag.ignore("_id", "name", "__typename")
+    body = html_to_text(contents.text("html"))
     withdrawn = [post.flag(name) for name in ("draft", "deletedDraft", "rejected")]
     values: dict[str, Value] = {
         "site": site,
         "forum_id": forum_id,
         "slug": post.text("slug"),
         "title": post.line("title"),
-        "url": page_url or _address(document, site, forum_id),
+        "url": page_url or _build_post_url(document, site, forum_id),
         "linked_url": post.text("url"),
         "posted_at": post.moment("postedAt"),
         "modified_at": post.moment("modifiedAt"),
@@ -117,8 +127,8 @@ def _post(document: Document, post: Fields) -> tuple[str, dict[str, Value]]:
         "author_forum_id": None if is_hidden else author[0],
         "author_slug": None if is_hidden else author[1],
         "author": None if is_hidden else author[2],
-        "coauthors": joined([name for one in post.each("coauthors") if (name := person(one)[2])]),
-        "tags": joined([slug for tag in tags if (slug := tag.text("slug"))]),
+        "coauthors": join_texts([name for user in post.children("coauthors") if (name := read_user(user)[2])]),
+        "tags": join_texts([slug for tag in tags if (slug := tag.text("slug"))]),
         "score": post.integer("baseScore"),
         "alignment_score": post.integer("afBaseScore"),
         "votes": post.integer("voteCount"),
@@ -132,13 +142,13 @@ def _post(document: Document, post: Fields) -> tuple[str, dict[str, Value]]:
         "crosspost_forum_id": crosspost.text("foreignPostId"),
         "content_version": contents.text("version"),
         "text": None if any(withdrawn) else body.text,
-        "links": None if any(withdrawn) else joined(body.links, " "),
+        "links": None if any(withdrawn) else join_texts(body.links, " "),
     }
-    post.pass_over("afDate", "unlisted")
+    post.ignore("afDate", "unlisted")
     return f"{site} {forum_id}", values
 
 
-def _address(document: Document, site: str, forum_id: str) -> str | None:
+def _build_post_url(document: Document, site: str, forum_id: str) -> str | None:
     captured = document.json.get("captured_from")
     if isinstance(captured, str) and f"/posts/{forum_id}" in captured:
         return captured
@@ -146,34 +156,40 @@ def _address(document: Document, site: str, forum_id: str) -> str | None:
     return f"https://{host}/posts/{forum_id}"
 
 
-def _page(document: Document) -> Fields | None:
-    """What a captured page of a post tells machines of it (schema.org's DiscussionForumPosting)."""
+def _find_posting(document: Document) -> Fields | None:
+    """The embedded metadata of a captured page of a post (schema.org's DiscussionForumPosting); None for others."""
     if document.html_title is None or b"DiscussionForumPosting" not in document.data:
         return None
     from selectolax.lexbor import LexborHTMLParser
 
     for node in LexborHTMLParser(document.data).css('script[type="application/ld+json"]'):
         try:
-            told = json.loads(node.text())
+            posting = json.loads(node.text())
         except ValueError:
             continue
-        if isinstance(told, dict) and told.get("@type") == "DiscussionForumPosting" and site_of(str(told.get("url"))):
-            return Fields(told)
+        is_posting = isinstance(posting, dict) and posting.get("@type") == "DiscussionForumPosting"
+        if is_posting and get_site(str(posting.get("url"))):
+            return Fields(posting)
     return None
 
 
-def _page_post(page: Fields) -> tuple[str, dict[str, Value]]:
-    page.pass_over("@context", "@type", "mainEntityOfPage", "description", "comment", "interactionStatistic", "about")
+def _read_posting(page: Fields) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of the post of a captured page.
+
+    Raises:
+        ValueError: A field does not fit its column.
+    """
+    page.ignore("@context", "@type", "mainEntityOfPage", "description", "comment", "interactionStatistic", "about")
     url = page.text("url") or ""
-    path, site = _POST_PATH.search(url), site_of(url)
+    path, site = _POST_PATH.search(url), get_site(url)
     if path is None or site is None:
-        raise ValueError(f"the address “{url[:80]}” is not one of a post of these forums")
+        raise ValueError(f"the address “{url[:80]}” is not of a post of these forums")
     names, slugs = [], []
-    for author in page.each("author"):
-        author.pass_over("@type", "interactionStatistic")
+    for author in page.children("author"):
+        author.ignore("@type", "interactionStatistic")
         names.append(author.line("name") or "")
         slugs.append((author.text("url") or "").rpartition("/users/")[2])
-    body = plain(page.text("text"))
+    body = html_to_text(page.text("text"))
     values: dict[str, Value] = dict.fromkeys(_COLUMNS)
     values |= {
         "site": site,
@@ -184,55 +200,55 @@ def _page_post(page: Fields) -> tuple[str, dict[str, Value]]:
         "posted_at": page.moment("datePublished"),
         "author_slug": slugs[0] or None if slugs else None,
         "author": names[0] or None if names else None,
-        "coauthors": joined(names[1:]),
+        "coauthors": join_texts(names[1:]),
         "text": body.text,
-        "links": joined(body.links, " "),
+        "links": join_texts(body.links, " "),
     }
     return f"{site} {path[1]}", values
 
 
 def _recognise(document: Document) -> None:
-    if not is_answer(document, "posts") and _page(document) is None:
-        raise NotThisSource(f"looked for posts of a forum; found {document.kind}")
+    if not is_forum_response(document, "posts") and _find_posting(document) is None:
+        raise NotThisSource(f"looked for posts of a forum; found {document.description}")
 
 
-def _parse(document: Document) -> Parsed:
-    if (page := _page(document)) is not None:
+def _parse(document: Document) -> ParseResult:
+    if (page := _find_posting(document)) is not None:
         try:
-            parsed = Parsed([Record(*_page_post(page), "the page")])
+            result = ParseResult([Record(*_read_posting(page), "the page")])
         except ValueError as error:
-            return Parsed([Reject("the page", str(error), json.dumps(page.data, ensure_ascii=False)[:2000])])
-        tally(parsed.unparsed, [page])
-        return parsed
-    parsed = Parsed(is_answer=True)
-    for locator, post in answered(document, "posts"):
+            return ParseResult([Reject("the page", str(error), json.dumps(page.data, ensure_ascii=False)[:2000])])
+        count_unread_fields(result.unparsed_fields, [page])
+        return result
+    result = ParseResult(is_empty_valid=True)
+    for locator, post in iterate_results(document, "posts"):
         if isinstance(post, Reject):
-            parsed.items.append(post)
+            result.items.append(post)
             continue
         try:
-            parsed.items.append(Record(*_post(document, post), locator))
+            result.items.append(Record(*_read_post(document, post), locator))
         except ValueError as error:
-            parsed.items.append(Reject(locator, str(error), json.dumps(post.data, ensure_ascii=False)))
-        tally(parsed.unparsed, [post])
-    return parsed
+            result.items.append(Reject(locator, str(error), json.dumps(post.data, ensure_ascii=False)))
+        count_unread_fields(result.unparsed_fields, [post])
+    return result
 
 
-def _fetch(feed: Feed, since: Since) -> Conversation:
-    return fetch(POSTS, feed, since)
+def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
+    return fetch_endpoint(POSTS, feed, cursor)
 
 
 SOURCE = Source(
     name="forum_posts",
     title="Forum posts",
-    things="posts",
+    record_noun="posts",
     row="One version of a post of LessWrong, the Alignment Forum or the EA Forum.",
     columns=_COLUMNS,
-    expected="posts of LessWrong, the Alignment Forum or the EA Forum (an answer of their interface, or a post's page)",
+    expected="posts of LessWrong, the Alignment Forum or the EA Forum (a response of their API, or a post's page)",
     licence="facts are free; texts belong to their authors and stay on this machine",
     recognise=_recognise,
     parse=_parse,
-    newest="posted_at",
-    positional=("score", "alignment_score", "votes", "comments"),
+    recency_column="posted_at",
+    volatile_columns=("score", "alignment_score", "votes", "comments"),
     fetch=_fetch,
-    by_window=True,
+    is_windowed=True,
 )

@@ -1,10 +1,9 @@
-"""Where the comments of a captured forum page begin and end: pure rules over its lines.
+"""Borders of the comments on a captured forum page, found by rules over its lines.
 
-The page gives one block of text per line and nothing that says whose it is or where a comment ends. Two
-rules find the borders. First the site's own cut: ForumMagnum shows of a long comment only its first 562
-characters and three dots, so the lines of a cut comment add up to a known length. Then, for the lines in
-between, how comments begin and go on: openers, connectives, lists, shared words. What is found by the
-second rule is a guess and says so in its confidence.
+The page has one block of text per line and nothing that marks authors or the ends of comments. Two rules find the
+borders. First, the site truncates: of a long comment ForumMagnum shows the first 562 characters and three dots, so the
+lines of a truncated comment add up to a known length. Second, the lines in between are split by how comments begin and
+continue: openers, connectives, lists, shared words. The second rule estimates, which the confidence of a segment shows.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# ForumMagnum cuts the HTML of a comment longer than 750 characters to floor(750 - 750 / 4) characters of text
-WHOLE_COMMENT = 750
-CUT_COMMENT = 562 + len("...")
-_CUT_AT_LEAST = 553  # inline maths and links can be lost from a capture, a dozen characters at most as a rule
-_CUT_WITH_LOSSES = 400  # below this, dots at the end of a line are rather the writer's own
-_MOVED_DOTS_LINES = 3
-_NEAR_BLOCKS = 3
+# ForumMagnum truncates the HTML of a comment longer than 750 characters to floor(750 - 750 / 4) characters of text
+MAX_WHOLE_CHARACTERS = 750
+TRUNCATED_CHARACTERS = 562 + len("...")
+_MIN_TRUNCATED_CHARACTERS = 553  # captures can lose inline maths and links, usually at most a dozen characters
+_MIN_LOSSY_CHARACTERS = 400  # in shorter texts, dots at the end of a line are usually the author's own
+_MAX_LINES_AFTER_DOTS = 3
+_MIN_INEXACT_BLOCKS = 3
 _READ_MORE = re.compile(r"(?:\.\.\.|…)\s*\(read more\)\s*$")
 
 _INTERJECTION = re.compile(
@@ -49,8 +48,8 @@ _CONNECTIVE = re.compile(
     r"|for (?:people|those|anyone|others|readers)|in (?:this|that|the)\b[\w -]{0,20}\b(?:case|situation))\b",
     re.IGNORECASE,
 )
-_ANNOUNCES = re.compile(r"(?:\w\W?:|,)$")  # not the colon of a smiley
-_CONTINUES = re.compile(r"[a-z.,;:!?)\]]")  # inline code or maths before it was lost or stands on a line of its own
+_ANNOUNCES = re.compile(r"(?:\w\W?:|,)$")  # not the colon of an emoticon
+_CONTINUES = re.compile(r"[a-z.,;:!?)\]]")  # the inline code or maths before it was lost or moved to its own line
 _ASIDE = re.compile(r"\(|We\b")
 _LIST_ITEM = re.compile(r"(?:[-*•–]|\(?\d{1,2}[.)])\s")
 _LINK_ALONE = re.compile(r"https?://\S+$")
@@ -61,25 +60,25 @@ _TOPIC = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL = re.compile(r"\b(?:I|me|my|you|your)\b", re.IGNORECASE)
-_SHORT_LINE = 100
-_SHORT_TITLE = 60
-_REPEATABLE = 60  # shorter ones, such as thanks, are often said twice
-_LIKENESS = 0.25
-_SURE_LIKENESS = 0.6
-_MOST_LINES = 200
-_SURE = 2.0
+_SHORT_LINE_CHARACTERS = 100
+_SHORT_TITLE_CHARACTERS = 60
+_MIN_REPEATED_CHARACTERS = 60  # shorter lines, such as thanks, are often repeated by chance
+_MIN_SIMILARITY = 0.25
+_HIGH_SIMILARITY = 0.6
+_MAX_LINES = 200
+_CERTAIN_SCORE = 2.0
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One comment of the page, as far as can be told.
+    """One comment of the page.
 
     Args:
-        first: Position of its first line among the given lines, from 0.
-        last: Position of its last line.
+        first: Index of its first line, from 0.
+        last: Index of its last line.
         is_truncated: Whether the site shows only its beginning.
-        confidence: ``exact`` if its length is the site's cut to the character, ``high`` if its borders are
-            cuts or unmistakable openers, ``medium`` if they are a guess.
+        confidence: ``exact`` if it has exactly the length of a truncated comment, ``high`` if its borders are
+            truncations or clear openers, ``medium`` otherwise.
         kind: ``own_comment``, ``quick_take`` or ``reply_by_other``.
     """
 
@@ -90,110 +89,118 @@ class Segment:
     kind: str = "own_comment"
 
 
-def shown(line: str) -> str:
-    """The line as the site counts it: without the words of the link that opens the rest."""
+def strip_read_more(line: str) -> str:
+    """The line without the words ``(read more)``, as the site counts its characters."""
     return _READ_MORE.sub("...", line)
 
 
 def has_read_more(line: str) -> bool:
-    """Whether the line ends with the site's mark of a cut comment, dots and ``(read more)``."""
+    """Whether the line ends with dots and ``(read more)``, which mark a truncated comment."""
     return _READ_MORE.search(line) is not None
 
 
-def _fitting_blocks(lines: Sequence[str], mark: int, ends: frozenset[int]) -> list[tuple[int, int, int]]:
-    """Runs of lines around dots that have the length of a cut comment, as (missing characters, first, last)."""
-    last_mark = mark if mark in ends else min(mark + _MOVED_DOTS_LINES, len(lines) - 1)
-    found = []
-    for last in range(mark, last_mark + 1):
-        total = sum(len(shown(line)) for line in lines[mark + 1 : last + 1])
-        for first in range(mark, -1, -1):
-            total += len(shown(lines[first]))
-            if total > CUT_COMMENT or (first < mark and first in ends):
-                break
-            if total >= _CUT_AT_LEAST:
-                found.append((CUT_COMMENT - total, first, last))
-    return found
+def _find_candidate_blocks(lines: Sequence[str], dots: int, ends: frozenset[int]) -> list[tuple[int, int, int]]:
+    """Runs of lines with the length of a truncated comment, as (missing characters, first, last).
 
-
-def truncated_blocks(lines: Sequence[str]) -> list[Segment]:
-    """The comments that the site has cut, in the page's order.
-
-    A cut comment ends with dots, or with the last quotation in it if the capture moved the dots to the
-    front of that quotation. Where several beginnings fit, the one that gives 565 characters is taken. Once
-    the page is known to be cut, a line that ends with dots but fits nowhere has lost some of its comment:
-    it takes as many lines before it as a cut comment can have.
+    Args:
+        lines: The lines of the page.
+        dots: Index of a line that begins or ends with dots.
+        ends: Indexes of the lines that end with dots.
     """
-    ends = frozenset(i for i, line in enumerate(lines) if shown(line).endswith("..."))
-    marks = [i for i, line in enumerate(lines) if i in ends or line.startswith("...")]
-    taken: set[int] = set()
-    settled: set[int] = set()
+    max_last = dots if dots in ends else min(dots + _MAX_LINES_AFTER_DOTS, len(lines) - 1)
+    candidates = []
+    for last in range(dots, max_last + 1):
+        total = sum(len(strip_read_more(line)) for line in lines[dots + 1 : last + 1])
+        for first in range(dots, -1, -1):
+            total += len(strip_read_more(lines[first]))
+            if total > TRUNCATED_CHARACTERS or (first < dots and first in ends):
+                break
+            if total >= _MIN_TRUNCATED_CHARACTERS:
+                candidates.append((TRUNCATED_CHARACTERS - total, first, last))
+    return candidates
+
+
+def find_truncated_blocks(lines: Sequence[str]) -> list[Segment]:
+    """The truncated comments, in page order.
+
+    A truncated comment ends with dots, or with its last quotation if the capture moved the dots to the front of that
+    quotation. If several first lines are possible, the one that gives 565 characters is used. On a page with truncated
+    comments, a line that ends with dots but fits no block has lost characters: its comment gets as many lines before
+    it as a truncated comment can have.
+    """
+    ends = frozenset(i for i, line in enumerate(lines) if strip_read_more(line).endswith("..."))
+    dotted = [i for i, line in enumerate(lines) if i in ends or line.startswith("...")]
+    used_lines: set[int] = set()
+    used_dots: set[int] = set()
     blocks: list[Segment] = []
-    fitting = sorted((*block, mark) for mark in marks for block in _fitting_blocks(lines, mark, ends))
-    for missing, first, last, mark in fitting:
+    candidates = sorted((*block, dots) for dots in dotted for block in _find_candidate_blocks(lines, dots, ends))
+    for missing, first, last, dots in candidates:
         run = set(range(first, last + 1))
-        if mark not in settled and not run & taken:
-            taken |= run
-            settled.add(mark)
+        if dots not in used_dots and not run & used_lines:
+            used_lines |= run
+            used_dots.add(dots)
             blocks.append(Segment(first, last, is_truncated=True, confidence="high" if missing else "exact"))
     exact = sum(1 for block in blocks if block.confidence == "exact")
-    if not exact and len(blocks) < _NEAR_BLOCKS and not any(has_read_more(line) for line in lines):
-        return []  # one writer's dots in sixteen have such a sum before them by chance
-    borders = taken | ends
-    for mark in sorted(ends - taken):
-        first, total = mark, len(shown(lines[mark]))
-        while first > 0 and first - 1 not in borders and total + len(lines[first - 1]) <= CUT_COMMENT:
+    if not exact and len(blocks) < _MIN_INEXACT_BLOCKS and not any(has_read_more(line) for line in lines):
+        return []  # one in sixteen lines with an author's own dots has such a sum before it by chance
+    borders = used_lines | ends
+    for dots in sorted(ends - used_lines):
+        first, total = dots, len(strip_read_more(lines[dots]))
+        while first > 0 and first - 1 not in borders and total + len(lines[first - 1]) <= TRUNCATED_CHARACTERS:
             first -= 1
             total += len(lines[first])
-        if total <= CUT_COMMENT and (has_read_more(lines[mark]) or total >= _CUT_WITH_LOSSES):
-            blocks.append(Segment(first, mark, is_truncated=True))
+        if total <= TRUNCATED_CHARACTERS and (has_read_more(lines[dots]) or total >= _MIN_LOSSY_CHARACTERS):
+            blocks.append(Segment(first, dots, is_truncated=True))
     return sorted(blocks, key=lambda block: block.first)
 
 
-def _stems(line: str) -> set[str]:
-    """Beginnings of the line's longer words; six letters bring ``represent`` and ``representation`` together."""
+def _extract_stems(line: str) -> set[str]:
+    """The first six letters of the words of four letters and more, so that ``represent`` matches ``representation``."""
     return {word[:6].rstrip("s") for word in re.findall(r"[a-z][a-z'’]{3,}", line.lower())}
 
 
-class _Page:
-    """The lines of a page with what is known of them as a whole."""
+class _PageStatistics:
+    """The lines of a page, with the frequencies of their words and the repeated lines."""
 
     def __init__(self, lines: Sequence[str], blocks: Sequence[Segment]) -> None:
         self.lines = lines
-        self.stems = [_stems(line) for line in lines]
-        spread = Counter(stem for stems in self.stems for stem in stems)
-        self.weights = {stem: math.log(len(lines) / count) for stem, count in spread.items()}
-        self.is_cut = bool(blocks)
+        self.stems = [_extract_stems(line) for line in lines]
+        frequencies = Counter(stem for stems in self.stems for stem in stems)
+        self.weights = {stem: math.log(len(lines) / count) for stem, count in frequencies.items()}
+        self.is_truncated = bool(blocks)
         in_blocks = {i for block in blocks for i in range(block.first, block.last + 1)}
         free = Counter(line for i, line in enumerate(lines) if i not in in_blocks)
-        self.repeated = {line for line, count in free.items() if count > 1 and len(line) >= _REPEATABLE}
+        self.repeated = {line for line, count in free.items() if count > 1 and len(line) >= _MIN_REPEATED_CHARACTERS}
 
-    def likeness(self, one: set[str], other: set[str]) -> float:
-        """Shared rare words of two texts, in relation to the words of both; 0 for none, about 0.5 for one topic."""
+    def measure_similarity(self, one: set[str], other: set[str]) -> float:
+        """Weight of the shared rare words of two texts, relative to their lengths; about 0.5 for texts of one topic."""
         return sum(self.weights[stem] for stem in one & other) / math.sqrt((1 + len(one)) * (1 + len(other)))
 
-    def _sure_border(self, line: str, before: str) -> float | None:
-        """The score of a border that one cue decides; cues that stand first outweigh the later ones."""
+    def _score_certain_border(self, line: str, before: str) -> float | None:
+        """Score of a border that a single cue decides, by the order of the rules; None if no cue applies."""
         if line in self.repeated or before in self.repeated or _INTERJECTION.match(line):
-            return 2 * _SURE
-        if any(len(text) <= _SHORT_LINE and _THANKS.search(text) for text in (line, before)):
-            return _SURE
+            return 2 * _CERTAIN_SCORE
+        if any(len(text) <= _SHORT_LINE_CHARACTERS and _THANKS.search(text) for text in (line, before)):
+            return _CERTAIN_SCORE
         if _LIST_ITEM.match(line) or _LINK_ALONE.match(line) or _CONTINUES.match(line):
-            return -2 * _SURE
-        is_header = _LABEL.match(before) and (len(before) <= _SHORT_TITLE or _LABEL.match(line))
-        is_greeting = len(before) <= _SHORT_LINE and _APOLOGY_OR_GREETING.match(before)
+            return -2 * _CERTAIN_SCORE
+        is_header = _LABEL.match(before) and (len(before) <= _SHORT_TITLE_CHARACTERS or _LABEL.match(line))
+        is_greeting = len(before) <= _SHORT_LINE_CHARACTERS and _APOLOGY_OR_GREETING.match(before)
         if _ANNOUNCES.search(before) or _CONNECTIVE.match(line) or is_header or is_greeting:
-            return -_SURE
+            return -_CERTAIN_SCORE
         return None
 
-    def border(self, at: int, last: int) -> float:
-        """Whether a comment ends before line ``at``: above 0 rather so, below 0 rather not, 2 and more surely.
+    def score_border(self, at: int, last: int) -> float:
+        """Score of a border before line ``at``: positive if a comment probably ends there, from 2 on certainly.
 
-        ``last`` is the line before the next cut comment: what stands after it says nothing of this border.
+        Args:
+            at: Index of the line.
+            last: Index of the last line before the next truncated comment; later lines are not considered.
         """
         line, before = self.lines[at], self.lines[at - 1]
-        if (sure := self._sure_border(line, before)) is not None:
-            return sure
-        score = 4 * (0.22 - self.likeness(self.stems[at - 1], self.stems[at]))
+        if (certain_score := self._score_certain_border(line, before)) is not None:
+            return certain_score
+        score = 4 * (0.22 - self.measure_similarity(self.stems[at - 1], self.stems[at]))
         if _STANCE.match(line) or line.startswith(('"', "“")):
             score += 1
         elif _REPLY.match(line) or _ASIDE.match(line):
@@ -202,23 +209,23 @@ class _Page:
             score -= 0.5
         if before.endswith("?"):
             score += 0.5
-        # a quotation stands before the reply to it, and nothing of the same comment before the quotation
+        # a quotation precedes the reply to it and usually begins a comment
         if at < last and _REPLY.match(self.lines[at + 1]) and not _REPLY.match(line):
             score += 0.7
         return max(-1.9, min(1.9, score))
 
 
-def _split(page: _Page, first: int, last: int) -> list[Segment]:
-    """The comments of a run of lines without a cut one: the split with the best sum of border scores."""
+def _split_lines(page: _PageStatistics, first: int, last: int) -> list[Segment]:
+    """The comments of a run of lines without truncated ones: the split with the best sum of border scores."""
     lines = page.lines
-    scores = {at: page.border(at, last) for at in range(first + 1, last + 1)}
-    best: dict[int, tuple[float, int]] = {first: (0.0, first)}  # end (exclusive) -> sum, begin of the last comment
+    scores = {at: page.score_border(at, last) for at in range(first + 1, last + 1)}
+    best: dict[int, tuple[float, int]] = {first: (0.0, first)}  # end (exclusive): (sum, first line of the last comment)
     for end in range(first + 1, last + 2):
         inner, length, options = 0.0, 0, []
-        for begin in range(end - 1, max(first, end - _MOST_LINES) - 1, -1):
+        for begin in range(end - 1, max(first, end - _MAX_LINES) - 1, -1):
             length += len(lines[begin])
-            if page.is_cut and length > WHOLE_COMMENT and begin < end - 1:
-                break  # it would have been cut
+            if page.is_truncated and length > MAX_WHOLE_CHARACTERS and begin < end - 1:
+                break  # the site would have truncated it
             options.append((best[begin][0] + (scores[begin] if begin > first else 0.0) - inner, begin))
             inner += scores.get(begin, 0.0)
         best[end] = max(options)
@@ -228,59 +235,62 @@ def _split(page: _Page, first: int, last: int) -> list[Segment]:
         begin = best[end][1]
         borders = [scores[at] for at in (begin, end) if at in scores]
         joints = [-scores[at] for at in range(begin + 1, end)]
-        is_sure = all(score >= _SURE for score in borders + joints)
+        is_sure = all(score >= _CERTAIN_SCORE for score in borders + joints)
         segments.append(Segment(begin, end - 1, confidence="high" if is_sure else "medium"))
         end = begin
     return segments[::-1]
 
 
-def segments_of(lines: Sequence[str]) -> list[Segment]:
-    """The comments of a page, given its lines without blank ones and without the interface's headers.
+def find_segments(lines: Sequence[str]) -> list[Segment]:
+    """The comments of a page, in page order; each line belongs to exactly one.
 
-    Every line belongs to exactly one segment; the segments stand in the page's order.
+    Args:
+        lines: The lines of the page, without blank lines and headers of the interface.
     """
-    blocks = truncated_blocks(lines)
-    page = _Page(lines, blocks)
+    blocks = find_truncated_blocks(lines)
+    page = _PageStatistics(lines, blocks)
     segments: list[Segment] = []
     position = 0
     for block in [*blocks, None]:
         end = block.first if block else len(lines)
         if end > position:
-            segments += _split(page, position, end - 1)
+            segments += _split_lines(page, position, end - 1)
         if block:
             segments.append(block)
             position = block.last + 1
-    return _with_kinds(page, segments)
+    return _classify_segments(page, segments)
 
 
-def _with_kinds(page: _Page, segments: Sequence[Segment]) -> list[Segment]:
+def _classify_segments(page: _PageStatistics, segments: Sequence[Segment]) -> list[Segment]:
     """The segments with their kinds.
 
-    A listing shows a quick take with its newest answers below it. The owner's own answers stand on the page
-    twice, first by themselves and later below the quick take; an answer that stands once is another's.
+    The page shows a quick take with its newest replies below it. Replies by the owner appear twice, first by themselves
+    and later below the quick take; a reply that appears once is by another user.
     """
-    texts = ["\n".join(page.lines[each.first : each.last + 1]) for each in segments]
-    openings = [page.lines[each.first] for each in segments]
+    texts = ["\n".join(page.lines[segment.first : segment.last + 1]) for segment in segments]
+    first_lines = [page.lines[segment.first] for segment in segments]
     kinds = ["own_comment"] * len(segments)
-    for place, each in enumerate(segments):
-        answer = place + 1
-        if kinds[place] == "reply_by_other":
+    for index, segment in enumerate(segments):
+        reply = index + 1
+        if kinds[index] == "reply_by_other":
             continue
-        has_answer = answer < len(segments) and not segments[answer].is_truncated
-        is_own_answer = has_answer and texts[answer] in page.repeated and texts[answer] in texts[:place]
-        likeness = 0.0
-        if has_answer and texts[answer] not in page.repeated and not _opens_a_topic(openings[answer], segments[answer]):
-            likeness = page.likeness(_stems(texts[place]), _stems(texts[answer]))
-        is_answered_topic = each.is_truncated and likeness >= _SURE_LIKENESS and not _PERSONAL.search(openings[place])
-        if is_own_answer or is_answered_topic or _opens_a_topic(openings[place], each):
-            kinds[place] = "quick_take"
-            if likeness >= _LIKENESS:
-                kinds[answer] = "reply_by_other"
-    return [replace(each, kind=kind) for each, kind in zip(segments, kinds, strict=True)]
+        has_reply = reply < len(segments) and not segments[reply].is_truncated
+        is_reply_repeated = has_reply and texts[reply] in page.repeated
+        is_own_reply = is_reply_repeated and texts[reply] in texts[:index]
+        similarity = 0.0
+        if has_reply and not is_reply_repeated and not _is_topic_opening(first_lines[reply], segments[reply]):
+            similarity = page.measure_similarity(_extract_stems(texts[index]), _extract_stems(texts[reply]))
+        is_impersonal = not _PERSONAL.search(first_lines[index])
+        has_reply_on_topic = segment.is_truncated and similarity >= _HIGH_SIMILARITY and is_impersonal
+        if is_own_reply or has_reply_on_topic or _is_topic_opening(first_lines[index], segment):
+            kinds[index] = "quick_take"
+            if similarity >= _MIN_SIMILARITY:
+                kinds[reply] = "reply_by_other"
+    return [replace(segment, kind=kind) for segment, kind in zip(segments, kinds, strict=True)]
 
 
-def _opens_a_topic(line: str, segment: Segment) -> bool:
-    """Whether a comment that begins with this line sets a topic of its own: a title, or words that announce one."""
-    is_answer = _PERSONAL.search(line) or _INTERJECTION.match(line) or _REPLY.match(line) or _THANKS.search(line)
-    is_title = line.endswith(".") and len(line) <= _SHORT_TITLE and segment.last > segment.first
-    return _TOPIC.match(line) is not None or (is_title and not is_answer and line != ".")
+def _is_topic_opening(line: str, segment: Segment) -> bool:
+    """Whether the first line of a segment opens a topic: a title, or words such as “Thoughts on”."""
+    is_reply = _PERSONAL.search(line) or _INTERJECTION.match(line) or _REPLY.match(line) or _THANKS.search(line)
+    is_title = line.endswith(".") and len(line) <= _SHORT_TITLE_CHARACTERS and segment.last > segment.first
+    return _TOPIC.match(line) is not None or (is_title and not is_reply and line != ".")

@@ -1,4 +1,4 @@
-"""Asking a lab's site: its index page, or the pages that its sitemap lists and that were not read before."""
+"""Fetch plan of a lab's site: its index page, or those pages of its sitemap that were not fetched before."""
 
 from __future__ import annotations
 
@@ -8,96 +8,101 @@ import re
 from collections.abc import Generator
 from urllib.parse import urlsplit
 
-from orchestration.sources.shared.document import Document, Unreadable
-from orchestration.sources.shared.fetch_plan import Answer, Conversation, Feed, Request, Since, Unanswered
+from orchestration.sources.shared.document import Document, UnreadableDocument
+from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed, Response
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.settings import Settings
 
-_DEEPEST = 2  # sitemaps of sitemaps
+_MAX_DEPTH = 2  # of sitemaps within sitemaps
 
 
-def fetch(feed: Feed, since: Since) -> Conversation:
-    """Ask for the page of the feed, or with ``door = "sitemap"`` for pages that a sitemap lists.
+def fetch_site(feed: Feed, cursor: FetchCursor) -> FetchPlan:
+    """Request the page of the feed, or with ``door = "sitemap"`` the pages that a sitemap lists.
 
-    The time that a sitemap gives for a page is that of the last building of the site, so a page is asked for once;
-    with ``again_when_changed = "yes"`` also when that time changes. A page that does not answer holds back no other,
-    but the conversation has no end without it; one that is gone, or is no article, is passed over. Settings: ``door``
-    (``index`` or ``sitemap``), ``paths`` (beginnings of the paths that count), ``most`` (pages at a time), ``lab``
-    (whose site it is, if it is none of the known labs').
+    A page is requested once, since most sitemaps give the time of the last build of the site as that of each page; with
+    ``again_when_changed = "yes"`` also when that time changes. A page that fails for a while does not stop the others,
+    but leaves the fetch incomplete; one that is gone, or is not an article, is skipped.
+
+    Settings: ``door`` (``index`` or ``sitemap``), ``paths`` (prefixes of the paths to fetch), ``most`` (maximum number
+    of pages per fetch), ``lab`` (owner of the site, if it is not a known lab).
 
     Raises:
-        WrongSettings: A setting cannot be used.
-        Unanswered: No answer of the sitemap or of a page, or a sitemap without a page that counts.
+        InvalidSettings: A setting cannot be used.
+        RequestFailed: The sitemap or a page could not be fetched, or the sitemap lists no page below the paths.
     """
     settings = Settings(feed)
     door = settings.choice("door", ("index", "sitemap"))
     paths = settings.texts("paths", ("/",))
-    most = settings.integer("most", 500)
-    again = settings.choice("again_when_changed", ("no", "yes")) == "yes"
+    max_pages = settings.integer("most", 500)
+    is_refetched = settings.choice("again_when_changed", ("no", "yes")) == "yes"
     lab = settings.text("lab")
-    settings.finish()
+    settings.reject_unknown()
     hints = {"lab": lab} if lab else {}
     if door == "index":
         yield Request(feed.url, feed.name, hints={**hints, "page_url": feed.url})
-        return since.now.isoformat()
-    # what was read is remembered by short hashes, after the time for people to see
-    known = set((since.watermark or "").split()[1:])
-    listed = yield from _listed(feed.url, 0)
-    wanted = {url: time for url, time in listed.items() if _counts(url, paths)}
+        return cursor.now.isoformat()
+    # the watermark is the time of the fetch, for people to read, and a short hash of each page fetched so far
+    fetched = set((cursor.watermark or "").split()[1:])
+    listed = yield from _read_sitemap(feed.url, depth=0)
+    wanted = {url: modified_at for url, modified_at in listed.items() if _is_below(url, paths)}
     if not wanted:
-        raise Unanswered(f"the sitemap lists {len(listed):,} pages, none of them below {', '.join(paths)}")
-    asked, failed = 0, list[str]()
-    for url, time in wanted.items():
-        mark = hashlib.sha256(f"{link_key(url)} {time if again else ''}".encode()).hexdigest()[:12]
-        if mark in known:
+        raise RequestFailed(f"the sitemap lists {len(listed):,} pages, none of them below {', '.join(paths)}")
+    requested, failures = 0, list[str]()
+    for url, modified_at in wanted.items():
+        version = f"{link_key(url)} {modified_at if is_refetched else ''}"
+        page_hash = hashlib.sha256(version.encode()).hexdigest()[:12]
+        if page_hash in fetched:
             continue
-        if asked == most:
+        if requested == max_pages:
             break
-        asked += 1
+        requested += 1
         try:
-            yield Request(url, _path(url), hints={**hints, "page_url": url})
-        except Unanswered as unanswered:
-            if not unanswered.is_lasting:
-                failed.append(str(unanswered))
+            yield Request(url, _get_path(url), hints={**hints, "page_url": url})
+        except RequestFailed as failure:
+            if not failure.is_permanent:
+                failures.append(str(failure))
             continue
-        known.add(mark)
-    if failed:
-        raise Unanswered(f"{len(failed):,} of {asked:,} pages did not answer: {failed[0]}")
-    return " ".join([since.now.isoformat(), *sorted(known)])
+        fetched.add(page_hash)
+    if failures:
+        raise RequestFailed(f"{len(failures):,} of {requested:,} pages did not answer: {failures[0]}")
+    return " ".join([cursor.now.isoformat(), *sorted(fetched)])
 
 
-def _path(url: str) -> str:
-    """The path of an address; the whole of one that is none, so that asking for it tells what is wrong."""
+def _get_path(url: str) -> str:
+    """The path of an address; an invalid address as it is, so that its request fails with the reason."""
     try:
         return urlsplit(url).path
     except ValueError:
         return url
 
 
-def _counts(url: str, paths: tuple[str, ...]) -> bool:
-    path = _path(url)
-    if path == url:
+def _is_below(url: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether the path of an address is below one of the prefixes, but not the prefix itself."""
+    path = _get_path(url)
+    if path == url:  # an invalid address, whose request will fail
         return True
-    return any(path.startswith(beginning) and path.rstrip("/") != beginning.rstrip("/") for beginning in paths)
+    return any(path.startswith(prefix) and path.rstrip("/") != prefix.rstrip("/") for prefix in prefixes)
 
 
-def _listed(url: str, depth: int) -> Generator[Request, Answer, dict[str, str]]:
-    """The pages that a sitemap and the sitemaps in it list, with the times it gives for them."""
-    answer = yield Request(url, f"sitemap {_path(url)}", is_kept=False)
+def _read_sitemap(url: str, *, depth: int) -> Generator[Request, Response, dict[str, str]]:
+    """The pages of a sitemap and of the sitemaps in it, each with the text of its time of change or an empty text."""
+    response = yield Request(url, f"sitemap {_get_path(url)}", is_kept=False)
     try:
-        text = Document(answer.content, url).data.decode("utf-8", "replace")
-    except Unreadable as error:
-        raise Unanswered(f"found {error} where a sitemap was expected") from error
+        text = Document(response.content, url).data.decode("utf-8", "replace")
+    except UnreadableDocument as error:
+        raise RequestFailed(f"found {error} where a sitemap was expected") from error
     if not re.search(r"<(?:\w+:)?(?:urlset|sitemapindex)\b", text[:2000]):
-        raise Unanswered("found something else where a sitemap was expected")
-    listed: dict[str, str] = {}
-    for kind, entry in re.findall(r"<(url|sitemap)>(.*?)</(?:url|sitemap)>", text, re.DOTALL):
-        address, time = (re.search(rf"<{name}>\s*(?:<!\[CDATA\[)?\s*([^<\s\]]+)", entry) for name in ("loc", "lastmod"))
-        if address is None:
+        raise RequestFailed("found something else where a sitemap was expected")
+    pages: dict[str, str] = {}
+    for tag, entry in re.findall(r"<(url|sitemap)>(.*?)</(?:url|sitemap)>", text, re.DOTALL):
+        location, modified_at = (
+            re.search(rf"<{name}>\s*(?:<!\[CDATA\[)?\s*([^<\s\]]+)", entry) for name in ("loc", "lastmod")
+        )
+        if location is None:
             continue
-        location = html.unescape(address[1])
-        if kind == "url":
-            listed[location] = time[1] if time else ""
-        elif depth < _DEEPEST:
-            listed |= yield from _listed(location, depth + 1)
-    return listed
+        address = html.unescape(location[1])
+        if tag == "url":
+            pages[address] = modified_at[1] if modified_at else ""
+        elif depth < _MAX_DEPTH:
+            pages |= yield from _read_sitemap(address, depth=depth + 1)
+    return pages

@@ -1,7 +1,7 @@
-"""Pages that a server sends instead of what was asked for, often with status 200: bot walls, consent, errors.
+"""Detection of the failure pages that servers send instead of content: bot walls, errors, consent, sign-in.
 
-They are told by what a person would see (title, headings, and how little text there is) and by the marks of the
-few services that most sites use to keep programs out. An article about such pages is long and has another title.
+Many come with status 200. They are recognised by their title, headings, phrases and length, and by markers of the
+common bot protection services. An article about such pages is longer and has another title.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 
 from orchestration.sources.shared.document import Document
 
-SHORT, BRIEF = 4000, 700
+_SHORT_PAGE, _BRIEF_PAGE = 4000, 700  # characters of text
 _STATUS = r"(http )?(error |status )?(code )?[45]\d\d[\W_]+"
-# what a title, or a part of one between dashes, may say as a whole; most often after a status in digits
+# a whole title or heading, or a whole part of one between dashes, optionally after an HTTP status
 _TITLES = {
     "a bot wall": r"""just a moment|attention required|security check|\w+ security checkpoint|pardon our interruption
         |are you a robot|human verification|verify(ing)? you are (a )?human|client challenge|ddos-guard|please wait""",
@@ -27,32 +27,32 @@ _TITLES = {
     "a sign-in page": r"sign in|log ?in|(sign|log) in to continue",
     "a consent page": r"before you continue.{0,40}|redirect(ing)?( notice)?|(cookie )?consent",
 }
-# what a page says somewhere, if it says not much more: the third is the most characters that it may have in all
+# (kind, phrase, upper limit of the characters of the page): the phrase stands anywhere on a page shorter than that
 _PHRASES = [
     (
         "a bot wall",
         r"verif(y|ying) (that )?you are (a )?human|verifying your browser|checking your browser before",
-        SHORT,
+        _SHORT_PAGE,
     ),
-    ("a bot wall", r"review the security of your connection|enable javascript and cookies to continue", SHORT),
-    ("a bot wall", r"unusual traffic from your|prove you.{0,12} human|made us think you (are|were) a bot", SHORT),
+    ("a bot wall", r"review the security of your connection|enable javascript and cookies to continue", _SHORT_PAGE),
+    ("a bot wall", r"unusual traffic from your|prove you.{0,12} human|made us think you (are|were) a bot", _SHORT_PAGE),
     (
         "a consent page",
         r"are you sure you want to leave|taking you to a site outside|before you continue to \w+",
-        BRIEF,
+        _BRIEF_PAGE,
     ),
-    ("a server error", r"application error: a (client|server)-side exception|internal server error", BRIEF),
-    ("a server error", r"an unexpected error has occurred|temporarily unavailable|try again later", BRIEF),
+    ("a server error", r"application error: a (client|server)-side exception|internal server error", _BRIEF_PAGE),
+    ("a server error", r"an unexpected error has occurred|temporarily unavailable|try again later", _BRIEF_PAGE),
     ("a browser's own error page", r"\bnet::err_[a-z_]+|your connection is not private", 10_000),
-    ("a page not found", r"page you(.re| are) looking for (cannot|could not|can.t|was not|does not)", SHORT),
-    ("a page not found", r"\bnot found\b", BRIEF),
-    ("a refusal of access", r"access to this page (is|has been) (forbidden|denied)", SHORT),
-    ("a refusal of access", r"you don.t have permission to access", SHORT),
-    ("a page about too many requests", r"too many requests", BRIEF),
-    ("a sign-in page", r"\bsign in to continue|please log in|you need to sign in", BRIEF),
+    ("a page not found", r"page you(.re| are) looking for (cannot|could not|can.t|was not|does not)", _SHORT_PAGE),
+    ("a page not found", r"\bnot found\b", _BRIEF_PAGE),
+    ("a refusal of access", r"access to this page (is|has been) (forbidden|denied)", _SHORT_PAGE),
+    ("a refusal of access", r"you don.t have permission to access", _SHORT_PAGE),
+    ("a page about too many requests", r"too many requests", _BRIEF_PAGE),
+    ("a sign-in page", r"\bsign in to continue|please log in|you need to sign in", _BRIEF_PAGE),
 ]
-# what only the pages of certain services have in their source
-_MARKS = [
+# (marker in the HTML source, kind), on brief pages only
+_MARKERS = [
     (b"captcha-delivery.com", "a bot wall"),
     (b"/cdn-cgi/challenge-platform/", "a bot wall"),
     (b"_cf_chl_opt", "a bot wall"),
@@ -62,8 +62,8 @@ _MARKS = [
 ]
 
 
-def failure_in(document: Document) -> str | None:
-    """What kind of failure page an HTML document is, such as ``a bot wall titled “Just a moment...”``, if it is one."""
+def describe_failure_page(document: Document) -> str | None:
+    """The kind of failure page, such as ``a bot wall titled “Just a moment...”``; None for other documents."""
     if document.html_title is None:
         return None
     from selectolax.lexbor import LexborHTMLParser
@@ -74,38 +74,38 @@ def failure_in(document: Document) -> str | None:
     for node in page.css("script, style, noscript, template, svg, title"):
         node.decompose()
     text = " ".join(page.body.text(separator=" ").split()) if page.body else ""
-    found = _by_title(titles, text) or _by_phrase(text) or _by_mark(document.data, text)
-    if found is None and len(text) < 100:
-        found = "an empty shell around an embedded document" if has_embed else "a page with hardly any text"
-    if found is None:
+    kind = _match_title(titles, text) or _match_phrase(text) or _match_marker(document.data, text)
+    if kind is None and len(text) < 100:
+        kind = "an empty shell around an embedded document" if has_embed else "a page with hardly any text"
+    if kind is None:
         return None
     title = next((title for title in titles if title), "")
-    shown = f"titled “{title[:80]}”" if title else f"that says “{text[:80]}”" if text else "without a word"
-    return f"{found} {shown}"
+    shown = f"titled “{title[:80]}”" if title else f"with the text “{text[:80]}”" if text else "without text"
+    return f"{kind} {shown}"
 
 
-def _by_title(titles: list[str], text: str) -> str | None:
-    """By a title or heading, or a part of one, that says nothing else."""
+def _match_title(titles: list[str], text: str) -> str | None:
+    """The kind whose pattern matches a whole title or heading, or a whole part of one."""
     for title in titles:
         for part in re.split(r"\s+[|–—·-]\s+|:\s+(?=\D)", title)[:4]:
             bare = re.sub(rf"^{_STATUS}|[\W_]+$", "", part.strip().lower())
-            for what, pattern in _TITLES.items():
-                if re.fullmatch(re.sub(r"\n\s+", "", pattern), bare) and (len(text) < SHORT or len(bare) > 8):
-                    return what
+            for kind, pattern in _TITLES.items():
+                if re.fullmatch(re.sub(r"\n\s+", "", pattern), bare) and (len(text) < _SHORT_PAGE or len(bare) > 8):
+                    return kind
     return None
 
 
-def _by_phrase(text: str) -> str | None:
+def _match_phrase(text: str) -> str | None:
     lower = text[:10_000].lower()
-    for what, pattern, longest in _PHRASES:
-        if len(text) < longest and re.search(pattern, lower):
-            return what
+    for kind, pattern, limit in _PHRASES:
+        if len(text) < limit and re.search(pattern, lower):
+            return kind
     return None
 
 
-def _by_mark(data: bytes, text: str) -> str | None:
-    if len(text) < BRIEF:
-        for mark, what in _MARKS:
-            if mark in data:
-                return what
+def _match_marker(data: bytes, text: str) -> str | None:
+    if len(text) < _BRIEF_PAGE:
+        for marker, kind in _MARKERS:
+            if marker in data:
+                return kind
     return None

@@ -1,8 +1,8 @@
-"""How a source talks to its place: a conversation of requests and answers, without a network of its own.
+"""The protocol between a source and the fetch session: a generator of requests that is sent the responses.
 
-A source that can be fetched gives a generator. It yields a `Request`, is sent the `Answer`, and goes on until it
-has all there is; what it returns is its new watermark. It knows neither sockets nor clocks nor files, so that it
-can be replayed: a fetch that was killed is taken up again by sending it the answers that were kept.
+A source that can be fetched returns a `FetchPlan`. The plan yields a `Request`, is sent its `Response`, and continues
+until it has everything; its return value is the new watermark. It opens no connection, reads no clock and no file, so
+an interrupted fetch can be resumed: the session sends it the stored responses first.
 """
 
 from __future__ import annotations
@@ -14,23 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T\S+)?(?= |$)")
-_SURE_SHARE = 0.99  # of a list, below which it was cut off rather than changed
+_COMPLETE_SHARE = 0.99  # records can be removed while a list is read; below this share the list was cut off
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request.
+    """One HTTP request of a fetch plan.
 
     Args:
         url: Absolute http(s) address, with its query.
-        name: What is asked for, for people and as the snapshot's ``original_name``.
-        method: GET, or POST for queries that do not fit into an address.
+        name: Short description for messages; also the ``original_name`` of the snapshot.
+        method: GET, or POST for queries with a body.
         body: JSON of a POST.
-        headers: Further headers; secrets only as ``${NAME}`` of an environment variable, filled in when sent.
-        is_kept: Whether the answer becomes a snapshot; not so for one that only leads on (an index, a login).
-        hints: What the parser must know besides the bytes (a column mapping); goes with the snapshot.
-        attempt: How often it was asked before on purpose; without that, the same request twice in a conversation is
-            a circle that the place leads in.
+        headers: Further headers; secrets only as ``${NAME}`` of an environment variable, which the session fills in.
+        is_kept: Whether the response becomes a snapshot; not so for an index or a look-up.
+        hints: What the parser must know besides the bytes (a column mapping); stored with the snapshot.
+        attempt: Number of earlier requests that are repeated on purpose. An unmarked repetition counts as a loop.
     """
 
     url: str
@@ -43,30 +42,30 @@ class Request:
     attempt: int = 0
 
 
-class Unanswered(Exception):
-    """Thrown into a conversation at the request that got no acceptable answer, after all retries.
+class RequestFailed(Exception):
+    """A request got no acceptable response, after all retries; thrown into the plan at that request.
 
-    A conversation whose requests do not depend on each other may catch it and go on. Uncaught, it ends the
-    conversation, which is taken up at this request the next time: nothing is skipped.
+    A plan whose requests are independent may catch it and continue. If it is not caught, the session ends, and the
+    next one resumes at the failed request, so that nothing is skipped.
 
     Args:
         reason: What was found, as a sentence.
-        status: The HTTP status, if there was an answer at all.
-        is_lasting: Whether asking again will hardly help: the page is gone, or something else came in its place.
+        status: The HTTP status, if there was a response.
+        is_permanent: Whether a repetition is unlikely to help: the page is gone or was replaced by another.
     """
 
-    def __init__(self, reason: str, status: int | None = None, *, is_lasting: bool = False) -> None:
+    def __init__(self, reason: str, status: int | None = None, *, is_permanent: bool = False) -> None:
         super().__init__(reason)
-        self.status, self.is_lasting = status, is_lasting or status in {404, 410}
+        self.status, self.is_permanent = status, is_permanent or status in {404, 410}
 
 
-class WrongSettings(ValueError):
-    """The settings of a feed cannot be used; raised by ``fetch``; the text names the key and what is expected."""
+class InvalidSettings(ValueError):
+    """A setting of a feed cannot be used; raised by ``fetch``; the text names the key and what is expected."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The answer to a request that was accepted: the bytes, the address they came from at last, the headers."""
+class Response:
+    """An accepted response: the bytes, the final address after redirects, and the headers."""
 
     content: bytes
     url: str
@@ -75,13 +74,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Feed:
-    """One place that is followed: a row of the configuration.
+    """The part of a feed's configuration that its source needs.
 
     Args:
         name: Short name, unique among all feeds: ``lesswrong_posts``.
-        source: Name of the kind of source that reads it.
+        source: Name of the source that reads it.
         url: Its address, or the base address of its service.
-        settings: What else the kind needs (a tag, a filter, a column mapping); checked by the kind.
+        settings: Further settings (a tag, a filter, a column mapping); checked by the source.
     """
 
     name: str
@@ -91,15 +90,15 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Since:
-    """From where on to ask.
+class FetchCursor:
+    """Where a fetch plan starts.
 
     Args:
-        watermark: What the last complete conversation returned; none for the first. One that begins with a time later
-            than ``now`` was written while the clock was wrong, and counts as ``now``.
-        now: The moment at which this conversation began (kept when it is taken up again).
-        start: First day to ask for where a backfill names one.
-        end: Last day to ask for where a backfill names one.
+        watermark: What the last complete plan returned; None at the first fetch. A watermark that begins with a time
+            after ``now`` was written by a wrong clock and is replaced by ``now``.
+        now: When the session began; unchanged when it is resumed.
+        start: First day of a backfill.
+        end: Last day of a backfill.
     """
 
     watermark: str | None
@@ -108,13 +107,13 @@ class Since:
     end: dt.date | None = None
 
     def __post_init__(self) -> None:
-        """Let no time to come be the beginning."""
-        found = _TIME.match(self.watermark or "")
-        if found and self.watermark and _moment(found[0]) > self.now:
-            object.__setattr__(self, "watermark", self.now.isoformat() + self.watermark[found.end() :])
+        """Replace a time in the future by now."""
+        time = _TIME.match(self.watermark or "")
+        if time and self.watermark and _parse_time(time[0]) > self.now:
+            object.__setattr__(self, "watermark", self.now.isoformat() + self.watermark[time.end() :])
 
 
-def _moment(text: str) -> dt.datetime:
+def _parse_time(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
@@ -122,19 +121,19 @@ def _moment(text: str) -> dt.datetime:
     return moment.replace(tzinfo=moment.tzinfo or dt.UTC)
 
 
-def told_of(received: int, total: object, things: str) -> None:
-    """Compare what came of a list with what its place says that there is.
+def require_complete(received: int, total: object, noun: str) -> None:
+    """Check that a paged list came completely, by the total that the service reports.
 
     Args:
-        received: Things that came, on all pages.
-        total: How many the place says there are; a long list may change a little while it is read.
-        things: What they are, a plural noun.
+        received: Number of records on all pages.
+        total: The total of the service; it may change a little while the list is read, so 1 % may be missing.
+        noun: What the records are, in the plural.
 
     Raises:
-        Unanswered: There are more.
+        RequestFailed: Records are missing.
     """
-    if isinstance(total, int) and received < total * _SURE_SHARE:
-        raise Unanswered(f"the list ends after {received:,} of {total:,} {things}")
+    if isinstance(total, int) and received < total * _COMPLETE_SHARE:
+        raise RequestFailed(f"the list ends after {received:,} of {total:,} {noun}")
 
 
-Conversation: TypeAlias = Generator[Request, Answer, str | None]
+FetchPlan: TypeAlias = Generator[Request, Response, str | None]

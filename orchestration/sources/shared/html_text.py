@@ -1,4 +1,4 @@
-"""HTML as plain text and links: what a search or a reader needs of a post, a feed's entry or a page."""
+"""Plain text and links of HTML, for posts, feed entries and pages."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _BLOCK = re.compile(
 )
 _TAG = re.compile(r"<[a-zA-Z/!]|&(?:#\w+|\w+);")
 _HIDDEN = "script, style, noscript, template, svg"
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
-class Plain(NamedTuple):
-    """Plain text, one line for each block, and the addresses it links to, each once, in its order."""
+class HtmlText(NamedTuple):
+    """Plain text with one line per block, and the distinct addresses that it links to, in order."""
 
     text: str | None
     links: tuple[str, ...]
 
 
-def plain(html: str | None) -> Plain:
-    """The text and links of a piece of HTML; a text without any tag is taken as it is."""
+def html_to_text(html: str | None) -> HtmlText:
+    """The text and links of a piece of HTML; a text without tags keeps its words."""
     if not html:
-        return Plain(None, ())
-    html = _CONTROL.sub(" ", html)
+        return HtmlText(None, ())
+    html = _CONTROL_CHARACTERS.sub(" ", html)
     if not _TAG.search(html):
-        return Plain(_lines(html), ())
+        return HtmlText(_squeeze_lines(html), ())
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(_BLOCK.sub("\n<", html))
@@ -40,14 +40,14 @@ def plain(html: str | None) -> Plain:
         if re.match(r"https?://[^\s<>\"]+$", address := (node.attributes.get("href") or "").strip())
     )
     body = tree.body
-    return Plain(_lines(body.text(deep=True, separator="")) if body else None, tuple(links))
+    return HtmlText(_squeeze_lines(body.text(deep=True, separator="")) if body else None, tuple(links))
 
 
-def _lines(text: str) -> str | None:
+def _squeeze_lines(text: str) -> str | None:
     lines = (" ".join(line.split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line) or None
 
 
-def joined(entries: Iterable[str], separator: str = "; ") -> str | None:
-    """The entries as one text, each once, in their order; none where there are none."""
-    return separator.join(dict.fromkeys(entries)) or None
+def join_texts(texts: Iterable[str], separator: str = "; ") -> str | None:
+    """The distinct texts, joined in order; None if there are none."""
+    return separator.join(dict.fromkeys(texts)) or None

@@ -1,7 +1,7 @@
 """Canonical keys of links: the many addresses of one work become one key.
 
-The rules cover the addresses that labs, arXiv and the forums use for the same text. A version suffix
-(``v2``) is dropped from the key. Letters of identifiers that are case-sensitive are never changed.
+The rules cover the addresses that labs, arXiv and the forums use for the same text. A version suffix (``v2``) is not
+part of the key. Identifiers that are case-sensitive keep their case. The macro ``link_key`` in SQL has the same rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 _ARXIV = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})"
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
 
-# (pattern over the link without scheme and www, how the key is made of its first group)
+# (pattern of the link without scheme and www, prefix of the key); the first group is the identifier
 _RULES = [
     (
         re.compile(rf"(?:[\w.]*arxiv\.org|[\w.]*alphaxiv\.org)/(?:abs|pdf|html|format)/({_ARXIV})", re.IGNORECASE),
@@ -41,29 +41,29 @@ _LOWER_CASE = {"arxiv", "doi", "openai", "anthropic", "deepmind", "pmlr"}
 def link_key(link: str) -> str:
     """One key for all the addresses of a work, such as ``arxiv:2310.17230`` or ``lw:6Fpvch8RR29qLEWNH``.
 
-    A link that no rule knows becomes ``url:`` and its host and path without scheme, ``www.``, tracking
-    parameters, fragment and final slash; the case of its path is kept, since many hosts need it.
+    A link that matches no rule becomes ``url:`` with host, path and query, without scheme, ``www.``, tracking
+    parameters, fragment and final slash. The path keeps its case, since many hosts need it.
     """
     text = link.strip()
     text = re.sub(r"^https?://web\.archive\.org/web/[^/]*/", "", text)
     bare = re.sub(r"^https?://(?:www\.)?", "", text, flags=re.IGNORECASE)
     for pattern, issuer in _RULES:
-        if found := pattern.match(bare):
-            identifier = found.group(1).rstrip(".")
+        if match := pattern.match(bare):
+            identifier = match.group(1).rstrip(".")
             if issuer == "arxiv":  # old identifiers are also written with a subject class: cs.AI/0501001
                 identifier = re.sub(r"\.\w\w/", "/", identifier)
             return f"{issuer}:{identifier.lower() if issuer in _LOWER_CASE else identifier}"
     try:
         parts = urlsplit(f"https://{bare}")
-    except ValueError:  # brackets that are no address of a host
+    except ValueError:  # brackets that do not enclose an IPv6 address
         return f"url:{bare}"
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])])
     return f"url:{parts.netloc.lower()}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")
 
 
-def joined_address(base: str, address: str) -> str:
-    """An address made absolute; as it is where that cannot be done, so that using it tells what is wrong."""
+def resolve_address(base: str, address: str) -> str:
+    """The absolute address; unchanged if it is malformed, so that the request for it fails with the reason."""
     try:
         return urljoin(base, address)
-    except ValueError:  # brackets that are no address of a host
+    except ValueError:  # brackets that do not enclose an IPv6 address
         return address

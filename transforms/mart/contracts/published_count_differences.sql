@@ -1,15 +1,15 @@
 /*
-row = "A publication that a contract counts here but not by the study's own rows, or the other way round."
+row = "A publication that a published claim counts in this lake but not in the rows of the study, or the other way round."
 key = ["claim", "publication_id"]
 
 [columns]
 claim = {}
 publication_id = {}
 title = { type = "text", meaning = "Title of the publication.", required = true }
-difference = { type = "integer", unit = "publications", meaning = "1 where it is counted here only, -1 where by the study only.", required = true, minimum = -1, maximum = 1 }
-reason = { type = "text", meaning = "What has changed since the study, as a phrase.", required = true }
+difference = { type = "integer", unit = "publications", meaning = "1 if it is counted in this lake only, -1 if in the study only.", required = true, minimum = -1, maximum = 1 }
+reason = { type = "text", meaning = "What changed since the study, as a phrase.", required = true }
 */
-with studied as (
+with study_publications as (
     select
         sightings.record_id as publication_id,
         max_by(sheet.title, sightings.record_ordinal) as title,
@@ -25,7 +25,7 @@ with studied as (
     group by sightings.record_id
 ),
 
-both_ways as (
+signed_publications as (
     select
         publication_id,
         title,
@@ -44,53 +44,53 @@ both_ways as (
         published_on,
         is_duplicate,
         -1 as difference
-    from studied
+    from study_publications
 ),
 
-counted as (
+claim_differences as (
     select
         claims.claim,
-        both_ways.publication_id,
-        cast(sum(both_ways.difference) as bigint) as difference
+        signed_publications.publication_id,
+        cast(sum(signed_publications.difference) as bigint) as difference
     from reference.published_counts as claims
     inner join reference.counting_rules as rules on claims.counting_rule = rules.counting_rule
-    inner join both_ways
+    inner join signed_publications
         on
-            both_ways.published_on between claims.published_from and claims.published_until
-            and (claims.lab is null or claims.lab = both_ways.lab)
-            and (claims.category is null or claims.category = both_ways.category)
-            and (rules.counts_marked_duplicates or not both_ways.is_duplicate)
-    where claims.not_comparable is null and rules.attribution = 'whole' and exists (select 1 from studied)
+            signed_publications.published_on between claims.published_from and claims.published_until
+            and (claims.lab is null or claims.lab = signed_publications.lab)
+            and (claims.category is null or claims.category = signed_publications.category)
+            and (rules.counts_marked_duplicates or not signed_publications.is_duplicate)
+    where claims.not_comparable is null and rules.attribution = 'whole' and exists (select 1 from study_publications)
     group by all
-    having sum(both_ways.difference) != 0
+    having sum(signed_publications.difference) != 0
 )
 
 select
-    counted.claim,
-    counted.publication_id,
-    coalesce(publications.title, studied.title) as title,
-    counted.difference,
+    claim_differences.claim,
+    claim_differences.publication_id,
+    coalesce(publications.title, study_publications.title) as title,
+    claim_differences.difference,
     case
-        when studied.publication_id is null then 'not among the rows of the study'
+        when study_publications.publication_id is null then 'not among the rows of the study'
         when publications.publication_id is null then 'no longer among the publications'
         else concat_ws(
             ', ',
-            case when studied.lab != publications.lab then concat('lab was ', studied.lab, ', is ', publications.lab) end,
+            case when study_publications.lab != publications.lab then concat('lab was ', study_publications.lab, ', is ', publications.lab) end,
             case
-                when studied.category != publications.category
-                    then concat('category was ', studied.category, ', is ', publications.category)
+                when study_publications.category != publications.category
+                    then concat('category was ', study_publications.category, ', is ', publications.category)
             end,
             case
-                when studied.published_on is distinct from publications.published_on
-                    then concat('date was ', coalesce(cast(studied.published_on as varchar), 'unknown'), ', is ', coalesce(cast(publications.published_on as varchar), 'unknown'))
+                when study_publications.published_on is distinct from publications.published_on
+                    then concat('date was ', coalesce(cast(study_publications.published_on as varchar), 'unknown'), ', is ', coalesce(cast(publications.published_on as varchar), 'unknown'))
             end,
             case
-                when studied.is_duplicate != publications.is_duplicate
+                when study_publications.is_duplicate != publications.is_duplicate
                     then case when publications.is_duplicate then 'now marked as a duplicate' else 'no longer marked as a duplicate' end
             end
         )
     end as reason
-from counted
-left join studied on counted.publication_id = studied.publication_id
-left join clean.publications as publications on counted.publication_id = publications.publication_id
-order by counted.claim, counted.publication_id
+from claim_differences
+left join study_publications on claim_differences.publication_id = study_publications.publication_id
+left join clean.publications as publications on claim_differences.publication_id = publications.publication_id
+order by claim_differences.claim, claim_differences.publication_id

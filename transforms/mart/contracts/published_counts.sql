@@ -1,5 +1,5 @@
 /*
-row = "A count that others published, beside the same count here."
+row = "A count that others published, with the same count in this lake."
 key = ["claim"]
 
 [columns]
@@ -8,12 +8,12 @@ says = {}
 source = {}
 counting_rule = {}
 published_value = {}
-counted_value = { type = "real", unit = "as counted", meaning = "The same count here; missing where it cannot be compared.", minimum = 0 }
+counted_value = { type = "real", unit = "as counted", meaning = "The same count in this lake; missing if it cannot be compared.", minimum = 0 }
 tolerance = {}
-outcome = { type = "text", meaning = "Whether the count comes out.", required = true, one_of = ["agrees", "differs", "not comparable"] }
-why = { type = "text", meaning = "Why it differs or cannot be compared, as a sentence." }
+outcome = { type = "text", meaning = "Whether the counts agree within the tolerance.", required = true, one_of = ["agrees", "differs", "not comparable"] }
+why = { type = "text", meaning = "Why the counts differ or cannot be compared, as a sentence." }
 */
-with kept as (
+with claim_weights as (
     select
         claims.claim,
         counted.category,
@@ -32,27 +32,27 @@ with kept as (
             and (rules.counts_marked_duplicates or not counted.is_duplicate)
 ),
 
-tallied as (
+claim_totals as (
     select
         claim,
         cast(count(distinct category) filter (where weight > 0) as double) as categories,
         sum(weight) as publications
-    from kept
+    from claim_weights
     group by claim
 ),
 
-counted as (
+claims_with_counts as (
     select
         claims.*,
         case
             when claims.not_comparable is null
-                then coalesce(case claims.counts when 'categories' then tallied.categories else tallied.publications end, 0.0)
+                then coalesce(case claims.counts when 'categories' then claim_totals.categories else claim_totals.publications end, 0.0)
         end as counted_value
     from reference.published_counts as claims
-    left join tallied on claims.claim = tallied.claim
+    left join claim_totals on claims.claim = claim_totals.claim
 ),
 
-explained as (
+difference_counts as (
     select
         claim,
         count(*) filter (where difference > 0) as more,
@@ -62,31 +62,31 @@ explained as (
 )
 
 select
-    counted.claim,
-    counted.says,
-    counted.source,
-    counted.counting_rule,
-    counted.published_value,
-    counted.counted_value,
-    counted.tolerance,
+    claims_with_counts.claim,
+    claims_with_counts.says,
+    claims_with_counts.source,
+    claims_with_counts.counting_rule,
+    claims_with_counts.published_value,
+    claims_with_counts.counted_value,
+    claims_with_counts.tolerance,
     case
-        when counted.counted_value is null then 'not comparable'
-        when abs(counted.counted_value - counted.published_value) <= counted.tolerance then 'agrees'
+        when claims_with_counts.counted_value is null then 'not comparable'
+        when abs(claims_with_counts.counted_value - claims_with_counts.published_value) <= claims_with_counts.tolerance then 'agrees'
         else 'differs'
     end as outcome,
     case
-        when counted.counted_value is null then counted.not_comparable
-        when abs(counted.counted_value - counted.published_value) > counted.tolerance
+        when claims_with_counts.counted_value is null then claims_with_counts.not_comparable
+        when abs(claims_with_counts.counted_value - claims_with_counts.published_value) > claims_with_counts.tolerance
             then case
-                when explained.claim is not null
+                when difference_counts.claim is not null
                     then printf(
                         'Counted here but not in the study: %d; in the study but not counted here: %d; each is a row of mart.published_count_differences.',
-                        explained.more,
-                        explained.fewer
+                        difference_counts.more,
+                        difference_counts.fewer
                     )
                 else 'The study’s own rows are not in the lake, so that the publications behind the difference cannot be named.'
             end
     end as why
-from counted
-left join explained on counted.claim = explained.claim
-order by counted.source, counted.claim
+from claims_with_counts
+left join difference_counts on claims_with_counts.claim = difference_counts.claim
+order by claims_with_counts.source, claims_with_counts.claim

@@ -1,18 +1,18 @@
 /*
-row = "An author and a kind of segment on captured forum pages; undated, so never part of a trend."
+row = "An author, a kind of segment and a confidence, with the segments on captured forum pages; these have no dates."
 key = ["author", "kind", "confidence"]
 
 [columns]
-author = { type = "text", meaning = "Owner of the page for own segments; “(someone else)” for replies of others, “(owner not known)” without an owner.", required = true }
+author = { type = "text", meaning = "Owner of the page for own segments; “(someone else)” for replies by others; “(owner not known)” if the owner is not known.", required = true }
 is_author_known = { type = "boolean", meaning = "Whether the author is a named person.", required = true }
 kind = {}
 confidence = {}
 segments = { type = "integer", unit = "segments", meaning = "Number of segments.", required = true, minimum = 1 }
 truncated_segments = { type = "integer", unit = "segments", meaning = "Segments whose text the page cut short.", required = true, minimum = 0 }
-pages = { type = "integer", unit = "pages", meaning = "Captured pages on which they stand.", required = true, minimum = 1 }
-characters = { type = "integer", unit = "characters", meaning = "Length of their texts as captured.", required = true, minimum = 0 }
+pages = { type = "integer", unit = "pages", meaning = "Captured pages with these segments.", required = true, minimum = 1 }
+characters = { type = "integer", unit = "characters", meaning = "Length of their captured texts.", required = true, minimum = 0 }
 */
-with attributed as (
+with segments_with_author as (
     select
         *,
         case
@@ -31,6 +31,6 @@ select
     cast(count(*) filter (where is_truncated) as bigint) as truncated_segments,
     cast(count(distinct page_sha256) as bigint) as pages,
     cast(sum(characters) as bigint) as characters
-from attributed
+from segments_with_author
 group by author, kind, confidence
 order by author, kind, confidence

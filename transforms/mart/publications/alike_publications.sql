@@ -1,14 +1,14 @@
 /*
-row = "A publication that is like others in some way: in the same group are those that may be the same work."
+row = "A publication in a group of publications with the same title, abstract or link, which may be the same work."
 key = ["basis", "group_sha256", "publication_id"]
 
 [columns]
-basis = { type = "text", meaning = "In what they are alike.", required = true, one_of = ["the same title", "the same abstract", "the same link"] }
-group_sha256 = { type = "text", meaning = "SHA-256 of what they share; the same for all of a group.", required = true }
+basis = { type = "text", meaning = "What the publications of the group share.", required = true, one_of = ["the same title", "the same abstract", "the same link"] }
+group_sha256 = { type = "text", meaning = "SHA-256 of the shared text; identifies the group.", required = true }
 publication_id = {}
-group_size = { type = "integer", unit = "publications", meaning = "How many are in the group.", required = true, minimum = 2 }
+group_size = { type = "integer", unit = "publications", meaning = "Number of publications in the group.", required = true, minimum = 2 }
 */
-with shared as (
+with text_hashes as (
     select
         'the same title' as basis,
         sha256(lower(regexp_replace(title, '\s+', ' ', 'g'))) as group_sha256,
@@ -30,13 +30,13 @@ with shared as (
     where url is not null
 ),
 
-counted as (
+group_sizes as (
     select
         basis,
         group_sha256,
         publication_id,
         cast(count(*) over (partition by basis, group_sha256) as bigint) as group_size
-    from shared
+    from text_hashes
 )
 
 select
@@ -44,6 +44,6 @@ select
     group_sha256,
     publication_id,
     group_size
-from counted
+from group_sizes
 where group_size > 1
 order by basis, group_sha256, publication_id

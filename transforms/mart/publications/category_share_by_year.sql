@@ -1,5 +1,5 @@
 /*
-row = "A category and a year: its share in the works of the year, with two intervals and what to be careful about."
+row = "A category and a year, with its share of the works of the year, two intervals and a caution."
 key = ["category", "published_year"]
 
 [columns]
@@ -12,7 +12,7 @@ share_low = { minimum = 0, maximum = 1 }
 share_high = { minimum = 0, maximum = 1 }
 jeffreys_low = { type = "real", unit = "share in 0 to 1", meaning = "Lower end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
 jeffreys_high = { type = "real", unit = "share in 0 to 1", meaning = "Upper end of the 95 % Jeffreys interval of the share.", minimum = 0, maximum = 1 }
-caution = { type = "text", meaning = "Why the share should not be quoted without its interval; missing where nothing stands against it.", one_of = ["fewer than 30 in all", "interval wider than 0.20"] }
+caution = { type = "text", meaning = "Why the share should not be quoted without its interval; missing if there is no reason.", one_of = ["fewer than 30 in all", "interval wider than 0.20"] }
 is_part_period = {}
 is_provisional = {}
 counting_rule = {}

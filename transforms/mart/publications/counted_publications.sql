@@ -1,18 +1,18 @@
 /*
-row = "A publication at a lab, and how much of it each attribution counts there; the weights of a publication add up to 1."
+row = "A publication at a lab, with its weight there by each attribution; the weights of a publication add up to 1."
 key = ["publication_id", "lab"]
 
 [columns]
 publication_id = {}
-lab = { type = "text", meaning = "The lab, by its name in reference.labs, or “(no followed lab)” for the part of other authors.", required = true }
+lab = { type = "text", meaning = "The lab, named as in reference.labs, or “(no followed lab)” for the share of other authors.", required = true }
 category = {}
 published_on = {}
 is_duplicate = {}
-whole_weight = { type = "real", unit = "publications", meaning = "1 at the lab under which the source lists it, else 0.", required = true, minimum = 0, maximum = 1 }
-fractional_weight = { type = "real", unit = "publications", meaning = "Share of its authors who are at the lab; missing where the authors are not known.", minimum = 0, maximum = 1 }
-first_author_weight = { type = "real", unit = "publications", meaning = "1 at the lab of its first author, else 0; missing where the authors are not known.", minimum = 0, maximum = 1 }
+whole_weight = { type = "real", unit = "publications", meaning = "1 at the lab under which the source lists the publication, else 0.", required = true, minimum = 0, maximum = 1 }
+fractional_weight = { type = "real", unit = "publications", meaning = "Share of its authors at the lab; missing if the authors are not known.", minimum = 0, maximum = 1 }
+first_author_weight = { type = "real", unit = "publications", meaning = "1 at the lab of its first author, else 0; missing if the authors are not known.", minimum = 0, maximum = 1 }
 */
-with authored as (
+with authors_by_lab as (
     select
         publication_id,
         coalesce(lab, '(no followed lab)') as lab,
@@ -22,50 +22,50 @@ with authored as (
     group by all
 ),
 
-shared as (
+author_weights as (
     select
         publication_id,
         lab,
         authors / sum(authors) over (partition by publication_id) as fractional_weight,
         cast(is_first as double) as first_author_weight
-    from authored
+    from authors_by_lab
 ),
 
-known as (
+publications_with_authors as (
     select distinct publication_id
-    from shared
+    from author_weights
 ),
 
-listed as (
+source_weights as (
     select
         publications.publication_id,
         publications.lab,
         1.0 as whole_weight,
-        case when known.publication_id is not null then 0.0 end as unless_author
+        case when publications_with_authors.publication_id is not null then 0.0 end as weight_without_author
     from clean.publications as publications
-    left join known on publications.publication_id = known.publication_id
+    left join publications_with_authors on publications.publication_id = publications_with_authors.publication_id
 ),
 
-placed as (
+weights as (
     select
-        coalesce(listed.publication_id, shared.publication_id) as publication_id,
-        coalesce(listed.lab, shared.lab) as lab,
-        coalesce(listed.whole_weight, 0.0) as whole_weight,
-        coalesce(shared.fractional_weight, listed.unless_author) as fractional_weight,
-        coalesce(shared.first_author_weight, listed.unless_author) as first_author_weight
-    from listed
-    full outer join shared on listed.publication_id = shared.publication_id and listed.lab = shared.lab
+        coalesce(source_weights.publication_id, author_weights.publication_id) as publication_id,
+        coalesce(source_weights.lab, author_weights.lab) as lab,
+        coalesce(source_weights.whole_weight, 0.0) as whole_weight,
+        coalesce(author_weights.fractional_weight, source_weights.weight_without_author) as fractional_weight,
+        coalesce(author_weights.first_author_weight, source_weights.weight_without_author) as first_author_weight
+    from source_weights
+    full outer join author_weights on source_weights.publication_id = author_weights.publication_id and source_weights.lab = author_weights.lab
 )
 
 select
-    placed.publication_id,
-    placed.lab,
+    weights.publication_id,
+    weights.lab,
     publications.category,
     publications.published_on,
     publications.is_duplicate,
-    placed.whole_weight,
-    placed.fractional_weight,
-    placed.first_author_weight
-from placed
-inner join clean.publications as publications on placed.publication_id = publications.publication_id
-order by placed.publication_id, placed.lab
+    weights.whole_weight,
+    weights.fractional_weight,
+    weights.first_author_weight
+from weights
+inner join clean.publications as publications on weights.publication_id = publications.publication_id
+order by weights.publication_id, weights.lab

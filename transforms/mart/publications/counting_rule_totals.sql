@@ -1,14 +1,14 @@
 /*
-row = "A counting rule and all that it counts: dated, undated, and what it cannot attribute to a lab."
+row = "A counting rule, with the publications that it counts: all, undated ones, and those without a lab."
 key = ["counting_rule"]
 
 [columns]
 counting_rule = {}
 meaning = {}
 publications = {}
-undated_publications = { type = "real", unit = "publications", meaning = "Those of them without a date, which no chart over time can show.", required = true, minimum = 0 }
-unattributed_publications = { type = "real", unit = "publications", meaning = "Those of them whose authors are not known, so that the rule cannot say which lab they are of.", required = true, minimum = 0 }
-is_applicable = { type = "boolean", meaning = "Whether the rule can attribute at least 95 % of them; others are left out of a range over rules.", required = true }
+undated_publications = { type = "real", unit = "publications", meaning = "Counted publications without a date, which charts over time cannot show.", required = true, minimum = 0 }
+unattributed_publications = { type = "real", unit = "publications", meaning = "Counted publications that the rule cannot attribute to a lab, since their authors are not known.", required = true, minimum = 0 }
+is_applicable = { type = "boolean", meaning = "Whether the rule can attribute at least 95 % of the publications; ranges over counting rules leave out the others.", required = true }
 */
 with defaults as (
     select taxonomy
@@ -16,7 +16,7 @@ with defaults as (
     where is_default
 ),
 
-counted as (
+totals as (
     select
         rules.counting_rule,
         rules.meaning,
@@ -34,5 +34,5 @@ counted as (
 select
     *,
     unattributed_publications <= 0.05 * publications as is_applicable
-from counted
+from totals
 order by counting_rule

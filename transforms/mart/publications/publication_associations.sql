@@ -1,21 +1,21 @@
 /*
-row = "Two properties of works: whether they go together, and how closely."
+row = "Two properties of works, with the strength and the test of their association."
 key = ["first_dimension", "second_dimension"]
 
 [columns]
 first_dimension = { type = "text", meaning = "One property of a work.", required = true, one_of = ["category"] }
 second_dimension = { type = "text", meaning = "The other property.", required = true, one_of = ["lab", "year"] }
 works = { minimum = 0 }
-chi_square = { type = "real", unit = "χ²", meaning = "Pearson's statistic of independence.", minimum = 0 }
-degrees_of_freedom = { type = "integer", unit = "degrees of freedom", meaning = "(rows - 1)(columns - 1), of those with works.", required = true, minimum = 0 }
-cramers_v = { type = "real", unit = "0 to 1", meaning = "Cramér's V: 0 for no association, 1 for a complete one; missing unless both have two values.", minimum = 0, maximum = 1 }
-p_value = { type = "real", unit = "probability", meaning = "Monte-Carlo p-value of independence with these margins.", minimum = 0, maximum = 1 }
-p_adjusted = { type = "real", unit = "probability", meaning = "The p-value after Benjamini and Hochberg over the pairs of this table.", minimum = 0, maximum = 1 }
-small_cells = { type = "integer", unit = "cells", meaning = "Cells in which fewer than 5 works are expected, so that only the Monte-Carlo p-value holds.", required = true, minimum = 0 }
-sentence = { type = "text", meaning = "The association as a sentence that may be quoted.", required = true }
+chi_square = { type = "real", unit = "χ²", meaning = "Pearson's chi-square statistic of independence.", minimum = 0 }
+degrees_of_freedom = { type = "integer", unit = "degrees of freedom", meaning = "(rows - 1)(columns - 1), counting only rows and columns with works.", required = true, minimum = 0 }
+cramers_v = { type = "real", unit = "0 to 1", meaning = "Cramér's V: 0 for no association, 1 for a complete one; missing unless both properties have two values.", minimum = 0, maximum = 1 }
+p_value = { type = "real", unit = "probability", meaning = "Monte Carlo p-value of independence, with the same row and column totals.", minimum = 0, maximum = 1 }
+p_adjusted = { type = "real", unit = "probability", meaning = "The p-value adjusted for all pairs of this table (Benjamini-Hochberg).", minimum = 0, maximum = 1 }
+small_cells = { type = "integer", unit = "cells", meaning = "Cells with fewer than 5 expected works, for which a chi-square p-value would not hold.", required = true, minimum = 0 }
+sentence = { type = "text", meaning = "The association as a quotable sentence.", required = true }
 counting_rule = {}
 */
-with placed as (
+with value_pairs as (
     select
         category as first_value,
         'lab' as second_dimension,
@@ -31,50 +31,50 @@ with placed as (
     from mart.publications_by_lab_category_month
 ),
 
-firsts as (
+row_totals as (
     select
         first_value,
         second_dimension,
         sum(works) as row_total
-    from placed
+    from value_pairs
     group by all
     having sum(works) > 0
 ),
 
-seconds as (
+column_totals as (
     select
         second_dimension,
         second_value,
         sum(works) as column_total,
         sum(sum(works)) over (partition by second_dimension) as total
-    from placed
+    from value_pairs
     group by second_dimension, second_value
     having sum(works) > 0
 ),
 
 cells as (
     select
-        firsts.second_dimension,
-        firsts.first_value,
-        seconds.second_value,
-        seconds.total,
-        coalesce(sum(placed.works), 0) as observed,
-        firsts.row_total * seconds.column_total / seconds.total as expected
-    from firsts
-    inner join seconds on firsts.second_dimension = seconds.second_dimension
-    left join placed
+        row_totals.second_dimension,
+        row_totals.first_value,
+        column_totals.second_value,
+        column_totals.total,
+        coalesce(sum(value_pairs.works), 0) as observed,
+        row_totals.row_total * column_totals.column_total / column_totals.total as expected
+    from row_totals
+    inner join column_totals on row_totals.second_dimension = column_totals.second_dimension
+    left join value_pairs
         on
-            firsts.second_dimension = placed.second_dimension
-            and firsts.first_value = placed.first_value
-            and seconds.second_value = placed.second_value
+            row_totals.second_dimension = value_pairs.second_dimension
+            and row_totals.first_value = value_pairs.first_value
+            and column_totals.second_value = value_pairs.second_value
     group by all
 ),
 
-tested as (
+tables as (
     select
         second_dimension,
         cast(max(total) as bigint) as works,
-        round(sum(power(observed - expected, 2) / expected), 12) as chi_square, -- the order of the terms shows in further digits
+        round(sum(power(observed - expected, 2) / expected), 12) as chi_square, -- further digits depend on the order of the terms
         cast((count(distinct first_value) - 1) * (count(distinct second_value) - 1) as bigint) as degrees_of_freedom,
         least(count(distinct first_value), count(distinct second_value)) as smaller,
         count(distinct second_value) as columns,
@@ -84,30 +84,30 @@ tested as (
     group by second_dimension
 ),
 
-measured as (
+associations as (
     select
         *,
         case when degrees_of_freedom > 0 then least(1.0, sqrt(chi_square / works / (smaller - 1))) end as cramers_v,
         association_p_value(counts, columns) as p_value
-    from tested
+    from tables
 ),
 
-ranked as (
+ranked_tests as (
     select
         *,
         row_number() over (order by p_value nulls last, second_dimension) as place,
         count(p_value) over () as tests
-    from measured
+    from associations
 ),
 
-adjusted as (
+adjusted_tests as (
     select
         *,
         case when p_value is not null then least(1.0, min(p_value * tests / place) over (
             order by place desc
             rows between unbounded preceding and current row
         )) end as p_adjusted
-    from ranked
+    from ranked_tests
 )
 
 select
@@ -132,5 +132,5 @@ select
         )
     end as sentence,
     'works' as counting_rule
-from adjusted
+from adjusted_tests
 order by second_dimension

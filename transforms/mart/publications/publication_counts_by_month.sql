@@ -1,16 +1,16 @@
 /*
-row = "Publications of a lab in a category and a month by one counting rule in one taxonomy; only where there are any, publication_counts() fills in the zeros."
+row = "A counting rule, a taxonomy, a lab, a category and a month, with their publications; combinations without any have no row (publication_counts() adds the zeros)."
 key = ["counting_rule", "taxonomy", "lab", "category", "published_month"]
 
 [columns]
 counting_rule = {}
 taxonomy = {}
-lab = { type = "text", meaning = "The lab, “(no followed lab)” for other authors, or “(authors not known)” where the rule cannot tell.", required = true }
+lab = { type = "text", meaning = "The lab, “(no followed lab)” for other authors, or “(authors not known)” where the rule needs authors that are missing.", required = true }
 category = {}
 published_month = { type = "date", meaning = "First day of the month of publication; missing for publications without a date." }
-publications = { type = "real", unit = "publications", meaning = "Publications by the counting rule; not whole numbers where they are divided.", required = true, minimum = 0 }
+publications = { type = "real", unit = "publications", meaning = "Publications by the counting rule; fractions where the rule divides a publication.", required = true, minimum = 0 }
 */
-with summed as (
+with weight_sums as (
     select
         lab,
         category,
@@ -24,8 +24,8 @@ with summed as (
     group by all
 ),
 
--- what a rule cannot attribute is counted apart rather than guessed or lost
-attributed as (
+-- publications without known authors are counted under their own label, neither guessed nor dropped
+weights_by_attribution as (
     select
         'whole' as attribution,
         lab,
@@ -33,7 +33,7 @@ attributed as (
         published_month,
         is_duplicate,
         whole as weight
-    from summed
+    from weight_sums
     union all
     select
         'fractional' as attribution,
@@ -42,7 +42,7 @@ attributed as (
         published_month,
         is_duplicate,
         case when is_author_known then fractional else whole end as weight
-    from summed
+    from weight_sums
     union all
     select
         'first_author' as attribution,
@@ -51,30 +51,30 @@ attributed as (
         published_month,
         is_duplicate,
         case when is_author_known then first_author else whole end as weight
-    from summed
+    from weight_sums
 ),
 
-ruled as (
+weights_by_rule as (
     select
         counting_rules.counting_rule,
-        attributed.lab,
-        attributed.category,
-        attributed.published_month,
-        sum(attributed.weight) as weight
-    from attributed
-    inner join reference.counting_rules as counting_rules on attributed.attribution = counting_rules.attribution
-    where counting_rules.counts_marked_duplicates or not attributed.is_duplicate
+        weights_by_attribution.lab,
+        weights_by_attribution.category,
+        weights_by_attribution.published_month,
+        sum(weights_by_attribution.weight) as weight
+    from weights_by_attribution
+    inner join reference.counting_rules as counting_rules on weights_by_attribution.attribution = counting_rules.attribution
+    where counting_rules.counts_marked_duplicates or not weights_by_attribution.is_duplicate
     group by all
 ),
 
--- labels are of the default taxonomy; any other one is reached over the crosswalk
-counterparts as (
+-- labels belong to the default taxonomy; the crosswalk maps them to the others
+mapped_categories as (
     select
         taxonomies.taxonomy,
         labels.category as label,
         coalesce(crosswalk.to_category, case when taxonomies.is_default then labels.category else '(no counterpart)' end) as category,
         coalesce(crosswalk.weight, 1.0) as weight
-    from (select distinct category from ruled) as labels
+    from (select distinct category from weights_by_rule) as labels
     cross join reference.taxonomies as taxonomies
     left join reference.category_crosswalk as crosswalk
         on
@@ -84,14 +84,14 @@ counterparts as (
 )
 
 select
-    ruled.counting_rule,
-    counterparts.taxonomy,
-    ruled.lab,
-    counterparts.category,
-    ruled.published_month,
-    round(sum(ruled.weight * counterparts.weight), 9) as publications
-from ruled
-inner join counterparts on ruled.category = counterparts.label
+    weights_by_rule.counting_rule,
+    mapped_categories.taxonomy,
+    weights_by_rule.lab,
+    mapped_categories.category,
+    weights_by_rule.published_month,
+    round(sum(weights_by_rule.weight * mapped_categories.weight), 9) as publications
+from weights_by_rule
+inner join mapped_categories on weights_by_rule.category = mapped_categories.label
 group by all
-having sum(ruled.weight * counterparts.weight) > 0
+having sum(weights_by_rule.weight * mapped_categories.weight) > 0
 order by counting_rule, taxonomy, lab, category, published_month

@@ -1,21 +1,21 @@
 /*
-row = "A publication at its place in a snapshot: why it is counted where it is, and where that is written."
+row = "A publication at a place in a snapshot, with the reason why it is counted for its lab and category."
 key = ["publication_id", "snapshot_id", "record_ordinal"]
 
 [columns]
 publication_id = {}
 title = { type = "text", meaning = "Title of the publication.", required = true }
-lab = { type = "text", meaning = "The lab it is counted for, by its name in reference.labs.", required = true }
+lab = { type = "text", meaning = "The lab that it is counted for, named as in reference.labs.", required = true }
 lab_as_written = { type = "text", meaning = "The lab as the source writes it.", required = true }
-category = { type = "text", meaning = "The safety category it is counted in.", required = true }
+category = { type = "text", meaning = "The safety category that it is counted in.", required = true }
 category_as_written = { type = "text", meaning = "The category as the source writes it.", required = true }
-basis = { type = "text", meaning = "The label or rule that put it there.", required = true }
-is_newest_version = { type = "boolean", meaning = "Whether this is the newest version; a field that it lacks comes from an older one.", required = true }
+basis = { type = "text", meaning = "The label or rule that decides lab and category.", required = true }
+is_newest_version = { type = "boolean", meaning = "Whether this is the newest version; fields that it lacks are taken from older ones.", required = true }
 locator = {}
 record_ordinal = {}
 snapshot_id = {}
 original_name = {}
-snapshot_url = { type = "text", meaning = "Where the snapshot was fetched from, if it was." }
+snapshot_url = { type = "text", meaning = "Address that the snapshot was fetched from, if any." }
 sha256 = {}
 fetched_at = {}
 */

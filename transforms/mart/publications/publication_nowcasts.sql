@@ -1,19 +1,19 @@
 /*
-row = "One of the newest three months of a source that is being followed: what is reported, and what it may come to."
+row = "One of the newest three months of a source, with the works reported so far and an estimate of the final count."
 key = ["source", "published_month"]
 
 [columns]
 source = { type = "text", meaning = "Name of the source.", required = true }
 published_month = { type = "date", meaning = "First day of the month of publication.", required = true }
-reported_works = { type = "integer", unit = "works", meaning = "Works of the month seen so far.", required = true, minimum = 0 }
-reporting_delays = { type = "integer", unit = "publications", meaning = "Delays from which the completeness is estimated.", required = true, minimum = 0 }
-completeness = { type = "real", unit = "share in 0 to 1", meaning = "Part of a month's works that are seen by now (reverse-time product limit); missing below 50 delays.", minimum = 0, maximum = 1 }
-nowcast_works = { type = "real", unit = "works", meaning = "Reported works by completeness; missing below 50 delays, or while nothing can be in yet.", minimum = 0 }
+reported_works = { type = "integer", unit = "works", meaning = "Works of the month reported so far.", required = true, minimum = 0 }
+reporting_delays = { type = "integer", unit = "publications", meaning = "Reporting delays from which the completeness is estimated.", required = true, minimum = 0 }
+completeness = { type = "real", unit = "share in 0 to 1", meaning = "Estimated share of the works of the month that are reported by now (reverse-time product limit); missing below 50 delays.", minimum = 0, maximum = 1 }
+nowcast_works = { type = "real", unit = "works", meaning = "Reported works / completeness; missing below 50 delays or if the completeness is 0.", minimum = 0 }
 nowcast_low = { type = "real", unit = "works", meaning = "Lower end of the 95 % interval of the final count.", minimum = 0 }
 nowcast_high = { type = "real", unit = "works", meaning = "Upper end of the 95 % interval of the final count.", minimum = 0 }
 counting_rule = { type = "text", meaning = "Name of the rule by which publications are counted.", required = true }
 */
-with followed as (
+with sources as (
     select
         source,
         looked_month,
@@ -31,10 +31,10 @@ delays as (
         first_month,
         reporting_delays,
         unnest(range(0, greatest(longest, 3) + 1)) as delay
-    from followed
+    from sources
 ),
 
--- of the works whose month lies so far back that a delay u could be seen: n with just u, N with at most u
+-- among works old enough for a delay u to be observed: n with exactly u, N with at most u
 at_risk as (
     select
         delays.source,
@@ -51,7 +51,7 @@ at_risk as (
 ),
 
 -- F(d) = Π over u > d of (1 - n(u) / N(u)). Lagakos, Barraj and De Gruttola, Biometrika 75 (1988) 515
-distributed as (
+completeness_by_delay as (
     select
         delays.source,
         delays.delay,
@@ -64,26 +64,26 @@ distributed as (
     left join at_risk on delays.source = at_risk.source and delays.delay = at_risk.delay
 ),
 
-recent as (
+recent_months as (
     select
         delays.source,
         cast(delays.looked_month - to_months(cast(delays.delay as integer)) as date) as published_month,
         delays.reporting_delays,
-        distributed.completeness
+        completeness_by_delay.completeness
     from delays
-    inner join distributed on delays.source = distributed.source and delays.delay = distributed.delay
+    inner join completeness_by_delay on delays.source = completeness_by_delay.source and delays.delay = completeness_by_delay.delay
     where delays.delay < 3 and delays.looked_month - to_months(cast(delays.delay as integer)) >= delays.first_month
 ),
 
-counted as (
+recent_counts as (
     select
-        recent.source,
-        recent.published_month,
+        recent_months.source,
+        recent_months.published_month,
         cast(count(reports.publication_id) as bigint) as reported_works,
-        recent.reporting_delays,
-        case when provisional_since(recent.published_month, recent.reporting_delays) is null then recent.completeness end as completeness
-    from recent
-    left join clean.reporting_delays as reports on recent.source = reports.source and recent.published_month = reports.published_month
+        recent_months.reporting_delays,
+        case when provisional_since(recent_months.published_month, recent_months.reporting_delays) is null then recent_months.completeness end as completeness
+    from recent_months
+    left join clean.reporting_delays as reports on recent_months.source = reports.source and recent_months.published_month = reports.published_month
     group by all
 )
 
@@ -97,5 +97,5 @@ select
     nowcast_low(reported_works, completeness) as nowcast_low,
     nowcast_high(reported_works, completeness) as nowcast_high,
     'works' as counting_rule
-from counted
+from recent_counts
 order by source, published_month

@@ -1,5 +1,5 @@
 /*
-row = "A lab, or all labs together, and two years: how the rate of works changed, with an exact interval and test."
+row = "A lab (or all labs) and two years, with the ratio of their rates of works, an exact interval and a test."
 key = ["lab", "first_year", "second_year"]
 
 [columns]
@@ -8,19 +8,19 @@ first_year = { type = "date", meaning = "First day of the earlier year.", requir
 second_year = { type = "date", meaning = "First day of the later year.", required = true }
 first_works = { type = "integer", unit = "works", meaning = "Works of the earlier year.", required = true, minimum = 0 }
 second_works = { type = "integer", unit = "works", meaning = "Works of the later year.", required = true, minimum = 0 }
-rate_ratio = { type = "real", unit = "ratio", meaning = "Rate of the later year by that of the earlier one; missing if that is 0.", minimum = 0 }
-ratio_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact 95 % interval of the ratio, for this comparison alone.", required = true, minimum = 0 }
-ratio_high = { type = "real", unit = "ratio", meaning = "Upper end of the interval; missing (unbounded) if the earlier year has no works.", minimum = 0 }
-p_value = { type = "real", unit = "probability", meaning = "Exact two-sided p-value of equal rates, for this comparison alone.", required = true, minimum = 0, maximum = 1 }
-p_adjusted = { type = "real", unit = "probability", meaning = "The p-value after Benjamini and Hochberg over all comparisons of this table.", required = true, minimum = 0, maximum = 1 }
-corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact interval of the ratio, widened for all comparisons of this table.", required = true, minimum = 0 }
+rate_ratio = { type = "real", unit = "ratio", meaning = "Rate of the later year / rate of the earlier year; missing if the latter is 0.", minimum = 0 }
+ratio_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact 95 % interval of the ratio, without correction for other comparisons.", required = true, minimum = 0 }
+ratio_high = { type = "real", unit = "ratio", meaning = "Upper end of that interval; missing (unbounded) if the earlier year has no works.", minimum = 0 }
+p_value = { type = "real", unit = "probability", meaning = "Exact two-sided p-value of equal rates, without correction for other comparisons.", required = true, minimum = 0, maximum = 1 }
+p_adjusted = { type = "real", unit = "probability", meaning = "The p-value adjusted for all comparisons of this table (Benjamini-Hochberg).", required = true, minimum = 0, maximum = 1 }
+corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the exact interval of the ratio, corrected for all comparisons of this table.", required = true, minimum = 0 }
 corrected_high = { type = "real", unit = "ratio", meaning = "Upper end of that interval; missing (unbounded) if the earlier year has no works.", minimum = 0 }
-finding = { type = "text", meaning = "“up” or “down” only if the corrected interval excludes 1; “too few” below 5 works in either year.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
-growth = { type = "real", unit = "ratio", meaning = "Rate ratio less 1; missing below 5 works in either year." }
-sentence = { type = "text", meaning = "The comparison as a sentence that may be quoted.", required = true }
+finding = { type = "text", meaning = "“up” or “down” only if the corrected interval excludes 1; “too few” if either year has fewer than 5 works.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
+growth = { type = "real", unit = "ratio", meaning = "Rate ratio less 1; missing if either year has fewer than 5 works." }
+sentence = { type = "text", meaning = "The comparison as a quotable sentence.", required = true }
 counting_rule = {}
 */
-with compared as (
+with year_pairs as (
     select
         earlier.lab,
         earlier.published_year as first_year,
@@ -39,52 +39,52 @@ with compared as (
     where earlier.exposure_years > 0 and later.exposure_years > 0
 ),
 
-tested as (
+ratio_tests as (
     select
         *,
         second_works / nullif(first_works, 0) * first_exposure / second_exposure as rate_ratio,
         rate_ratio_low(first_works, first_exposure, second_works, second_exposure) as ratio_low,
         rate_ratio_high(first_works, first_exposure, second_works, second_exposure) as ratio_high,
         rate_ratio_p_value(first_works, first_exposure, second_works, second_exposure) as p_value
-    from compared
+    from year_pairs
 ),
 
-ranked as (
+ranked_tests as (
     select
         *,
         row_number() over (order by p_value, lab, first_year, second_year) as place,
         count(*) over () as tests
-    from tested
+    from ratio_tests
 ),
 
 -- Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995) 289: p · tests / place, never above that of a larger p-value
-adjusted as (
+adjusted_tests as (
     select
         *,
         least(1.0, min(p_value * tests / place) over (order by place desc rows between unbounded preceding and current row)) as p_adjusted
-    from ranked
+    from ranked_tests
 ),
 
-widened as (
+test_levels as (
     select
         *,
         corrected_alpha(count(*) filter (where p_adjusted < 0.05) over (), tests) as alpha
-    from adjusted
+    from adjusted_tests
 ),
 
-corrected as (
+corrected_intervals as (
     select
         *,
         corrected_ratio_low(first_works, first_exposure, second_works, second_exposure, alpha) as corrected_low,
         corrected_ratio_high(first_works, first_exposure, second_works, second_exposure, alpha) as corrected_high
-    from widened
+    from test_levels
 ),
 
-found as (
+findings as (
     select
         *,
         change_finding(first_works, second_works, corrected_low, corrected_high, 1) as finding
-    from corrected
+    from corrected_intervals
 )
 
 select
@@ -123,5 +123,5 @@ select
         end
     ) as sentence,
     'works' as counting_rule
-from found
+from findings
 order by lab, first_year, second_year

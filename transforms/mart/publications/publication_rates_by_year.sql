@@ -1,20 +1,20 @@
 /*
-row = "A lab, or all labs together, and a year: works per year of coverage with an exact interval."
+row = "A lab (or all labs) and a year, with works per covered year and an exact interval."
 key = ["lab", "published_year"]
 
 [columns]
 lab = { meaning = "The lab, or “all” for all labs together.", required = true }
 published_year = {}
 works = { minimum = 0 }
-exposure_years = { type = "real", unit = "years", meaning = "Part of the year that the source covers: days covered by 365.25.", required = true, minimum = 0, maximum = 1.01 }
-works_per_year = { type = "real", unit = "works per year", meaning = "Works by exposure; missing without exposure.", minimum = 0 }
+exposure_years = { type = "real", unit = "years", meaning = "Covered part of the year: covered days / 365.25.", required = true, minimum = 0, maximum = 1.01 }
+works_per_year = { type = "real", unit = "works per year", meaning = "Works / exposure; missing without exposure.", minimum = 0 }
 rate_low = { type = "real", unit = "works per year", meaning = "Lower end of the exact (Garwood) 95 % interval of the rate.", minimum = 0 }
 rate_high = { type = "real", unit = "works per year", meaning = "Upper end of the exact (Garwood) 95 % interval of the rate.", minimum = 0 }
 is_part_period = {}
 is_provisional = {}
 counting_rule = {}
 */
-with counted as (
+with yearly_counts as (
     select
         coalesce(lab, 'all') as lab,
         published_year,
@@ -25,15 +25,15 @@ with counted as (
     group by grouping sets ((lab, published_year), (published_year))
 ),
 
-exposed as (
+counts_with_exposure as (
     select
-        counted.*,
+        yearly_counts.*,
         greatest(0, 1 + date_diff(
             'day',
-            greatest(coverage.covers_from, counted.published_year),
-            least(coverage.covers_until, last_day(counted.published_year + interval 11 month))
+            greatest(coverage.covers_from, yearly_counts.published_year),
+            least(coverage.covers_until, last_day(yearly_counts.published_year + interval 11 month))
         )) / 365.25 as exposure_years
-    from counted
+    from yearly_counts
     inner join clean.coverage as coverage on coverage.source = 'lab_sheet'
 )
 
@@ -48,5 +48,5 @@ select
     is_part_period,
     is_provisional,
     'works' as counting_rule
-from exposed
+from counts_with_exposure
 order by lab, published_year

@@ -1,33 +1,33 @@
 /*
-row = "All publications, a lab or a category: how its monthly works run over the covered months, tested in several ways."
+row = "All publications, a lab or a category, with the trend of its monthly works over the covered months and several tests of it."
 key = ["dimension", "member"]
 
 [columns]
-dimension = { type = "text", meaning = "What the works are divided by: nothing (“all”), lab or category.", required = true, one_of = ["all", "lab", "category"] }
-member = { type = "text", meaning = "The lab or category; “all” for all together.", required = true }
-months = { type = "integer", unit = "months", meaning = "Whole months covered.", required = true, minimum = 0 }
+dimension = { type = "text", meaning = "Dimension of the series: “all” (not divided), lab or category.", required = true, one_of = ["all", "lab", "category"] }
+member = { type = "text", meaning = "The lab or category; “all” for all works.", required = true }
+months = { type = "integer", unit = "months", meaning = "Completely covered months.", required = true, minimum = 0 }
 works = { minimum = 0 }
-works_per_month = { type = "real", unit = "works per month", meaning = "Mean over the months.", required = true, minimum = 0 }
-dispersion_index = { type = "real", unit = "ratio", meaning = "Variance of the monthly counts by their mean: 1 for a constant Poisson rate.", minimum = 0 }
-dispersion_p_value = { type = "real", unit = "probability", meaning = "p-value of counts that vary no more than those of a constant Poisson rate.", minimum = 0, maximum = 1 }
-mann_kendall_s = { type = "integer", unit = "pairs", meaning = "Pairs of months in rising order less those in falling order.", required = true }
-mann_kendall_z = { type = "real", unit = "standard deviations", meaning = "The same with continuity correction, by its standard deviation with ties." }
-mann_kendall_p_value = { type = "real", unit = "probability", meaning = "Two-sided p-value of no monotonic trend.", minimum = 0, maximum = 1 }
-theil_sen_per_year = { type = "real", unit = "works per month per year", meaning = "Median slope over all pairs of months." }
-growth_per_year = { type = "real", unit = "ratio", meaning = "Growth of the rate in a year, less 1 (Poisson regression); missing below 5 works in either half of the months." }
-growth_low = { type = "real", unit = "ratio", meaning = "Lower end of its 95 % interval, widened where counts vary more than Poisson ones." }
-growth_high = { type = "real", unit = "ratio", meaning = "Upper end of its 95 % interval." }
-growth_p_value = { type = "real", unit = "probability", meaning = "Two-sided p-value of no growth.", minimum = 0, maximum = 1 }
-growth_p_adjusted = { type = "real", unit = "probability", meaning = "The same after Benjamini and Hochberg over all panels of this table.", minimum = 0, maximum = 1 }
-change_month = { type = "date", meaning = "First month after the most likely change of the rate." }
-change_likelihood_ratio = { type = "real", unit = "2 ln ratio", meaning = "Twice the log likelihood ratio of a change before that month against none.", minimum = 0 }
-change_p_value = { type = "real", unit = "probability", meaning = "How often a random order of the months gives as clear a change (permutation).", minimum = 0, maximum = 1 }
-change_poisson_p_value = { type = "real", unit = "probability", meaning = "How often a constant Poisson rate gives as clear a change.", minimum = 0, maximum = 1 }
-seasonal_p_value = { type = "real", unit = "probability", meaning = "p-value of no month-of-year effects; missing before 36 months.", minimum = 0, maximum = 1 }
-corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the interval of growth, widened for all panels of this table." }
-corrected_high = { type = "real", unit = "ratio", meaning = "Upper end of that interval." }
-finding = { type = "text", meaning = "“up” or “down” only if the corrected interval of growth excludes 0; “too few” below 5 works in a half.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
-sentence = { type = "text", meaning = "The trend as a sentence that may be quoted.", required = true }
+works_per_month = { type = "real", unit = "works per month", meaning = "Mean works per month.", required = true, minimum = 0 }
+dispersion_index = { type = "real", unit = "ratio", meaning = "Variance of the monthly counts / their mean: 1 for a constant Poisson rate.", minimum = 0 }
+dispersion_p_value = { type = "real", unit = "probability", meaning = "p-value of the hypothesis that counts vary no more than at a constant Poisson rate.", minimum = 0, maximum = 1 }
+mann_kendall_s = { type = "integer", unit = "pairs", meaning = "Mann-Kendall S: number of rising pairs of months less number of falling pairs.", required = true }
+mann_kendall_z = { type = "real", unit = "standard deviations", meaning = "S with continuity correction, divided by its standard deviation with ties." }
+mann_kendall_p_value = { type = "real", unit = "probability", meaning = "Two-sided p-value of the hypothesis of no monotonic trend.", minimum = 0, maximum = 1 }
+theil_sen_per_year = { type = "real", unit = "works per month per year", meaning = "Theil-Sen slope: median slope of all pairs of months." }
+growth_per_year = { type = "real", unit = "ratio", meaning = "Growth ratio of the rate per year, less 1 (Poisson regression); missing if a half of the months has fewer than 5 works." }
+growth_low = { type = "real", unit = "ratio", meaning = "Lower end of the 95 % interval of the growth, widened where counts vary more than Poisson counts." }
+growth_high = { type = "real", unit = "ratio", meaning = "Upper end of the 95 % interval of the growth." }
+growth_p_value = { type = "real", unit = "probability", meaning = "Two-sided p-value of the hypothesis of no growth.", minimum = 0, maximum = 1 }
+growth_p_adjusted = { type = "real", unit = "probability", meaning = "That p-value adjusted for all trends of this table (Benjamini-Hochberg).", minimum = 0, maximum = 1 }
+change_month = { type = "date", meaning = "First month after the most likely change point of the rate." }
+change_likelihood_ratio = { type = "real", unit = "2 ln ratio", meaning = "Twice the log likelihood ratio of a change before that month against no change.", minimum = 0 }
+change_p_value = { type = "real", unit = "probability", meaning = "Share of random orders of the months with as clear a change (permutation test).", minimum = 0, maximum = 1 }
+change_poisson_p_value = { type = "real", unit = "probability", meaning = "Share of series at a constant Poisson rate with as clear a change.", minimum = 0, maximum = 1 }
+seasonal_p_value = { type = "real", unit = "probability", meaning = "p-value of the hypothesis of no month-of-year effects; missing below 36 months.", minimum = 0, maximum = 1 }
+corrected_low = { type = "real", unit = "ratio", meaning = "Lower end of the interval of the growth, corrected for all trends of this table." }
+corrected_high = { type = "real", unit = "ratio", meaning = "Upper end of the corrected interval of the growth." }
+finding = { type = "text", meaning = "“up” or “down” only if the corrected interval excludes 0; “too few” if either half has fewer than 5 works.", required = true, one_of = ["up", "down", "no clear change", "too few"] }
+sentence = { type = "text", meaning = "The trend as a quotable sentence.", required = true }
 counting_rule = {}
 */
 with whole_months as (
@@ -50,7 +50,7 @@ monthly as (
     group by grouping sets ((published_month), (lab, published_month), (category, published_month))
 ),
 
-placed as (
+numbered_months as (
     select
         *,
         row_number() over (partition by dimension, member order by published_month) as place,
@@ -72,7 +72,7 @@ series as (
         sum(works) filter (where place > months // 2) as second_half,
         min(published_month) as first_month,
         list(cast(works as double) order by published_month) as counts
-    from placed
+    from numbered_months
     group by dimension, member
 ),
 
@@ -82,14 +82,14 @@ pairs as (
         earlier.member,
         cast(sum(sign(later.works - earlier.works)) as bigint) as s,
         median((later.works - earlier.works) / (later.place - earlier.place)) as slope
-    from placed as earlier
-    inner join placed as later
+    from numbered_months as earlier
+    inner join numbered_months as later
         on earlier.dimension = later.dimension and earlier.member = later.member and earlier.place < later.place
     group by all
 ),
 
 -- variance of S with ties: [n(n-1)(2n+5) - Σ t(t-1)(2t+5)] / 18. Kendall, Rank Correlation Methods (1975), chapter 4
-tied as (
+tie_sums as (
     select
         dimension,
         member,
@@ -107,7 +107,7 @@ tied as (
 ),
 
 -- 2 [k1 ln(k1/T1) + k2 ln(k2/T2) - k ln(k/T)], with 0 ln 0 = 0
-split as (
+change_points as (
     select
         dimension,
         member,
@@ -120,85 +120,85 @@ split as (
             end
             - all_works * ln(all_works / months)
         ) as likelihood_ratio
-    from placed
+    from numbered_months
     where place < months and all_works > 0
 ),
 
-changes as (
+likeliest_changes as (
     select
         dimension,
         member,
         cast(min_by(change_month, (-likelihood_ratio, change_month)) as date) as change_month,
         greatest(0.0, max(likelihood_ratio)) as change_likelihood_ratio
-    from split
+    from change_points
     group by all
 ),
 
-tested as (
+trend_tests as (
     select
         series.*,
         coalesce(pairs.s, 0) as mann_kendall_s,
-        (pairs.s - sign(pairs.s)) / nullif(sqrt((months * (months - 1) * (2 * months + 5) - tied.ties) / 18), 0) as mann_kendall_z,
+        (pairs.s - sign(pairs.s)) / nullif(sqrt((months * (months - 1) * (2 * months + 5) - tie_sums.ties) / 18), 0) as mann_kendall_z,
         pairs.slope * 12 as theil_sen_per_year,
-        changes.change_month,
-        changes.change_likelihood_ratio,
+        likeliest_changes.change_month,
+        likeliest_changes.change_likelihood_ratio,
         growth_shown(first_half, second_half, growth_per_period(counts)) as monthly_growth,
         log_growth_error(counts) as monthly_error
     from series
     left join pairs on series.dimension = pairs.dimension and series.member = pairs.member
-    left join tied on series.dimension = tied.dimension and series.member = tied.member
-    left join changes on series.dimension = changes.dimension and series.member = changes.member
+    left join tie_sums on series.dimension = tie_sums.dimension and series.member = tie_sums.member
+    left join likeliest_changes on series.dimension = likeliest_changes.dimension and series.member = likeliest_changes.member
 ),
 
-grown as (
+growth_tests as (
     select
         *,
         power(1 + monthly_growth, 12) - 1 as growth_per_year,
         power(1 + monthly_growth, 12) * exp(-12 * 1.959963984540054 * monthly_error) - 1 as growth_low,
         power(1 + monthly_growth, 12) * exp(12 * 1.959963984540054 * monthly_error) - 1 as growth_high,
         normal_two_sided_p_value(ln(1 + monthly_growth) / monthly_error) as growth_p_value
-    from tested
+    from trend_tests
 ),
 
-ranked as (
+ranked_tests as (
     select
         *,
         row_number() over (order by growth_p_value nulls last, dimension, member) as rank_of_p,
         count(growth_p_value) over () as tests
-    from grown
+    from growth_tests
 ),
 
-adjusted as (
+adjusted_tests as (
     select
         *,
         case when growth_p_value is not null then least(1.0, min(growth_p_value * tests / rank_of_p) over (
             order by rank_of_p desc
             rows between unbounded preceding and current row
         )) end as growth_p_adjusted
-    from ranked
+    from ranked_tests
 ),
 
-widened as (
+interval_widths as (
     select
         *,
         normal_quantile(1 - corrected_alpha(count(*) filter (where growth_p_adjusted < 0.05) over (), tests) / 2) * 12 * monthly_error
             as corrected_width
-    from adjusted
+    from adjusted_tests
 ),
 
-corrected as (
+corrected_intervals as (
     select
         *,
         power(1 + monthly_growth, 12) * exp(-corrected_width) - 1 as corrected_low,
         power(1 + monthly_growth, 12) * exp(corrected_width) - 1 as corrected_high
-    from widened
+    from interval_widths
 ),
 
-found as (
+findings as (
     select
         *,
         change_finding(first_half, second_half, corrected_low, corrected_high, 0) as finding
-    from corrected
+    from corrected_intervals
 )
 
 select
@@ -244,5 +244,5 @@ select
         end
     ) as sentence,
     'works' as counting_rule
-from found
+from findings
 order by dimension, member

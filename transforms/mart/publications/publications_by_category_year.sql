@@ -1,5 +1,5 @@
 /*
-row = "A category and a year; categories and years without publications are rows with zeros."
+row = "A category and a year, with its publications; categories and years without any have zeros."
 key = ["category", "published_year"]
 
 [columns]
@@ -8,7 +8,7 @@ published_year = { type = "date", meaning = "First day of the year of publicatio
 publication_rows = { minimum = 0 }
 works = { minimum = 0 }
 total_works = { type = "integer", unit = "works", meaning = "Works of all categories in the year.", required = true, minimum = 0 }
-works_share = { type = "real", unit = "share in 0 to 1", meaning = "Share in the works of the year; missing in a year without works.", minimum = 0, maximum = 1 }
+works_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of the works of the year; missing for a year without works.", minimum = 0, maximum = 1 }
 share_low = { minimum = 0, maximum = 1 }
 share_high = { minimum = 0, maximum = 1 }
 cumulative_publication_rows = { minimum = 0 }
@@ -41,7 +41,7 @@ all_categories as (
     from mart.publications_by_lab_category_month
 ),
 
-counted as (
+yearly_counts as (
     select
         all_categories.category,
         years.published_year,
@@ -56,13 +56,13 @@ counted as (
     group by all
 ),
 
-running as (
+cumulative_counts as (
     select
         *,
         cast(sum(works) over (partition by published_year) as bigint) as total_works,
         cast(sum(publication_rows) over (partition by category order by published_year) as bigint) as cumulative_publication_rows,
         cast(sum(works) over (partition by category order by published_year) as bigint) as cumulative_works
-    from counted
+    from yearly_counts
 )
 
 select
@@ -79,5 +79,5 @@ select
     is_part_period,
     is_provisional,
     'rows, works' as counting_rule
-from running
+from cumulative_counts
 order by category, published_year

@@ -1,5 +1,5 @@
 /*
-row = "A lab and a year; years without publications are rows with zeros."
+row = "A lab and a year, with its publications; years without any have zeros."
 key = ["lab", "published_year"]
 
 [columns]
@@ -8,7 +8,7 @@ published_year = { type = "date", meaning = "First day of the year of publicatio
 publication_rows = { minimum = 0 }
 works = { minimum = 0 }
 total_works = { type = "integer", unit = "works", meaning = "Works of all labs in the year.", required = true, minimum = 0 }
-works_share = { type = "real", unit = "share in 0 to 1", meaning = "Share in the works of the year; missing in a year without works.", minimum = 0, maximum = 1 }
+works_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of the works of the year; missing for a year without works.", minimum = 0, maximum = 1 }
 share_low = { minimum = 0, maximum = 1 }
 share_high = { minimum = 0, maximum = 1 }
 cumulative_publication_rows = { minimum = 0 }
@@ -17,7 +17,7 @@ is_part_period = {}
 is_provisional = {}
 counting_rule = {}
 */
-with counted as (
+with yearly_counts as (
     select
         lab,
         cast(date_trunc('year', published_month) as date) as published_year,
@@ -29,13 +29,13 @@ with counted as (
     group by all
 ),
 
-running as (
+cumulative_counts as (
     select
         *,
         cast(sum(works) over (partition by published_year) as bigint) as total_works,
         cast(sum(publication_rows) over (partition by lab order by published_year) as bigint) as cumulative_publication_rows,
         cast(sum(works) over (partition by lab order by published_year) as bigint) as cumulative_works
-    from counted
+    from yearly_counts
 )
 
 select
@@ -52,5 +52,5 @@ select
     is_part_period,
     is_provisional,
     'rows, works' as counting_rule
-from running
+from cumulative_counts
 order by lab, published_year

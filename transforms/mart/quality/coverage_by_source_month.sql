@@ -1,13 +1,13 @@
 /*
-row = "A source and a month: what it holds of the month, and whether it claims to cover it. Covered months without records are rows with zeros."
+row = "A source and a month, with its number of records and whether the source claims to cover the month; covered months without records have zeros."
 key = ["source", "published_month"]
 
 [columns]
 source = { type = "text", meaning = "Name of the source.", required = true }
 published_month = { type = "date", meaning = "First day of the month of publication; missing for records without a date." }
-records = { type = "integer", unit = "records", meaning = "Records of the month, marked duplicates included.", required = true, minimum = 0 }
-is_covered = { type = "boolean", meaning = "Whether the source claims to be complete for at least a part of the month.", required = true }
-is_part_period = { type = "boolean", meaning = "Whether it covers the month only in part.", required = true }
+records = { type = "integer", unit = "records", meaning = "Records of the month, including marked duplicates.", required = true, minimum = 0 }
+is_covered = { type = "boolean", meaning = "Whether the source claims to cover at least part of the month.", required = true }
+is_part_period = { type = "boolean", meaning = "Whether the source covers only part of the month.", required = true }
 */
 with months as (
     select
@@ -20,7 +20,7 @@ with months as (
     from clean.coverage
 ),
 
-held as (
+record_counts as (
     select
         'lab_sheet' as source,
         cast(date_trunc('month', published_on) as date) as published_month,
@@ -44,11 +44,11 @@ held as (
 )
 
 select
-    coalesce(months.source, held.source) as source,
-    coalesce(months.published_month, held.published_month) as published_month,
-    cast(coalesce(held.records, 0) as bigint) as records,
+    coalesce(months.source, record_counts.source) as source,
+    coalesce(months.published_month, record_counts.published_month) as published_month,
+    cast(coalesce(record_counts.records, 0) as bigint) as records,
     coalesce(months.published_month <= months.covers_until and last_day(months.published_month) >= months.covers_from, false) as is_covered,
     coalesce(months.published_month < months.covers_from or last_day(months.published_month) > months.covers_until, false) as is_part_period
 from months
-full outer join held on months.source = held.source and months.published_month = held.published_month
+full outer join record_counts on months.source = record_counts.source and months.published_month = record_counts.published_month
 order by source, published_month

@@ -1,20 +1,20 @@
 /*
-row = "Two lists of works that overlap: how many works both miss, if they were made independently of each other."
+row = "Two overlapping lists of works, and an estimate of how many works both miss if the lists are independent."
 key = ["first_list", "second_list"]
 
 [columns]
-first_list = { type = "text", meaning = "Address or file name of the one list.", required = true }
-second_list = { type = "text", meaning = "Address or file name of the other list.", required = true }
-first_works = { type = "integer", unit = "works", meaning = "Works of the one list within the span that both cover.", required = true, minimum = 1 }
-second_works = { type = "integer", unit = "works", meaning = "Works of the other list within the span.", required = true, minimum = 1 }
-both_works = { type = "integer", unit = "works", meaning = "Works that stand in both.", required = true, minimum = 1 }
-estimated_works = { type = "real", unit = "works", meaning = "Estimated number of all works there are (Chapman): (a + 1)(b + 1) / (m + 1) - 1.", required = true, minimum = 1 }
-missed_works = { type = "real", unit = "works", meaning = "Of them those in neither list.", required = true, minimum = 0 }
+first_list = { type = "text", meaning = "Address or file name of the first list.", required = true }
+second_list = { type = "text", meaning = "Address or file name of the second list.", required = true }
+first_works = { type = "integer", unit = "works", meaning = "Works of the first list within the period that both cover.", required = true, minimum = 1 }
+second_works = { type = "integer", unit = "works", meaning = "Works of the second list within the period that both cover.", required = true, minimum = 1 }
+both_works = { type = "integer", unit = "works", meaning = "Works that are in both lists.", required = true, minimum = 1 }
+estimated_works = { type = "real", unit = "works", meaning = "Estimated number of all works (Chapman): (a + 1)(b + 1) / (m + 1) - 1.", required = true, minimum = 1 }
+missed_works = { type = "real", unit = "works", meaning = "Estimated number of works in neither list.", required = true, minimum = 0 }
 missed_low = { type = "real", unit = "works", meaning = "Lower end of the exact 95 % interval of the works in neither list.", required = true, minimum = 0 }
-missed_high = { type = "real", unit = "works", meaning = "Upper end of the interval.", minimum = 0 }
-assumptions = { type = "text", meaning = "What must be true for the estimate to hold, and what speaks against it.", required = true }
+missed_high = { type = "real", unit = "works", meaning = "Upper end of the exact 95 % interval of the works in neither list.", minimum = 0 }
+assumptions = { type = "text", meaning = "What the estimate assumes, and reasons to doubt it.", required = true }
 */
-with listed as (
+with list_works as (
     select distinct
         coalesce(snapshots.url, snapshots.original_name) as list,
         publications.publication_id,
@@ -30,30 +30,30 @@ spans as (
         list,
         min(published_on) as first_on,
         max(published_on) as last_on
-    from listed
+    from list_works
     group by list
 ),
 
-paired as (
+list_pairs as (
     select
-        one.list as first_list,
-        other.list as second_list,
-        greatest(one.first_on, other.first_on) as first_on,
-        least(one.last_on, other.last_on) as last_on
-    from spans as one
-    inner join spans as other on one.list < other.list
+        first_spans.list as first_list,
+        second_spans.list as second_list,
+        greatest(first_spans.first_on, second_spans.first_on) as first_on,
+        least(first_spans.last_on, second_spans.last_on) as last_on
+    from spans as first_spans
+    inner join spans as second_spans on first_spans.list < second_spans.list
 ),
 
-counted as (
+overlap_counts as (
     select
-        paired.first_list,
-        paired.second_list,
-        count(distinct listed.publication_id) filter (where listed.list = paired.first_list) as a,
-        count(distinct listed.publication_id) filter (where listed.list = paired.second_list) as b,
-        count(*) - count(distinct listed.publication_id) as m
-    from paired
-    inner join listed
-        on listed.list in (paired.first_list, paired.second_list) and listed.published_on between paired.first_on and paired.last_on
+        list_pairs.first_list,
+        list_pairs.second_list,
+        count(distinct list_works.publication_id) filter (where list_works.list = list_pairs.first_list) as a,
+        count(distinct list_works.publication_id) filter (where list_works.list = list_pairs.second_list) as b,
+        count(*) - count(distinct list_works.publication_id) as m
+    from list_pairs
+    inner join list_works
+        on list_works.list in (list_pairs.first_list, list_pairs.second_list) and list_works.published_on between list_pairs.first_on and list_pairs.last_on
     group by all
 )
 
@@ -75,6 +75,6 @@ select
             else ' Lists that look in the same places miss the same works, and then the number missed is too low.'
         end
     ) as assumptions
-from counted
+from overlap_counts
 where m > 0
 order by first_list, second_list

@@ -1,19 +1,19 @@
 /*
-row = "A snapshot beside the earlier ones of the same address or file name: whether it holds far less than they let expect."
+row = "A snapshot compared with earlier ones of the same address or file name, to find those with far too few records."
 key = ["snapshot_id"]
 
 [columns]
 snapshot_id = {}
 source = {}
-stream = { type = "text", meaning = "What makes snapshots comparable: the address, or else the name of the file.", required = true }
+stream = { type = "text", meaning = "Address of the snapshots that are compared, or their file name if there is no address.", required = true }
 fetched_at = {}
 records_read = {}
-usual_records = { type = "real", unit = "records", meaning = "What the earlier snapshots of the stream let expect: the most they had for a list that grows, else their median; missing for its first.", minimum = 0 }
-records_gone = { type = "integer", unit = "records", meaning = "Records of the snapshot before that this one does not have; what is gone is kept all the same.", required = true, minimum = 0 }
-is_newest = { type = "boolean", meaning = "Whether it is the newest of its stream.", required = true }
-is_cut_short = { type = "boolean", meaning = "Whether it has less than four fifths of what is usual for a list that grows, or less than half otherwise, where that is at least 4.", required = true }
+usual_records = { type = "real", unit = "records", meaning = "Expected records: the maximum of earlier snapshots for a growing list, else their median; missing for the first one.", minimum = 0 }
+records_gone = { type = "integer", unit = "records", meaning = "Records of the previous snapshot that this one lacks; they stay in the lake.", required = true, minimum = 0 }
+is_newest = { type = "boolean", meaning = "Whether it is the newest snapshot of its stream.", required = true }
+is_cut_short = { type = "boolean", meaning = "Whether it has less than 80 % of the usual records (growing list) or less than half (others), where at least 4 are usual.", required = true }
 */
-with streamed as (
+with snapshots_by_stream as (
     select
         snapshots.snapshot_id,
         snapshots.source,
@@ -24,7 +24,7 @@ with streamed as (
     inner join raw.parses as parses on snapshots.snapshot_id = parses.snapshot_id
 ),
 
-compared as (
+yields as (
     select
         *,
         case
@@ -33,7 +33,7 @@ compared as (
         end as usual_records,
         lag(snapshot_id) over (partition by source, stream order by fetched_at, snapshot_id) as previous_id,
         lead(snapshot_id) over (partition by source, stream order by fetched_at, snapshot_id) is null as is_newest
-    from streamed
+    from snapshots_by_stream
     window earlier as (
         partition by source, stream
         order by fetched_at, snapshot_id
@@ -41,27 +41,27 @@ compared as (
     )
 ),
 
-gone as (
+missing_records as (
     select
-        compared.snapshot_id,
-        cast(count(distinct before.record_id) as bigint) as records_gone
-    from compared
-    inner join raw.sightings as before on compared.previous_id = before.snapshot_id
-    left join raw.sightings as now on compared.snapshot_id = now.snapshot_id and before.record_id = now.record_id
-    where now.record_id is null
-    group by compared.snapshot_id
+        yields.snapshot_id,
+        cast(count(distinct previous_sightings.record_id) as bigint) as records_gone
+    from yields
+    inner join raw.sightings as previous_sightings on yields.previous_id = previous_sightings.snapshot_id
+    left join raw.sightings as current_sightings on yields.snapshot_id = current_sightings.snapshot_id and previous_sightings.record_id = current_sightings.record_id
+    where current_sightings.record_id is null
+    group by yields.snapshot_id
 )
 
 select
-    compared.snapshot_id,
-    compared.source,
-    compared.stream,
-    compared.fetched_at,
-    compared.records_read,
-    compared.usual_records,
-    coalesce(gone.records_gone, 0) as records_gone,
-    compared.is_newest,
-    coalesce(compared.usual_records >= 4 and compared.records_read < compared.usual_records * case when compared.source = 'lab_sheet' then 0.8 else 0.5 end, false) as is_cut_short
-from compared
-left join gone on compared.snapshot_id = gone.snapshot_id
-order by compared.snapshot_id
+    yields.snapshot_id,
+    yields.source,
+    yields.stream,
+    yields.fetched_at,
+    yields.records_read,
+    yields.usual_records,
+    coalesce(missing_records.records_gone, 0) as records_gone,
+    yields.is_newest,
+    coalesce(yields.usual_records >= 4 and yields.records_read < yields.usual_records * case when yields.source = 'lab_sheet' then 0.8 else 0.5 end, false) as is_cut_short
+from yields
+left join missing_records on yields.snapshot_id = missing_records.snapshot_id
+order by yields.snapshot_id

@@ -1,17 +1,17 @@
 /*
-row = "A source that claims to cover a span of time: how long it has been silent at the end of it, and how surprising that is."
+row = "A source and the time since its newest record within its coverage, with the probability of so long a silence."
 key = ["source"]
 
 [columns]
 source = { type = "text", meaning = "Name of the source.", required = true }
 newest_on = { type = "date", meaning = "Day of its newest record; missing if it has none." }
 covers_until = {}
-silent_days = { type = "integer", unit = "days", meaning = "Covered days after its newest record.", required = true, minimum = 0 }
-records_per_day = { type = "real", unit = "records per day", meaning = "Its rate up to the newest record.", minimum = 0 }
-silence_p_value = { type = "real", unit = "probability", meaning = "Chance of so long a silence at that rate: e to the minus days by rate.", minimum = 0, maximum = 1 }
-is_alarming = { type = "boolean", meaning = "Whether the chance is below 0.001: the source was probably cut short.", required = true }
+silent_days = { type = "integer", unit = "days", meaning = "Covered days after the newest record.", required = true, minimum = 0 }
+records_per_day = { type = "real", unit = "records per day", meaning = "Mean number of records per day up to the newest record.", minimum = 0 }
+silence_p_value = { type = "real", unit = "probability", meaning = "Probability of so long a silence at that rate: exp(-days × rate).", minimum = 0, maximum = 1 }
+is_alarming = { type = "boolean", meaning = "Whether the probability is below 0.001, so that records are probably missing.", required = true }
 */
-with newest as (
+with newest_records as (
     select
         coverage.source,
         coverage.covers_from,
@@ -23,19 +23,19 @@ with newest as (
     group by all
 ),
 
-measured as (
+silences as (
     select
         source,
         newest_on,
         covers_until,
         greatest(0, date_diff('day', coalesce(newest_on, covers_from), covers_until)) as silent_days,
         records / nullif(1 + date_diff('day', covers_from, newest_on), 0) as records_per_day
-    from newest
+    from newest_records
 )
 
 select
     *,
     exp(-silent_days * records_per_day) as silence_p_value,
     coalesce(exp(-silent_days * records_per_day) < 0.001, false) as is_alarming
-from measured
+from silences
 order by source

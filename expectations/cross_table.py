@@ -1,6 +1,6 @@
-"""What must be true between tables: accounts that add up, and counts that others published.
+"""Checks across tables, such as balanced record counts and agreement with published counts.
 
-Each check is a query that returns the rows that break it; no rows means that it holds.
+Each check is a query that returns the violating rows; a check passes if there are none.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import duckdb
 import polars as pl
 
 from warehouse.lake import Lake
-from warehouse.sql import connected, tables_read
+from warehouse.sql import connect_tables, list_source_tables
 
-_ACCOUNTS = """
-with seen as (
-    select snapshot_id, count(*) as seen from raw.sightings group by snapshot_id
+_UNBALANCED_ACCOUNTS = """
+with sightings as (
+    select snapshot_id, count(*) as sighting_rows from raw.sightings group by snapshot_id
 ),
-rejected as (
-    select snapshot_id, count(*) as rejected from raw.rejects group by snapshot_id
+rejects as (
+    select snapshot_id, count(*) as reject_rows from raw.rejects group by snapshot_id
 )
 select
     parses.snapshot_id,
@@ -27,20 +27,20 @@ select
     records_kept,
     records_repeated,
     records_rejected,
-    coalesce(seen, 0) as rows_in_sightings,
-    coalesce(rejected, 0) as rows_in_rejects
+    coalesce(sighting_rows, 0) as rows_in_sightings,
+    coalesce(reject_rows, 0) as rows_in_rejects
 from raw.snapshots
 left join raw.parses as parses on snapshots.snapshot_id = parses.snapshot_id
-left join seen on snapshots.snapshot_id = seen.snapshot_id
-left join rejected on snapshots.snapshot_id = rejected.snapshot_id
+left join sightings on snapshots.snapshot_id = sightings.snapshot_id
+left join rejects on snapshots.snapshot_id = rejects.snapshot_id
 where
     parses.snapshot_id is null
     or records_read != records_kept + records_repeated + records_rejected
-    or records_kept + records_repeated != coalesce(seen, 0)
-    or records_rejected != coalesce(rejected, 0)
+    or records_kept + records_repeated != coalesce(sighting_rows, 0)
+    or records_rejected != coalesce(reject_rows, 0)
 """
 
-_KEPT = """
+_LOST_RECORDS = """
 select source, kept, records
 from (
     select
@@ -53,12 +53,12 @@ from (
 where kept != records
 """
 
-_REJECTS = """
+_FAULTY_RECORDS = """
 select original_name, locator, reason from raw.rejects where is_fault
 """
 
 
-_CLAIMS = """
+_DIFFERING_CLAIMS = """
 select
     published.claim,
     published.published_value as published,
@@ -72,32 +72,32 @@ where published.outcome = 'differs'
 order by published.claim, differences.title
 """
 
-_CUT_SHORT = """
+_CUT_SHORT_SNAPSHOTS = """
 select stream, fetched_at, records_read, usual_records, records_gone
 from mart.snapshot_yields
 where is_newest and is_cut_short
 """
 
-_GONE = """
+_DELISTED_RECORDS = """
 select stream, fetched_at, records_read, records_gone
 from mart.snapshot_yields
 where is_newest and source = 'lab_sheet' and records_gone > 0
 """
 
-_FUTURE = """
+_FUTURE_DATES = """
 select title, published_on, last_seen_at
 from raw.lab_sheet_publications
 where published_on > cast(last_seen_at as date) + 1
 """
 
-_SILENT = """
+_SILENT_SOURCES = """
 select source, newest_on, covers_until, silent_days, silence_p_value
 from mart.source_silences
 where is_alarming
 """
 
-_CROSSWALK = """
-with placed as (
+_INCOMPLETE_CROSSWALK = """
+with weights_by_category as (
     select
         categories.category,
         taxonomies.taxonomy,
@@ -115,98 +115,110 @@ with placed as (
         on crosswalk.to_taxonomy = targets.taxonomy and crosswalk.to_category = targets.category
     group by all
 )
-select * from placed where weights is null or abs(weights - 1) > 1e-9 or unknown_categories > 0
+select * from weights_by_category where weights is null or abs(weights - 1) > 1e-9 or unknown_categories > 0
 """
 
 
 @dataclass(frozen=True)
-class Check:
-    """A check between tables.
+class CrossTableCheck:
+    """A check across tables.
 
     Args:
         name: Name of the check.
-        table: The table it is shown at.
-        means: What holds when it passes, as a sentence.
-        query: Returns the rows that break it.
-        is_critical: Whether it forbids a release.
+        table: The table that it is reported with.
+        description: What is true when it passes, as a sentence.
+        query: Returns the violating rows.
+        is_critical: Whether a failure blocks the release.
     """
 
     name: str
     table: str
-    means: str
+    description: str
     query: str
     is_critical: bool
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the tables it reads."""
-        return tables_read(self.query)
+    def source_tables(self) -> tuple[str, ...]:
+        """Names of the tables that the query reads."""
+        return list_source_tables(self.query)
 
-    def broken_by(self, lake: Lake) -> pl.DataFrame:
-        """The rows that break it; none if it holds.
+    def find_violations(self, lake: Lake) -> pl.DataFrame:
+        """The rows that violate the check; none if it passes.
 
         Raises:
-            duckdb.Error: The query fails; the text names the check.
+            duckdb.Error: The query fails; the message names the check.
         """
-        with connected(lake, self.reads) as connection:
+        with connect_tables(lake, self.source_tables) as connection:
             try:
                 return connection.sql(self.query).pl()
             except duckdb.Error as error:
                 raise type(error)(f"check {self.name}: {error}") from error
 
 
-def checks() -> list[Check]:
-    """All checks between tables."""
+def list_checks() -> list[CrossTableCheck]:
+    """All checks across tables."""
     return [
-        Check(
+        CrossTableCheck(
             "accounts_add_up",
             "raw.parses",
             "For every snapshot, records read = kept + repeated + rejected.",
-            _ACCOUNTS,
+            _UNBALANCED_ACCOUNTS,
             True,
         ),
-        Check(
+        CrossTableCheck(
             "kept_records_are_held",
             "raw.parses",
-            "The records kept from all snapshots are the records held.",
-            _KEPT,
+            "The number of records kept from all snapshots is the number of distinct records in the lake.",
+            _LOST_RECORDS,
             True,
         ),
-        Check("nothing_was_rejected", "raw.rejects", "Every record of every snapshot could be read.", _REJECTS, False),
-        Check("published_counts", "mart.published_counts", "Counts that others published come out.", _CLAIMS, False),
-        Check(
+        CrossTableCheck(
+            "nothing_was_rejected",
+            "raw.rejects",
+            "Every record of every snapshot could be parsed.",
+            _FAULTY_RECORDS,
+            False,
+        ),
+        CrossTableCheck(
+            "published_counts",
+            "mart.published_counts",
+            "Published counts are reproduced.",
+            _DIFFERING_CLAIMS,
+            False,
+        ),
+        CrossTableCheck(
             "no_snapshot_was_cut_short",
             "mart.snapshot_yields",
-            "The newest snapshot of each file or address holds about as much as the earlier ones.",
-            _CUT_SHORT,
+            "The newest snapshot of each file or address has about as many records as earlier ones.",
+            _CUT_SHORT_SNAPSHOTS,
             False,
         ),
-        Check(
+        CrossTableCheck(
             "records_are_still_listed",
             "mart.snapshot_yields",
-            "The newest snapshot of a sheet has every record of the one before; what is gone is kept.",
-            _GONE,
+            "The newest snapshot of a sheet has every record of the previous one; missing records stay in the lake.",
+            _DELISTED_RECORDS,
             False,
         ),
-        Check(
+        CrossTableCheck(
             "dates_are_past",
             "raw.lab_sheet_publications",
-            "No publication is dated after the day on which it was seen; such a date is not used.",
-            _FUTURE,
+            "No publication is dated after the day on which it was seen; such dates are not used.",
+            _FUTURE_DATES,
             False,
         ),
-        Check(
+        CrossTableCheck(
             "no_source_fell_silent",
             "mart.source_silences",
-            "No source is silent for longer than its past lets expect.",
-            _SILENT,
+            "No source has been silent for improbably long, given its past rate.",
+            _SILENT_SOURCES,
             False,
         ),
-        Check(
+        CrossTableCheck(
             "crosswalk_is_whole",
             "reference.category_crosswalk",
-            "Every category of the default taxonomy is spread over each other one with weights that add up to 1.",
-            _CROSSWALK,
+            "The weights of every category of the default taxonomy in each other taxonomy add up to 1.",
+            _INCOMPLETE_CROSSWALK,
             True,
         ),
     ]

@@ -1,0 +1,172 @@
+"""A figure as data, and its files: PNG, SVG, a citation and a BibTeX entry."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from dashboards.charts import drawing, palette
+from dashboards.queries.release import ColumnMeaning, query_release
+from dashboards.text import build_permanent_link, format_name, format_release
+from warehouse.release import Release
+
+_WIDTH_PIXELS = 760  # of the plot
+_LINE_LENGTH = 118  # characters that fit on a line of a picture
+_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """A query on a release and its rows.
+
+    Args:
+        release: The release.
+        sql: The query, with its parameters as ``$name``.
+        frame: Its rows.
+        parameters: Values of its parameters.
+    """
+
+    release: Release
+    sql: str
+    frame: pl.DataFrame
+    parameters: Mapping[str, Any] | None = None
+
+
+def query_figure_data(release: Release, sql: str, parameters: Mapping[str, Any] | None = None) -> FigureData:
+    """Run the query of a figure.
+
+    Raises:
+        UnreadableRelease: The release lacks a table of the query, or cannot be read.
+    """
+    return FigureData(release, sql, query_release(release, sql, parameters), parameters)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its title, finding and data.
+
+    Args:
+        data: The query and the rows that are drawn.
+        title: What it shows, in one line.
+        unit: What is counted or measured.
+        rule: Name of the counting rule, or how the numbers are counted.
+        source: Where the records come from.
+        finding: One sentence on what the numbers show; may hold texts from the data.
+        file_name: Name of its files, without an extension.
+        alt: Description for screen readers.
+        key: Identifies the figure on its page.
+        draw: Makes the chart, given ``text_colour``; holds everything else that the chart depends on, see
+            `drawing.show_chart`. Called again with the colour of a light page when a picture is downloaded.
+        meanings: Data dictionary entries of the columns.
+        cautions: What to be careful about, one sentence each, in Markdown.
+    """
+
+    data: FigureData
+    title: str
+    unit: str
+    rule: str
+    source: str
+    finding: str | None
+    file_name: str
+    alt: str
+    key: str
+    draw: partial[Any]
+    meanings: Mapping[str, ColumnMeaning] | None = None
+    cautions: Sequence[str] = ()
+
+    @property
+    def facts(self) -> str:
+        """The line under the title: unit, counting rule, release and source."""
+        facts = [self.unit, f"counted by {format_name(self.rule)}" if self.rule else ""]
+        facts += [f"data as of {format_release(self.data.release)}", f"source: {self.source}"]
+        line = " · ".join(fact for fact in facts if fact)
+        return line[:1].upper() + line[1:]
+
+
+def build_address(release: Release) -> str:
+    """The full URL of the current view, pinned to the release; without the host where that is unknown."""
+    url = urlsplit(st.context.url or "")
+    return url._replace(query=build_permanent_link(release).removeprefix("?"), fragment="").geturl()
+
+
+def build_citation(figure: Figure, link: str) -> str:
+    """A line that cites the figure: title, release with its content hash, time of publication, URL."""
+    release = figure.data.release
+    return (
+        f"“{figure.title}”. {figure.facts.partition(' · ')[0]}, counted by {format_name(figure.rule)}. "
+        f"aisle, {format_release(release)}, content SHA-256 {release.content_sha256}. {link}"
+    )
+
+
+def build_bibtex(figure: Figure, link: str) -> str:
+    """The citation as a BibTeX entry of type ``misc``."""
+    release = figure.data.release
+    published_at = dt.datetime.fromisoformat(release.manifest["published_at"])
+    title = re.sub(r"([\\{}$&#%_^~])", lambda match: rf"\{match[1]}" if match[1] in "{}$&#%_" else " ", figure.title)
+    return textwrap.dedent(f"""\
+        @misc{{aisle_{release.name}_{release.content_sha256[:8]},
+          title        = {{{{{title}}}}},
+          howpublished = {{aisle, release {release.name}}},
+          year         = {{{published_at.year}}},
+          note         = {{content SHA-256 {release.content_sha256}}},
+          url          = {{{link}}}
+        }}""")
+
+
+def build_picture(figure: Figure) -> dict[str, Any]:
+    """The figure as a self-contained Vega-Lite chart: light, of fixed width, with title and finding."""
+    spec = drawing.render_spec(figure.draw, palette.get_text_colour("light"))
+    if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
+        spec["width"] = _WIDTH_PIXELS
+    for name in ("autosize", "padding"):  # those are for a page
+        spec.pop(name, None)
+    cautions = (re.sub(r"\*\*|\\(?=\W)", "", caution) for caution in figure.cautions)
+    sentences = (figure.facts, *cautions, figure.finding or "")
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _LINE_LENGTH)]
+    heading = {"text": textwrap.wrap(figure.title, 80), "subtitle": lines, "anchor": "start", "offset": 14}
+    if isinstance(spec.get("title"), str):
+        heading["text"].append(spec["title"])
+    style = {
+        "fontSize": 17,
+        "subtitleFontSize": 11.5,
+        "subtitleColor": palette.get_text_colour("light"),
+        "subtitlePadding": 6,
+    }
+    config = spec.get("config", {})
+    axis = {"gridColor": "#e3e7eb", "domainColor": "#9aa5b1", "labelFontSize": 11, **config.get("axis", {})}
+    config = {**config, "font": _FONT, "view": {"stroke": None}, "axis": axis}
+    return {**spec, "title": {**heading, **style}, "background": "#ffffff", "padding": 18, "config": config}
+
+
+def render_svg(figure: Figure) -> str:
+    """The figure as SVG; loads nothing over the network."""
+    import vl_convert  # slow to import, and needed only for a download
+
+    return vl_convert.vegalite_to_svg(build_picture(figure), vl_version=_vega_lite_version(), allowed_base_urls=[])
+
+
+def render_png(figure: Figure) -> bytes:
+    """The figure as PNG at double size, for print; loads nothing over the network."""
+    import vl_convert
+
+    spec = build_picture(figure)
+    return vl_convert.vegalite_to_png(spec, vl_version=_vega_lite_version(), scale=2, allowed_base_urls=[])
+
+
+def _vega_lite_version() -> str:
+    """The converter's name for the Vega-Lite version of Altair, or the newest that it has."""
+    import vl_convert
+
+    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    available = vl_convert.get_vegalite_versions()
+    return wanted if wanted in available else available[-1]

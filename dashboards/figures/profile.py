@@ -1,0 +1,45 @@
+"""The figures of a lab or category: history, share and mix."""
+
+from __future__ import annotations
+
+from dashboards.exports.figure_files import Figure
+from dashboards.figures import shared
+from dashboards.queries import counts
+from dashboards.queries.findings import describe_zero_count
+from dashboards.queries.profile import query_trend_sentence
+from dashboards.queries.selection import DIMENSION_PLURALS, OTHER_DIMENSION, Dimension, Selection
+from warehouse.release import Release
+
+
+def build_profile_figures(release: Release, dimension: Dimension, chosen: Selection, name: str) -> list[Figure]:
+    """History, share of all publications, and mix of a lab or category; no mix if nothing is counted.
+
+    Args:
+        release: The release.
+        dimension: Whether it is a lab or a category.
+        chosen: Its publications, and the counting rule.
+        name: Its name.
+    """
+    other = OTHER_DIMENSION[dimension]
+    parts = DIMENSION_PLURALS[other]
+    history = shared.build_history_figure(
+        release,
+        chosen,
+        other,
+        title=f"{name}: publications per {chosen.grain.replace('_', ' ')}, by {other}",
+        key=f"{dimension} history",
+        finding=query_trend_sentence(release, dimension, name)
+        if counts.query_totals(release, chosen).selected
+        else describe_zero_count(release, chosen),
+    )
+    share = shared.build_history_figure(
+        release,
+        Selection(chosen.labs, chosen.categories, chosen.rule, chosen.taxonomy, "year"),
+        dimension,
+        title=f"{name}: share of all publications per year",
+        key=f"{dimension} share",
+        finding=None,
+        view="share",
+    )
+    mix = shared.build_mix_figure(release, chosen, other, title=f"{name}: mix of {parts}", key=f"{dimension} mix")
+    return [history, share, *([] if mix.data.frame.is_empty() else [mix])]

@@ -1,0 +1,225 @@
+"""The figure of the trends page: counts of a selection over time, in panels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import polars as pl
+import streamlit as st
+
+from dashboards.charts import drawing, marks, palette, timeline
+from dashboards.charts.marks import ChartStyle
+from dashboards.exports.figure_files import Figure, FigureData
+from dashboards.figures.annotations import describe_annotations
+from dashboards.figures.trend_options import TrendOptions
+from dashboards.queries import comparison, counts
+from dashboards.queries.annotations import find_annotations
+from dashboards.queries.findings import (
+    describe_period_cautions,
+    describe_share_cautions,
+    describe_trends,
+    describe_zero_count,
+)
+from dashboards.queries.release import query_column_meanings
+from dashboards.queries.selection import DIMENSION_PLURALS, Selection
+from dashboards.text import format_date, format_name, format_number
+from warehouse.release import Release
+
+_PANELS_PER_ROW = 3
+_FEW_PUBLICATIONS = 30
+
+
+@dataclass(frozen=True)
+class TrendPanels:
+    """The panels of a figure.
+
+    Args:
+        selection: What is counted, by which dimensions.
+        options: How it is drawn.
+        frames: The rows of each panel by its name; the only panel has an empty name.
+        look: What all panels share.
+    """
+
+    selection: Selection
+    options: TrendOptions
+    frames: Mapping[str, pl.DataFrame]
+    look: ChartStyle
+
+    @property
+    def panels_per_row(self) -> int:
+        """Number of panels side by side."""
+        return 1 if self.options.view == "heat map" else min(_PANELS_PER_ROW, len(self.frames))
+
+
+def build_panels(
+    release: Release,
+    selection: Selection,
+    options: TrendOptions,
+    frame: pl.DataFrame,
+    picked: Mapping[str, str | None],
+) -> TrendPanels:
+    """Split the rows of a trends query into panels.
+
+    Args:
+        release: The release.
+        selection: What is counted.
+        options: How it is drawn.
+        frame: Rows of `trends.build_query`.
+        picked: The period, lab and category that are marked.
+    """
+    view, series, panel_dimension = options.view, options.series, options.panel_dimension
+    colours = palette.assign_colours(series, counts.list_members(release, series, selection.taxonomy))
+    present = set(frame[series].unique())
+    frames = {"": frame}
+    if panel_dimension is not None:
+        parts = {name: part for (name,), part in frame.partition_by(panel_dimension, as_dict=True).items()}
+        members = counts.list_members(release, panel_dimension, selection.taxonomy)
+        frames = {name: parts[name] for name in members if name in parts}
+    if view == "bars":
+        highest = counts.query_highest_stack(release, selection, panel_dimension)
+    else:
+        highest = marks.find_axis_maximum(frame, view)
+    look = ChartStyle(
+        series=series,
+        grain=selection.grain,
+        view=view,
+        colours={name: colour for name, colour in colours.items() if name in present},
+        axis_maximum=highest,
+        meanings=query_column_meanings(release, counts.COUNTS_TABLE),
+        highlighted=picked,
+        annotations=find_annotations(release, selection, frame, panel_dimension) if options.has_events else None,
+    )
+    return TrendPanels(selection, options, frames, look)
+
+
+def draw_panels(panels: TrendPanels, on_click: Callable[[str, str], None]) -> None:
+    """Draw the panels side by side below a shared legend.
+
+    Args:
+        panels: The panels.
+        on_click: Called after a click on a chart, with its key in the session and the name of its panel.
+    """
+    view, series, look = panels.options.view, panels.options.series, panels.look
+    if view != "heat map" and (view == "bars" or len(look.colours) > 1):
+        draw_legend = partial(timeline.draw_page_legend, series, look.colours)
+        drawing.show_chart(draw_legend, key="legend", description=f"Colours of each {series}.")
+    height = 270 if len(panels.frames) <= _PANELS_PER_ROW else 150
+    for place, (panel, frame) in enumerate(panels.frames.items()):
+        if place % panels.panels_per_row == 0:
+            columns = st.columns(panels.panels_per_row, gap="small")
+        clicks = st.session_state.get("clicks", {}).get(panel, 0)
+        counted_by = f"{look.grain} {panels.selection.rule} {panels.selection.taxonomy}"
+        key = f"chart {panel} {series} {view} {counted_by} {clicks}"
+        description = f"{marks.format_axis_title(look.grain, view)} by {series}, as {view}. {panel}".strip()
+        with columns[place % panels.panels_per_row]:
+            drawing.show_chart(
+                partial(timeline.draw_page_panel, frame, look, height, panel or None),
+                key=key,
+                description=f"{description}. The tab Table has the numbers.",
+                on_select=partial(on_click, key, panel),
+            )
+
+
+def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
+    """The panels with title, finding and cautions.
+
+    Args:
+        panels: The panels.
+        data: The query and its rows.
+    """
+    release, selection, look, options = data.release, panels.selection, panels.look, panels.options
+    measure = f"{marks.format_axis_title(look.grain, options.view)} by {options.series}"
+    per_panel = f", for each {options.panel_dimension}" if options.panel_dimension else ""
+    # a count of zero is a result, with an interval like any other
+    zero_count = None
+    if counts.query_totals(release, selection).selected == 0:
+        zero_count = describe_zero_count(release, selection)
+    return Figure(
+        data,
+        title=f"{measure}{per_panel}: {comparison.describe_selection(selection)}",
+        unit={"share": "share of publications"}.get(options.view, "publications"),
+        rule=selection.rule,
+        source=describe_source(release, selection.taxonomy),
+        finding=zero_count or " ".join(describe_trends(release, selection)),
+        file_name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.rule}_{release.name}",
+        alt=f"{measure}.",
+        key="trends",
+        draw=partial(
+            timeline.draw_picture,
+            panels.frames,
+            replace(look, is_clickable=False, highlighted={}),
+            panels.panels_per_row,
+        ),
+        meanings=look.meanings,
+        cautions=_list_cautions(panels, data),
+    )
+
+
+def describe_source(release: Release, taxonomy: str) -> str:
+    """Where the counts come from, and the taxonomy of the categories if it is not the source's own."""
+    titles = counts.list_taxonomies(release)
+    source = "lab sheets (lab_sheet)"
+    return source if taxonomy == next(iter(titles)) else f"{source}, in the categories of {titles[taxonomy]}"
+
+
+def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
+    view, frame = panels.options.view, data.frame
+    cautions = describe_period_cautions(frame, view)
+    if marks.has_bands(frame, panels.look):
+        rule_range = "Bands go from the lowest to the highest count over all applicable counting rules."
+        cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else rule_range)
+    elif view == "share" or (view == "lines" and panels.options.has_rule_range):
+        members = DIMENSION_PLURALS[panels.options.series]
+        cautions.append(f"Bands are drawn for up to four {members}; the table has the intervals of all.")
+    if 0 < counts.query_totals(data.release, panels.selection).selected < _FEW_PUBLICATIONS:
+        cautions.append(
+            f"**Fewer than {_FEW_PUBLICATIONS} publications**: too few to read a share or a trend from them."
+        )
+    if view == "share" and (caution := describe_share_cautions(frame)):
+        cautions.append(f"**{caution}**")
+    if panels.look.annotations is not None:
+        cautions.extend(describe_annotations(panels.look.annotations))
+    return cautions
+
+
+def show_totals(release: Release, selection: Selection) -> None:
+    """Show how many publications are selected, by which rule, in which covered time; stop if nothing can be drawn."""
+    rule = next(rule for rule in counts.list_counting_rules(release) if rule.name == selection.rule)
+    totals = counts.query_totals(release, selection)
+    dated = format_number(totals.dated)
+
+    of_all = f" of {dated}" if totals.selected != totals.dated else ""
+    st.markdown(f"##### {format_number(totals.selected)}{of_all} {format_name(rule.name)}")
+    if totals.unattributed:
+        st.warning(
+            f"The authors of {format_number(totals.unattributed)} of {dated} publications are not known, so this rule "
+            "cannot assign them to a lab. They are counted as “(authors not known)”.",
+            icon=":material/warning:",
+        )
+    facts = [
+        f"newest record {format_date(totals.newest_on)}" if totals.newest_on else "no dated record",
+        f"covers {format_date(totals.covers_from)} to {format_date(totals.covers_until)}",
+    ]
+    if totals.undated:
+        facts.append(f"**{format_number(totals.undated)} more without a date, not drawn**")
+    taxonomy = counts.list_taxonomies(release)[selection.taxonomy]
+    st.caption(f"{rule.meaning} Categories of {taxonomy} · {' · '.join(facts)}")
+
+    if selection.since and selection.until and selection.since > selection.until:
+        st.warning("“From” is after “Until”: choose an earlier month for “From”.", icon=":material/search:")
+        st.stop()
+    if totals.dated == 0:
+        st.info(
+            "This release has no dated publication. Add a sheet with `aisle add`, then run `aisle run`.",
+            icon=":material/search:",
+        )
+        st.stop()
+    if totals.selected == 0:
+        if totals.unattributed:
+            st.info(
+                "Nothing can be counted by this rule. Choose another counting rule above.", icon=":material/search:"
+            )
+            st.stop()
+        st.info("No publication matches these filters. The charts show zeros.", icon=":material/search:")

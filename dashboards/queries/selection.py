@@ -1,0 +1,121 @@
+"""Which publications are counted and how: filters, counting rule, taxonomy, grain."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Grain = Literal["month", "quarter", "year", "rolling_12_months"]
+Dimension = Literal["lab", "category"]
+OTHER_DIMENSION: Mapping[Dimension, Dimension] = {"lab": "category", "category": "lab"}
+DIMENSION_PLURALS: Mapping[Dimension, str] = {"lab": "labs", "category": "categories"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which publications are counted, and how.
+
+    Args:
+        labs: Names of the labs; all if empty.
+        categories: Names of the categories; all if empty.
+        rule: The counting rule.
+        taxonomy: The taxonomy of the categories.
+        grain: Length of a period.
+        dimensions: What counts are grouped by, besides the period.
+        since: A day in the first period; None for no lower bound.
+        until: A day in the last period; None for no upper bound.
+    """
+
+    labs: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    rule: str = "rows"
+    taxonomy: str = "iaps"
+    grain: Grain = "year"
+    dimensions: tuple[Dimension, ...] = ("lab", "category")
+    since: dt.date | None = None
+    until: dt.date | None = None
+
+    @property
+    def span(self) -> tuple[dt.date | None, dt.date | None]:
+        """``since`` and ``until`` widened to whole periods.
+
+        A rolling window belongs to the month in which it ends.
+        """
+        period_months = {"quarter": 3, "year": 12}.get(self.grain, 1)
+        return (
+            find_period(self.since, period_months)[0] if self.since else None,
+            find_period(self.until, period_months)[1] if self.until else None,
+        )
+
+    @property
+    def by_month(self) -> Selection:
+        """The same publications and months, counted by month."""
+        since, until = self.span
+        return replace(self, grain="month", since=since, until=until)
+
+    @property
+    def counting_parameters(self) -> dict[str, Any]:
+        """The parameters of every query on publications: ``rule`` and ``taxonomy``."""
+        return {"rule": self.rule, "taxonomy": self.taxonomy}
+
+    def build_conditions(self, day: str) -> tuple[str, dict[str, Any]]:
+        """The filters as an SQL condition, and its parameters.
+
+        Args:
+            day: The date column that is compared with `span`.
+        """
+        since, until = self.span
+        if (
+            since and self.grain == "rolling_12_months" and day != "ends_on"
+        ):  # the first window starts 11 months earlier
+            month_number = since.year * 12 + since.month - 12
+            since = dt.date(month_number // 12, month_number % 12 + 1, 1)
+        conditions: list[tuple[str, str, Any]] = [
+            ("list_contains($labs, lab)", "labs", list(self.labs)),
+            ("list_contains($categories, category)", "categories", list(self.categories)),
+            (f"{day} >= $since", "since", since),
+            (f"{day} <= $until", "until", until),
+        ]
+        active = [condition for condition in conditions if condition[2]]
+        return " and ".join(sql for sql, _, _ in active) or "true", {name: value for _, name, value in active}
+
+
+def find_period(day: dt.date, month_count: int) -> tuple[dt.date, dt.date]:
+    """First and last day of the month, quarter or year (1, 3 or 12 months) that contains a day."""
+    first = (day.month - 1) // month_count * month_count + 1
+    after = dt.date(day.year + (first + month_count > 12), (first + month_count - 1) % 12 + 1, 1)
+    return dt.date(day.year, first, 1), after - dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class PublicationTotals:
+    """Counts of publications by the rule of a selection; fractional if the rule divides publications.
+
+    Args:
+        selected: Dated publications that match the filters: the sum of all that is drawn.
+        dated: Dated publications of all labs and categories.
+        undated: Undated publications that match the filters; in no chart over time.
+        unattributed: Dated publications without known authors, which the rule cannot attribute to a lab.
+        newest_on: Date of the newest publication.
+        covers_from: First day that the source covers.
+        covers_until: Last day that the source covers.
+    """
+
+    selected: float
+    dated: float
+    undated: float
+    unattributed: float
+    newest_on: dt.date | None
+    covers_from: dt.date
+    covers_until: dt.date
+
+
+@dataclass(frozen=True)
+class CountingRule:
+    """A counting rule, and whether it can attribute publications to labs."""
+
+    name: str
+    meaning: str
+    is_applicable: bool

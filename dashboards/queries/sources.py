@@ -1,0 +1,79 @@
+"""Queries of the page Sources: freshness, licence, coverage and record counts of each source."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from dashboards.queries.release import query_release
+from warehouse.release import Release
+
+SOURCES_QUERY = """
+    with fetched as (
+        select
+            source,
+            count(*) as snapshots,
+            max(fetched_at) as newest_at,
+            string_agg(distinct licence, '; ' order by licence) as licence
+        from raw.snapshots
+        group by source
+    ),
+
+    read as (
+        select
+            source,
+            cast(sum(records_read) as bigint) as records_read,
+            cast(sum(records_kept) as bigint) as records_kept,
+            cast(sum(records_repeated) as bigint) as records_repeated,
+            cast(sum(records_rejected) as bigint) as records_rejected
+        from raw.parses
+        group by source
+    )
+
+    select
+        coalesce(source, '(recognised by none)') as source,
+        snapshots,
+        newest_at,
+        date_diff('day', cast(newest_at as date), $today::date) as days_since,
+        covers_from,
+        covers_until,
+        records_read,
+        records_kept,
+        records_repeated,
+        records_rejected,
+        licence,
+        basis
+    from fetched
+    full join read using (source)
+    full join clean.coverage using (source)
+    order by source
+"""
+
+RECORDS_BY_MONTH_QUERY = """
+    select published_month, records, is_covered, is_part_period
+    from mart.coverage_by_source_month
+    where source = $source and published_month is not null
+    order by published_month
+"""
+
+
+def query_sources(release: Release, today: dt.date) -> pl.DataFrame:
+    """Each source with its snapshots, licence, days since the newest snapshot, covered span and record counts.
+
+    Args:
+        release: The release.
+        today: The day up to which ``days_since`` counts.
+    """
+    return query_release(release, SOURCES_QUERY, {"today": today})
+
+
+def count_undated_records(release: Release) -> dict[str, int]:
+    """Number of undated records by source, for the sources that have any."""
+    query = """
+        select source, records
+        from mart.coverage_by_source_month
+        where published_month is null
+        order by source
+    """
+    return dict(query_release(release, query).iter_rows())

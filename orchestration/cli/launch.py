@@ -1,0 +1,46 @@
+"""What the command line does with Dagster: start the job in this process, report fetches made outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestration.fetch.config import FeedConfig
+from orchestration.fetch.journal import DateWindow, FetchResult
+from orchestration.run import configure_dagster
+from warehouse.lake import Lake
+
+
+def launch_run(lake: Lake) -> bool:
+    """Run the whole job in this process, on the instance that the UI shows; returns whether it succeeded."""
+    configure_dagster(lake)
+    import dagster as dg
+
+    from orchestration.definitions import load_definitions
+    from orchestration.defs.automation import RUN_ALL
+
+    with dg.DagsterInstance.get() as instance:
+        job = load_definitions().resolve_job_def(RUN_ALL.name)
+        return job.execute_in_process(instance=instance, raise_on_error=False).success
+
+
+def report_fetches(
+    lake: Lake, feeds: Iterable[FeedConfig], results: Iterable[FetchResult], window: DateWindow | None
+) -> None:
+    """Report complete fetches to Dagster's instance, so that its UI shows them and its automation runs the tables.
+
+    Args:
+        lake: The lake.
+        feeds: The feeds that were fetched.
+        results: The result for each of them.
+        window: The days that were fetched, if not what is new.
+    """
+    configure_dagster(lake)
+    import dagster as dg
+
+    from orchestration.defs.feeds import build_feed_materializations
+
+    with dg.DagsterInstance.get() as instance:
+        for feed, result in zip(feeds, results, strict=True):
+            if result.is_complete:
+                for event in build_feed_materializations(lake, feed, result, window):
+                    instance.report_runless_asset_event(event)

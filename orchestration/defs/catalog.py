@@ -1,0 +1,37 @@
+"""All tables of a release, and the SQL files that make most of them; read at the first use, not at import."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+
+from orchestration.ingest.raw_tables import list_raw_tables
+from transforms import lineage
+from transforms.reader import Transform, read_transforms
+from warehouse import reference
+from warehouse.table import Table
+
+
+@cache
+def load_transforms() -> dict[str, Transform]:
+    """All SQL files by the table they make, each after those it reads."""
+    return read_transforms([*reference.list_reference_tables(), *list_raw_tables()])
+
+
+@cache
+def list_tables() -> list[Table]:
+    """The declarations of all tables of a release."""
+    return [
+        *reference.list_reference_tables(),
+        lineage.TABLE,
+        *list_raw_tables(),
+        *(transform.table for transform in load_transforms().values()),
+    ]
+
+
+@cache
+def trace_table(name: str) -> pl.DataFrame:
+    """The rows of ``reference.lineage`` of one table; none for a table that is not made by SQL."""
+    transform = load_transforms().get(name)
+    return lineage.trace_columns([transform] if transform else [], list_tables())

@@ -1,0 +1,136 @@
+"""Checks in Dagster: the declared limits of each table, and the checks between tables.
+
+The limits of a table are two checks, ``limits`` (critical, they hold back everything downstream) and ``warnings``.
+Each shows every declared limit with the observed value and the keys of failing rows. They are a part of the step that
+makes the table, which can be subset, so that a check can be run alone on the table as it is.
+"""
+
+# no postponed annotations here: Dagster reads the type of `context`
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from expectations import cross_table
+from expectations.limits import MAX_EXAMPLES, check_table
+from expectations.observed import describe_expectations
+from orchestration.defs.resources import LakeResource
+from orchestration.defs.specs import asset_key
+from orchestration.ingest.limits import list_allowed_values
+from orchestration.run import CheckResult, LakeRun
+from warehouse.lake import Lake
+from warehouse.table import Table
+
+LIMITS, WARNINGS = "limits", "warnings"
+
+
+def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
+    """The checks of a table's declared limits."""
+    names = [LIMITS, *([WARNINGS] if any(column.warn for column in table.columns) else [])]
+    descriptions = {
+        LIMITS: "Columns, key and every critical limit of the declaration. A failure holds back everything downstream.",
+        WARNINGS: "The limits that only warn. A failure is shown; the release goes on.",
+    }
+    return [
+        dg.AssetCheckSpec(name, asset=asset_key(table.name), blocking=name == LIMITS, description=descriptions[name])
+        for name in names
+    ]
+
+
+def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
+    """Check the declared limits of a table and add the results to the account of the run."""
+    breaches = check_table(table, table.conform(frame), list_allowed_values)
+    expectations = describe_expectations(table, frame, breaches)
+    for spec in list_limit_checks(table):
+        is_critical = spec.name == LIMITS
+        own = [breach for breach in breaches if breach.is_critical == is_critical]
+        message = "; ".join(breach.message for breach in own)
+        versions = {table.name: account.get_version(table.name)}
+        account.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
+        severity = "critical" if is_critical else "warning"
+        yield dg.AssetCheckResult(
+            asset_key=asset_key(table.name),
+            check_name=spec.name,
+            passed=not own,
+            severity=dg.AssetCheckSeverity.ERROR if is_critical else dg.AssetCheckSeverity.WARN,
+            description=message or None,
+            metadata={
+                "rows_checked": frame.height,
+                "expectations": dg.MetadataValue.table(
+                    [dg.TableRecord(row) for row in expectations if row["severity"] == severity]
+                ),
+            },
+        )
+
+
+def check_tables(account: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCheckResult:
+    """Make a check between tables and add the result to the account of the run.
+
+    Raises:
+        FileNotFoundError: A table that it reads was never written.
+    """
+    violations = check.find_violations(account.lake)
+    examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.head(3).to_dicts())
+    rows = f"{violations.height} {'row' if violations.height == 1 else 'rows'}"
+    message = f"broken by {rows}: {examples}" if examples else ""
+    versions = {name: account.get_version(name) for name in check.source_tables}
+    account.add_check(CheckResult(check.table, check.name, violations.is_empty(), check.is_critical, message, versions))
+    return dg.AssetCheckResult(
+        asset_key=asset_key(check.table),
+        check_name=check.name,
+        passed=violations.is_empty(),
+        severity=dg.AssetCheckSeverity.ERROR if check.is_critical else dg.AssetCheckSeverity.WARN,
+        description=message or None,
+        metadata={
+            "failing_rows": violations.height,
+            "examples": dg.MetadataValue.table(
+                [
+                    dg.TableRecord({k: str(v) for k, v in row.items()})
+                    for row in violations.head(MAX_EXAMPLES).to_dicts()
+                ],
+                schema=dg.TableSchema([dg.TableColumn(name) for name in violations.columns]),
+            ),
+            "query": dg.MetadataValue.md(f"```sql\n{check.query.strip()}\n```"),
+        },
+    )
+
+
+def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset_key(check.table),
+        name=check.name,
+        description=check.description,
+        blocking=check.is_critical,
+        additional_deps=[asset_key(name) for name in check.source_tables if name != check.table],
+    )
+    def run_check(context: dg.AssetCheckExecutionContext, lake_run: LakeResource) -> dg.AssetCheckResult:
+        result = check_tables(lake_run.account, check)
+        if result.description:
+            context.log.warning(f"{check.table}: {check.name}: {result.description}")
+        return result
+
+    return run_check
+
+
+def build_checks() -> list[dg.AssetChecksDefinition]:
+    """The checks between tables."""
+    return [_build_cross_table_check(check) for check in cross_table.list_checks()]
+
+
+def repeat_stale_checks(account: LakeRun, tables: list[Table]) -> list[CheckResult]:
+    """The newest result of every check of a release, made again where tables have changed since it was made.
+
+    A run that makes only some of the tables needs this: a check between tables belongs to one of them, and another of
+    them may have changed.
+    """
+    lake: Lake = account.lake
+    for table in tables:
+        if any(account.find_result(table.name, spec.name) is None for spec in list_limit_checks(table)):
+            list(check_limits(account, table, lake.read(table)))
+    for check in cross_table.list_checks():
+        if account.find_result(check.table, check.name) is None:
+            check_tables(account, check)
+    known = {(table.name, spec.name) for table in tables for spec in list_limit_checks(table)}
+    known |= {(check.table, check.name) for check in cross_table.list_checks()}
+    return [result for result in account.read_checks() if (result.table, result.check) in known]

@@ -1,0 +1,98 @@
+"""Parsing new snapshots into records, rejects and fields that no parser reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from orchestration.ingest.identity import ID_LENGTH, RecordVersion, identify_record
+from orchestration.ingest.parser_process import parse_file
+from orchestration.ingest.raw_tables import SHARED_TABLES_PATH
+from orchestration.ingest.snapshots import Snapshot, get_content_path
+from orchestration.sources.source import DocumentRefused, ParseResult, Record, Reject, Source, hash_parts
+from warehouse.lake import Lake
+from warehouse.reference import FOLDER as REFERENCE
+
+_PROGRESS_SECONDS = 3.0
+_PARSERS = Path(__file__).parents[1] / "sources"
+
+
+@dataclass
+class ParsedSnapshots:
+    """What the new snapshots of one source hold.
+
+    Args:
+        versions: The records with their identities, in the order of the snapshots.
+        rejects: Rows of ``raw.rejects``.
+        unparsed_fields: Rows of ``raw.unparsed_fields``.
+        records_read: Records and rejects of each snapshot, by its identity.
+    """
+
+    versions: list[RecordVersion] = field(default_factory=list)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    unparsed_fields: list[dict[str, Any]] = field(default_factory=list)
+    records_read: Counter[str] = field(default_factory=Counter)
+
+
+@cache
+def _hash_parser(source: Source) -> str:
+    files = sorted([*_PARSERS.rglob("*.py"), SHARED_TABLES_PATH, *REFERENCE.glob("*.csv")])
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return hash_parts(source.name, json.dumps(source.columns, default=str), *hashes, length=ID_LENGTH)
+
+
+def compute_parser_version(source: Source, hints: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Hash of all that a parsed snapshot depends on besides its bytes: code, declarations, reference data, hints."""
+    version = _hash_parser(source)
+    return hash_parts(version, json.dumps(dict(hints), sort_keys=True), length=ID_LENGTH) if hints else version
+
+
+def parse_snapshots(
+    lake: Lake, source: Source, snapshots: list[Snapshot], log: Callable[[str], None]
+) -> ParsedSnapshots:
+    """Parse snapshots of one source, each in the parser process, and identify their records."""
+    parsed = ParsedSnapshots()
+    begun = logged = time.monotonic()
+    for number, snapshot in enumerate(snapshots):
+        if (now := time.monotonic()) > logged + _PROGRESS_SECONDS:
+            logged = now
+            records, rate = sum(parsed.records_read.values()), f"{number / (now - begun):.0f} a second"
+            log(f"{source.name}: {number:,} of {len(snapshots):,} snapshots read, {records:,} records, {rate}")
+        result = _parse_snapshot(lake, source, snapshot)
+        parsed.records_read[snapshot.snapshot_id] = len(result.items)
+        parsed.unparsed_fields += [
+            {"snapshot_id": snapshot.snapshot_id, "source": source.name, "field": path, "records_with_field": records}
+            for path, records in sorted(result.unparsed_fields.items())
+        ]
+        for ordinal, item in enumerate(result.items, 1):
+            if isinstance(item, Record):
+                parsed.versions.append(identify_record(source, snapshot, ordinal, item))
+            else:
+                parsed.rejects.append(build_reject_row(snapshot, ordinal, item))
+    return parsed
+
+
+def _parse_snapshot(lake: Lake, source: Source, snapshot: Snapshot) -> ParseResult:
+    try:
+        return parse_file(get_content_path(lake, snapshot), snapshot.original_name, snapshot.hints, source.name)[1]
+    except DocumentRefused as refusal:  # it could be read when it was added: the parser has changed since
+        return ParseResult([Reject("whole file", f"can no longer be read: {refusal}", "")])
+
+
+def build_reject_row(snapshot: Snapshot, ordinal: int, reject: Reject) -> dict[str, Any]:
+    """The row of ``raw.rejects`` for a record that could not be used."""
+    return {
+        "snapshot_id": snapshot.snapshot_id,
+        "record_ordinal": ordinal,
+        "source": snapshot.source,
+        "original_name": snapshot.original_name,
+        **asdict(reject),
+    }
