@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check dashboard ui bench clean lock browser screenshots
+.PHONY: help setup run test check dashboard ui bench clean lock browser screenshots
 
 help:
+	@echo "make setup      set up .venv, nothing else"
 	@echo "make run        set up, run the whole pipeline on the bundled default, print what it found"
 	@echo "make test       set up, run every check and test"
 	@echo "make check      lint, types, SQL, import directions, spelling"
@@ -13,6 +14,8 @@ help:
 	@echo "make bench      measure speed, side by side"
 	@echo "make screenshots  take pictures of every page, in build/screenshots"
 	@echo "make clean      remove what make made; the lake in data/ stays"
+
+setup: .venv/ready
 
 run: .venv/ready
 	@$(BIN)/aisle run

@@ -1,7 +1,7 @@
-"""Counts of 20 million synthetic publications, by every rule and grain, beside plain DuckDB on the same Parquet.
+"""Times counts of 20 million synthetic publications, by rule and grain, against plain DuckDB on the same Parquet.
 
-Run with ``python -m benchmarks.counting [millions]``. Each figure is the median of several runs, taken in turn with
-the plain query that gives the same rows; what is compared is checked to be equal.
+Run with ``python -m benchmarks.counting [millions]``. Each figure is the median of several runs, alternating with the
+plain query; the results are checked to be equal.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ WEIGHTS = {
 
 
 def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
-    """A database with the tables that a count needs; the publications lie in Parquet."""
-    connection = duckdb.connect(folder / "made.duckdb")
+    """A database with the tables that a count reads; the publications are in Parquet."""
+    connection = duckdb.connect(folder / "benchmark.duckdb")
     connection.execute("create schema mart; create schema reference; create schema clean")
     connection.execute(SCALAR_MACROS)
     for table in reference.list_reference_tables():
-        connection.register("given", reference.read_table(table))
-        connection.execute(f"create table {table.name} as from given")
+        connection.register("reference_rows", reference.read_table(table))
+        connection.execute(f"create table {table.name} as from reference_rows")
     connection.execute(f"""
         copy (
             select
@@ -61,33 +61,33 @@ def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
     connection.execute("""
         create table clean.coverage as
         select 'lab_sheet' as source, date '2015-01-01' as covers_from, date '2026-06-30' as covers_until,
-            cast(null as date) as provisional_from
+            date '2015-01-01' as holds_from, date '2026-06-30' as holds_until, cast(null as date) as provisional_from
     """)
     return connection
 
 
 def measure_medians(connection: duckdb.DuckDBPyConnection, *queries: str) -> list[float]:
-    """Median seconds of each query, run in turn."""
-    taken: list[list[float]] = [[] for _ in queries]
+    """Median seconds of each query; the queries alternate."""
+    times: list[list[float]] = [[] for _ in queries]
     for _ in range(RUNS):
-        for place, query in enumerate(queries):
+        for index, query in enumerate(queries):
             started = time.perf_counter()
             connection.execute(query).fetchall()
-            taken[place].append(time.perf_counter() - started)
-    return [statistics.median(times) for times in taken]
+            times[index].append(time.perf_counter() - started)
+    return [statistics.median(seconds) for seconds in times]
 
 
-def main(say: Callable[[str], None] = print) -> None:
+def main(log: Callable[[str], None] = print) -> None:
     """Measure and print."""
     rows = int(float(sys.argv[1]) * 1_000_000) if len(sys.argv) > 1 else 20_000_000
     with tempfile.TemporaryDirectory() as folder:
         connection = build_database(Path(folder), rows)
         cube = load_transforms()["mart.publication_counts_by_month"].query
-        (building,) = measure_medians(connection, cube)
+        (build_seconds,) = measure_medians(connection, cube)
         connection.execute(f"create table mart.publication_counts_by_month as {cube}")
         connection.execute(TABLE_MACROS)
-        say(f"{rows:,} publications; all rules and taxonomies at once: {building:.2f} s")
-        say("rule, grain: question of the mart, rows counted by rule, plain DuckDB [ms]; ratios to plain")
+        log(f"{rows:,} publications; all rules and taxonomies at once: {build_seconds:.2f} s")
+        log("rule, grain: publication_counts(), publications_behind(), plain DuckDB [ms]; ratios to plain")
         for rule, weight in WEIGHTS.items():
             for grain in GRAINS:
                 plain = f"""
@@ -98,19 +98,19 @@ def main(say: Callable[[str], None] = print) -> None:
                     select lab, category, date_trunc('{grain}', published_on) as starts_on, sum(weight) as n
                     from publications_behind(rule := '{rule}') group by all order by all
                 """
-                asked = f"""
+                by_macro = f"""
                     select lab, category, starts_on, publications
                     from publication_counts(rule := '{rule}', grain := '{grain}') where publications > 0
                     order by lab, category, starts_on
                 """
-                expected, *others = (connection.execute(query).fetchall() for query in (plain, by_rule, asked))
-                for found in others:
-                    if [row[:2] for row in found] != [row[:2] for row in expected] or any(
-                        abs(one[3] - other[3]) > 1e-6 for one, other in zip(found, expected, strict=True)
+                expected, *others = (connection.execute(query).fetchall() for query in (plain, by_rule, by_macro))
+                for result in others:
+                    if [row[:2] for row in result] != [row[:2] for row in expected] or any(
+                        abs(one[3] - other[3]) > 1e-6 for one, other in zip(result, expected, strict=True)
                     ):
                         raise SystemExit(f"{rule}, {grain}: the counts differ")
-                mart, counted, direct = measure_medians(connection, asked, by_rule, plain)
-                say(
+                mart, counted, direct = measure_medians(connection, by_macro, by_rule, plain)
+                log(
                     f"{rule:20} {grain:8} {mart * 1e3:7.0f} {counted * 1e3:7.0f} {direct * 1e3:7.0f}"
                     f"   {mart / direct:5.2f} {counted / direct:5.2f}"
                 )

@@ -1,7 +1,7 @@
-"""CPU seconds of a harvest: 10,000 comments of a forum, in windows of time, from a server of this machine.
+"""CPU seconds of `aisle fetch` for 10,000 forum comments from a local server, of a repeated fetch, and of `aisle run`.
 
-Run with ``python -m benchmarks.fetch``. The server is a process of its own, whose work is not counted; the pace is
-set to nothing, so that only our own work is measured. Then the harvest is repeated (nothing is new), and run.
+Run with ``python -m benchmarks.fetch``. The server is a separate process and not measured; the pace is set to a
+minimum, so that waiting does not count. The second fetch brings nothing new.
 """
 
 from __future__ import annotations
@@ -52,26 +52,26 @@ settings = { from = "FIRST" }
 """
 
 
-def comments() -> list[tuple[str, dict[str, object]]]:
-    """Made-up comments of 50 to 400 words with their times, oldest first."""
-    chance = random.Random(1)  # noqa: S311
-    moments = sorted(FIRST + dt.timedelta(seconds=chance.randrange(DAYS * 86400)) for _ in range(COMMENTS))
-    made = []
+def make_comments() -> list[tuple[str, dict[str, object]]]:
+    """Random comments of 50 to 400 words with their times, oldest first."""
+    generator = random.Random(1)  # noqa: S311
+    moments = sorted(FIRST + dt.timedelta(seconds=generator.randrange(DAYS * 86400)) for _ in range(COMMENTS))
+    comments = []
     for number, moment in enumerate(moments):
-        time_of = moment.isoformat().replace("+00:00", ".000Z")
+        posted_at = moment.isoformat().replace("+00:00", ".000Z")
         post = f"p{number % 500}"
-        paragraphs = [" ".join(chance.choices(WORDS, k=chance.randint(25, 200))) for _ in range(2)]
+        paragraphs = [" ".join(generator.choices(WORDS, k=generator.randint(25, 200))) for _ in range(2)]
         page = f"https://www.lesswrong.com/posts/{post}/a-post"
-        made.append(
+        comments.append(
             (
-                time_of,
+                posted_at,
                 {
                     "_id": f"c{number}",
                     "postId": post,
                     "pageUrl": f"{page}?commentId=c{number}",
-                    "postedAt": time_of,
-                    "lastEditedAt": time_of,
-                    "baseScore": chance.randint(-5, 60),
+                    "postedAt": posted_at,
+                    "lastEditedAt": posted_at,
+                    "baseScore": generator.randint(-5, 60),
                     "voteCount": 9,
                     "user": {
                         "_id": f"u{number % 300}",
@@ -83,29 +83,28 @@ def comments() -> list[tuple[str, dict[str, object]]]:
                 },
             )
         )
-    return made
+    return comments
 
 
 def serve() -> None:
     """Serve the comments until killed."""
-    held = comments()
+    comments = make_comments()
 
-    def answering(asked: ServerRequest) -> ServerResponse:
-        told = json.loads(asked.body)["variables"]
-        terms = next(iter(told["selector"].values()))
-        inside = [comment for moment, comment in held if terms["after"] <= moment < terms["before"]]
-        shown = inside[told["offset"] :][: told["limit"]]
-        return ServerResponse(
-            json.dumps({"data": {"comments": {"results": shown, "totalCount": len(inside)}}}).encode()
-        )
+    def respond(request: ServerRequest) -> ServerResponse:
+        variables = json.loads(request.body)["variables"]
+        terms = next(iter(variables["selector"].values()))
+        matches = [comment for moment, comment in comments if terms["after"] <= moment < terms["before"]]
+        page = matches[variables["offset"] :][: variables["limit"]]
+        content = {"data": {"comments": {"results": page, "totalCount": len(matches)}}}
+        return ServerResponse(json.dumps(content).encode())
 
-    with serve_http(answering) as place:
-        print(place.host, flush=True)
+    with serve_http(respond) as server:
+        print(server.host, flush=True)
         time.sleep(3600)
 
 
 def main() -> None:
-    """Print a line for each command."""
+    """Print a line per command."""
     aisle = "from orchestration.cli.app import main; main()"
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.fetch", "serve"], stdout=subprocess.PIPE, text=True, bufsize=1
@@ -121,7 +120,7 @@ def main() -> None:
             print(f"{'':34}{'CPU s':>8}{'wall s':>8}")
             for name, arguments in (
                 (f"aisle fetch, {COMMENTS:,} comments", ("fetch",)),
-                ("aisle fetch, two days again", ("fetch",)),
+                ("aisle fetch, repeated", ("fetch",)),
                 ("aisle run", ("run",)),
             ):
                 cpu, wall = measure_command(aisle, lake, *arguments)

@@ -1,6 +1,6 @@
-"""CPU seconds of the main commands on the bundled default: medians of several runs of the real command line.
+"""Times the main commands on the bundled data: median CPU and wall seconds of several runs of the command line.
 
-Run with ``make bench``. Machines are noisy: compare the lines of one run with each other.
+Run with ``make bench``. Timings vary between runs: compare only lines of the same run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TURNS = 3
 
 
 def measure_command(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
-    """CPU seconds (of the command and the processes it starts) and wall seconds of one command.
+    """CPU seconds (including child processes) and wall seconds of one command.
 
     Raises:
         subprocess.CalledProcessError: The command failed.
@@ -36,9 +36,9 @@ def measure_command(script: str, lake: Path, *arguments: str) -> tuple[float, fl
 
 
 def main() -> None:
-    """Print a line for each command."""
+    """Time each command and print a line for it."""
     aisle = "from orchestration.cli.app import main; main()"
-    numbers: dict[str, list[tuple[float, float]]] = {}
+    timings: dict[str, list[tuple[float, float]]] = {}
     for _ in range(TURNS):
         with tempfile.TemporaryDirectory() as folder:
             lake = Path(folder) / "lake"
@@ -52,9 +52,9 @@ def main() -> None:
                 ("aisle status", aisle, ("status",)),
                 ("aisle sql", aisle, ("sql", "from mart.publications_by_lab_year")),
             ):
-                numbers.setdefault(name, []).append(measure_command(script, lake, *arguments))
+                timings.setdefault(name, []).append(measure_command(script, lake, *arguments))
     print(f"{'':34}{'CPU s':>8}{'wall s':>8}   (medians of {TURNS})")
-    for name, turns in numbers.items():
+    for name, turns in timings.items():
         cpu, wall = (statistics.median(values) for values in zip(*turns, strict=True))
         print(f"{name:34}{cpu:8.2f}{wall:8.2f}")
 

@@ -174,9 +174,7 @@ def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
         members = DIMENSION_PLURALS[panels.options.series]
         cautions.append(f"Bands are drawn for up to four {members}; the table has the intervals of all.")
     if 0 < counts.query_totals(data.release, panels.selection).selected < _FEW_PUBLICATIONS:
-        cautions.append(
-            f"**Fewer than {_FEW_PUBLICATIONS} publications**: too few to read a share or a trend from them."
-        )
+        cautions.append(f"**Fewer than {_FEW_PUBLICATIONS} publications in all**: too few for a share or a trend.")
     if view == "share" and (caution := describe_share_cautions(frame)):
         cautions.append(f"**{caution}**")
     if panels.look.annotations is not None:

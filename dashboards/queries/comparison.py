@@ -18,7 +18,7 @@ _FINDING_LABELS = {
     "up": "higher",
     "down": "lower",
     "no clear change": "no clear difference",
-    "too few": "too few to tell",
+    "too few": "too few to compare",
 }
 
 
@@ -33,7 +33,7 @@ class Comparison:
         low: Lower end of the exact 95 % interval of the ratio; None without a test.
         high: Upper end; None too where it is unbounded.
         p_value: Exact two-sided p-value of equal rates; None without a test.
-        finding: “higher”, “lower”, “no clear difference” or “too few to tell”; None without a test.
+        finding: “higher”, “lower”, “no clear difference” or “too few to compare”; None without a test.
         shared: Number of publications in both selections.
         sentence: The comparison as a sentence to quote.
     """

@@ -20,7 +20,7 @@ def describe_trends(release: Release, selection: Selection) -> list[str]:
     """A sentence on the trend of each selected lab or category, or of all together.
 
     Trends are tested for works over all fully covered months: in total, per lab, and per category of the default
-    taxonomy. For any other selection, the only sentence says that no trend is tested.
+    taxonomy. For any other selection, the sentence is that no trend is tested.
     """
     is_default = selection.taxonomy == next(iter(list_taxonomies(release)))
     is_tested = not (selection.labs and selection.categories) and (is_default or not selection.categories)

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from orchestration.sources import openalex_works
-from orchestration.sources.arxiv import papers
+from orchestration.sources.arxiv import papers as arxiv_papers
 from orchestration.sources.enrichers import (
     alignment_dataset,
     crossref_works,
     huggingface_papers,
     semanticscholar_papers,
 )
-from orchestration.sources.feed import items, podcast_page
-from orchestration.sources.forum import comments, page, posts
-from orchestration.sources.lab_site import pages
+from orchestration.sources.feed import items as feed_items
+from orchestration.sources.feed import podcast_page
+from orchestration.sources.forum import comments as forum_comments
+from orchestration.sources.forum import page as forum_page
+from orchestration.sources.forum import posts as forum_posts
+from orchestration.sources.lab_site import pages as lab_pages
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.sheet import lab_sheet
 from orchestration.sources.source import DamagedDocument, DocumentRefused, NotThisSource, Source
 
 # in the order in which they are tried: sources with unmistakable marks first, those that read plain text last
 SOURCES: tuple[Source, ...] = (
-    posts.SOURCE,
-    comments.SOURCE,
-    papers.SOURCE,
+    forum_posts.SOURCE,
+    forum_comments.SOURCE,
+    arxiv_papers.SOURCE,
     openalex_works.SOURCE,
     semanticscholar_papers.SOURCE,
     crossref_works.SOURCE,
     huggingface_papers.SOURCE,
     alignment_dataset.SOURCE,
-    items.SOURCE,
-    pages.SOURCE,
+    feed_items.SOURCE,
+    lab_pages.SOURCE,
     lab_sheet.SOURCE,
     podcast_page.SOURCE,
-    page.SOURCE,
+    forum_page.SOURCE,
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.actions import download_file, read_parameters
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
 from warehouse.lake import Lake
@@ -13,12 +14,10 @@ from warehouse.lake import Lake
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_trends import asked, downloaded
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def test_the_overview_leads_to_the_other_pages(open_trends_page: OpenPage) -> None:
+def test_overview_leads_to_the_other_pages(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.goto(page.url.partition("trends")[0])
     expect(page.get_by_text("78 works in 31 whole months").first).to_be_visible()
@@ -27,7 +26,7 @@ def test_the_overview_leads_to_the_other_pages(open_trends_page: OpenPage) -> No
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
 
 
-def test_a_heat_map_and_a_comparison_come_back_by_their_address(open_trends_page: OpenPage) -> None:
+def test_link_restores_a_heat_map_and_a_comparison(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     base = page.url.partition("trends")[0]
     page.goto(base + "trends?view=heat+map&panels=false&compare=true&other_labs=OpenAI&labs=Anthropic")
@@ -39,9 +38,9 @@ def test_a_heat_map_and_a_comparison_come_back_by_their_address(open_trends_page
     cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
     page.locator(cell).first.click()
     expect(page.get_by_text("8 publications listed")).to_be_visible()
-    told = asked(page)
-    assert (told["period"], told["of_category"]) == (["2023"], ["Mechanistic interpretability"])
-    assert (told["view"], told["other_labs"]) == (["heat map"], ["OpenAI"])
+    parameters = read_parameters(page)
+    assert (parameters["period"], parameters["of_category"]) == (["2023"], ["Mechanistic interpretability"])
+    assert (parameters["view"], parameters["other_labs"]) == (["heat map"], ["OpenAI"])
 
 
 @pytest.mark.parametrize("path", ["", "labs?lab=OpenAI", "trends?view=share&events=true&compare=true"])
@@ -57,35 +56,33 @@ def test_pages_fit_on_a_phone(open_trends_page: OpenPage, path: str) -> None:
         assert box["x"] + box["width"] <= 390
 
 
-def test_a_profile_is_handed_on_as_one_page(open_trends_page: OpenPage) -> None:
+def test_profile_is_downloaded_as_one_page(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "labs?lab=Anthropic")
     page.locator(BARS).first.wait_for()
     wait_until_idle(page)
-    name, told = downloaded(page, "One page to hand on")
+    name, html = download_file(page, "Download as HTML page")
     assert name == "lab_anthropic_v1.html"
-    assert told.count(b"<svg") == 3
-    page.set_content(told.decode())
+    assert html.count(b"<svg") == 3
+    page.set_content(html.decode())
     expect(page.get_by_role("heading", name="Anthropic", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Newest publications")).to_be_visible()
 
 
-def test_what_takes_long_says_so_and_a_server_that_is_gone_too(
-    released_lake: Lake, browser: Browser, tmp_path: Path
-) -> None:
+def test_slow_page_and_lost_server_show_a_message(released_lake: Lake, browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
-    said = "getComputedStyle(document.querySelector('.stApp'), '::after')"
+    style = "getComputedStyle(document.querySelector('.stApp'), '::after')"
     with serve_dashboard(released_lake, tmp_path / "log.txt") as address:
         page.goto(address)
         wait_until_idle(page)
-        assert page.evaluate(f"{said}.content") == "none"
-        # as while a page runs; a moment later it is seen
+        assert page.evaluate(f"{style}.content") == "none"
+        # the attribute of a running page; the message fades in
         page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
-        assert page.evaluate(f"[{said}.content, {said}.opacity]") == ['"Reading the release …"', "0"]
-        page.wait_for_function(f"{said}.opacity == '1'")
-    page.wait_for_function(f"{said}.content.includes('The server does not answer')")
-    page.wait_for_function(f"{said}.opacity == '1'")
-    assert page.evaluate(f"parseFloat({said}.width)") <= 390
-    page.wait_for_timeout(3000)  # by then, Streamlit would have told to run a file that does not exist here
+        assert page.evaluate(f"[{style}.content, {style}.opacity]") == ['"Reading the release …"', "0"]
+        page.wait_for_function(f"{style}.opacity == '1'")
+    page.wait_for_function(f"{style}.content.includes('The server does not answer')")
+    page.wait_for_function(f"{style}.opacity == '1'")
+    assert page.evaluate(f"parseFloat({style}.width)") <= 390
+    page.wait_for_timeout(3000)  # by then, Streamlit shows its own message
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.context.close()

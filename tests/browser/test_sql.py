@@ -1,4 +1,4 @@
-"""The page for queries of one's own in a real browser: typed, shared by its address, cancelled."""
+"""The SQL page in a real browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import polars as pl
 import pytest
 
-from tests.browser.test_trends import asked, downloaded
+from tests.browser.actions import download_file, read_parameters
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import CHROMIUM, wait_until_idle
 
@@ -19,7 +19,7 @@ SLOW = "select count(*) as n from range(1000000) as a (x), range(1000000) as b (
 QUERY = "select lab, count(*) as works from clean.publications group by lab order by lab"
 
 
-def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address(open_trends_page: OpenPage) -> None:
+def test_query_is_run_drawn_downloaded_and_restored_by_its_address(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "sql")
     box = page.get_by_role("textbox", name="Query")
@@ -29,16 +29,16 @@ def test_a_typed_query_is_answered_drawn_taken_along_and_restored_by_its_address
     page.get_by_role("radio", name="bars").or_(page.get_by_role("button", name="bars")).first.click()
     expect(page.locator(BARS)).to_have_count(3)
     wait_until_idle(page)
-    name, told = downloaded(page, "Parquet")
+    name, content = download_file(page, "Parquet")
     assert name == "query_v1.parquet"
-    assert pl.read_parquet(io.BytesIO(told))["works"].sum() == 80
-    assert asked(page) == {"query": [QUERY], "mark": ["bars"]}
+    assert pl.read_parquet(io.BytesIO(content))["works"].sum() == 80
+    assert read_parameters(page) == {"query": [QUERY], "mark": ["bars"]}
     page.reload()
     expect(page.locator(BARS)).to_have_count(3)
     assert page.get_by_role("textbox", name="Query").input_value() == QUERY
 
 
-def test_a_slow_query_leaves_the_page_alive_and_is_cancelled(open_trends_page: OpenPage) -> None:
+def test_slow_query_can_be_cancelled(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "sql")
     page.get_by_role("textbox", name="Query").fill(SLOW)

@@ -1,51 +1,27 @@
-"""The pages in a real browser, served as `aisle dashboard` serves them."""
+"""The page of trends in a real browser, served as by `aisle dashboard`."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 import pytest
 
-from tests.support.browsing import BARS, POINTS, OpenPage
+from tests.browser.actions import build_bar_selector, choose_option, click_mark, download_file, read_parameters
+from tests.support.browsing import POINTS, OpenPage
 from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def asked(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-def bar(page: Page, **told: str) -> str:
-    """The bar of which the accessible name, which has the columns' titles, says all this."""
-    return BARS + "".join(f'[aria-label*="{name.capitalize()}: {value}"]' for name, value in told.items())
-
-
-def chosen(page: Page, label: str, option: str) -> None:
-    """Choose one of a list, as a person does."""
-    box = page.get_by_role("combobox", name=label, exact=True)
-    if box.input_value() != option:
-        box.click()
-        box.fill(option)
-        page.get_by_role("option", name=option, exact=True).click()
-
-
-def downloaded(page: Page, label: str) -> tuple[str, bytes]:
-    with page.expect_download() as coming:
-        page.get_by_role("button", name=label, exact=True).click()
-    return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
-
-
-def test_the_page_opens_and_a_filter_becomes_a_link(open_trends_page: OpenPage) -> None:
+def test_filter_is_in_the_address(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
     expect(page.get_by_text("80 rows")).to_be_visible()
@@ -54,86 +30,81 @@ def test_the_page_opens_and_a_filter_becomes_a_link(open_trends_page: OpenPage) 
     page.get_by_role("combobox", name="Labs").click()
     page.get_by_role("option", name="OpenAI").click()
     page.keyboard.press("Escape")
-    chosen(page, "Counting rule", "works")
-    chosen(page, "Per", "quarter")
+    choose_option(page, "Counting rule", "works")
+    choose_option(page, "Per", "quarter")
     expect(page.get_by_text("11 of 78 works")).to_be_visible()
     expect(page.get_by_text("11 publications listed")).to_be_visible()
-    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
     page.reload()
     expect(page.get_by_text("11 of 78 works")).to_be_visible()
-    expect(page.locator(bar(page, period="2024 Q3", lab="OpenAI")).first).to_be_visible()
-    assert asked(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    expect(page.locator(build_bar_selector(period="2024 Q3", lab="OpenAI")).first).to_be_visible()
+    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
 
 
-def click_on(page: Page, mark: str) -> None:
-    """Click on a mark once the chart stands still: while it is drawn anew, the old one may still be there."""
-    wait_until_idle(page)
-    expect(page.locator(mark)).to_have_count(1)
-    page.locator(mark).click()
-
-
-def test_a_click_on_a_bar_lists_its_papers(open_trends_page: OpenPage) -> None:
+def test_click_on_a_bar_lists_its_papers(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
-    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
+    click_mark(page, build_bar_selector(period="2023", lab="Anthropic", category="Mechanistic interpretability"))
     expect(page.get_by_text("8 publications listed")).to_be_visible()
-    assert asked(page) == {
+    assert read_parameters(page) == {
         "period": ["2023"],
         "of_lab": ["Anthropic"],
         "of_category": ["Mechanistic interpretability"],
     }
-    click_on(page, bar(page, period="2024", lab="OpenAI", category="Robustness"))
+    click_mark(page, build_bar_selector(period="2024", lab="OpenAI", category="Robustness"))
     expect(page.get_by_text("1 publication listed")).to_be_visible()
     # the table is painted; its cells stand in the page for screen readers
     expect(page.locator("[role=gridcell]").filter(has_text="Instruction Hierarchy").first).to_be_attached()
-    click_on(page, bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability"))
+    click_mark(page, build_bar_selector(period="2023", lab="Anthropic", category="Mechanistic interpretability"))
     expect(page.get_by_text("8 publications listed")).to_be_visible()
     page.reload()
     expect(page.get_by_text("8 publications listed")).to_be_visible()
 
 
-def test_a_bar_can_be_clicked_again_after_another_choice(open_trends_page: OpenPage) -> None:
+def test_bar_can_be_clicked_again_after_another_choice(open_trends_page: OpenPage) -> None:
     page = open_trends_page("?per=year")
-    chosen = bar(page, period="2023", lab="Google DeepMind", category="Enhancing human feedback")
-    page.locator(chosen).click()
+    bar = build_bar_selector(period="2023", lab="Google DeepMind", category="Enhancing human feedback")
+    page.locator(bar).click()
     expect(page.get_by_text("7 publications listed")).to_be_visible()
     wait_until_idle(page)
     page.get_by_role("combobox", name="Period").click()
     page.get_by_role("option", name="2022").click()
     expect(page.get_by_text("2 publications listed")).to_be_visible()
     wait_until_idle(page)
-    page.locator(chosen).click()
+    page.locator(bar).click()
     expect(page.get_by_text("7 publications listed")).to_be_visible()
 
 
-def test_a_period_can_be_chosen_by_keyboard_alone(open_trends_page: OpenPage) -> None:
+def test_period_can_be_chosen_by_keyboard(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.get_by_role("combobox", name="Period").focus()
     page.keyboard.type("2022")
     page.keyboard.press("Enter")
     expect(page.get_by_text("25 publications listed")).to_be_visible()
-    assert asked(page) == {"period": ["2022"]}
+    assert read_parameters(page) == {"period": ["2022"]}
 
 
-def test_a_click_on_a_point_lists_its_papers(open_trends_page: OpenPage) -> None:
+def test_click_on_a_point_lists_its_papers(open_trends_page: OpenPage) -> None:
     page = open_trends_page("?view=lines&panels=false")
     page.locator(POINTS + '[aria-label*="Period: 2022"][aria-label*="Category: Robustness"]').click()
     expect(page.get_by_text("5 publications listed")).to_be_visible()
 
 
-def test_what_is_pointed_at_is_told(open_trends_page: OpenPage) -> None:
+def test_tooltip_of_a_bar(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     wait_until_idle(page)
-    page.locator(bar(page, period="2023", lab="Anthropic", category="Mechanistic interpretability")).hover()
-    told = page.locator("#vg-tooltip-element.visible tr")
-    expect(told).to_have_text(["Period2023", "LabAnthropic", "CategoryMechanistic interpretability", "Publications8"])
+    page.locator(build_bar_selector(period="2023", lab="Anthropic", category="Mechanistic interpretability")).hover()
+    tooltip = page.locator("#vg-tooltip-element.visible tr")
+    expect(tooltip).to_have_text(
+        ["Period2023", "LabAnthropic", "CategoryMechanistic interpretability", "Publications8"]
+    )
 
 
 @pytest.mark.parametrize("view", ["bars", "lines", "share", "heat map", "cumulative"])
-def test_of_many_periods_a_whole_one_is_told_and_clicked(
+def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
     copy_release: Callable[..., Lake], browser: Browser, tmp_path: Path, view: str
 ) -> None:
-    long = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
-    lake = copy_release(f"update clean.coverage set {long} where source = 'lab_sheet'")
+    coverage = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
+    lake = copy_release(f"update clean.coverage set {coverage} where source = 'lab_sheet'")
     with serve_dashboard(lake, tmp_path / "log.txt") as address:
         page = browser.new_page(viewport={"width": 1400, "height": 1600})
         page.goto(f"{address}trends?per=month&panels=false&view={view}")
@@ -142,20 +113,23 @@ def test_of_many_periods_a_whole_one_is_told_and_clicked(
         wait_until_idle(page)
         box = chart.bounding_box()
         assert box is not None
-        at = box["x"] + box["width"] - 24, box["y"] + box["height"] * 0.6  # the newest month, at the right end
-        page.mouse.move(at[0] - 1, at[1])
-        page.mouse.move(*at)
-        told = page.locator("#vg-tooltip-element.visible tr")
+        position = (
+            box["x"] + box["width"] - 24,
+            box["y"] + box["height"] * 0.6,
+        )  # the newest month, position the right end
+        page.mouse.move(position[0] - 1, position[1])
+        page.mouse.move(*position)
+        tooltip = page.locator("#vg-tooltip-element.visible tr")
         when = "So far, until" if view == "cumulative" else "Period"
-        expect(told.first).to_have_text(f"{when}2024-07, may still be filling up")
-        assert "Enhancing human feedback" in " ".join(told.all_inner_texts())
-        page.mouse.click(*at)
+        expect(tooltip.first).to_have_text(f"{when}2024-07, may still be filling up")
+        assert "Enhancing human feedback" in " ".join(tooltip.all_inner_texts())
+        page.mouse.click(*position)
         expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")
         expect(page.get_by_test_id("stVegaLiteChart").last.locator("canvas, svg").first).to_be_visible()
         page.context.close()
 
 
-def test_evidence_of_a_paper_opens_from_its_link(open_trends_page: OpenPage, released_lake: Lake) -> None:
+def test_work_page_opens_by_its_address(open_trends_page: OpenPage, released_lake: Lake) -> None:
     page = open_trends_page("?view=lines&range=true&count=works")
     with read_current_release(released_lake).connect() as connection:
         ((identity, title),) = connection.execute(
@@ -170,12 +144,12 @@ def test_evidence_of_a_paper_opens_from_its_link(open_trends_page: OpenPage, rel
 @pytest.mark.parametrize(
     ("path", "heading"),
     [
-        ("", "AI safety research, counted"),
+        ("", "AI safety research in numbers"),
         ("labs?lab=OpenAI", "OpenAI"),
         ("categories?category=Robustness", "Robustness"),
         ("published_numbers", "Published numbers"),
         ("changes", "Why did this number change?"),
-        ("coverage", "Coverage"),
+        ("coverage", "coverage"),
     ],
 )
 def test_other_pages_open_by_their_address(open_trends_page: OpenPage, path: str, heading: str) -> None:
@@ -186,32 +160,32 @@ def test_other_pages_open_by_their_address(open_trends_page: OpenPage, path: str
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
-def test_downloads_hold_what_is_drawn(open_trends_page: OpenPage) -> None:
+def test_downloads_have_the_drawn_numbers(open_trends_page: OpenPage) -> None:
     page = open_trends_page("?per=month")
     for count, expected in (("rows", 80), ("works", 78)):
-        chosen(page, "Counting rule", count)
+        choose_option(page, "Counting rule", count)
         expect(page.get_by_text(f"{expected} publications listed")).to_be_visible()
         wait_until_idle(page)
         page.get_by_role("tab", name="Download").first.click()
-        name, told = downloaded(page, "CSV")
+        name, content = download_file(page, "CSV")
         assert name == f"publications_by_lab_category_month_{count}_v1.csv"
-        rows = pl.read_csv(io.BytesIO(told), try_parse_dates=True)
-        name, told = downloaded(page, "Parquet")
+        rows = pl.read_csv(io.BytesIO(content), try_parse_dates=True)
+        name, content = download_file(page, "Parquet")
         assert name == f"publications_by_lab_category_month_{count}_v1.parquet"
-        exact = pl.read_parquet(io.BytesIO(told))
+        exact = pl.read_parquet(io.BytesIO(content))
         assert rows["publications"].sum() == exact["publications"].sum() == expected
         assert rows.columns == exact.columns
         assert rows.height == exact.height
         assert rows["starts_on"].to_list() == exact["starts_on"].to_list()
-    _, drawing = downloaded(page, "SVG")
+    _, drawing = download_file(page, "SVG")
     assert b"<svg" in drawing
     assert b"counted by works" in drawing
-    _, picture = downloaded(page, "PNG")
+    _, picture = download_file(page, "PNG")
     assert picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])
-def test_everything_fits_on_a_phone_and_stands_out(open_trends_page: OpenPage, scheme: str, ink: str) -> None:
+def test_page_fits_on_a_phone_and_numbers_are_readable(open_trends_page: OpenPage, scheme: str, ink: str) -> None:
     page = open_trends_page("?per=quarter", width=390, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for chart in page.locator('[data-testid="stVegaLiteChart"] svg').all():

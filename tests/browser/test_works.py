@@ -1,4 +1,4 @@
-"""Search in a real browser: typed, narrowed, clicked through, gone back to, loaded again and taken along."""
+"""Search in a real browser: filters, links, going back, reloading and downloads."""
 
 from __future__ import annotations
 
@@ -6,34 +6,33 @@ import json
 
 import pytest
 
+from tests.browser.actions import download_file, read_parameters
 from tests.support.browsing import OpenPage
-from tests.support.dashboard_server import CHROMIUM
+from tests.support.dashboard_server import CHROMIUM, wait_until_idle
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_trends import asked, downloaded, wait_until_idle
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def works(open_trends_page: OpenPage, query: str = "") -> Page:
+def open_works_page(open_trends_page: OpenPage, query: str = "") -> Page:
     page = open_trends_page()
     page.goto(page.url.partition("trends")[0] + "works" + query)
-    expect(page.get_by_text("found").first).to_be_visible()
+    expect(page.get_by_role("searchbox", name="Search")).to_be_visible()
     wait_until_idle(page)
     return page
 
 
-def test_a_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
-    page = works(open_trends_page)
+def test_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
+    page = open_works_page(open_trends_page)
     box = page.get_by_role("searchbox", name="Search")
     box.fill("sycophancy")
     box.press("Enter")
     title = page.get_by_role("link", name="Sycophancy to Subterfuge", exact=False).first
     expect(title).to_be_visible()
     wait_until_idle(page)
-    assert asked(page) == {"q": ["sycophancy"]}
+    assert read_parameters(page) == {"q": ["sycophancy"]}
     title.click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     expect(page.get_by_role("heading", name="Sycophancy to Subterfuge", exact=False)).to_be_visible()
@@ -45,37 +44,37 @@ def test_a_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
     expect(title).to_be_visible()
 
 
-def test_a_choice_narrows_what_is_found_and_is_part_of_the_address(open_trends_page: OpenPage) -> None:
-    page = works(open_trends_page, "?kind=publication")
-    expect(page.get_by_text("80 things found")).to_be_visible()
+def test_filter_narrows_results_and_is_in_the_address(open_trends_page: OpenPage) -> None:
+    page = open_works_page(open_trends_page, "?kind=publication")
+    expect(page.get_by_text("80 items")).to_be_visible()
     page.get_by_role("combobox", name="Lab").click()
     page.get_by_role("option", name="OpenAI (13)").click()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("13 things found")).to_be_visible()
+    expect(page.get_by_text("13 items")).to_be_visible()
     wait_until_idle(page)
-    assert asked(page) == {"kind": ["publication"], "lab": ["OpenAI"]}
+    assert read_parameters(page) == {"kind": ["publication"], "lab": ["OpenAI"]}
     page.reload()
-    expect(page.get_by_text("13 things found")).to_be_visible()
-    name, told = downloaded(page, "CSL-JSON")
+    expect(page.get_by_text("13 items")).to_be_visible()
+    name, content = download_file(page, "CSL-JSON")
     assert name == "aisle_v1_found.json"
-    assert len(json.loads(told)) == 13
-    name, told = downloaded(page, "BibTeX")
-    assert told.count(b"@") >= 13
+    assert len(json.loads(content)) == 13
+    name, content = download_file(page, "BibTeX")
+    assert content.count(b"@") >= 13
 
 
-def test_nothing_found_says_what_to_do(open_trends_page: OpenPage) -> None:
-    page = works(open_trends_page, "?q=xyzzyplughqwerty&lab=OpenAI")
-    expect(page.get_by_text("Nothing fits")).to_be_visible()
-    page.get_by_role("link", name="Everything").click()
-    expect(page.get_by_text("99 things found")).to_be_visible()
+def test_empty_search_offers_all_items(open_trends_page: OpenPage) -> None:
+    page = open_works_page(open_trends_page, "?q=xyzzyplughqwerty&lab=OpenAI")
+    expect(page.get_by_text("No items found")).to_be_visible()
+    page.get_by_role("link", name="Show all items").click()
+    expect(page.get_by_text("99 items")).to_be_visible()
 
 
-def test_an_open_tab_is_part_of_the_address(open_trends_page: OpenPage) -> None:
+def test_open_tab_is_in_the_address(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.get_by_role("tab", name="SQL").first.click()
     expect(page.get_by_text("from publication_counts").first).to_be_visible()
     wait_until_idle(page)
-    assert asked(page) == {"trends_tab": ["SQL"]}
+    assert read_parameters(page) == {"trends_tab": ["SQL"]}
     page.reload()
     expect(page.get_by_role("tab", name="SQL").first).to_have_attribute("aria-selected", "true")
     expect(page.get_by_text("from publication_counts").first).to_be_visible()

@@ -12,7 +12,7 @@ from orchestration.fetch.http import HttpRequestFailed
 from orchestration.fetch.network import normalize_allowed_hosts, normalize_host_and_port
 from orchestration.fetch.request_policy import RequestPolicy
 from orchestration.sources.shared.fetch_plan import Request
-from tests.fetch.test_http import SleepRecorder, make_client, make_policy
+from tests.fetch.test_http import SleepRecorder, make_client, make_policy, redirect_to
 from tests.support.http_server import ServerRequest, ServerResponse, serve_http
 
 
@@ -84,6 +84,56 @@ def test_pause_applies_to_the_host_that_requests_it(tmp_path: Path) -> None:
             )
     paces = {path.name: float(path.read_text()) for path in (tmp_path / "pace").glob("*.next")}
     assert paces["127.0.0.1.next"] > paces["localhost.next"] + 7000
+
+
+SECRETS = Secrets(frozenset({"A_KEY"}), {"A_KEY": "very/secret value", "OTHER_KEY": "another secret"})
+
+
+def test_secret_is_sent_to_the_own_host_of_a_feed_only(tmp_path: Path) -> None:
+    with (
+        serve_http(lambda _: ServerResponse(b"x")) as other,
+        serve_http(redirect_to(307, f"{other.url}/x?y=1")) as home,
+    ):
+        client = make_client(tmp_path, home, other)
+        request = Request(
+            f"{home.url}/?key=${{A_KEY}}&o=${{OTHER_KEY}}", "it", headers={"X-Mine": "${A_KEY}", "X-Plain": "p"}
+        )
+        response = client.fetch(request, make_policy(home, secrets=SECRETS, headers={"X-Key": "Bearer ${A_KEY}"}))
+        (sent,) = home.requests
+        assert sent.query == {"key": "very/secret value", "o": "${OTHER_KEY}"}  # only secrets that the feed may use
+        assert (sent.headers["x-key"], sent.headers["x-mine"]) == ("Bearer very/secret value", "very/secret value")
+        (elsewhere,) = other.requests
+        assert "x-key" not in elsewhere.headers
+        assert "x-mine" not in elsewhere.headers
+        assert elsewhere.headers["x-plain"] == "p"
+        assert response.url == f"{other.url}/x?y=1"
+        client.fetch(Request(f"{other.url}/?key=${{A_KEY}}", "it"), make_policy(home, secrets=SECRETS))
+        assert other.requests[-1].query == {"key": "${A_KEY}"}
+
+
+def test_secret_repeated_by_a_server_is_hidden(tmp_path: Path) -> None:
+    def respond(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(
+            f"next: /?key={request.query['key']}".encode(), headers={"Link": "</?key=very%2Fsecret%20value>"}
+        )
+
+    with serve_http(respond) as server:
+        client = make_client(tmp_path, server)
+        response = client.fetch(Request(f"{server.url}/?key=${{A_KEY}}", "it"), make_policy(server, secrets=SECRETS))
+    assert response.content == b"next: /?key=${A_KEY}"
+    assert response.headers["link"] == "</?key=${A_KEY}>"
+    assert response.url.endswith("/?key=${A_KEY}")
+
+
+@pytest.mark.parametrize(("value", "message"), [("", "A_KEY is not set"), ("short", "fewer than 8 characters")])
+def test_missing_secret_is_reported_by_name(tmp_path: Path, value: str, message: str) -> None:
+    with serve_http(lambda _: ServerResponse(b"x")) as server:
+        secrets = Secrets(frozenset({"A_KEY"}), {"A_KEY": value})
+        with pytest.raises(HttpRequestFailed, match=message):
+            make_client(tmp_path, server).fetch(
+                Request(f"{server.url}/?k=${{A_KEY}}", "it"), make_policy(server, secrets=secrets)
+            )
+        assert server.requests == []
 
 
 def test_secret_with_a_line_break_is_neither_sent_nor_shown(tmp_path: Path) -> None:

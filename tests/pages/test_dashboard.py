@@ -1,4 +1,4 @@
-"""The pages without a browser: what they say of a whole and a hostile lake, and that their numbers add up."""
+"""Pages without a browser: their text on a normal and a hostile lake, and that their numbers add up."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ import pytest
 from dashboards.charts import marks, palette
 from dashboards.exports.downloads import encode_csv, encode_parquet
 from dashboards.queries import counts, trends
-from dashboards.queries import release as read
 from dashboards.queries.release import get_newest_release, query_release
 from dashboards.queries.selection import Selection
 from tests.support.app_tests import open_page, read_figure_table, read_page_text, read_paper_table
 from warehouse.lake import Lake
-from warehouse.release import read_current_release
+from warehouse.release import Release, read_current_release
 
 GRAINS = ("month", "quarter", "year")
 DIMENSIONS = (("lab", "category"), ("lab",), ("category",))
 
 
 @pytest.fixture
-def release(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> read.Release:
+def release(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Release:
     monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
     return get_newest_release()
 
 
-def test_the_page_shows_all_publications_with_the_rule_the_source_and_the_part_period(
+def test_page_shows_all_publications_with_rule_source_and_part_period(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(released_lake, monkeypatch)
     assert not app.exception
-    told = read_page_text(app)
-    assert "80 rows" in told
-    assert "marked duplicates count too" in told
-    assert "data as of release v1" in told
-    assert "newest record 24 Jul 2024" in told
-    assert "covers 1 Jan 2022 to 31 Jul 2024" in told
-    assert "2024 (to 31 Jul): covered only in part" in told
-    assert "must not be read as a decline" in told
-    shown = read_figure_table(app)
-    assert shown["publications"].sum() == 80
-    assert set(shown.filter(pl.col("is_part_period"))["period"]) == {"2024"}
+    page_text = read_page_text(app)
+    assert "80 rows" in page_text
+    assert "marked duplicates count too" in page_text
+    assert "data as of release v1" in page_text
+    assert "newest record 24 Jul 2024" in page_text
+    assert "covers 1 Jan 2022 to 31 Jul 2024" in page_text
+    assert "2024 (to 31 Jul): covered only in part" in page_text
+    assert "must not be read as a decline" in page_text
+    table = read_figure_table(app)
+    assert table["publications"].sum() == 80
+    assert set(table.filter(pl.col("is_part_period"))["period"]) == {"2024"}
     assert read_paper_table(app).height == 80
 
 
-def test_widgets_filter(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_change_the_counts(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch)
     app.multiselect(key="labs").select("OpenAI")
     app.selectbox(key="count").set_value("works")
@@ -59,7 +58,7 @@ def test_widgets_filter(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) ->
     assert read_paper_table(app).height == 11
 
 
-def test_a_link_restores_the_view_and_its_papers(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_restores_view_and_papers(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(
         released_lake,
         monkeypatch,
@@ -75,14 +74,16 @@ def test_a_link_restores_the_view_and_its_papers(released_lake: Lake, monkeypatc
     assert app.multiselect(key="labs").value == ["Anthropic", "OpenAI"]
     assert app.segmented_control(key="view").value == "lines"
     assert app.toggle(key="panels").value is False
-    shown = read_figure_table(app)
-    assert "category" not in shown.columns
-    bar = shown.filter((pl.col("period") == "2024 Q2") & (pl.col("lab") == "Anthropic"))["publications"].item()
+    table = read_figure_table(app)
+    assert "category" not in table.columns
+    bar = table.filter((pl.col("period") == "2024 Q2") & (pl.col("lab") == "Anthropic"))["publications"].item()
     assert read_paper_table(app).height == bar > 0
     assert set(read_paper_table(app)["lab"]) == {"Anthropic"}
 
 
-def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_values_in_a_link_are_reported_and_ignored(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = open_page(
         released_lake,
         monkeypatch,
@@ -94,8 +95,8 @@ def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypat
         trends_tab="Sums",
     )
     assert not app.exception
-    told = [warning.value.split(" is not one of the options")[0] for warning in app.warning]
-    assert sorted(told) == [
+    filters = [warning.value.split(" is not one of the options")[0] for warning in app.warning]
+    assert sorted(filters) == [
         "Labs: \\<script\\>",
         "One panel per lab: perhaps",
         "Per: century",
@@ -106,9 +107,7 @@ def test_a_link_with_wrong_values_shows_the_whole(released_lake: Lake, monkeypat
     assert read_figure_table(app)["publications"].sum() == 80
 
 
-def test_a_period_that_another_grain_does_not_have_is_forgotten(
-    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_period_is_reset_if_the_new_grain_lacks_it(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, period="2023")
     assert read_paper_table(app).height == 32
     app.selectbox(key="per").set_value("month").run()
@@ -117,7 +116,7 @@ def test_a_period_that_another_grain_does_not_have_is_forgotten(
     assert read_paper_table(app).height == 80
 
 
-def test_a_choice_without_publications_says_so(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selection_without_publications_is_reported(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, labs="OpenAI", categories="Unlearning")
     assert not app.exception
     assert "No publication matches these filters" in read_page_text(app)
@@ -126,7 +125,7 @@ def test_a_choice_without_publications_says_so(released_lake: Lake, monkeypatch:
     assert read_figure_table(app)["publications"].to_list() == [0, 0, 0]
 
 
-def test_a_new_release_shows_at_the_next_look(
+def test_new_release_appears_at_the_next_run(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(copy_release(), monkeypatch)
@@ -138,7 +137,7 @@ def test_a_new_release_shows_at_the_next_look(
     assert read_paper_table(app).height == 67
 
 
-def test_undated_publications_are_told_and_can_be_listed(
+def test_undated_publications_are_counted_and_can_be_listed(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = copy_release(
@@ -153,7 +152,7 @@ def test_undated_publications_are_told_and_can_be_listed(
     assert set(read_paper_table(app)["category"]) == {"Unlearning"}
 
 
-def test_hostile_texts_are_only_texts(copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_texts_are_shown_as_text(copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch) -> None:
     lake = copy_release(
         "update clean.publications set title = '<img src=x onerror=alert(1)> ![](http://evil.example/x)', url = 'javascript:alert(1)' where lab = 'OpenAI'",
         "update clean.publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
@@ -163,19 +162,19 @@ def test_hostile_texts_are_only_texts(copy_release: Callable[..., Lake], monkeyp
     app = open_page(lake, monkeypatch)
     assert not app.exception
     assert "evil" not in read_page_text(app)
-    listed = read_paper_table(app)
-    assert listed.filter(pl.col("title").str.starts_with("<img")).height == 13
-    assert listed.filter(pl.col("url").str.starts_with("javascript")).is_empty()
-    told = encode_csv(read_figure_table(app)).decode()
-    assert "'=HYPERLINK" in told
-    assert ',"=HYPERLINK' not in told
+    papers = read_paper_table(app)
+    assert papers.filter(pl.col("title").str.starts_with("<img")).height == 13
+    assert papers.filter(pl.col("url").str.starts_with("javascript")).is_empty()
+    csv = encode_csv(read_figure_table(app)).decode()
+    assert "'=HYPERLINK" in csv
+    assert ',"=HYPERLINK' not in csv
 
 
 @pytest.mark.parametrize("grain", GRAINS)
 @pytest.mark.parametrize("dimensions", DIMENSIONS)
 @pytest.mark.parametrize(("rule", "expected"), [("rows", 80), ("works", 78), ("works_fractional", 78)])
-def test_every_view_adds_up(
-    release: read.Release, grain: str, dimensions: tuple[str, ...], rule: str, expected: int
+def test_counts_add_up_by_every_grain_and_dimension(
+    release: Release, grain: str, dimensions: tuple[str, ...], rule: str, expected: int
 ) -> None:
     selection = Selection(rule=rule, grain=grain, dimensions=dimensions)
     frame = counts.query_counts(release, selection)
@@ -185,15 +184,15 @@ def test_every_view_adds_up(
 
 @pytest.mark.parametrize("taxonomy", ["iaps", "unsolved_problems"])
 @pytest.mark.parametrize("rule", ["rows", "works", "works_first_author"])
-def test_every_bar_lists_the_papers_that_it_counts(release: read.Release, rule: str, taxonomy: str) -> None:
+def test_bar_lists_the_papers_that_it_counts(release: Release, rule: str, taxonomy: str) -> None:
     frame = counts.query_counts(release, Selection(rule=rule, taxonomy=taxonomy, grain="quarter"))
     for bar in frame.filter(pl.col("publications") > 0).iter_rows(named=True):
-        behind = Selection((bar["lab"],), (bar["category"],), rule, taxonomy)
-        listed = counts.list_papers(release, behind, (bar["starts_on"], bar["ends_on"]))
-        assert listed["counted"].sum() == pytest.approx(bar["publications"])
+        selection = Selection((bar["lab"],), (bar["category"],), rule, taxonomy)
+        papers = counts.list_papers(release, selection, (bar["starts_on"], bar["ends_on"]))
+        assert papers["counted"].sum() == pytest.approx(bar["publications"])
 
 
-def test_the_range_over_rules_holds_every_rule_that_can_be_applied(release: read.Release) -> None:
+def test_range_over_rules_covers_every_applicable_rule(release: Release) -> None:
     selection = Selection(rule="works")
     ranged = query_release(release, *trends.build_query(release, selection, "lines", "category", is_ranged=True))
     assert (ranged["lowest"].sum(), ranged["highest"].sum()) == (78, 80)
@@ -201,7 +200,7 @@ def test_the_range_over_rules_holds_every_rule_that_can_be_applied(release: read
     assert ranged.height == counts.query_counts(release, selection).height
 
 
-def test_a_link_with_a_release_shows_that_release(
+def test_link_with_a_release_shows_that_release(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy_release()
@@ -210,26 +209,26 @@ def test_a_link_with_a_release_shows_that_release(
     app = open_page(lake, monkeypatch, release="v1")
     assert "release v1" in read_page_text(app)
     assert read_paper_table(app).height == 80
-    assert any('href="changes?new=v2&amp;old=v1"' in told.proto.body for told in app.get("html"))
+    assert any('href="changes?new=v2&amp;old=v1"' in element.proto.body for element in app.get("html"))
     assert "release v2" in read_page_text(open_page(lake, monkeypatch, release="v99"))
 
 
-def test_rules_that_cannot_tell_the_lab_say_so(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rule_without_known_authors_warns(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, count="works_fractional")
     assert not app.exception
     assert "The authors of 78 of 78 publications are not known" in app.warning[0].value
     assert set(read_figure_table(app).filter(pl.col("publications") > 0)["lab"]) == {"(authors not known)"}
 
 
-def test_every_chart_has_its_finding_and_its_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = read_page_text(open_page(released_lake, monkeypatch, labs="OpenAI"))
-    assert "OpenAI\\: 11 works in 31 whole months" in told
-    assert "no clear change" in told
-    assert "Fewer than 30 publications in all" in told
-    assert "the newest three months may still be filling up" in told
+def test_figure_has_finding_and_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    page_text = read_page_text(open_page(released_lake, monkeypatch, labs="OpenAI"))
+    assert "OpenAI\\: 11 works in 31 whole months" in page_text
+    assert "no clear change" in page_text
+    assert "Fewer than 30 publications in all" in page_text
+    assert "the newest three months may still be filling up" in page_text
 
 
-def test_a_work_leads_to_its_snapshot(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_page_shows_its_snapshot(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     with read_current_release(released_lake).connect() as connection:
         ((identity, title, sha256),) = connection.execute(
             "select publication_id, title, sha256 from mart.publication_evidence where title like 'Sycophancy%'"
@@ -243,7 +242,7 @@ def test_a_work_leads_to_its_snapshot(released_lake: Lake, monkeypatch: pytest.M
     assert counted.filter(pl.col("counting_rule") == "works")["weight"].item() == 1
 
 
-def test_published_numbers_name_what_differs(
+def test_published_numbers_list_the_differences(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = copy_release(
@@ -258,7 +257,7 @@ def test_published_numbers_name_what_differs(
     assert "A late find" in app.dataframe[1].value["title"].tolist()
 
 
-def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None:
+def test_part_periods_are_those_covered_in_part(release: Release) -> None:
     for grain, expected in {"year": {"2024"}, "quarter": {"2024 Q3"}, "month": set()}.items():
         frame = counts.query_counts(release, Selection(grain=grain))
         part = frame.filter(pl.col("is_part_period"))
@@ -267,24 +266,24 @@ def test_part_periods_are_those_not_covered_whole(release: read.Release) -> None
         assert frame.filter(~pl.col("is_part_period"))["covered_part"].is_null().all()
 
 
-def test_the_scale_has_room_for_the_highest(release: read.Release) -> None:
+def test_axis_fits_the_highest_count(release: Release) -> None:
     assert counts.query_highest_stack(release, Selection(), "lab") == 18
     assert counts.query_highest_stack(release, Selection(), None) == 32
     assert marks.find_axis_maximum(counts.query_counts(release, Selection()), "lines") == 8
 
 
-def test_colours_do_not_depend_on_the_filter(release: read.Release) -> None:
+def test_each_member_has_its_own_colour(release: Release) -> None:
     for dimension in ("lab", "category"):
         names = counts.list_members(release, dimension)
         colours = palette.assign_colours(dimension, names)
         assert len(set(colours.values())) == len(names)
 
 
-def test_csv_defuses_formulas_and_parquet_is_exact() -> None:
+def test_csv_escapes_formulas_and_parquet_is_exact() -> None:
     frame = pl.DataFrame(
         {"text": ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "a=1", None, ""], "number": list(range(-4, 5))}
     )
-    told = pl.read_csv(io.BytesIO(encode_csv(frame)))
-    assert told["text"].to_list()[:7] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "a=1"]
-    assert told["number"].to_list() == frame["number"].to_list()
+    read_back = pl.read_csv(io.BytesIO(encode_csv(frame)))
+    assert read_back["text"].to_list()[:7] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "a=1"]
+    assert read_back["number"].to_list() == frame["number"].to_list()
     assert pl.read_parquet(io.BytesIO(encode_parquet(frame))).equals(frame)

@@ -104,7 +104,7 @@ def test_discussion_shows_items_threads_and_undated_items(
 def test_discussion_is_filtered_by_its_address(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", kinds="comment")
     assert "2 items in 1 thread, by 1 known author" in read_page_text(app)
-    app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", said="post")
+    app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", kinds="post")
     assert not app.exception
     assert "No posts or comments match" in app.warning[0].value
 
@@ -160,7 +160,7 @@ def test_works_are_searched_and_filtered_by_address(discussion_lake: Lake, monke
     app = open_page(discussion_lake, monkeypatch, page="works", q="porbes")  # a typo
     assert not app.exception
     assert " items" in read_page_text(app)
-    assert "words like it are found too" in app.info[0].value
+    assert "similar words are included" in app.info[0].value
     app = open_page(discussion_lake, monkeypatch, page="works", kind="publication", lab="Anthropic")
     assert "##### 1 item\n" in read_page_text(app)
     for element in [*app.markdown, *app.title, *app.caption]:

@@ -1,4 +1,4 @@
-"""Every page on every kind of lake: whole, empty, nothing released, and broken in each way that a release can be."""
+"""Every page on a normal and an empty lake, without a release, and with a release damaged in different ways."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.dashboard_server import list_page_addresses, list_pages
 from warehouse.lake import Lake
 
 PAGES = list_pages()
-# what a page says where there is nothing for it to show; the others have something to show of any release
+# message of a page on an empty lake
 EMPTY = {
     "overview": "This release has no publications. Add a sheet",
     "trends": "This release has no dated publication. Add a sheet",
@@ -38,40 +38,38 @@ EMPTY = {
 NEED_FACTS = {"overview", "trends", "labs", "categories", "works", "work", "curriculum", "item"}
 
 
-def told(app: AppTest) -> str:
+def read_all_text(app: AppTest) -> str:
     return "\n".join([read_page_text(app), *(str(element.value) for element in [*app.success, *app.warning])])
 
 
-def test_no_page_is_left_out() -> None:
+def test_every_page_has_an_expected_message() -> None:
     assert set(PAGES) == set(EMPTY)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_a_whole_lake(released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    asked = parse_qs(urlsplit(list_page_addresses(released_lake)[page]).query)
-    app = open_page(released_lake, monkeypatch, page=page, **asked)
+def test_page_shows_a_normal_lake(released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    parameters = parse_qs(urlsplit(list_page_addresses(released_lake)[page]).query)
+    app = open_page(released_lake, monkeypatch, page=page, **parameters)
     assert not app.exception
     assert not app.error
     assert app.title
     if page in NEED_FACTS:
-        assert EMPTY[page] not in told(app)
+        assert EMPTY[page] not in read_all_text(app)
     if page != "changes":  # which needs two
-        assert "release v1" in told(app)
+        assert "release v1" in read_all_text(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_says_what_to_do_on_an_empty_lake(empty_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+def test_page_explains_an_empty_lake(empty_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     app = open_page(empty_lake, monkeypatch, page=page)
     assert not app.exception
     assert not app.error
     assert app.title
-    assert EMPTY[page] in told(app)
+    assert EMPTY[page] in read_all_text(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_says_what_to_do_where_nothing_is_released(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
-) -> None:
+def test_page_explains_a_missing_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     app = open_page(Lake(tmp_path), monkeypatch, page=page)
     assert not app.exception
     assert "No release yet" in read_page_text(app)
@@ -79,7 +77,7 @@ def test_a_page_says_what_to_do_where_nothing_is_released(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_names_what_is_broken(
+def test_page_names_the_damaged_file(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     copy_release()
@@ -92,17 +90,17 @@ def test_a_page_names_what_is_broken(
                 connection.execute(f"drop schema {schema} cascade")
 
     # the page of checks reads manifests only, so that it tells of a broken release too
-    for spoil, is_only_of_manifests in (
+    for damage, is_manifest_damage in (
         (drop_all, False),
         (lambda: file.write_bytes(b"not a database" * 1000), False),
         (file.unlink, False),
         (lambda: file.with_suffix(".json").write_text("{"), True),
         (file.with_suffix(".json").unlink, True),
     ):
-        spoil()
+        damage()
         app = open_page(lake, monkeypatch, page=page, kind="episode", id="x")
         assert not app.exception
-        if page != "checks" or is_only_of_manifests:
+        if page != "checks" or is_manifest_damage:
             assert "The release cannot be read" in read_page_text(app)
             assert str(lake.releases / "aisle.v2.") in read_page_text(app) or str(
                 lake.root / "aisle.duckdb"

@@ -15,9 +15,7 @@ from warehouse.lake import Lake
 
 @pytest.mark.parametrize("view", get_args(trends.View))
 @pytest.mark.parametrize("grain", ["month", "rolling_12_months"])
-def test_every_view_opens_by_its_address(
-    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, view: str, grain: str
-) -> None:
+def test_link_opens_every_view(released_lake: Lake, monkeypatch: pytest.MonkeyPatch, view: str, grain: str) -> None:
     app = open_page(released_lake, monkeypatch, view=view, per=grain, events="true", count="works")
     assert not app.exception
     assert app.segmented_control(key="view").value == view
@@ -25,6 +23,13 @@ def test_every_view_opens_by_its_address(
     assert "14 Mar 2023\\: OpenAI releases GPT-4" in read_page_text(app)
     if view == "cumulative" and grain == "rolling_12_months":
         assert "cannot be added up" in app.info[0].value
+
+
+def test_link_with_the_former_name_of_events_still_works(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(released_lake, monkeypatch, meanwhile="true")
+    assert not app.exception
+    assert app.toggle(key="events").value is True
+    assert "14 Mar 2023\\: OpenAI releases GPT-4" in read_page_text(app)
 
 
 def test_shares_have_intervals_and_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +40,7 @@ def test_shares_have_intervals_and_cautions(released_lake: Lake, monkeypatch: py
     assert "quote those only with their interval" in read_page_text(app)
 
 
-def test_a_span_of_time_is_part_of_the_address(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_with_a_span_of_time(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, since="2023-01", until="2023-12", per="month")
     assert not app.exception
     assert set(read_figure_table(app)["period"].str.slice(0, 4)) == {"2023"}
@@ -43,30 +48,28 @@ def test_a_span_of_time_is_part_of_the_address(released_lake: Lake, monkeypatch:
     assert "32 of 80 rows" in read_page_text(app)
 
 
-def test_two_selections_are_compared_with_an_honest_finding(
-    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_selections_are_compared(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(
         released_lake, monkeypatch, labs="Google DeepMind", compare="true", other_labs="OpenAI", count="works"
     )
     assert not app.exception
-    told = read_page_text(app)
-    assert "OpenAI\\: 11 in 2.58 covered years; Google DeepMind\\: 42 in 2.58; rate ratio 0.26" in told
-    assert "\\: lower." in told
-    assert "of twenty comparisons without a difference" in told
+    page_text = read_page_text(app)
+    assert "OpenAI\\: 11 in 2.58 covered years; Google DeepMind\\: 42 in 2.58; rate ratio 0.26" in page_text
+    assert "\\: lower." in page_text
+    assert "of twenty comparisons without a difference" in page_text
     assert open_tab(app, "Table", "comparison").dataframe[0].value["rate_low"].notna().all()
-    same = open_page(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
-    assert "13 publications are in both" in read_page_text(same)
+    overlapping = open_page(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="OpenAI")
+    assert "13 publications are in both" in read_page_text(overlapping)
 
 
-def test_the_sql_and_the_citation_stand_beside_the_chart(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figure_has_sql_and_citation(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, labs="OpenAI", trends_tab="SQL")
     assert "list_contains(['OpenAI'], lab)" in app.code[0].value
     app = open_page(released_lake, monkeypatch, labs="OpenAI", trends_tab="Cite")
     assert "content SHA-256" in app.code[0].value
 
 
-def test_a_long_list_shows_its_newest_and_says_so(
+def test_long_list_shows_the_newest_papers_and_the_total(
     copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,7 +85,7 @@ def test_a_long_list_shows_its_newest_and_says_so(
     assert read_paper_table(app).height == 1000
 
 
-def test_a_release_without_annotations_still_opens(
+def test_release_without_annotations_opens(
     copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,27 +97,23 @@ def test_a_release_without_annotations_still_opens(
     assert "none noted" in read_page_text(app)
 
 
-def test_a_span_turned_round_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reversed_span_is_reported(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, since="2024-01", until="2022-05", view="share", trends_tab="Download")
     assert not app.exception
     assert "“From” is after “Until”" in app.warning[0].value
     assert not app.get("download_button")
 
 
-def test_rolling_windows_their_heading_and_their_papers_agree(
-    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = {"per": "rolling_12_months", "count": "works", "panels": "false", "colour": "lab"}
-    app = open_page(released_lake, monkeypatch, **asked, since="2023-07", until="2023-09", period="2023-07")
+def test_rolling_windows_agree_with_heading_and_papers(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {"per": "rolling_12_months", "count": "works", "panels": "false", "colour": "lab"}
+    app = open_page(released_lake, monkeypatch, **parameters, since="2023-07", until="2023-09", period="2023-07")
     assert read_figure_table(app).filter(pl.col("period") == "2023-07")["publications"].sum() == 26
     assert read_paper_table(app).height == 26
-    app = open_page(released_lake, monkeypatch, **asked, since="2023-07", until="2023-07")
+    app = open_page(released_lake, monkeypatch, **parameters, since="2023-07", until="2023-07")
     assert "26 of 78 works" in read_page_text(app)
 
 
-def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
-    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_span_is_named_by_whole_periods(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(
         released_lake,
         monkeypatch,
@@ -125,27 +124,29 @@ def test_a_span_is_named_by_the_whole_periods_that_are_drawn(
         other_since="2022-07",
         other_until="2022-09",
     )
-    told = read_page_text(app)
-    assert "32 of 78 works" in told
-    assert "all labs, from 1 Jan 2023, until 31 Dec 2023\\: 32 in 1.00" in told
-    assert "all labs, from 1 Jan 2022, until 31 Dec 2022\\: 24 in 1.00" in told
+    page_text = read_page_text(app)
+    assert "32 of 78 works" in page_text
+    assert "all labs, from 1 Jan 2023, until 31 Dec 2023\\: 32 in 1.00" in page_text
+    assert "all labs, from 1 Jan 2022, until 31 Dec 2022\\: 24 in 1.00" in page_text
 
 
-def test_what_is_so_far_lists_all_papers_so_far(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {"view": "cumulative", "panels": "false", "colour": "lab", "count": "works", "period": "2023"}
-    app = open_page(released_lake, monkeypatch, **asked)
-    so_far = read_figure_table(app).filter(pl.col("period") == "2023")["cumulative_publications"].sum()
-    assert read_paper_table(app).height == so_far == 56
+def test_cumulative_view_lists_all_papers_until_the_period(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = {"view": "cumulative", "panels": "false", "colour": "lab", "count": "works", "period": "2023"}
+    app = open_page(released_lake, monkeypatch, **parameters)
+    cumulative = read_figure_table(app).filter(pl.col("period") == "2023")["cumulative_publications"].sum()
+    assert read_paper_table(app).height == cumulative == 56
 
 
-def test_what_an_address_asks_for_in_vain_is_told(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_value_in_the_address_is_reported(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, labs="Nope **x**", since="x")
     assert "Nope \\*\\*x\\*\\* is not one of the options" in app.warning[0].value
     assert "From: x is not one of the options" in app.warning[1].value
     assert read_figure_table(app)["publications"].sum() == 80
 
 
-def test_who_reads_an_old_release_goes_on_reading_it(
+def test_old_release_stays_selected_on_other_pages(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy_release()

@@ -26,7 +26,8 @@ WITH_SQL = """
 import functools, sys
 from pathlib import Path
 import transforms.reader as reader
-reader.read_transforms = functools.partial(reader.read_transforms, folder=Path(sys.argv[1]))
+reader.FOLDER = Path(sys.argv[1])
+reader.read_transforms = functools.partial(reader.read_transforms, folder=reader.FOLDER)
 sys.argv[1:] = ["run"]
 from orchestration.cli.app import main
 main()

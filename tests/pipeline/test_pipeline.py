@@ -13,10 +13,20 @@ from polars.testing import assert_frame_equal
 
 from orchestration.defs.catalog import list_tables
 from tests.conftest import run_aisle
+from tests.support.two_lists import build_two_list_release
 from warehouse.lake import Lake
-from warehouse.release import read_current_release
+from warehouse.release import Release, read_current_release
 
-GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.csv"))
+GOLDEN = Path(__file__).parents[1] / "golden"
+BUNDLED = sorted(GOLDEN.glob("*.csv"))  # on the bundled data
+TWO_LISTS = sorted((GOLDEN / "two_lists").glob("*.csv"))  # on the made-up records of `build_two_list_release`
+EMPTY_ON_BUNDLED_DATA = {
+    "mart.alike_publications",
+    "mart.list_overlaps",
+    "mart.publication_nowcasts",
+    "mart.published_count_differences",
+    "mart.segments_by_author",
+}
 
 
 def query_lake(lake: Lake, query: str) -> list[tuple]:
@@ -29,18 +39,46 @@ def read_truth(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_table_equals_its_golden_file(released_lake: Lake, path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_list_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return build_two_list_release(Lake(tmp_path_factory.mktemp("two-lists")))
+
+
+def assert_equals_golden_file(release: Release, path: Path) -> None:
     table = next(table for table in list_tables() if table.name == path.stem)
-    with read_current_release(released_lake).connect() as connection:
+    with release.connect() as connection:
         frame = connection.sql(f"from {path.stem} order by {', '.join(table.key)}").pl()
     golden = pl.read_csv(path, schema=table.schema)
+    assert golden.height > 0, "a golden file without rows proves nothing: compare the table on richer input"
     assert_frame_equal(frame, golden, rel_tol=1e-12)
 
 
-def test_every_mart_has_a_golden_table() -> None:
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_table_equals_its_golden_file(released_lake: Lake, path: Path) -> None:
+    assert_equals_golden_file(read_current_release(released_lake), path)
+
+
+@pytest.mark.parametrize("path", TWO_LISTS, ids=lambda path: path.stem)
+def test_table_of_two_lists_equals_its_golden_file(two_list_release: Release, path: Path) -> None:
+    assert_equals_golden_file(two_list_release, path)
+
+
+def test_golden_file_without_rows_fails(two_list_release: Release, tmp_path: Path) -> None:
+    path = tmp_path / "mart.list_overlaps.csv"
+    header = (GOLDEN / "two_lists" / path.name).read_text(encoding="utf-8").splitlines()[0]
+    path.write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="a golden file without rows proves nothing"):
+        assert_equals_golden_file(two_list_release, path)
+
+
+def test_every_mart_has_a_golden_file() -> None:
     marts = {table.name for table in list_tables() if table.layer == "mart"}
-    assert marts <= {path.stem for path in GOLDEN} | {"mart.segments_by_author"}  # no forum page is bundled
+    assert marts <= {path.stem for path in [*BUNDLED, *TWO_LISTS]}
+
+
+def test_bundled_data_have_no_rows_that_need_a_second_list(released_lake: Lake) -> None:
+    for name in EMPTY_ON_BUNDLED_DATA:
+        assert query_lake(released_lake, f"select count(*) from {name}") == [(0,)], name
 
 
 @pytest.mark.parametrize("lake_name", ["released_lake", "seeded_lake"])

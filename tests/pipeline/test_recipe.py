@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,52 +30,64 @@ def list_code_blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def run_in_copy(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line of a copy of the project with the new kind of source."""
-    copy = tmp_path / "project"
-    for part in ("orchestration", "transforms", "warehouse", "expectations"):
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project to which each recipe of adding.md was applied."""
+    copy = tmp_path_factory.mktemp("recipes") / "project"
+    parts = ("orchestration", "transforms", "warehouse", "expectations", "dashboards", "tests", "docs")
+    for part in parts:
         shutil.copytree(PROJECT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (module,) = list_code_blocks("adding.md", "python")
-    path = copy / module.splitlines()[0].removeprefix("# ")
-    path.write_text("\n".join(module.splitlines()[1:]) + "\n", encoding="utf-8")
-    listed = copy / "orchestration" / "sources" / "registry.py"
-    text = listed.read_text(encoding="utf-8")
-    text = re.sub(r"(^SOURCES[^(]*\()", rf"\1{path.stem}.SOURCE, ", text, flags=re.MULTILINE)
-    text = re.sub(
-        r"(?=^from orchestration\.sources)",
-        f"from orchestration.sources import {path.stem}\n",
-        text,
-        count=1,
-        flags=re.MULTILINE,
+    for name in ("pyproject.toml", ".streamlit"):
+        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, copy / name)
+    text = (PROJECT / "docs" / "adding.md").read_text(encoding="utf-8")
+    for block in list_code_blocks("adding.md", "python"):
+        header, _, code = block.partition("\n")
+        (copy / header.removeprefix("# ")).write_text(code, encoding="utf-8")
+    (feed,), (query,), (golden,) = (list_code_blocks("adding.md", language) for language in ("toml", "sql", "csv"))
+    sql_path, golden_path = (
+        re.findall(rf"`({folder}/\S+?)`", text)[0] for folder in ("transforms/mart", "tests/golden")
     )
-    listed.write_text(text, encoding="utf-8")
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        script = "import orchestration, sys; from orchestration.cli.app import main; main()"
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(copy),
-            "AISLE_LAKE": str(tmp_path / "lake"),
-            "COLUMNS": "200",
-            "AISLE_BUNDLED": "no",
-        }
-        return subprocess.run(
-            [sys.executable, "-c", script, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return run
+    (copy / sql_path).write_text(query, encoding="utf-8")
+    (copy / golden_path).write_text(golden, encoding="utf-8")
+    registry = copy / "orchestration/sources/registry.py"
+    insert(registry, "from orchestration.sources import fund_grants\n", before="from orchestration.sources")
+    insert(registry, "    fund_grants.SOURCE,\n", before="    forum_posts.SOURCE")
+    feeds = copy / "orchestration/fetch/feeds.toml"
+    disabled = feed.replace("enabled = true", "enabled = false")
+    feeds.write_text(f"{feeds.read_text(encoding='utf-8')}\n{disabled}", encoding="utf-8")
+    (page,) = re.findall(r"`(st\.Page\(.*?\),)`", text)
+    insert(copy / "dashboards/app.py", f"    {page}\n", before="    st.Page(")
+    empty = '    "weekdays": "Works by day of the week",\n'
+    insert(copy / "tests/pages/test_every_page.py", empty, before='    "overview"')
+    return copy
 
 
-def test_new_kind_of_source_and_its_feed_are_released(
-    tmp_path: Path, run_in_copy: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def insert(path: Path, line: str, *, before: str) -> None:
+    """Insert a line before the first place that begins with a text."""
+    text = path.read_text(encoding="utf-8")
+    assert before in text, f"{path.name} has no {before}"
+    path.write_text(text.replace(before, line + before, 1), encoding="utf-8")
+
+
+def run_python(copy: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the copy."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AISLE_"))}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env={**own, "PYTHONPATH": str(copy), "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def test_new_kind_of_source_and_its_feed_are_released(tmp_path: Path, copy: Path) -> None:
+    def run_aisle(*arguments: str) -> subprocess.CompletedProcess[str]:
+        script = "from orchestration.cli.app import main; main()"
+        return run_python(copy, "-c", script, *arguments, AISLE_LAKE=str(lake.root), AISLE_BUNDLED="no")
+
     lake = Lake(tmp_path / "lake")
     lake.root.mkdir()
     (feed,) = list_code_blocks("adding.md", "toml")
@@ -86,13 +97,13 @@ def test_new_kind_of_source_and_its_feed_are_released(
         table = feed.replace(address[1], f"{server.url}/grants.json")
         limits = f'[fetch]\ninterval_seconds = 0.001\nallow_private = ["{server.host}"]\n'
         (lake.root / "feeds.toml").write_text(limits + table, encoding="utf-8")
-        result = run_in_copy("fetch")
+        result = run_aisle("fetch")
         assert result.returncode == 0, result.stderr
         assert "✓ small_grants: 1 requests (1 kept), 2 records" in result.stderr
-    shown = run_in_copy("sources").stdout
+    shown = run_aisle("sources").stdout
     assert "fund_grants (files and feeds): a JSON list of grants" in shown
     assert "small_grants" in shown
-    result = run_in_copy("run")
+    result = run_aisle("run")
     assert result.returncode == 0, result.stderr
     assert "all grants: 3 read, 2 kept, 0 repeated, 1 rejected" in result.stderr
     with read_current_release(lake).connect() as connection:
@@ -104,8 +115,19 @@ def test_new_kind_of_source_and_its_feed_are_released(
         assert connection.execute(query).fetchall() == [("small_grants", "CC BY 4.0", "fetch")]
         query = "select count(*) from reference.dictionary where table_name = 'raw.fund_grants' and column_name = 'amount_usd'"
         assert connection.execute(query).fetchall() == [(1,)]
-    (line,) = [line for line in run_in_copy("status").stdout.splitlines() if line.strip().startswith("fund_grants")]
+    (line,) = [line for line in run_aisle("status").stdout.splitlines() if line.strip().startswith("fund_grants")]
     assert "2026-03-01" in line
+
+
+def test_the_tests_of_the_project_pass_with_all_recipes_followed(copy: Path) -> None:
+    files = ("fetch/test_bundled_feeds.py", "pipeline/test_pipeline.py", "pages/test_every_page.py")
+    chosen = "weekday or small_grants or fund_grants or bundled_feed or golden or left_out"
+    result = run_python(
+        copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *(f"tests/{file}" for file in files)
+    )
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
 
 
 @pytest.mark.parametrize("text", list_code_blocks("sources.md", "toml"))

@@ -325,7 +325,7 @@ def test_xml_of_another_kind_is_refused() -> None:
         ("podcast/podcast_namespace_example.xml", 3),
     ],
 )
-def test_real_feeds_are_read_completely(name: str, entries: int) -> None:
+def test_real_feeds_are_read_completely_are_read_completely(name: str, entries: int) -> None:
     document = Document((SAMPLES / name).read_bytes(), name)
     assert recognise_source(document) is SOURCE
     found = SOURCE.parse(document)
@@ -353,7 +353,7 @@ def test_real_versions_of_one_feed_have_the_same_identities() -> None:
 
 @needs_samples
 @pytest.mark.parametrize("path", sorted((SAMPLES / "podcast" / "pairs").glob("*.rss")), ids=lambda path: path.stem)
-def test_real_feeds_give_the_expected_episodes(path: Path) -> None:
+def test_real_feeds_are_read_completely_give_the_expected_episodes(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     found = parse_document(SOURCE, path.read_bytes()).records
     # the expected episodes omit entries without audio

@@ -120,7 +120,7 @@ def test_page_and_table_have_the_same_identities(seeds: list[Path]) -> None:
         ("Wrapped title\n1-Jan-24\nhttps://openai.com/wrapped\n", "Wrapped title", dt.date(2024, 1, 1)),
     ],
 )
-def test_date_glued_to_a_title_is_separated(glued: str, title: str, day: dt.date) -> None:
+def test_date_glued_to_a_title_is_separated_is_separated(glued: str, title: str, day: dt.date) -> None:
     values = parse_page_values(f"2\nOpenAI{glued}RobustnessAbout it.")
     assert (values["title"], values["published_on"], values["abstract"]) == (title, day, "About it.")
 

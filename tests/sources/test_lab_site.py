@@ -251,7 +251,7 @@ def test_nested_sitemaps_are_read_and_other_documents_are_refused() -> None:
         ("other_orgs/replibench-measuring", "UK AI Security Institute", "2025-04-22"),
     ],
 )
-def test_real_articles_give_lab_and_day(name: str, lab: str, day: str) -> None:
+def test_real_articles_give_lab_and_day_give_lab_and_day(name: str, lab: str, day: str) -> None:
     document = Document(gzip.decompress((SAMPLES / "lab_pages_html" / f"{name}.html.gz").read_bytes()), name)
     assert recognise_source(document) is SOURCE
     (record,) = SOURCE.parse(document).records
@@ -267,7 +267,7 @@ def test_real_articles_give_lab_and_day(name: str, lab: str, day: str) -> None:
         ("alignment_anthropic/alignment-science-blog", 48, 21),
     ],
 )
-def test_real_indexes_give_their_entries(name: str, entries: int, months: int) -> None:
+def test_real_indexes_give_their_entries_give_their_entries(name: str, entries: int, months: int) -> None:
     found = parse_document(SOURCE, gzip.decompress((SAMPLES / "lab_pages_html" / f"{name}.html.gz").read_bytes()))
     assert (len(found.records), found.rejects) == (entries, [])
     assert len({record.values["published_on"] for record in found.records}) == months

@@ -109,7 +109,7 @@ def test_labels_with_values_on_the_same_line_and_glued_publisher_are_read() -> N
     assert (record.identity, record.locator) == (HASH, "lines 2-5")
 
 
-def test_label_with_its_value_on_the_next_line_and_divider_are_read() -> None:
+def test_label_with_its_value_on_the_next_line_and_divider_are_read_are_read() -> None:
     text = (
         f"-\nOn\n  ropes.\nSource:\nhttps://example.org/ropes\nNarrated for Harbour Talks by Cy Reader.\n---\n{CLOSING}"
     )

@@ -27,16 +27,16 @@ def make_publication(key: object, **facts: Any) -> dict[str, Any]:
 
 def build_release(
     lake: Lake,
-    publications: Iterable[Mapping[str, Any]],
+    publications: Iterable[Mapping[str, Any]] | None,
     authorships: Iterable[tuple[object, int, str | None]] = (),
     only: Sequence[str] | None = None,
     **other_rows: Iterable[Mapping[str, Any]],
 ) -> Release:
-    """Publish a release with exactly these publications; the other SQL tables are made by their transforms.
+    """Publish a release with exactly these publications; all other SQL tables are made by their transforms.
 
     Args:
-        lake: An empty lake.
-        publications: Rows of ``clean.publications``.
+        lake: The lake that the release is published in.
+        publications: Rows of ``clean.publications``; if missing, a transform makes them from raw rows, and the authors too.
         authorships: Publication, position and lab of each author.
         only: Names of the marts to make; all if missing.
         other_rows: Rows of other tables, by table name with two underscores for the dot.
@@ -45,7 +45,9 @@ def build_release(
         {"publication_id": str(key), "author_position": position, "author": None, "lab": lab}
         for key, position, lab in authorships
     ]
-    rows = {"clean.publications": publications, "clean.authorships": authors}
+    rows: dict[str, Iterable[Mapping[str, Any]]] = {}
+    if publications is not None:
+        rows = {"clean.publications": publications, "clean.authorships": authors}
     rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
     for table in reference.list_reference_tables():
         lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.read_table(table))
