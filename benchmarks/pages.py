@@ -1,8 +1,8 @@
-"""The pages in a real browser over a whole bibliography, beside the queries that they ask.
+"""Speed of the pages in a real browser with millions of publications, and of their queries alone.
 
-Run with ``python -m benchmarks.pages [millions]``, or with the path of a lake to take instead. Told are the first page
-of a server that has just started, the same again, and how long after a click or a word the page stands still, drawn
-anew; no choice is made twice, so nothing of it is remembered. The queries of the page are timed alone in the same run.
+Run with ``python -m benchmarks.pages [millions]``, or with the path of an existing lake. It prints the time of the
+first page of a new server, of the same page again, and from each click or search until the page is drawn. No choice is
+made twice, so nothing is cached.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from warehouse.release import Release, read_current_release
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# from the press of a key or button until the last change of the page, once its script has run and nothing has changed
-# for a while; opening and closing lists of choices lie outside of the page
+# from a key or button press until the last change of the page, once its script has run and nothing has changed for
+# half a second; opening and closing lists of options are not part of the page
 _UNTIL_STILL = """() => new Promise(done => {
     const app = document.querySelector('[data-testid="stApp"]');
     const main = document.querySelector('[data-testid="stMain"]');
     const began = performance.now();
     let pressed = 0, hasRun = false, last = 0;
-    const press = () => { pressed ||= performance.now(); };  // the first is the choice, a later one may close its list
+    const press = () => { pressed ||= performance.now(); };  // the first is the choice, a later one may close the list
     for (const kind of ['pointerup', 'keydown']) document.addEventListener(kind, press, {capture: true, once: true});
     const runs = new MutationObserver(() => { hasRun = true; last = performance.now(); });
     runs.observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-    // a short run does not show as one
+    // a short run may not change the state attribute
     const changes = new MutationObserver(() => { hasRun = hasRun || pressed > 0; last = performance.now(); });
     changes.observe(main, {subtree: true, childList: true, characterData: true});
     const look = () => {
@@ -47,14 +47,14 @@ _UNTIL_STILL = """() => new Promise(done => {
     };
     look();
 })"""
-_IS_THERE = """shows => {
+_IS_SHOWN = """shows => {
     const app = document.querySelector('[data-testid="stApp"]'), shown = document.querySelector(shows);
     return app?.getAttribute('data-test-script-state') === 'notRunning' && shown?.getBoundingClientRect().width > 0;
 }"""
 _VIEWS = ("lines", "share", "heat map", "cumulative", "bars")
 _LABS = ("Anthropic", "Google DeepMind", "OpenAI")
-_FOUND = '[data-testid="stMain"] .st-key-items a'
-_WORDS = (
+_RESULT_LINKS = '[data-testid="stMain"] .st-key-items a'
+_SEARCHES = (
     "oversight",
     "sparse circuit",
     "model00123",
@@ -66,71 +66,71 @@ _WORDS = (
 )
 
 
-def acted(page: Page, act: Callable[[], None]) -> float:
-    """Milliseconds from an act until the page stands still again.
+def measure_action(page: Page, action: Callable[[], None]) -> float:
+    """Milliseconds from an action until the page is drawn.
 
     Raises:
-        RuntimeError: It does not within half a minute, or what stands there is not drawn.
+        RuntimeError: The page still changes after half a minute, or has an empty chart.
     """
-    page.evaluate(f"() => {{ window.isStill = ({_UNTIL_STILL})(); }}")  # which does not wait for it
-    act()
+    page.evaluate(f"() => {{ window.isStill = ({_UNTIL_STILL})(); }}")  # without waiting for it
+    action()
     taken = float(page.evaluate("window.isStill"))
     if taken < 0:
-        raise RuntimeError(f"{page.url} does not stand still")
+        raise RuntimeError(f"{page.url} is still changing")
     charts = page.get_by_test_id("stVegaLiteChart")
     if charts.filter(has=page.locator("svg.marks, canvas.marks")).count() != charts.count():
-        raise RuntimeError(f"{page.url} has a chart with nothing in it")
+        raise RuntimeError(f"{page.url} has an empty chart")
     return taken
 
 
-def choices(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Acts on the page of trends, none of which gives a view that was there before, by the periods of its charts."""
+def list_actions(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Actions on the trends page with the length of a period, each of which shows a new view."""
 
-    def press(name: str) -> Callable[[], None]:
+    def press_view(name: str) -> Callable[[], None]:
         return page.get_by_role("radiogroup", name="View").get_by_role("radio").filter(has_text=name).first.click
 
-    def pick(label: str, option: str) -> Callable[[], None]:
+    def choose(label: str, option: str) -> Callable[[], None]:
         box = page.get_by_role("combobox", name=label, exact=False).first
         box.click()
         box.fill(option)
 
-        def take() -> None:
+        def click_option() -> None:
             page.get_by_role("option", name=option, exact=True).first.click()
             if label == "Labs":
-                page.keyboard.press("Escape")  # a list of many stays open, and nothing else can be pressed
+                page.keyboard.press("Escape")  # this list stays open and would cover the page
 
-        return take
+        return click_option
 
-    # a chart of months has some 4,600 bars or points in three panels, one of quarters 1,500, one of years 400
+    # three panels have some 4,600 bars or points by month, 1,500 by quarter, 400 by year
     for per in ("quarter", "month", "year"):
-        yield f"per {per}", pick("Per", per)
+        yield f"per {per}", choose("Per", per)
         for view in _VIEWS:
-            yield f"per {per}", press(view)
+            yield f"per {per}", press_view(view)
     for lab in _LABS:
-        yield "per year", pick("Labs", lab)
+        yield "per year", choose("Labs", lab)
         for view in _VIEWS:
-            yield "per year", press(view)
+            yield "per year", press_view(view)
 
 
-def told(what: str, times: list[float]) -> None:
+def print_times(label: str, times: list[float]) -> None:
     """Print median and 95th percentile."""
     ordered = sorted(times)
     print(
-        f"{what:34} {len(times):4} times: median {statistics.median(times):6.0f} ms,"
+        f"{label:34} {len(times):4} times: median {statistics.median(times):6.0f} ms,"
         f" p95 {ordered[int(len(ordered) * 0.95)]:6.0f} ms, most {ordered[-1]:6.0f} ms"
     )
 
 
-def opened(page: Page, address: str, shows: str = '[data-testid="stVegaLiteChart"] :is(svg, canvas)') -> float:
-    """Milliseconds until a page that is opened by its address stands still and shows an element."""
+def measure_page(page: Page, address: str, shows: str = '[data-testid="stVegaLiteChart"] :is(svg, canvas)') -> float:
+    """Milliseconds until a page, opened by its address, is idle and shows an element."""
     started = time.monotonic()
     page.goto(address)
-    page.wait_for_function(_IS_THERE, arg=shows)  # looks at every frame, where a locator looks twice a second
+    page.wait_for_function(_IS_SHOWN, arg=shows)  # checks at every frame, a locator only twice a second
     return (time.monotonic() - started) * 1000
 
 
-def alone(release: Release) -> list[float]:
-    """Milliseconds of the query behind the page of trends, on a connection that is open."""
+def measure_queries(release: Release) -> list[float]:
+    """Milliseconds of the query of the trends page, on an open connection."""
     with release.connect() as connection:
         times = []
         for rule in ("rows", "works", "works_fractional"):
@@ -145,39 +145,39 @@ def alone(release: Release) -> list[float]:
     return times
 
 
-def measured(lake: Lake, log: Path) -> None:
-    """Serve a lake, go through its pages and print."""
+def measure_pages(lake: Lake, log: Path) -> None:
+    """Serve a lake, measure its pages and print the times."""
     with launch_browser() as browser, serve_dashboard(lake, log) as server:
         page = browser.new_context(viewport={"width": 1400, "height": 1600}).new_page()
         page.set_default_timeout(60_000)
-        print(f"{'first page, cold server':34} {opened(page, server):6.0f} ms")
-        told("first page, warm", [opened(page, server) for _ in range(5)])
-        print(f"{'trends, first':34} {opened(page, server + 'trends'):6.0f} ms")
+        print(f"{'first page, cold server':34} {measure_page(page, server):6.0f} ms")
+        print_times("first page, warm", [measure_page(page, server) for _ in range(5)])
+        print(f"{'trends, first':34} {measure_page(page, server + 'trends'):6.0f} ms")
         taken: dict[str, list[float]] = {}
-        for kind, act in choices(page):
-            taken.setdefault(kind, []).append(acted(page, act))
+        for kind, action in list_actions(page):
+            taken.setdefault(kind, []).append(measure_action(page, action))
         for kind, times in taken.items():
-            told(f"trends: a choice, {kind}", times)
-        told("trends: the query alone", alone(read_current_release(lake)))
-        print(f"{'works, first':34} {opened(page, server + 'works', _FOUND):6.0f} ms")
+            print_times(f"trends: a choice, {kind}", times)
+        print_times("trends: the query alone", measure_queries(read_current_release(lake)))
+        print(f"{'works, first':34} {measure_page(page, server + 'works', _RESULT_LINKS):6.0f} ms")
         box = page.get_by_role("searchbox").first
         searched = []
-        for word in _WORDS:
+        for word in _SEARCHES:
             box.fill(word)
-            searched.append(acted(page, lambda: box.press("Enter")))
-        told("works: a search", searched)
-        told("every choice and search", [*itertools.chain.from_iterable(taken.values()), *searched])
+            searched.append(measure_action(page, lambda: box.press("Enter")))
+        print_times("works: a search", searched)
+        print_times("every choice and search", [*itertools.chain.from_iterable(taken.values()), *searched])
 
 
 def main() -> None:
-    """Measure and print."""
-    wanted = sys.argv[1] if len(sys.argv) > 1 else "2"
+    """Measure the given or a generated lake."""
+    argument = sys.argv[1] if len(sys.argv) > 1 else "2"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        lake = Lake(Path(wanted) if Path(wanted).is_dir() else folder / "lake")
-        if not Path(wanted).is_dir():
-            build_bibliography(lake, int(float(wanted) * 1_000_000))
-        measured(lake, folder / "log.txt")
+        lake = Lake(Path(argument) if Path(argument).is_dir() else folder / "lake")
+        if not Path(argument).is_dir():
+            build_bibliography(lake, int(float(argument) * 1_000_000))
+        measure_pages(lake, folder / "log.txt")
 
 
 if __name__ == "__main__":

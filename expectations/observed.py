@@ -11,52 +11,52 @@ from expectations.limits import MAX_EXAMPLES, Breach
 from warehouse.table import Column, Table
 
 
-def describe_expectations(table: Table, frame: pl.DataFrame, breaches: Sequence[Breach]) -> list[dict[str, str | int]]:
-    """Every declared limit of a table with the value observed for it.
+def describe_expectations(
+    table: Table, frame: pl.DataFrame, breaches: Sequence[Breach], *, is_critical: bool
+) -> list[dict[str, str | int]]:
+    """The declared limits of a table that are critical, or those that warn, with the value observed for each.
 
     Args:
         table: The declaration.
         frame: The rows that were checked.
         breaches: What `check_table` found in them.
+        is_critical: Which of the two.
 
     Returns:
-        Rows of ``column``, ``limit``, ``severity`` (critical or warning), ``expected``, ``observed``, ``result``
-        (passed or failed), ``failing_rows`` and ``failing_keys`` (at most five), the failed ones first.
+        Rows of ``column``, ``limit``, ``expected``, ``observed``, ``result`` (passed or failed), ``failing_rows`` and
+        ``failing_keys`` (at most five), the failed ones first.
     """
-    found = {(breach.column, breach.limit): breach for breach in breaches}
-    columns, key = ", ".join(table.schema), ", ".join(table.key)
-    rows = [
-        (columns, "columns", "critical", f"{len(table.schema)} columns", f"{frame.width} columns"),
-        (
-            key,
-            "unique",
-            "critical",
-            "no key twice",
-            f"{frame.select(table.key).n_unique():,} keys in {frame.height:,} rows",
-        ),
-    ]
+    limits: list[tuple[str, str, str, str]] = []
+    if is_critical:
+        keys = frame.select(table.key).n_unique()
+        limits += [
+            ("*", "columns", f"{len(table.schema)} columns", f"{frame.width} columns"),
+            (", ".join(table.key), "unique", "no key twice", f"{keys:,} keys in {frame.height:,} rows"),
+        ]
     observed = _observe_columns(table, frame)
-    for column in table.columns:
-        for limit in column.limits:
-            severity = "warning" if limit in column.warn else "critical"
-            rows.append((column.name, limit, severity, _describe_limit(column, limit), observed[column.name, limit]))
-    described = []
-    for name, limit, severity, expected, value in rows:
-        breach = found.get((name, limit))
-        keys = breach.keys[:MAX_EXAMPLES] if breach else ()
-        described.append(
+    limits += [
+        (column.name, limit, _describe_limit(column, limit), observed[column.name, limit])
+        for column in table.columns
+        for limit in column.limits
+        if (limit not in column.warn) == is_critical
+    ]
+    found = {("*" if breach.limit == "columns" else breach.column, breach.limit): breach for breach in breaches}
+    rows: list[dict[str, str | int]] = []
+    for column_name, limit, expected, value in limits:
+        breach = found.get((column_name, limit))
+        failing = breach.keys[:MAX_EXAMPLES] if breach else ()
+        rows.append(
             {
-                "column": name if limit != "columns" else "*",
+                "column": column_name,
                 "limit": limit,
-                "severity": severity,
                 "expected": expected,
                 "observed": value,
                 "result": "failed" if breach else "passed",
                 "failing_rows": breach.rows if breach else 0,
-                "failing_keys": "; ".join("/".join(map(str, parts)) for parts in keys),
+                "failing_keys": "; ".join("/".join(map(str, parts)) for parts in failing),
             }
         )
-    return sorted(described, key=lambda row: row["result"] == "passed")
+    return sorted(rows, key=lambda row: row["result"] == "passed")
 
 
 def _describe_limit(column: Column, limit: str) -> str:

@@ -18,6 +18,7 @@ from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.release import NoRelease, Release, read_current_release
 from warehouse.table import utc_now
 
+JOB = "run_all"  # Dagster's name of the job over all tables and the release
 _CODE = ("orchestration", "transforms", "warehouse", "expectations")
 _HEADER = "# Written by aisle: the settings of Dagster's instance for this lake."
 _INSTANCE = f"""\
@@ -59,15 +60,17 @@ class CheckResult:
 
 @dataclass
 class LakeRun:
-    """The account of a run; written to ``last_run.json`` when the run ends, however it ends.
+    """The account of a run.
 
-    ``checks`` holds the results of this run. The newest result of every check is kept in ``checks.json``, so that a
-    run that makes some of the tables can publish a release with the results of the others.
+    A run of the whole job, or one that published a release, is written to ``last_run.json`` when it ends, however it
+    ends. ``checks`` holds the results of this run. The newest result of every check is kept in ``checks.json``, so that
+    a run that makes some of the tables can publish a release with the results of the others.
     """
 
     lake: Lake
     run_id: str
     started_at: str
+    is_whole: bool
     checks: list[CheckResult] = field(default_factory=list)
     release: int | None = None
     is_new_release: bool = False
@@ -122,9 +125,15 @@ def _read_stored_checks(lake: Lake) -> list[CheckResult]:
 
 
 @contextlib.contextmanager
-def record_run(lake: Lake, run_id: str) -> Generator[LakeRun]:
-    """Keep the account of a run; the caller holds the lake's lock."""
-    account = LakeRun(lake, run_id, utc_now().isoformat())
+def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]:
+    """Keep the account of a run; the caller holds the lake's lock.
+
+    Args:
+        lake: The lake.
+        run_id: Dagster's identifier of the run.
+        is_whole: Whether the run is of the whole job, rather than of some tables or checks.
+    """
+    account = LakeRun(lake, run_id, utc_now().isoformat(), is_whole)
     try:
         yield account
     finally:
@@ -140,7 +149,8 @@ def record_run(lake: Lake, run_id: str) -> Generator[LakeRun]:
             "is_new_release": account.is_new_release,
             "inputs": account.inputs,
         }
-        replace_file(lake.root / "last_run.json", json.dumps(facts, indent=1).encode())
+        if is_whole or account.release is not None:
+            replace_file(lake.root / "last_run.json", json.dumps(facts, indent=1).encode())
 
 
 @cache

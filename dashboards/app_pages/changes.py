@@ -23,7 +23,7 @@ _CAUSE_MEANINGS = {
 release = get_newest_release()
 with report_unreadable(release.path):  # the list below leaves out unreadable releases
     release.connect().close()
-st.title("Why did this number change?", anchor=False)
+st.title("Why numbers changed", anchor=False)
 releases = {release.name: release for release in list_readable_releases()}
 names = list(releases)
 if len(names) < 2:

@@ -13,6 +13,7 @@ from dashboards.queries.discussion import DiscussionFilter
 from dashboards.queries.release import query_release, select_release
 from dashboards.text import escape_markdown, format_count, format_name, format_release, show_link
 from dashboards.widgets import filters, listing
+from dashboards.widgets.former_links import read_former_parameter
 from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
 
 release = select_release()
@@ -27,9 +28,9 @@ if not unfiltered["items"]:
     )
     st.stop()
 
-filters.rename_parameter("said", "kinds", format_name)  # links made before the filter was renamed
 kinds = discussion.list_values(release, "kind")
 kind_of = {format_name(kind): kind for kind in kinds}
+read_former_parameter("kinds", lambda values: [format_name(kind) for kind in values if kind in kinds])
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     choice = DiscussionFilter(
         filters.select_many("Authors", discussion.list_values(release, "author"), "author"),

@@ -33,6 +33,7 @@ if selected.is_empty():
     st.success("No claim differs." if shown == "differs" else "No claim.")
 else:
     column_config = configure_columns(selected, query_column_meanings(release, "mart.published_counts"))
+    column_config["says"] = st.column_config.TextColumn("As published")
     show_table(selected, column_config=column_config, key="claims")
 
 differences = query_release(release, _DIFFERENCES)

@@ -67,5 +67,9 @@ listing.show_item_downloads(
     lambda: search.get_items(release, [("publication", publication_id)]),
 )
 
-evidence.show_evidence(release, work.list_evidence(release, publication_id), "mart.publication_evidence")
-st.caption("The newest version is the one that is counted.")
+evidence.show_evidence(
+    release,
+    work.list_evidence(release, publication_id),
+    "mart.publication_evidence",
+    note="The newest version is the one that is counted.",
+)

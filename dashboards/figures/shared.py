@@ -113,7 +113,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
     finding = None
     for row in frame.head(1).iter_rows(named=True):
         finding = (
-            f"{row[of]} is the largest part: {format_number(row['publications'])} "
+            f"{row[of]} has the largest share: {format_number(row['publications'])} "
             f"of {format_number(row['total_publications'])}, {row['share']:.0%} "
             f"(95 % interval {row['share_low']:.0%} to {row['share_high']:.0%})"
             + (f"; {row['caution']}." if row["caution"] else ".")

@@ -14,6 +14,7 @@ from dashboards.queries import counts
 from dashboards.queries.selection import OTHER_DIMENSION, Dimension, Grain, Selection
 from dashboards.queries.trends import View
 from dashboards.widgets import filters
+from dashboards.widgets.former_links import read_former_parameter
 from warehouse.release import Release
 
 _PAPER_FILTERS = (
@@ -71,7 +72,7 @@ class PaperQuery:
 
 def select_trend_options() -> TrendOptions:
     """Show the choices of how counts are drawn, and return what is chosen."""
-    filters.rename_parameter("meanwhile", "events")  # links made before the switch was renamed
+    read_former_parameter("events", lambda values: values[-1].lower() == "true")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         grain = cast("Grain", filters.select_one("Per", get_args(Grain), "per", 180, "year"))
         view = cast("View", filters.select_segment("View", get_args(View), "view"))

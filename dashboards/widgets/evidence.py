@@ -32,17 +32,19 @@ def query_places(release: Release, record_id: str) -> pl.DataFrame:
     return query_release(release, _PLACES, {"id": record_id})
 
 
-def show_evidence(release: Release, rows: pl.DataFrame, table: str) -> None:
+def show_evidence(release: Release, rows: pl.DataFrame, table: str, note: str = "") -> None:
     """Show the places of a record.
 
     Args:
         release: The release.
         rows: The places.
         table: The table whose dictionary entries explain the columns.
+        note: A sentence to add below.
     """
     st.subheader("Evidence", anchor=False)
     column_config = configure_columns(rows, query_column_meanings(release, table))
     show_table(rows, column_config=column_config, key="evidence")
     snapshots = format_count(rows["snapshot_id"].n_unique(), "snapshot")
-    st.caption(f"{format_count(rows.height, 'place')} in {snapshots}. Snapshots are immutable, named by their SHA-256.")
+    places = format_count(rows.height, "place")
+    st.caption(f"{places} in {snapshots}. Snapshots are immutable, named by their SHA-256. {note}")
     st.markdown(f"[Permanent link to this page]({build_permanent_link(release)})")

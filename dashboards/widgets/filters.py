@@ -14,20 +14,6 @@ from warehouse.release import Release
 ALL_FILTERS = ("labs", "categories", "count", "taxonomy", "span")
 
 
-def rename_parameter(old: str, new: str, format_value: Callable[[str], str] = str) -> None:
-    """Read an old name of a URL parameter, so that links with it keep working; call before its filter is shown.
-
-    Args:
-        old: The old name.
-        new: The name of the filter.
-        format_value: Makes a value of the filter from an old one.
-    """
-    if old in st.query_params:
-        values = [format_value(value) for value in st.query_params.get_all(old)]
-        del st.query_params[old]
-        st.query_params[new] = values
-
-
 def warn_unknown_values(label: str, options: Collection[str], key: str) -> None:
     """Warn of values in the URL that are not among the options, when the page is opened.
 

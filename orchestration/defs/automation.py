@@ -10,6 +10,7 @@ import dagster as dg
 
 from orchestration.defs.feeds import GROUP
 from orchestration.ingest.snapshots import list_visible_files
+from orchestration.run import JOB
 from warehouse.lake import Lake
 
 _IS_IDLE = ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.any_deps_in_progress()
@@ -24,7 +25,7 @@ UPDATE_WITH_UPSTREAM = (
 
 
 RUN_ALL = dg.define_asset_job(
-    "run_all",
+    JOB,
     dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP),
     description="Parse, check, transform, release. Fetching is not a part of it.",
     config={"loggers": {"console": {}}},

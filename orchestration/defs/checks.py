@@ -41,14 +41,13 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
 def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
     """Check the declared limits of a table and add the results to the account of the run."""
     breaches = check_table(table, table.conform(frame), list_allowed_values)
-    expectations = describe_expectations(table, frame, breaches)
     for spec in list_limit_checks(table):
         is_critical = spec.name == LIMITS
         own = [breach for breach in breaches if breach.is_critical == is_critical]
         message = "; ".join(breach.message for breach in own)
         versions = {table.name: account.get_version(table.name)}
         account.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
-        severity = "critical" if is_critical else "warning"
+        expectations = describe_expectations(table, frame, own, is_critical=is_critical)
         yield dg.AssetCheckResult(
             asset_key=asset_key(table.name),
             check_name=spec.name,
@@ -57,9 +56,7 @@ def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterato
             description=message or None,
             metadata={
                 "rows_checked": frame.height,
-                "expectations": dg.MetadataValue.table(
-                    [dg.TableRecord(row) for row in expectations if row["severity"] == severity]
-                ),
+                "expectations": dg.MetadataValue.table([dg.TableRecord(row) for row in expectations]),
             },
         )
 

@@ -161,6 +161,7 @@ def _fetch_feed(
 def _build_feed_asset(configuration: Configuration, name: str) -> dg.AssetsDefinition:
     feed = configuration.feeds[name]
     partitions = build_partitions(feed)
+    state = "" if feed.enabled else "\n\nNot enabled: its schedule is off until `feeds.toml` of the lake enables it."
     months = (
         "\n\nThe present month's partition fetches what is new, a past month's fetches its days again."
         if partitions
@@ -170,7 +171,7 @@ def _build_feed_asset(configuration: Configuration, name: str) -> dg.AssetsDefin
     @dg.asset(
         key=build_feed_key(name),
         group_name=GROUP,
-        description=f"{feed.kind.title}: {feed.url}\n\n{feed.licence or feed.kind.licence}{months}",
+        description=f"{feed.kind.title}: {feed.url}\n\n{feed.licence or feed.kind.licence}{months}{state}",
         kinds={feed.source},
         owners=[OWNERS[GROUP]],
         tags={"layer": "feed", "source": feed.source},

@@ -8,7 +8,7 @@ from collections.abc import Generator
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration.run import LakeRun, record_run
+from orchestration.run import JOB, LakeRun, record_run
 from warehouse.lake import Lake, LakeBusy
 
 
@@ -32,7 +32,7 @@ class LakeResource(dg.ConfigurableResource):
     @contextlib.contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[LakeResource]:
         """Take the lake's lock, with a warning if another run holds it, and record the run."""
-        lake = Lake.from_environment()
+        lake, job = Lake.from_environment(), context.dagster_run.job_name if context.dagster_run else None
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(lake.lock(wait=False))
@@ -40,5 +40,5 @@ class LakeResource(dg.ConfigurableResource):
                 if context.log:
                     context.log.warning(f"{busy}; waiting for it to end")
                 stack.enter_context(lake.lock())
-            self._account = stack.enter_context(record_run(lake, context.run_id or ""))
+            self._account = stack.enter_context(record_run(lake, context.run_id or "", is_whole=job == JOB))
             yield self

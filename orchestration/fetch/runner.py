@@ -6,14 +6,12 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 from orchestration.fetch.config import Configuration, FeedConfig
 from orchestration.fetch.http import HttpClient
 from orchestration.fetch.journal import DateWindow, FeedBusy, FeedFolder, FetchResult
 from orchestration.fetch.session import FetchSession, FetchStopped
-from warehouse.lake import Lake, replace_file
-from warehouse.table import utc_now
+from warehouse.lake import Lake
 
 
 def fetch_feeds(
@@ -76,11 +74,4 @@ def fetch_feeds(
         pool.shutdown(cancel_futures=True)
         client.close()
         results = [future.result() for future in futures if future.done() and not future.cancelled()]
-        if any(result.has_new_data for result in results):
-            replace_file(locate_change_marker(lake), utc_now().isoformat().encode())
     return results
-
-
-def locate_change_marker(lake: Lake) -> Path:
-    """Path of the file that is rewritten whenever a fetch brings new data; the run sensor watches it."""
-    return lake.root / "fetch" / "changed"

@@ -148,7 +148,7 @@ def test_work_page_opens_by_its_address(open_trends_page: OpenPage, released_lak
         ("labs?lab=OpenAI", "OpenAI"),
         ("categories?category=Robustness", "Robustness"),
         ("published_numbers", "Published numbers"),
-        ("changes", "Why did this number change?"),
+        ("changes", "Why numbers changed"),
         ("coverage", "coverage"),
     ],
 )

@@ -104,6 +104,8 @@ def test_discussion_shows_items_threads_and_undated_items(
 def test_discussion_is_filtered_by_its_address(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", kinds="comment")
     assert "2 items in 1 thread, by 1 known author" in read_page_text(app)
+    app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", said="post")  # a former link
+    assert "No posts or comments match" in app.warning[0].value
     app = open_page(discussion_lake, monkeypatch, page="discussion", author="Cy Example", kinds="post")
     assert not app.exception
     assert "No posts or comments match" in app.warning[0].value

@@ -22,7 +22,7 @@ def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monk
     assert "This is the first release" in text
     assert "78 works in 31 whole months" in text
     assert "2023, the newest whole period\\: Google DeepMind 56%" in text
-    assert "Enhancing human feedback is the largest part\\: 30 of 78" in text
+    assert "Enhancing human feedback has the largest share\\: 30 of 78" in text
     assert "covered only in part" in text
     assert "checks of this release passed" in app.success[0].value
     assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()

@@ -81,7 +81,11 @@ def test_a_feed_with_something_new_runs_its_own_tables_up_to_the_release(
         fetch()
         requested, cursor = evaluate(cursor)
         assert SHEET in requested
-        assert {dg.AssetKey(["clean", "publications"]), dg.AssetKey(["raw", "parses"]), dg.AssetKey(["release"])} <= requested
+        assert {
+            dg.AssetKey(["clean", "publications"]),
+            dg.AssetKey(["raw", "parses"]),
+            dg.AssetKey(["release"]),
+        } <= requested
         raw = {key for key in requested if key.path[0] == "raw"}
         assert dg.AssetKey(["raw", "openalex_works"]) not in raw
         assert dg.AssetKey(["feed", "sheet"]) not in requested

@@ -126,10 +126,10 @@ def test_records_of_a_deleted_snapshot_are_removed(tmp_path: Path) -> None:
 
 
 def test_unknown_setting_of_a_claim_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (table,) = (table for table in reference.list_reference_tables() if table.short_name == "published_counts")
     text = (reference.FOLDER / reference.PUBLISHED_COUNTS).read_text(encoding="utf-8")
     (tmp_path / reference.PUBLISHED_COUNTS).write_text(text.replace("value = 80,", "amount = 80,", 1))
     monkeypatch.setattr(reference, "FOLDER", tmp_path)
-    (table,) = (table for table in reference.list_reference_tables() if table.short_name == "published_counts")
     with pytest.raises(
         DeclarationError, match=r"published_counts\.toml: claim 'included papers': unknown settings \['amount'\]"
     ):

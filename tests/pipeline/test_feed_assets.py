@@ -56,9 +56,7 @@ def configuration(lake: Lake, more: str = "") -> Configuration:
 def test_no_schedule_of_a_feed_runs_before_it_is_enabled() -> None:
     bundled = read_configuration(Lake(Path("no-such-lake")))
     assert len(bundled.feeds) > 10
-    assert {schedule.default_status for schedule in build_feed_schedules(bundled)} == {
-        dg.DefaultScheduleStatus.STOPPED
-    }
+    assert {schedule.default_status for schedule in build_feed_schedules(bundled)} == {dg.DefaultScheduleStatus.STOPPED}
     assert all(schedule.cron_schedule for schedule in build_feed_schedules(bundled))
 
 
@@ -132,7 +130,11 @@ def run(
 
 
 def test_failed_feed_fails_its_own_run_with_the_reason(lake: Lake) -> None:
-    with enable_sheet_fetch(), serve_http(make_sheet_server(3)) as fine, serve_http(lambda _: ServerResponse(b"", 404)) as gone:
+    with (
+        enable_sheet_fetch(),
+        serve_http(make_sheet_server(3)) as fine,
+        serve_http(lambda _: ServerResponse(b"", 404)) as gone,
+    ):
         write_feeds_config(lake, [fine.host, gone.host], {"fine": fine.url, "gone": gone.url})
         assets = build_feed_assets(read_configuration(lake))
         failed, done = run(assets, ["feed", "gone"]), run(assets, ["feed", "fine"])

@@ -47,9 +47,9 @@ def build_two_list_release(lake: Lake) -> Release:
             make_claim("works of all companies", published_value=383, not_comparable="It counts other companies too."),
         ],
         raw__snapshots=[
-            make_snapshot(STUDY, "study.csv", STUDY_SEEN_AT, origin="bundled"),
-            make_snapshot(SECOND_LIST, "second.csv", LIST_SEEN_AT),
-            make_snapshot(PAGE, "page.html", LIST_SEEN_AT, source="forum_page"),
+            make_list_snapshot(STUDY, "study.csv", STUDY_SEEN_AT, origin="bundled"),
+            make_list_snapshot(SECOND_LIST, "second.csv", LIST_SEEN_AT),
+            make_list_snapshot(PAGE, "page.html", LIST_SEEN_AT, source="forum_page"),
         ],
         raw__lab_sheet_publications=records,
         raw__sightings=[
@@ -143,7 +143,7 @@ def make_claim(claim: str, **values: Any) -> dict[str, Any]:
     return make_row("reference.published_counts", **defaults | values)
 
 
-def make_snapshot(snapshot_id: str, name: str, fetched_at: dt.datetime, **values: Any) -> dict[str, Any]:
+def make_list_snapshot(snapshot_id: str, name: str, fetched_at: dt.datetime, **values: Any) -> dict[str, Any]:
     """A row of ``raw.snapshots``."""
     facts = {"sha256": snapshot_id * 4, "size_bytes": 1, "licence": "CC0", "fetched_at": fetched_at}
     defaults = {"snapshot_id": snapshot_id, "source": "lab_sheet", "origin": "inbox", "original_name": name}

@@ -90,9 +90,7 @@ def _recognise(document: Document) -> None:
     Raises:
         NotThisSource: The document has neither the headers nor truncated comments.
     """
-    looked_for = (
-        "looked for headers “Posts” and “Comments”, “... (read more)” or two comments cut to 562 characters"
-    )
+    looked_for = "looked for headers “Posts” and “Comments”, “... (read more)” or two comments cut to 562 characters"
     if document.is_workbook or document.html_title is not None:
         raise NotThisSource(f"{looked_for}; found {document.description}")
     headers, numbered = _split_headers(document)
