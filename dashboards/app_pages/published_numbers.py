@@ -10,7 +10,7 @@ from dashboards.widgets.tables import configure_columns, show_table
 
 release = select_release()
 _CLAIMS = """
-    select outcome, claim, says, published_value, counted_value, tolerance, counting_rule, why, source
+    select outcome, claim, statement, published_value, counted_value, tolerance, counting_rule, why, source
     from mart.published_counts
     order by outcome != 'differs', outcome, source, claim
 """
@@ -33,7 +33,7 @@ if selected.is_empty():
     st.success("No claim differs." if shown == "differs" else "No claim.")
 else:
     column_config = configure_columns(selected, query_column_meanings(release, "mart.published_counts"))
-    column_config["says"] = st.column_config.TextColumn("As published")
+    column_config["statement"] = st.column_config.TextColumn("As published")
     show_table(selected, column_config=column_config, key="claims")
 
 differences = query_release(release, _DIFFERENCES)

@@ -34,4 +34,8 @@ def list_tables() -> list[Table]:
 def trace_table(name: str) -> pl.DataFrame:
     """The rows of ``reference.lineage`` of one table; none for a table that is not made by SQL."""
     transform = load_transforms().get(name)
-    return lineage.trace_columns([transform] if transform else [], list_tables())
+    if transform is None:
+        return lineage.TABLE.frame()
+    return lineage.trace_columns(
+        [transform], [table for table in list_tables() if table.name in transform.source_tables]
+    )

@@ -112,7 +112,9 @@ def test_a_check_between_tables_runs_alone_and_shows_its_query(lake: Lake) -> No
     assert "select" in str(evaluation.metadata["query"].value)
 
 
-def test_a_check_of_a_table_that_was_never_made_fails_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_of_a_table_that_was_never_made_fails_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AISLE_LAKE", str(tmp_path))
     configure_dagster(Lake(tmp_path))
     result = run(dg.AssetSelection.checks(dg.AssetCheckKey(key_of(COUNTS), "limits")))

@@ -132,7 +132,7 @@ def make_claim(claim: str, **values: Any) -> dict[str, Any]:
     """A row of ``reference.published_counts`` on the works of 2023."""
     defaults = {
         "claim": claim,
-        "says": f"The number of {claim}.",
+        "statement": f"The number of {claim}.",
         "source": "The study",
         "counts": "publications",
         "counting_rule": "works",

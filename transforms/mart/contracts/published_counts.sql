@@ -4,7 +4,7 @@ key = ["claim"]
 
 [columns]
 claim = {}
-says = {}
+statement = {}
 source = {}
 counting_rule = {}
 published_value = {}
@@ -63,7 +63,7 @@ difference_counts as (
 
 select
     claims_with_counts.claim,
-    claims_with_counts.says,
+    claims_with_counts.statement,
     claims_with_counts.source,
     claims_with_counts.counting_rule,
     claims_with_counts.published_value,
