@@ -148,7 +148,7 @@ class CrossTableCheck:
         Raises:
             duckdb.Error: The query fails; the message names the check.
         """
-        with connect_tables(lake, self.source_tables) as connection:
+        with connect_tables(lake, self.source_tables, self.query) as connection:
             try:
                 return connection.sql(self.query).pl()
             except duckdb.Error as error:

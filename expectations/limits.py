@@ -71,10 +71,12 @@ def check_table(table: Table, frame: pl.DataFrame, allowed: Callable[[str], Sequ
         frame: The rows of the table, with the declared columns.
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
     """
+    if frame.is_empty() and frame.columns == list(table.schema):
+        return []  # an empty frame breaks no other limit, and half of the tables of a new lake are empty
     gx, batches = _load_library()
     columns = {"column": ", ".join(table.schema), "limit": "columns"}
     expectations = [gx.expectations.ExpectTableColumnsToMatchOrderedList(column_list=list(table.schema), meta=columns)]
-    if frame.height:  # an empty frame breaks no other limit
+    if frame.height:
         expectations.append(_expect_unique_key(gx.expectations, list(table.key)))
         expectations += [
             _expect_limit(gx.expectations, column, limit, allowed)

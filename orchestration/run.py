@@ -108,7 +108,7 @@ class LakeRun:
         return [*stored, *self.checks]
 
 
-def last_run(lake: Lake) -> dict[str, Any] | None:
+def read_last_run(lake: Lake) -> dict[str, Any] | None:
     """The account of the last run that ended; none if there is none that can be read."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         return json.loads((lake.root / "last_run.json").read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def _read_stored_checks(lake: Lake) -> list[CheckResult]:
     """The results in ``checks.json``; none if it is missing or damaged, so that the checks are made again."""
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
         stored = json.loads((lake.root / "checks.json").read_text(encoding="utf-8"))
-        if stored["code_version"] == code_version():  # a changed declaration may have changed what a check means
+        if stored["code_version"] == hash_code():  # a changed declaration may have changed what a check means
             return [CheckResult(**result) for result in stored["checks"]]
     return []
 
@@ -137,7 +137,7 @@ def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]
     try:
         yield account
     finally:
-        checks = {"code_version": code_version(), "checks": [asdict(result) for result in account.read_checks()]}
+        checks = {"code_version": hash_code(), "checks": [asdict(result) for result in account.read_checks()]}
         replace_file(lake.root / "checks.json", json.dumps(checks, indent=1).encode())
         facts = {
             "lake": str(lake.root),
@@ -154,7 +154,7 @@ def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]
 
 
 @cache
-def code_version() -> str:
+def hash_code() -> str:
     """Hash of all that decides what the tables hold, apart from the snapshots: code, SQL, declarations, reference."""
     files = sorted(
         p for part in _CODE for p in (PROJECT / part).rglob("*") if p.suffix in {".py", ".sql", ".toml", ".csv"}
@@ -163,7 +163,7 @@ def code_version() -> str:
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def inputs_of(lake: Lake) -> str:
+def hash_inputs(lake: Lake) -> str:
     """Hash of everything a run depends on: the snapshots and their hints, the refused files and the code.
 
     A fetch that returned the same answer as before does not change it, unless another answer came in between.
@@ -171,15 +171,15 @@ def inputs_of(lake: Lake) -> str:
     snapshots = [f"{s.snapshot_id} {json.dumps(s.hints, sort_keys=True)}" for s in list_snapshots(lake)]
     known = snapshots + [r.sha256 for r in list_refused_files(lake)]
     known += [f"{line.snapshot_id} {line.fetched_at}" for line in read_fetch_log(lake) if line.result == "returned"]
-    return sha256("\n".join([code_version(), *sorted(known)]).encode()).hexdigest()
+    return sha256("\n".join([hash_code(), *sorted(known)]).encode()).hexdigest()
 
 
 def find_unchanged_release(lake: Lake) -> Release | None:
     """The newest release if it was made from exactly the present inputs, else none."""
-    last = last_run(lake)
+    last = read_last_run(lake)
     with contextlib.suppress(NoRelease):
         newest = read_current_release(lake)
-        if last and last["release"] == newest.number and last["inputs"] == inputs_of(lake):
+        if last and last["release"] == newest.number and last["inputs"] == hash_inputs(lake):
             return newest
     return None
 

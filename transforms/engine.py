@@ -19,9 +19,12 @@ def run_transform(transform: Transform, lake: Lake) -> pl.DataFrame:
         DeclarationError: The columns differ from the declared ones.
         duckdb.Error: The query fails; the message names the file.
     """
-    with connect_tables(lake, transform.source_tables) as connection, register_statistics(connection, transform.query):
+    with (
+        connect_tables(lake, transform.source_tables, transform.query) as connection,
+        register_statistics(connection, transform.query),
+    ):
         try:
-            frame = connection.sql(transform.query).pl()
+            frame = connection.sql(query).pl()
         except duckdb.Error as error:
             raise type(error)(f"{transform.path}: {error}") from error
     return transform.table.conform(frame)

@@ -45,27 +45,31 @@ TABLE = parse_table(
 )
 
 
-def trace_columns(transforms: Iterable[Transform], tables: Iterable[Table]) -> pl.DataFrame:
-    """The rows of ``reference.lineage``: one per column and source column.
-
-    Args:
-        transforms: The transforms to trace.
-        tables: Declarations of all tables that they read.
-
-    Raises:
-        DeclarationError: A query cannot be traced; the message names its file.
-    """
+def build_schema(tables: Iterable[Table]) -> MappingSchema:
+    """The columns of tables with their SQL types, as sqlglot reads them."""
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables:
         types = {column.name: SQL_TYPES[column.type] for column in table.columns}
         schema.setdefault(table.layer, {})[table.short_name] = types
-    mapping = MappingSchema(dict(schema), dialect="duckdb")
+    return MappingSchema(dict(schema), dialect="duckdb")
+
+
+def trace_columns(transforms: Iterable[Transform], schema: MappingSchema) -> pl.DataFrame:
+    """The rows of ``reference.lineage``: one per column and source column.
+
+    Args:
+        transforms: The transforms to trace.
+        schema: The tables that they read.
+
+    Raises:
+        DeclarationError: A query cannot be traced; the message names its file.
+    """
     edges: set[tuple[str, str, str, str]] = set()
     for transform in transforms:
         name = transform.table.name
         edges.update((name, ROWS, source, ROWS) for source in transform.source_tables)
         try:
-            edges.update((name, column, *origin) for column, origin in _trace_transform(transform, mapping))
+            edges.update((name, column, *origin) for column, origin in _trace_transform(transform, schema))
         except SqlglotError as error:
             raise DeclarationError(f"{transform.path}: its columns cannot be traced: {error}") from error
     return TABLE.conform(TABLE.frame(dict(zip(TABLE.schema, edge, strict=True)) for edge in edges))

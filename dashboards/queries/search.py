@@ -14,7 +14,7 @@ import streamlit as st
 from dashboards.queries.release import get_cache_key, query_release, report_unreadable
 from dashboards.queries.sql_text import fill_parameters
 from warehouse.release import Release
-from warehouse.search.items import NO_VALUE, UNDATED, available_kinds, select_items
+from warehouse.search.items import NO_VALUE, UNDATED, list_available_kinds, select_items
 
 if TYPE_CHECKING:
     from warehouse.search.index import SearchIndex, SearchResult
@@ -190,7 +190,9 @@ def get_items(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFram
         items: Kind and identity of each; items that the release lacks are left out.
     """
     kinds = {kind for kind, _ in items}
-    item_kinds = [item_kind for item_kind in available_kinds(release.manifest["tables"]) if item_kind.kind in kinds]
+    item_kinds = [
+        item_kind for item_kind in list_available_kinds(release.manifest["tables"]) if item_kind.kind in kinds
+    ]
     ids = {f"id_{place}": identity for place, (_, identity) in enumerate(items)}
     # one parameter per identity, so that DuckDB filters by them first
     query = f"""
@@ -230,7 +232,7 @@ def _build_search_query(release: Release, words: str, facets: Facets, order: str
         if facets.get(name):
             parameters[name] = list(facets[name])
             conditions.append(f"list_has_any({_FACET_VALUES[name]}, ${name})")
-    items_query = select_items(available_kinds(release.manifest["tables"]))
+    items_query = select_items(list_available_kinds(release.manifest["tables"]))
     where = "\nwhere\n    " + "\n    and ".join(conditions) if conditions else ""
     in_title = f"({' and '.join(title_conditions)}) desc, " if title_conditions and order == "relevance" else ""
     order_by = _ORDER_BY.get(order, _ORDER_BY["newest"])

@@ -58,7 +58,7 @@ def run(
     """
     from orchestration.cli.launch import launch_run
     from orchestration.ingest.inbox import add_waiting_files
-    from orchestration.run import find_unchanged_release, last_run
+    from orchestration.run import find_unchanged_release, read_last_run
 
     lake, started = open_lake(), time.monotonic()
     log(f"lake: {lake.root}")
@@ -73,7 +73,7 @@ def run(
         succeeded = launch_run(lake)
     except OSError as error:
         raise fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
-    account = last_run(lake)
+    account = read_last_run(lake)
     if not succeeded or account is None or account["release"] is None:
         raise fail(
             "no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run"

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 
 from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
 from orchestration.ingest.snapshots import list_refused_files, list_snapshots
-from orchestration.run import last_run
+from orchestration.run import read_last_run
 from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, read_current_release
@@ -107,7 +107,7 @@ def describe_status(lake: Lake) -> list[str]:
         )
     except NoRelease as error:
         lines.append(str(error))
-    if run := last_run(lake):
+    if run := read_last_run(lake):
         failed = [check for check in run["checks"] if not check["passed"]]
         ended = run["ended_at"][:16].replace("T", " ")
         outcome = f"release v{run['release']}" if run["release"] else "no release"

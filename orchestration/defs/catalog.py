@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import polars as pl
+from sqlglot.schema import MappingSchema
 
 from orchestration.ingest.raw_tables import list_raw_tables
 from transforms import lineage
@@ -31,11 +32,14 @@ def list_tables() -> list[Table]:
 
 
 @cache
+def _build_schema() -> MappingSchema:
+    return lineage.build_schema(list_tables())
+
+
+@cache
 def trace_table(name: str) -> pl.DataFrame:
     """The rows of ``reference.lineage`` of one table; none for a table that is not made by SQL."""
     transform = load_transforms().get(name)
     if transform is None:
         return lineage.TABLE.frame()
-    return lineage.trace_columns(
-        [transform], [table for table in list_tables() if table.name in transform.source_tables]
-    )
+    return lineage.trace_columns([transform], _build_schema())

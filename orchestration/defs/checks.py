@@ -16,7 +16,7 @@ from expectations import cross_table
 from expectations.limits import MAX_EXAMPLES, check_table
 from expectations.observed import describe_expectations
 from orchestration.defs.resources import LakeResource
-from orchestration.defs.specs import asset_key
+from orchestration.defs.specs import build_asset_key
 from orchestration.ingest.limits import list_allowed_values
 from orchestration.run import CheckResult, LakeRun
 from warehouse.lake import Lake
@@ -33,7 +33,9 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
         WARNINGS: "The limits that only warn. A failure is shown; the release goes on.",
     }
     return [
-        dg.AssetCheckSpec(name, asset=asset_key(table.name), blocking=name == LIMITS, description=descriptions[name])
+        dg.AssetCheckSpec(
+            name, asset=build_asset_key(table.name), blocking=name == LIMITS, description=descriptions[name]
+        )
         for name in names
     ]
 
@@ -49,7 +51,7 @@ def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterato
         account.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
         expectations = describe_expectations(table, frame, own, is_critical=is_critical)
         yield dg.AssetCheckResult(
-            asset_key=asset_key(table.name),
+            asset_key=build_asset_key(table.name),
             check_name=spec.name,
             passed=not own,
             severity=dg.AssetCheckSeverity.ERROR if is_critical else dg.AssetCheckSeverity.WARN,
@@ -74,7 +76,7 @@ def check_tables(account: LakeRun, check: cross_table.CrossTableCheck) -> dg.Ass
     versions = {name: account.get_version(name) for name in check.source_tables}
     account.add_check(CheckResult(check.table, check.name, violations.is_empty(), check.is_critical, message, versions))
     return dg.AssetCheckResult(
-        asset_key=asset_key(check.table),
+        asset_key=build_asset_key(check.table),
         check_name=check.name,
         passed=violations.is_empty(),
         severity=dg.AssetCheckSeverity.ERROR if check.is_critical else dg.AssetCheckSeverity.WARN,
@@ -95,11 +97,11 @@ def check_tables(account: LakeRun, check: cross_table.CrossTableCheck) -> dg.Ass
 
 def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=asset_key(check.table),
+        asset=build_asset_key(check.table),
         name=check.name,
         description=check.description,
         blocking=check.is_critical,
-        additional_deps=[asset_key(name) for name in check.source_tables if name != check.table],
+        additional_deps=[build_asset_key(name) for name in check.source_tables if name != check.table],
     )
     def run_check(context: dg.AssetCheckExecutionContext, lake_run: LakeResource) -> dg.AssetCheckResult:
         result = check_tables(lake_run.account, check)

@@ -11,10 +11,10 @@ from orchestration.defs.catalog import list_tables
 from orchestration.defs.checks import repeat_stale_checks
 from orchestration.defs.feeds import build_table_freshness
 from orchestration.defs.resources import LakeResource
-from orchestration.defs.specs import OWNERS, asset_key, reference_code
+from orchestration.defs.specs import OWNERS, build_asset_key, reference_code
 from orchestration.defs.tables import RETRY, fail_without_retry
 from orchestration.ingest.raw_tables import load_shared_tables
-from orchestration.run import code_version
+from orchestration.run import hash_code
 from warehouse.release import Release, publish_release
 
 KEY = dg.AssetKey(["release"])
@@ -42,7 +42,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
         raise dg.Failure("; ".join(["no release, critical checks failed", *failed]), allow_retries=False)
     facts = {
         "snapshots": account.lake.read(load_shared_tables()["snapshots"])["snapshot_id"].to_list(),
-        "code_version": code_version(),
+        "code_version": hash_code(),
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in checks],
     }
@@ -73,7 +73,7 @@ def build_release_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         key=KEY,
-        deps=[asset_key(table.name) for table in list_tables()],
+        deps=[build_asset_key(table.name) for table in list_tables()],
         description="One consistent, immutable set of all tables, published in one step.",
         group_name="release",
         owners=[OWNERS["release"]],

@@ -27,12 +27,12 @@ OWNERS = {
 }
 
 
-def asset_key(name: str) -> dg.AssetKey:
+def build_asset_key(name: str) -> dg.AssetKey:
     """The key of a table: its layer and its name."""
     return dg.AssetKey(name.split("."))
 
 
-def short_hash(*texts: str) -> str:
+def hash_texts(*texts: str) -> str:
     """First 16 hex digits of the SHA-256 of some texts, as a code version."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
@@ -68,7 +68,7 @@ def build_column_lineage(name: str) -> dg.TableColumnLineage:
     origins: dict[str, list[dg.TableColumnDep]] = {}
     for _, column, from_table, from_column in trace_table(name).iter_rows():
         if ROWS not in (column, from_column):
-            origins.setdefault(column, []).append(dg.TableColumnDep(asset_key(from_table), from_column))
+            origins.setdefault(column, []).append(dg.TableColumnDep(build_asset_key(from_table), from_column))
     return dg.TableColumnLineage(origins)
 
 
@@ -105,7 +105,7 @@ def build_table_spec(
     """
     subject = find_subject(table.name)
     return dg.AssetSpec(
-        asset_key(table.name),
+        build_asset_key(table.name),
         deps=list(deps),
         description=f"{table.row}\n\nKey: {', '.join(table.key)}",
         group_name=f"mart_{subject}" if subject else table.layer,

@@ -19,18 +19,17 @@ from orchestration.defs.checks import check_limits, list_limit_checks
 from orchestration.defs.feeds import build_feed_key, build_raw_freshness, build_table_freshness
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import (
-    asset_key,
+    build_asset_key,
     build_column_lineage,
-    build_column_schema,
     build_table_spec,
-    short_hash,
+    hash_texts,
 )
 from orchestration.fetch.config import Configuration
 from orchestration.ingest.inbox import add_waiting_files
 from orchestration.ingest.parse import compute_parser_version
 from orchestration.ingest.raw import update_raw_tables
 from orchestration.ingest.raw_tables import SHARED_TABLES_PATH, declare_record_table, load_shared_tables
-from orchestration.run import inputs_of
+from orchestration.run import hash_inputs
 from orchestration.sources.registry import SOURCES
 from transforms import engine, lineage
 from transforms.reader import Transform
@@ -60,7 +59,6 @@ def _write_table(lake_run: LakeResource, table: Table, frame: pl.DataFrame) -> d
     lake_run.account.set_version(table.name, state.version)
     return {
         "dagster/row_count": state.rows,
-        "dagster/column_schema": build_column_schema(table),
         "dagster/column_lineage": build_column_lineage(table.name),
         "delta_version": state.version,
         "content_sha256": state.content_sha256,
@@ -79,11 +77,11 @@ def _make_tables(
     A table that ``make`` returns and nobody selected (the accounts of a source that is updated alone) is written too
     and reported as materialised.
     """
-    selected = [table for table in tables if asset_key(table.name) in context.selected_asset_keys]
+    selected = [table for table in tables if build_asset_key(table.name) in context.selected_asset_keys]
     frames = dict(fail_without_retry(lambda: make(selected))) if selected else {}
     checks = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for table in tables:
-        key = asset_key(table.name)
+        key = build_asset_key(table.name)
         if table.name in frames:
             frame = frames[table.name]
             metadata = _write_table(lake_run, table, frame)
@@ -132,7 +130,7 @@ def _build_tables_asset(
 def build_reference_asset() -> dg.AssetsDefinition:
     """The reference tables, from the files in ``warehouse/reference``."""
     folder = Path(reference.FOLDER)
-    version = short_hash(*(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.*[vl]"))))
+    version = hash_texts(*(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.*[vl]"))))
     specs = {
         table: build_table_spec(
             table,
@@ -164,11 +162,11 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         )
         for table, source in sources.items()
     }
-    shared_version = short_hash(SHARED_TABLES_PATH.read_text(encoding="utf-8"))
+    shared_version = hash_texts(SHARED_TABLES_PATH.read_text(encoding="utf-8"))
     specs |= {
         table: build_table_spec(
             table,
-            [asset_key(source.table_name) for source in SOURCES],
+            [build_asset_key(source.table_name) for source in SOURCES],
             code=SHARED_TABLES_PATH,
             code_version=shared_version,
             kinds={"python", "deltalake"},
@@ -185,7 +183,7 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         add_waiting_files(lake, context.log.info)
         if len(selected) == len(SOURCES):
             # noted before they are read: what is fetched from now on is for the next run
-            lake_run.account.inputs = inputs_of(lake)
+            lake_run.account.inputs = hash_inputs(lake)
         return update_raw_tables(lake, context.log.info, selected)
 
     return _build_tables_asset("ingest", specs, ingest)
@@ -196,9 +194,9 @@ def build_lineage_asset() -> dg.AssetsDefinition:
     transforms = load_transforms()
     spec = build_table_spec(
         lineage.TABLE,
-        [asset_key(name) for name in transforms],
+        [build_asset_key(name) for name in transforms],
         code=lineage.trace_columns,
-        code_version=short_hash(*(transform.query for transform in transforms.values())),
+        code_version=hash_texts(*(transform.query for transform in transforms.values())),
         kinds={"python", "deltalake"},
         freshness=build_table_freshness(),
         automation=UPDATE_WITH_UPSTREAM,
@@ -215,9 +213,9 @@ def build_transform_asset(transform: Transform) -> dg.AssetsDefinition:
     table = transform.table
     spec = build_table_spec(
         table,
-        [asset_key(source) for source in transform.source_tables],
+        [build_asset_key(source) for source in transform.source_tables],
         code=transform.path,
-        code_version=short_hash(transform.path.read_text(encoding="utf-8")),
+        code_version=hash_texts(transform.path.read_text(encoding="utf-8")),
         kinds={"duckdb", "deltalake"},
         freshness=build_table_freshness(),
         automation=UPDATE_WITH_UPSTREAM,

@@ -14,7 +14,7 @@ from orchestration.fetch.http import HttpClient
 from orchestration.fetch.request_policy import build_policy
 from orchestration.ingest.snapshots import AddedFile, add_response
 from orchestration.sources.shared.fetch_plan import FetchCursor, Request
-from orchestration.sources.sheet.google_sheet import export_address
+from orchestration.sources.sheet.google_sheet import build_export_address
 from warehouse.lake import Lake
 
 _PORTS = {"http": 80, "https": 443}
@@ -40,7 +40,9 @@ def add_address(
         ValueError: The address or the configuration is invalid, or the address needs `aisle fetch`.
     """
     configuration = read_configuration(lake)
-    url = export_address(check_web_address(address.partition("#")[0] if "docs.google.com" not in address else address))
+    url = build_export_address(
+        check_web_address(address.partition("#")[0] if "docs.google.com" not in address else address)
+    )
     request, feed = _find_feed_request(configuration, url) or (Request(url, url), None)
     client = HttpClient(configuration.fetch, configuration.hosts, lake.root / "fetch")
     try:
@@ -80,7 +82,7 @@ def _find_feed_request(configuration: Configuration, url: str) -> tuple[Request,
 def _is_address_of(url: str, feed_url: str) -> bool:
     """Whether a URL is that of a feed, with or without the feed's secret parameters."""
     try:
-        feed_url = export_address(feed_url)
+        feed_url = build_export_address(feed_url)
     except ValueError:
         return False
     return _normalize_address(url) in (_normalize_address(feed_url), _normalize_address(feed_url, without_secrets=True))

@@ -18,7 +18,7 @@ from tests.support.builders import NOW, build_release, make_publication
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, publish_release
 from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index, get_index_folder, is_built
-from warehouse.search.items import ITEM_KINDS, available_kinds, select_items
+from warehouse.search.items import ITEM_KINDS, list_available_kinds, select_items
 
 TEXTS = {
     "a": ("Training honest models", "We reward a model for honesty. Rewards can be hacked.", dt.date(2021, 3, 1)),
@@ -184,7 +184,7 @@ def test_snippets_highlight_words_even_if_misspelled(index: SearchIndex) -> None
 def test_items_cover_the_kinds_of_a_release(release: Release) -> None:
     with release.connect() as connection:
         assert connection.execute(
-            f"select count(*) from ({select_items(available_kinds(['clean.episodes']))})"
+            f"select count(*) from ({select_items(list_available_kinds(['clean.episodes']))})"
         ).fetchall() == [(1,)]
         assert connection.execute(select_items([])).fetchall() == []
     assert len({kind.kind for kind in ITEM_KINDS}) == len({kind.table for kind in ITEM_KINDS}) == len(ITEM_KINDS)

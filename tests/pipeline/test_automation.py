@@ -35,11 +35,11 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-@pytest.fixture(params=[True, False], ids=["by month", "without months"])
-def followed_sheet(request: pytest.FixtureRequest, lake: Lake) -> Iterator[tuple[SheetServer, FeedConfig]]:
+@pytest.fixture
+def followed_sheet(lake: Lake) -> Iterator[tuple[SheetServer, FeedConfig]]:
     """A sheet that a feed follows, and the feed."""
     sheet = make_sheet_server(3)
-    with enable_sheet_fetch(is_windowed=request.param), serve_http(sheet) as server:
+    with enable_sheet_fetch(is_windowed=True), serve_http(sheet) as server:
         write_feeds_config(lake, [server.host], {"sheet": server.url})
         yield sheet, read_configuration(lake).feeds["sheet"]
 

@@ -142,6 +142,7 @@ for turn in range(1000):
         before = read_current_release(lake).number
         while read_current_release(lake).number == before and writer.poll() is None:
             time.sleep(0.01)
+        assert read_current_release(lake).number > before, "the writer published nothing"
         time.sleep(0.02 * turn)  # killed at another point of its work each time
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.defs.catalog import list_tables, load_transforms
-from transforms.lineage import ROWS, trace_columns
+from transforms.lineage import ROWS, build_schema, trace_columns
 from transforms.reader import Transform, read_transforms
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
@@ -37,7 +37,7 @@ def write_transform(tmp_path: Path, query: str, *columns: str) -> dict[str, Tran
 
 
 def trace_origins(tmp_path: Path, query: str, *columns: str) -> set[tuple[str, str, str]]:
-    edges = trace_columns(write_transform(tmp_path, query, *columns).values(), [PRODUCTS])
+    edges = trace_columns(write_transform(tmp_path, query, *columns).values(), build_schema([PRODUCTS]))
     assert set(edges["table_name"]) <= {"mart.summary"}
     return {(row["column_name"], row["from_table"], row["from_column"]) for row in edges.to_dicts()}
 
@@ -78,12 +78,14 @@ def test_count_over_a_recursive_cte_is_traced(tmp_path: Path) -> None:
 
 def test_missing_column_is_reported_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError, match=r"summary\.sql: its columns cannot be traced"):
-        trace_columns(write_transform(tmp_path, "select product from raw.products", "another").values(), [PRODUCTS])
+        trace_columns(
+            write_transform(tmp_path, "select product from raw.products", "another").values(), build_schema([PRODUCTS])
+        )
 
 
 def test_every_source_is_a_declared_column_and_only_constants_have_none() -> None:
     tables: dict[str, Table] = {table.name: table for table in list_tables()}
-    edges = trace_columns(load_transforms().values(), list_tables())
+    edges = trace_columns(load_transforms().values(), build_schema(list_tables()))
     for row in edges.iter_rows(named=True):
         assert row["from_column"] in {ROWS, *tables[row["from_table"]].schema}
         assert row["column_name"] in {ROWS, *tables[row["table_name"]].schema}

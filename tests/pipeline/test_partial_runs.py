@@ -13,7 +13,7 @@ from orchestration.definitions import load_definitions
 from orchestration.defs.catalog import list_tables
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.ingest.snapshots import add_file
-from orchestration.run import configure_dagster, last_run
+from orchestration.run import configure_dagster, read_last_run
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
@@ -143,7 +143,7 @@ def test_one_source_is_made_alone_and_its_accounts_add_up(lake_with_new_sheet: L
     changed = {name for name in TABLES if lake.read_state(name) != before[name]}
     assert {SHEET, "raw.parses", "raw.snapshots", "raw.sightings"} <= changed <= {SHEET, *shared}
     assert run_check("raw.parses", "accounts_add_up").passed
-    account = last_run(lake)  # still of the whole run
+    account = read_last_run(lake)  # still of the whole run
     assert account is not None
     assert account["release"] == 1
 
@@ -161,7 +161,7 @@ def test_one_source_and_what_depends_on_it_give_a_release_with_all_checks(lake_w
     )
     names = {(check["table"], check["check"]) for check in second.manifest["checks"]}
     assert names == {(check["table"], check["check"]) for check in first.manifest["checks"]}
-    account = last_run(lake)
+    account = read_last_run(lake)
     assert account is not None
     assert account["release"] == second.number
 

@@ -11,7 +11,7 @@ import pytest
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings
-from orchestration.sources.sheet.google_sheet import export_address
+from orchestration.sources.sheet.google_sheet import build_export_address
 from orchestration.sources.sheet.lab_sheet import SOURCE
 from orchestration.sources.source import DamagedDocument, DocumentRefused, NotThisSource
 from tests.support.fetch_plans import NOW, SAMPLES, needs_samples, parse_document, run_fetch_plan
@@ -49,8 +49,8 @@ COLUMNS = {"lab": "Organisation", "title": "Paper", "date": "Appeared", "categor
     ],
 )
 def test_every_address_of_a_tab_becomes_its_export_address(address: str, export: str) -> None:
-    assert export_address(address) == export
-    assert export_address(export) == export
+    assert build_export_address(address) == export
+    assert build_export_address(export) == export
 
 
 def run_fetch(url: str, **settings: Any) -> Any:

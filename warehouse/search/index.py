@@ -25,7 +25,7 @@ from tantivy import Occur, Query
 
 from warehouse.lake import replace_file, sync_folder
 from warehouse.release import Release
-from warehouse.search.items import NO_VALUE, UNDATED, available_kinds, select_items
+from warehouse.search.items import NO_VALUE, UNDATED, list_available_kinds, select_items
 from warehouse.search.query import FIELD_BOOSTS, SPELLING_FIELD, ParsedQuery, build_analyzers, find_similar_stems
 
 SearchOrder = Literal["relevance", "newest", "oldest", "title"]
@@ -155,7 +155,7 @@ def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
 def _write_documents(folder: Path, release: Release) -> int:
     with release.connect() as connection:
         query = f"""
-            with items as ({select_items(available_kinds(release.manifest["tables"]))}),
+            with items as ({select_items(list_available_kinds(release.manifest["tables"]))}),
             positions as (
                 select
                     kind,

@@ -145,7 +145,7 @@ ITEM_KINDS = (
 _ITEM_COLUMNS = tuple(field.name for field in fields(ItemKind) if field.name not in {"kind", "table", "row_filter"})
 
 
-def available_kinds(tables: Collection[str]) -> tuple[ItemKind, ...]:
+def list_available_kinds(tables: Collection[str]) -> tuple[ItemKind, ...]:
     """The kinds of items in a release with these tables."""
     return tuple(kind for kind in ITEM_KINDS if kind.table in tables)
 

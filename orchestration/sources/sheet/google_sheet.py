@@ -23,7 +23,7 @@ _GVIZ_CALL = re.compile(
 _GVIZ_DATE = re.compile(r"Date\((\d{4}),(\d{1,2}),(\d{1,2})(?:,[\d,]+)?\)")
 
 
-def export_address(url: str) -> str:
+def build_export_address(url: str) -> str:
     """The address that gives a tab's cells as CSV, for any address of a Google sheet; other addresses are unchanged.
 
     Raises:
@@ -71,7 +71,7 @@ def fetch_tab(column_names: frozenset[str], feed: Feed, cursor: FetchCursor) -> 
             "columns", f"names among {', '.join(sorted(column_names))}, not {', '.join(unknown)}"
         )
     try:
-        address = export_address(feed.url)
+        address = build_export_address(feed.url)
     except ValueError as error:
         raise InvalidSettings(f"feed {feed.name}: url: {error}") from error
     yield Request(address, feed.name, hints={"columns": json.dumps(headers, sort_keys=True)} if headers else {})
