@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from orchestration.cli.app import app
 from tests.support.browsing import browser, dashboard_url, open_trends_page  # noqa: F401 - fixtures for all
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
@@ -31,6 +33,16 @@ def run_aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: st
         timeout=timeout,
         check=False,
     )
+
+
+def run_aisle_here(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a lake in this process, where the libraries of a run are loaded once for several runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")  # a run sets it; restored here
+        for name, value in {"AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment}.items():
+            patch.setenv(name, value)
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture(scope="session")

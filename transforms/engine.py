@@ -24,7 +24,7 @@ def run_transform(transform: Transform, lake: Lake) -> pl.DataFrame:
         register_statistics(connection, transform.query),
     ):
         try:
-            frame = connection.sql(query).pl()
+            frame = connection.sql(transform.query).pl()
         except duckdb.Error as error:
             raise type(error)(f"{transform.path}: {error}") from error
     return transform.table.conform(frame)
