@@ -43,6 +43,7 @@ bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box
 	$(BIN)/python -m benchmarks.fetch
+	$(BIN)/python -m benchmarks.charts
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.sessions
 
