@@ -1,12 +1,12 @@
-"""The account of a run: its checks, its inputs and its release, and the settings of Dagster's instance in the lake."""
+"""The record of a run: its checks, its inputs and its release, and the settings of Dagster's instance in the lake."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-from collections.abc import Generator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +48,7 @@ class CheckResult:
         is_critical: Whether a failure holds back the release.
         message: What it found, if it failed.
         versions: Delta version of each table that it read.
+        code_version: Version of the code that made it, which may have other limits than the present one.
     """
 
     table: str
@@ -56,15 +57,16 @@ class CheckResult:
     is_critical: bool
     message: str = ""
     versions: dict[str, int] = field(default_factory=dict)
+    code_version: str = ""
 
 
 @dataclass
 class LakeRun:
-    """The account of a run.
+    """The record of a run.
 
-    A run of the whole job, or one that published a release, is written to ``last_run.json`` when it ends, however it
-    ends. ``checks`` holds the results of this run. The newest result of every check is kept in ``checks.json``, so that
-    a run that makes some of the tables can publish a release with the results of the others.
+    ``checks`` holds the results of this run. ``checks.json`` keeps the newest result of every check and, for each table
+    made by SQL, the versions that it was made from. So a run that makes some of the tables can publish a release with
+    the results of the others, and cannot publish tables that do not fit together.
     """
 
     lake: Lake
@@ -76,10 +78,13 @@ class LakeRun:
     is_new_release: bool = False
     inputs: str | None = None
     _versions: dict[str, int] = field(default_factory=dict, repr=False)
+    _made_from: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
-    def set_version(self, table: str, version: int) -> None:
-        """Note the Delta version of a table that this run has written."""
+    def set_version(self, table: str, version: int, source_tables: Iterable[str] = ()) -> None:
+        """Note the Delta version of a table that this run has written, and of the tables that it was made from."""
         self._versions[table] = version
+        sources = {name: self.get_version(name) for name in source_tables}
+        self._made_from[table] = {"code_version": hash_code(), "sources": sources}
 
     def get_version(self, table: str) -> int:
         """The present Delta version of a table; -1 if it was never written."""
@@ -91,65 +96,92 @@ class LakeRun:
     def add_check(self, result: CheckResult) -> None:
         """Add a result; it replaces an earlier one of the same check."""
         self.checks = [other for other in self.checks if (other.table, other.check) != (result.table, result.check)]
-        self.checks.append(result)
+        self.checks.append(replace(result, code_version=hash_code()))
 
     def find_result(self, table: str, check: str) -> CheckResult | None:
-        """The newest result of a check, if it is about the present versions of the tables that it read."""
+        """The newest result of a check, if it is about the present code and the present versions of its tables."""
         for result in self.read_checks():
             if (result.table, result.check) == (table, check):
                 is_current = all(self.get_version(name) == version for name, version in result.versions.items())
-                return result if is_current and result.versions else None
+                return result if is_current and result.code_version == hash_code() else None
         return None
 
     def read_checks(self) -> list[CheckResult]:
         """The newest result of each check: those of this run, and for the others the stored ones."""
         own = {(result.table, result.check) for result in self.checks}
-        stored = [result for result in _read_stored_checks(self.lake) if (result.table, result.check) not in own]
+        stored = [result for result in read_check_results(self.lake) if (result.table, result.check) not in own]
         return [*stored, *self.checks]
+
+    def read_made_from(self) -> dict[str, dict[str, Any]]:
+        """For each table, the code version and the versions of the source tables that it was made from."""
+        return {**_read_stored(self.lake).get("made_from", {}), **self._made_from}
+
+    def find_outdated(self, tables: Mapping[str, Iterable[str]]) -> dict[str, str]:
+        """The tables that were not made from the present versions of their source tables, each with the reason.
+
+        Args:
+            tables: The source tables of each table.
+        """
+        made_from, outdated = self.read_made_from(), {}
+        for table, source_tables in tables.items():
+            entry = made_from.get(table, {})
+            changed = [name for name in source_tables if entry.get("sources", {}).get(name) != self.get_version(name)]
+            if changed:
+                outdated[table] = f"{table} was not made from the present {', '.join(changed)}"
+            elif entry.get("code_version") != hash_code():
+                outdated[table] = f"{table} was made by other code"
+        return outdated
 
 
 def read_last_run(lake: Lake) -> dict[str, Any] | None:
-    """The account of the last run that ended; none if there is none that can be read."""
+    """The record of the last run of the whole job, or that published a release; none if none can be read."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         return json.loads((lake.root / "last_run.json").read_text(encoding="utf-8"))
     return None
 
 
-def _read_stored_checks(lake: Lake) -> list[CheckResult]:
-    """The results in ``checks.json``; none if it is missing or damaged, so that the checks are made again."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+def _read_stored(lake: Lake) -> dict[str, Any]:
+    """The content of ``checks.json``; empty if it is missing or damaged, so that everything is made again."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
         stored = json.loads((lake.root / "checks.json").read_text(encoding="utf-8"))
-        if stored["code_version"] == hash_code():  # a changed declaration may have changed what a check means
-            return [CheckResult(**result) for result in stored["checks"]]
+        return stored if isinstance(stored, dict) else {}
+    return {}
+
+
+def read_check_results(lake: Lake) -> list[CheckResult]:
+    """The newest stored result of every check."""
+    with contextlib.suppress(TypeError):
+        return [CheckResult(**result) for result in _read_stored(lake).get("checks", [])]
     return []
 
 
 @contextlib.contextmanager
 def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]:
-    """Keep the account of a run; the caller holds the lake's lock.
+    """Keep the record of a run, and write it when the run ends, however it ends; the caller holds the lake's lock.
 
     Args:
         lake: The lake.
         run_id: Dagster's identifier of the run.
         is_whole: Whether the run is of the whole job, rather than of some tables or checks.
     """
-    account = LakeRun(lake, run_id, utc_now().isoformat(), is_whole)
+    run = LakeRun(lake, run_id, utc_now().isoformat(), is_whole)
     try:
-        yield account
+        yield run
     finally:
-        checks = {"code_version": hash_code(), "checks": [asdict(result) for result in account.read_checks()]}
-        replace_file(lake.root / "checks.json", json.dumps(checks, indent=1).encode())
+        results = [asdict(result) for result in run.read_checks()]
+        stored = {"checks": results, "made_from": run.read_made_from()}
+        replace_file(lake.root / "checks.json", json.dumps(stored, indent=1).encode())
         facts = {
             "lake": str(lake.root),
-            "run_id": account.run_id,
-            "started_at": account.started_at,
+            "run_id": run.run_id,
+            "started_at": run.started_at,
             "ended_at": utc_now().isoformat(),
-            "checks": [asdict(result) for result in account.checks],
-            "release": account.release,
-            "is_new_release": account.is_new_release,
-            "inputs": account.inputs,
+            "checks": [asdict(result) for result in run.checks] if run.release is None else results,
+            "release": run.release,
+            "is_new_release": run.is_new_release,
+            "inputs": run.inputs,
         }
-        if is_whole or account.release is not None:
+        if is_whole or run.release is not None:
             replace_file(lake.root / "last_run.json", json.dumps(facts, indent=1).encode())
 
 
@@ -175,12 +207,16 @@ def hash_inputs(lake: Lake) -> str:
 
 
 def find_unchanged_release(lake: Lake) -> Release | None:
-    """The newest release if it was made from exactly the present inputs, else none."""
+    """The newest release if it was made from exactly the present inputs and holds the present tables, else none."""
     last = read_last_run(lake)
     with contextlib.suppress(NoRelease):
         newest = read_current_release(lake)
         if last and last["release"] == newest.number and last["inputs"] == hash_inputs(lake):
-            return newest
+            tables = newest.manifest["tables"].items()
+            released = {name: table["delta_version"] for name, table in tables if table["delta_version"] is not None}
+            states = {name: lake.read_state(name) for name in released}
+            if all(state is not None and state.version == released[name] for name, state in states.items()):
+                return newest
     return None
 
 

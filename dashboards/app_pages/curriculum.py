@@ -108,7 +108,7 @@ def show_feeds(feeds: pl.DataFrame) -> None:
                 finding=f"{first['feed']} has the most: {first['episodes']:,} of {feeds['episodes'].sum():,} episodes.",
                 file_name=f"episodes_by_month_{release.name}",
                 alt="Episodes per month, stacked by feed.",
-                key="heard",
+                key="feed_episodes",
                 draw=partial(draw_counts_by_month, by_month.frame, names, by="feed", of="episodes"),
                 meanings=query_column_meanings(release, "clean.feed_items"),
             )
@@ -129,7 +129,7 @@ def show_feeds(feeds: pl.DataFrame) -> None:
     )
     listing.show_item_downloads(
         f"aisle_{release.name}_feed_episodes",
-        "heard",
+        "feed_episodes",
         lambda: search.get_items(release, [("feed item", item_id) for item_id in rows["feed_item_id"]]),
     )
 

@@ -34,7 +34,7 @@ class Comparison:
         high: Upper end; None too where it is unbounded.
         p_value: Exact two-sided p-value of equal rates; None without a test.
         finding: “higher”, “lower”, “no clear difference” or “too few to compare”; None without a test.
-        shared: Number of publications in both selections.
+        shared_publications: Number of publications in both selections.
         sentence: The comparison as a sentence to quote.
     """
 

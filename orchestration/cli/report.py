@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import polars as pl
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
 from orchestration.ingest.snapshots import list_refused_files, list_snapshots
-from orchestration.run import read_last_run
+from orchestration.run import read_check_results, read_last_run
 from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, read_current_release
@@ -108,10 +110,12 @@ def describe_status(lake: Lake) -> list[str]:
     except NoRelease as error:
         lines.append(str(error))
     if run := read_last_run(lake):
-        failed = [check for check in run["checks"] if not check["passed"]]
         ended = run["ended_at"][:16].replace("T", " ")
         outcome = f"release v{run['release']}" if run["release"] else "no release"
-        lines.append(f"last run ended {ended} UTC: {outcome}; {len(run['checks'])} checks, {len(failed)} not passed")
+        # a run of a part since then may have made checks again
+        results = [asdict(result) for result in read_check_results(lake)] or run["checks"]
+        failed = [check for check in results if not check["passed"]]
+        lines.append(f"last run ended {ended} UTC: {outcome}; {len(results)} checks, {len(failed)} not passed")
         for check in failed:
             message = check.get("message", check.get("says", ""))  # earlier versions wrote "says"
             lines.append(f"  {'✗' if check['is_critical'] else '!'} {check['table']}: {check['check']}: {message}")

@@ -15,6 +15,7 @@ import polars as pl
 from expectations import cross_table
 from expectations.limits import MAX_EXAMPLES, check_table
 from expectations.observed import describe_expectations
+from orchestration.defs.errors import fail_without_retry
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import build_asset_key
 from orchestration.ingest.limits import list_allowed_values
@@ -40,15 +41,15 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
-    """Check the declared limits of a table and add the results to the account of the run."""
+def check_limits(run: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
+    """Check the declared limits of a table and add the results to the record of the run."""
     breaches = check_table(table, table.conform(frame), list_allowed_values)
     for spec in list_limit_checks(table):
         is_critical = spec.name == LIMITS
         own = [breach for breach in breaches if breach.is_critical == is_critical]
         message = "; ".join(breach.message for breach in own)
-        versions = {table.name: account.get_version(table.name)}
-        account.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
+        versions = {table.name: run.get_version(table.name)}
+        run.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
         expectations = describe_expectations(table, frame, own, is_critical=is_critical)
         yield dg.AssetCheckResult(
             asset_key=build_asset_key(table.name),
@@ -63,18 +64,18 @@ def check_limits(account: LakeRun, table: Table, frame: pl.DataFrame) -> Iterato
         )
 
 
-def check_tables(account: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCheckResult:
-    """Make a check between tables and add the result to the account of the run.
+def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCheckResult:
+    """Make a check between tables and add the result to the record of the run.
 
     Raises:
         FileNotFoundError: A table that it reads was never written.
     """
-    violations = check.find_violations(account.lake)
+    violations = check.find_violations(run.lake)
     examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.head(3).to_dicts())
     rows = f"{violations.height} {'row' if violations.height == 1 else 'rows'}"
     message = f"broken by {rows}: {examples}" if examples else ""
-    versions = {name: account.get_version(name) for name in check.source_tables}
-    account.add_check(CheckResult(check.table, check.name, violations.is_empty(), check.is_critical, message, versions))
+    versions = {name: run.get_version(name) for name in check.source_tables}
+    run.add_check(CheckResult(check.table, check.name, violations.is_empty(), check.is_critical, message, versions))
     return dg.AssetCheckResult(
         asset_key=build_asset_key(check.table),
         check_name=check.name,
@@ -104,7 +105,7 @@ def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChec
         additional_deps=[build_asset_key(name) for name in check.source_tables if name != check.table],
     )
     def run_check(context: dg.AssetCheckExecutionContext, lake_run: LakeResource) -> dg.AssetCheckResult:
-        result = check_tables(lake_run.account, check)
+        result = fail_without_retry(lambda: check_tables(lake_run.run, check))
         if result.description:
             context.log.warning(f"{check.table}: {check.name}: {result.description}")
         return result
@@ -117,19 +118,19 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     return [_build_cross_table_check(check) for check in cross_table.list_checks()]
 
 
-def repeat_stale_checks(account: LakeRun, tables: list[Table]) -> list[CheckResult]:
+def repeat_stale_checks(run: LakeRun, tables: list[Table]) -> list[CheckResult]:
     """The newest result of every check of a release, made again where tables have changed since it was made.
 
     A run that makes only some of the tables needs this: a check between tables belongs to one of them, and another of
     them may have changed.
     """
-    lake: Lake = account.lake
+    lake: Lake = run.lake
     for table in tables:
-        if any(account.find_result(table.name, spec.name) is None for spec in list_limit_checks(table)):
-            list(check_limits(account, table, lake.read(table)))
+        if any(run.find_result(table.name, spec.name) is None for spec in list_limit_checks(table)):
+            list(check_limits(run, table, lake.read(table)))
     for check in cross_table.list_checks():
-        if account.find_result(check.table, check.name) is None:
-            check_tables(account, check)
+        if run.find_result(check.table, check.name) is None:
+            check_tables(run, check)
     known = {(table.name, spec.name) for table in tables for spec in list_limit_checks(table)}
     known |= {(check.table, check.name) for check in cross_table.list_checks()}
-    return [result for result in account.read_checks() if (result.table, result.check) in known]
+    return [result for result in run.read_checks() if (result.table, result.check) in known]

@@ -7,12 +7,12 @@ from dataclasses import asdict
 import dagster as dg
 
 from orchestration.defs.automation import UPDATE_WITH_UPSTREAM
-from orchestration.defs.catalog import list_tables
+from orchestration.defs.catalog import list_tables, load_transforms
 from orchestration.defs.checks import repeat_stale_checks
+from orchestration.defs.errors import RETRY, fail_without_retry
 from orchestration.defs.feeds import build_table_freshness
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import OWNERS, build_asset_key, reference_code
-from orchestration.defs.tables import RETRY, fail_without_retry
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.run import hash_code
 from warehouse.release import Release, publish_release
@@ -34,20 +34,26 @@ def _build_search_index(context: dg.AssetExecutionContext, release: Release) -> 
 
 
 def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.MaterializeResult[None]:
-    """Publish all tables, unless the newest release has the same content."""
-    account = lake_run.account
-    checks = fail_without_retry(lambda: repeat_stale_checks(account, list_tables()))
-    failed = [f"{result.table}: {result.message}" for result in checks if result.is_critical and not result.passed]
-    if failed:
-        raise dg.Failure("; ".join(["no release, critical checks failed", *failed]), allow_retries=False)
+    """Publish all tables, unless the newest release has the same content.
+
+    Raises:
+        dg.Failure: A table was not made from the present tables upstream, or a critical check failed.
+    """
+    run = lake_run.run
+    checks = fail_without_retry(lambda: repeat_stale_checks(run, list_tables()))
+    problems = [f"{result.table}: {result.message}" for result in checks if result.is_critical and not result.passed]
+    transforms = load_transforms().items()
+    problems += run.find_outdated({name: transform.source_tables for name, transform in transforms}).values()
+    if problems:
+        raise dg.Failure("; ".join(["no release", *problems]), allow_retries=False)
     facts = {
-        "snapshots": account.lake.read(load_shared_tables()["snapshots"])["snapshot_id"].to_list(),
+        "snapshots": run.lake.read(load_shared_tables()["snapshots"])["snapshot_id"].to_list(),
         "code_version": hash_code(),
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in checks],
     }
-    release, is_new = fail_without_retry(lambda: publish_release(account.lake, list_tables(), facts))
-    account.release, account.is_new_release = release.number, is_new
+    release, is_new = fail_without_retry(lambda: publish_release(run.lake, list_tables(), facts))
+    run.release, run.is_new_release = release.number, is_new
     context.log.info(
         f"release {release.name}: {'published' if is_new else 'has the same content already, nothing to publish'}"
     )

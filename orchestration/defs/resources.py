@@ -1,4 +1,4 @@
-"""The resource of every step that reads or writes tables: the lake, locked for the run, and the account of the run."""
+"""The resource of every step that reads or writes tables: the lake, locked for the run, and the record of the run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from warehouse.lake import Lake, LakeBusy
 
 
 class LakeResource(dg.ConfigurableResource):
-    """Holds the lake for the whole run, so that two runs never write at once, and keeps the account of the run."""
+    """Holds the lake for the whole run, so that two runs never write at once, and keeps the record of the run."""
 
-    _account: LakeRun | None = PrivateAttr(default=None)
+    _run: LakeRun | None = PrivateAttr(default=None)
 
     @property
-    def account(self) -> LakeRun:
-        """The account of the run that is going on."""
-        if self._account is None:
+    def run(self) -> LakeRun:
+        """The record of the present run."""
+        if self._run is None:
             raise RuntimeError("the lake is only held while a run executes")
-        return self._account
+        return self._run
 
     @property
     def lake(self) -> Lake:
         """The lake named by ``AISLE_LAKE``."""
-        return self.account.lake
+        return self.run.lake
 
     @contextlib.contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[LakeResource]:
@@ -40,5 +40,5 @@ class LakeResource(dg.ConfigurableResource):
                 if context.log:
                     context.log.warning(f"{busy}; waiting for it to end")
                 stack.enter_context(lake.lock())
-            self._account = stack.enter_context(record_run(lake, context.run_id or "", is_whole=job == JOB))
+            self._run = stack.enter_context(record_run(lake, context.run_id or "", is_whole=job == JOB))
             yield self

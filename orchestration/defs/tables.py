@@ -16,6 +16,7 @@ import polars as pl
 from orchestration.defs.automation import UPDATE_WITH_NEW_INPUT, UPDATE_WITH_UPSTREAM
 from orchestration.defs.catalog import load_transforms, trace_table
 from orchestration.defs.checks import check_limits, list_limit_checks
+from orchestration.defs.errors import RETRY, fail_without_retry
 from orchestration.defs.feeds import build_feed_key, build_raw_freshness, build_table_freshness
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import (
@@ -37,26 +38,15 @@ from warehouse import reference
 from warehouse.table import Table
 
 INBOX = dg.AssetKey(["inbox"])
-# reading and writing touch the disk, which can be busy for a moment; a wrong query stays wrong
-RETRY = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 Events: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
-
-
-def fail_without_retry(make: Callable[[], Any]) -> Any:
-    """The result of a call; a fault of the disk may be retried, any other error fails the step at once."""
-    try:
-        return make()
-    except OSError:
-        raise
-    except Exception as error:
-        raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error
 
 
 def _write_table(lake_run: LakeResource, table: Table, frame: pl.DataFrame) -> dict[str, Any]:
     """Write a table to the lake; returns the metadata of its materialisation."""
     state = lake_run.lake.write(table, frame)
-    lake_run.account.set_version(table.name, state.version)
+    transform = load_transforms().get(table.name)
+    lake_run.run.set_version(table.name, state.version, transform.source_tables if transform else ())
     return {
         "dagster/row_count": state.rows,
         "dagster/column_lineage": build_column_lineage(table.name),
@@ -74,8 +64,7 @@ def _make_tables(
 ) -> Events:
     """Make the selected tables, write and check them; tables of which only a check is selected are checked as they are.
 
-    A table that ``make`` returns and nobody selected (the accounts of a source that is updated alone) is written too
-    and reported as materialised.
+    Shared tables that ``make`` returns but that are not selected are also written and reported as materialised.
     """
     selected = [table for table in tables if build_asset_key(table.name) in context.selected_asset_keys]
     frames = dict(fail_without_retry(lambda: make(selected))) if selected else {}
@@ -100,7 +89,7 @@ def _make_tables(
         else:
             continue
         if any(asset == key for asset, _ in checks):
-            for result in check_limits(lake_run.account, table, frame):
+            for result in check_limits(lake_run.run, table, frame):
                 if result.description:
                     context.log.warning(f"{table.name}: {result.description}")
                 if (key, result.check_name) in checks:
@@ -183,7 +172,7 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         add_waiting_files(lake, context.log.info)
         if len(selected) == len(SOURCES):
             # noted before they are read: what is fetched from now on is for the next run
-            lake_run.account.inputs = hash_inputs(lake)
+            lake_run.run.inputs = hash_inputs(lake)
         return update_raw_tables(lake, context.log.info, selected)
 
     return _build_tables_asset("ingest", specs, ingest)

@@ -9,11 +9,12 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from orchestration.cli.report import describe_status
 from orchestration.definitions import load_definitions
 from orchestration.defs.catalog import list_tables
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.ingest.snapshots import add_file
-from orchestration.run import configure_dagster, read_last_run
+from orchestration.run import configure_dagster, find_unchanged_release, read_last_run
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
@@ -175,3 +176,41 @@ def test_a_table_that_fails_its_check_holds_back_a_release_of_the_others(lake: L
     (event,) = [event for event in result.all_events if event.is_step_failure]
     assert f"{COUNTS}: works breaks minimum 0" in str(event.step_failure_data)
     assert read_current_release(lake).number == released
+
+
+def read_failure(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    return str(event.step_failure_data)
+
+
+def test_tables_that_do_not_fit_together_are_not_released(lake_with_new_sheet: Lake) -> None:
+    lake = lake_with_new_sheet
+    assert run(dg.AssetSelection.assets(key_of(SHEET))).success
+    failure = read_failure(run(dg.AssetSelection.assets(dg.AssetKey(["release"]))))
+    assert f"clean.publications was not made from the present {SHEET}" in failure
+    assert read_current_release(lake).number == 1
+    assert find_unchanged_release(lake) is None  # `aisle run` makes the rest
+    assert run(dg.AssetSelection.assets(key_of(SHEET)).downstream()).success
+    assert read_current_release(lake).number == 2
+
+
+def test_status_keeps_the_checks_of_all_tables_after_a_run_of_a_part(lake: Lake) -> None:
+    (before,) = [line for line in describe_status(lake) if line.startswith("last run")]
+    assert run(dg.AssetSelection.assets(dg.AssetKey(["release"]))).success
+    (after,) = [line for line in describe_status(lake) if line.startswith("last run")]
+    assert after.partition("; ")[2] == before.partition("; ")[2]
+    frame = lake.read(TABLES[COUNTS])
+    lake.write(TABLES[COUNTS], frame.with_columns(works=-frame["works"]))
+    assert not run_check(COUNTS, "limits").passed
+    assert any(f"✗ {COUNTS}: limits: works breaks minimum 0" in line for line in describe_status(lake))
+
+
+def test_a_table_without_its_inputs_fails_at_once_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AISLE_LAKE", str(tmp_path))
+    configure_dagster(Lake(tmp_path))
+    failure = read_failure(run(dg.AssetSelection.assets(key_of("clean.publications")).without_checks()))
+    assert "is not in the lake" in failure
+    assert "max_retries" not in failure
