@@ -12,6 +12,7 @@ import pytest
 from orchestration.cli.report import describe_status
 from orchestration.definitions import load_definitions
 from orchestration.defs.catalog import list_tables
+from orchestration.defs.specs import build_column_lineage
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.ingest.snapshots import add_file
 from orchestration.run import configure_dagster, find_unchanged_release, read_last_run
@@ -155,6 +156,8 @@ def test_one_source_and_what_depends_on_it_give_a_release_with_all_checks(lake_w
     result = run(dg.AssetSelection.assets(key_of(SHEET)).downstream())
     assert result.success
     assert "raw.openalex_works" not in list_made(result)
+    (made,) = result.asset_materializations_for_node("clean__publications")
+    assert made.metadata["dagster/column_lineage"].value == build_column_lineage("clean.publications")
     second = read_current_release(lake)
     assert second.number == first.number + 1
     assert (
