@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from orchestration.sources.forum.page import SOURCE
+from orchestration.sources.forum.segment_identity import identify_texts
 from orchestration.sources.forum.segmentation import TRUNCATED_CHARACTERS, find_segments, find_truncated_blocks
 from orchestration.sources.shared.document import Document
 from orchestration.sources.source import NotThisSource, ParseResult
+from tests.support.fetch_plans import build_table
 
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
 needs_seeds = pytest.mark.skipif(not SEEDS.is_dir(), reason="the captured pages in ../shared/seeds are not here")
@@ -168,8 +170,98 @@ def test_copies_with_other_line_ends_and_byte_order_mark_are_the_same_page() -> 
     plain = SOURCE.parse(Document("\n".join(lines).encode(), "a"))
     other = SOURCE.parse(Document(b"\xef\xbb\xbf" + "  \r\n".join([*lines, ""]).encode(), "b"))
     assert plain.records == other.records
-    changed = SOURCE.parse(Document("\n".join([*lines, "Yep."]).encode(), "c"))
-    assert not {r.identity for r in plain.records} & {r.identity for r in changed.records}
+
+
+PAGE = [
+    "Oh, the harbour master counted the lanterns twice before the tide came in.",
+    "Thanks!",
+    "Yep, the ferry company published its timetable for the winter months at last.",
+    "Thanks!",
+    "+1",
+    "Okay, the north pier is closed until the new planks arrive from the sawmill.",
+    "+1",
+]
+
+
+def list_identities(lines: list[str]) -> list[str]:
+    return [record.identity for record in parse_lines("Posts", "Comments", *lines).records]
+
+
+def edit(lines: list[str], at: int, old: str, new: str) -> list[str]:
+    return [line.replace(old, new) if number == at else line for number, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize(
+    ("later", "all_comments"),
+    [
+        (["Ah, a new comment about gulls that nest on the roof of the fish market.", *PAGE], 8),
+        (["Thanks!", *PAGE], 8),
+        ([*PAGE[:2], "Oh, the lighthouse needs a new lamp before the autumn storms set in.", *PAGE[2:]], 9),
+        ([*PAGE, "Thanks!"], 8),
+        (PAGE[2:], 7),
+        (PAGE[:4] + PAGE[5:], 7),
+        ([*PAGE[:3], PAGE[4], PAGE[3], *PAGE[5:]], 7),
+        ([PAGE[2], PAGE[3], PAGE[0], PAGE[1], *PAGE[4:]], 8),
+        (edit(PAGE, 0, "twice", "three times"), 8),
+        (edit(PAGE, 5, "planks", "boards"), 8),
+        (edit(PAGE, 2, "company published", "company\u00a0 published"), 7),
+        (edit(PAGE, 6, "+1", "-1"), 8),
+    ],
+    ids=[
+        "new at the top",
+        "thanks at the top",
+        "new between, which separates thanks from its neighbour",
+        "thanks at the end",
+        "two gone",
+        "one gone",
+        "two short ones swapped",
+        "swapped, which gives thanks another neighbour",
+        "edited",
+        "edited below short ones",
+        "other spaces",
+        "short one edited",
+    ],
+)
+def test_two_captures_of_a_page_give_the_union_of_their_comments(later: list[str], all_comments: int) -> None:
+    first, second = list_identities(PAGE), list_identities(later)
+    assert (len(set(first)), len(set(second))) == (len(PAGE), len(later))
+    assert len({*first, *second}) == all_comments
+
+
+def test_edit_or_truncation_after_the_opening_of_a_comment_keeps_its_identity() -> None:
+    whole = "Hello, " + LONG
+    assert identify_texts([whole]) == identify_texts([whole[:562] + "..."]) == identify_texts([whole + "And more."])
+
+
+@pytest.mark.parametrize(
+    "texts", [["Согласен", "Спасибо"], ["同意します", "ありがとう"], ["🙂", "🙁"], ["…", "?"], ["+1", "-1"]]
+)
+def test_short_texts_in_any_script_are_distinct(texts: list[str]) -> None:
+    assert len(set(identify_texts([*texts, LONG]))) == 3
+
+
+def test_short_text_of_another_page_is_another_comment() -> None:
+    assert identify_texts(["Thanks!", LONG])[0] != identify_texts(["Thanks!", LONG.replace("Lanterns", "Buoys")])[0]
+
+
+def test_clean_segments_have_each_comment_of_two_captures_once(tmp_path: Path) -> None:
+    captures = (["Posts", "Comments", *PAGE], ["Posts", "Comments", "Thanks!", *PAGE[:-1]])
+    rows = build_table(tmp_path, "clean.segments", *("\n".join(lines).encode() for lines in captures)).to_dicts()
+    assert sorted(row["text"] for row in rows) == sorted([*PAGE, "Thanks!"])
+    ferry = next(row for row in rows if row["text"] == PAGE[2])
+    assert (ferry["segment"], ferry["first_line"]) == (4, 6)
+
+
+@needs_seeds
+@pytest.mark.parametrize("number", ["000", "001"])
+def test_capture_that_differs_by_a_line_shares_all_but_its_neighbours(number: str) -> None:
+    lines = read_seed(number).lines
+    known = {record.identity for record in SOURCE.parse(read_seed(number)).records}
+    for at in range(2, len(lines) - 1, 7):
+        for changed in (lines[:at] + lines[at + 1 :], [*lines[:at], "Okay, one more remark on gulls.", *lines[at:]]):
+            found = {r.identity for r in SOURCE.parse(Document("\n".join(changed).encode(), "later")).records}
+            assert len(known - found) <= 4
+            assert len(found - known) <= 4
 
 
 def test_headers_are_never_segments_and_lines_keep_their_numbers() -> None:

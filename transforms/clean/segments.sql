@@ -3,7 +3,7 @@ row = "A segment of a captured forum page: one comment, quick take or reply, wit
 key = ["segment_id"]
 
 [columns]
-segment_id = { type = "text", meaning = "Identifier of the segment: hash of its page and its position on the page, so that equal texts are distinct.", required = true }
+segment_id = { type = "text", meaning = "Identifier of the segment, the same in other captures of the page: hash of the opening of its text (for a short text also of the one below) and its number among equal ones.", required = true }
 page_sha256 = {}
 page_owner = { type = "text", meaning = "Person whose page was captured, if known from outside the page." }
 segment = {}
@@ -27,7 +27,7 @@ with newest as (
 select
     newest.record_id as segment_id,
     newest.page_sha256,
-    coalesce(newest.page_owner, captured_pages.page_owner) as page_owner,
+    newest.page_owner,
     newest.segment,
     newest.first_line,
     newest.last_line,
@@ -40,4 +40,3 @@ select
     newest.first_seen_at,
     newest.last_seen_at
 from newest
-left join reference.captured_pages as captured_pages on newest.page_sha256 = captured_pages.page_sha256

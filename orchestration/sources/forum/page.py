@@ -2,7 +2,7 @@
 
 Such a page of ForumMagnum (LessWrong, the Alignment Forum, the EA Forum) has the text in page order, without dates,
 ids, authors, titles or marks of quotation. So the records have none of these, and their borders carry a confidence.
-The owner of the page is known only from the person who added it.
+The owner of the page is known only from the person who added it, or for some pages from ``reference.captured_pages``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.sources.forum.segment_identity import identify_texts
 from orchestration.sources.forum.segmentation import (
     find_segments,
     find_truncated_blocks,
@@ -18,6 +19,7 @@ from orchestration.sources.forum.segmentation import (
 )
 from orchestration.sources.shared.document import Document
 from orchestration.sources.source import NotThisSource, ParseResult, Record, Source, hash_parts
+from warehouse.reference import read_rows
 
 _HEADERS = frozenset({"Posts", "Comments", "Quick takes", "Quick Takes", "Shortform", "Sequences"})
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
@@ -25,26 +27,28 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "type": "text",
         "required": True,
         "matches": "^[0-9a-f]{64}$",
-        "meaning": "SHA-256 of the page's text, with line ends and white space at the ends of lines normalised.",
+        "meaning": "SHA-256 of the text of the last page that had it, with line ends and white space at the ends of"
+        " lines normalised.",
     },
     "page_owner": {
         "type": "text",
-        "meaning": "Owner of the page, if given when the page was added; never read from the text.",
+        "meaning": "Owner of the page, if given when it was added or in reference.captured_pages; never read from"
+        " the text.",
     },
     "segment": {
         "type": "integer",
         "unit": "ordinal",
         "required": True,
         "minimum": 1,
-        "meaning": "Position of the comment on the page, from 1; with page_sha256 it identifies the comment.",
+        "meaning": "Position of the comment on that page, from 1.",
     },
     "first_line": {
         "type": "integer",
         "unit": "line",
         "minimum": 1,
-        "meaning": "Its first line on the page, from 1.",
+        "meaning": "Its first line on that page, from 1.",
     },
-    "last_line": {"type": "integer", "unit": "line", "minimum": 1, "meaning": "Its last line on the page."},
+    "last_line": {"type": "integer", "unit": "line", "minimum": 1, "meaning": "Its last line on that page."},
     "kind": {
         "type": "text",
         "required": True,
@@ -72,6 +76,11 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "meaning": "Length without line ends and without the words “(read more)”; 565 for a truncated comment.",
     },
 }
+
+
+def _find_owner(document: Document, page_sha256: str) -> str | None:
+    listed = {row["page_sha256"]: row["page_owner"] for row in read_rows("captured_pages")}
+    return document.hints.get("owner") or listed.get(page_sha256)
 
 
 def _split_headers(document: Document) -> tuple[int, list[tuple[int, str]]]:
@@ -108,25 +117,29 @@ def _recognise(document: Document) -> None:
 def _parse(document: Document) -> ParseResult:
     """The comments of a page, in page order; each line belongs to exactly one."""
     page_sha256 = hash_parts("\n".join(line.rstrip() for line in document.lines).rstrip())
+    owner = _find_owner(document, page_sha256)
     _, numbered = _split_headers(document)
     result = ParseResult()
-    for ordinal, segment in enumerate(find_segments([line for _, line in numbered]), 1):
+    segments = find_segments([line for _, line in numbered])
+    texts = ["\n".join(line for _, line in numbered[segment.first : segment.last + 1]) for segment in segments]
+    identities = identify_texts(texts)
+    for ordinal, segment in enumerate(segments, 1):
         lines = numbered[segment.first : segment.last + 1]
         first, last = lines[0][0], lines[-1][0]
         values = {
             "page_sha256": page_sha256,
-            "page_owner": document.hints.get("owner") or None,
+            "page_owner": owner,
             "segment": ordinal,
             "first_line": first,
             "last_line": last,
             "kind": segment.kind,
             "is_truncated": segment.is_truncated,
             "confidence": segment.confidence,
-            "text": "\n".join(line for _, line in lines),
+            "text": texts[ordinal - 1],
             "characters": sum(len(strip_read_more(line)) for _, line in lines),
         }
         locator = f"lines {first}-{last}" if last > first else f"line {first}"
-        result.items.append(Record(hash_parts(page_sha256, ordinal), values, locator))
+        result.items.append(Record(identities[ordinal - 1], values, locator))
     return result
 
 
@@ -140,4 +153,5 @@ SOURCE = Source(
     licence="comments belong to their authors; the text stays on this machine and is not passed on",
     recognise=_recognise,
     parse=_parse,
+    volatile_columns=("page_sha256", "page_owner", "segment", "first_line", "last_line", "kind", "confidence"),
 )
