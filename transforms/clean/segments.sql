@@ -3,7 +3,7 @@ row = "A segment of a captured forum page: one comment, quick take or reply, wit
 key = ["segment_id"]
 
 [columns]
-segment_id = { type = "text", meaning = "Identifier of the segment, the same in other captures of the page: hash of the opening of its text (for a short text also of the one below) and its number among equal ones.", required = true }
+segment_id = { type = "text", meaning = "Identifier of the segment, the same in other captures of the page: hash of the opening of its text, of the one below if short, and its number among equals.", required = true }
 page_sha256 = {}
 page_owner = { type = "text", meaning = "Person whose page was captured, if known from outside the page." }
 segment = {}
