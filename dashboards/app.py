@@ -13,6 +13,7 @@ import gc
 import streamlit as st
 
 from warehouse.release import NoRelease
+from dashboards.exports.figure_files import PAGE_PATH_KEY
 from dashboards.queries.release import UnreadableRelease, get_lake
 
 PAGES = [
@@ -77,6 +78,7 @@ body:has(.stApp[data-test-connection-state]:not([data-test-connection-state="CON
 st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
 st.html(STYLE)
 page = st.navigation({"": PAGES, "Data": DATA_PAGES}, position="top")
+st.session_state[PAGE_PATH_KEY] = page.url_path
 try:
     page.run()
     freeze_libraries()  # by now nearly all are loaded

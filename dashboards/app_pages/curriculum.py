@@ -1,6 +1,7 @@
 """Episodes of podcasts and courses, the sites and publications that they link to."""
 
 from functools import partial
+from itertools import repeat
 
 import polars as pl
 import streamlit as st
@@ -11,7 +12,7 @@ from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.figures.figure import show_figure
 from dashboards.queries import curriculum, discussion, search
 from dashboards.queries.release import query_column_meanings, select_release
-from dashboards.text import escape_markdown, format_count, format_release
+from dashboards.text import build_page_addresses, escape_markdown, format_count, format_release
 from dashboards.widgets import filters, listing
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 
@@ -67,8 +68,11 @@ def show_saved_lists(totals: dict[str, int]) -> None:
         st.warning("No episode matches these filters.", icon=":material/search:")
         return
     episodes = rows.with_columns(
-        open=pl.format("/item?kind=episode&id={}&release={}", "episode_id", pl.lit(release.name)),
-        publication=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name)),
+        open=pl.Series(
+            build_page_addresses("item", release, {"kind": repeat("episode", rows.height), "id": rows["episode_id"]}),
+            dtype=pl.String,
+        ),
+        publication=pl.Series(build_page_addresses("work", release, {"id": rows["publication_id"]}), dtype=pl.String),
     ).select(
         *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
     )
@@ -115,7 +119,12 @@ def show_feeds(feeds: pl.DataFrame) -> None:
         )
     rows = curriculum.list_feed_episodes(release, filters.select_many("Feeds", names, "feed"))
     episodes = rows.with_columns(
-        open=pl.format("/item?kind=feed%20item&id={}&release={}", "feed_item_id", pl.lit(release.name))
+        open=pl.Series(
+            build_page_addresses(
+                "item", release, {"kind": repeat("feed item", rows.height), "id": rows["feed_item_id"]}
+            ),
+            dtype=pl.String,
+        )
     ).drop("feed_item_id")
     show_table(
         episodes,

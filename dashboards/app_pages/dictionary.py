@@ -1,23 +1,21 @@
 """The data dictionary: meaning, type, unit and limits of every table and column, with a search."""
 
-from urllib.parse import urlencode
-
 import polars as pl
 import streamlit as st
 
 from dashboards.exports import downloads
 from dashboards.queries.dictionary import search_columns, search_tables
 from dashboards.queries.release import query_column_meanings, select_release
-from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release
+from dashboards.text import (
+    build_page_address,
+    build_page_addresses,
+    build_permanent_link,
+    escape_markdown,
+    format_count,
+    format_release,
+)
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, show_table
-
-
-def build_page_link(page: str, **parameters: str) -> str:
-    """The URL of another page, pinned to the same release."""
-    pinned = {"release": st.query_params["release"]} if "release" in st.query_params else {}
-    return f"/{page}?{urlencode({**parameters, **pinned})}"
-
 
 release = select_release()
 st.title("Data dictionary", anchor=False)
@@ -47,7 +45,7 @@ if table is None:
         "rows",
         "columns",
         "key",
-        link=pl.Series([build_page_link("dictionary", table=name) for name in tables["table_name"]], dtype=pl.String),
+        link=pl.Series(build_page_addresses("dictionary", release, {"table": tables["table_name"]}), dtype=pl.String),
     )
     show_table(
         rows,
@@ -63,19 +61,22 @@ columns = search_columns(release, table, wanted)
 if table is not None:
     (entry,) = search_tables(release).filter(pl.col("table_name") == table).iter_rows(named=True)
     rows = f"{entry['rows']:,} rows" if entry["rows"] is not None else ""
-    st.header(table, anchor=False)
+    st.header(escape_markdown(table), anchor=False)
     st.markdown(f"{escape_markdown(entry['row_meaning'])} {rows} · key: {escape_markdown(entry['key'] or 'none')}")
     with st.container(horizontal=True, gap="small"):
-        st.link_button("Lineage", build_page_link("lineage", of_table=table), icon=":material/account_tree:")
+        st.link_button(
+            "Lineage",
+            build_page_address("lineage", {"of_table": table, "release": release.name}),
+            icon=":material/account_tree:",
+        )
 if table is not None or wanted:
     if columns.is_empty():
         st.info("No column of this table matches." if table else "No column matches.", icon=":material/search:")
         st.stop()
     st.header(format_count(columns.height, "column"), anchor=False)
-    origins = [
-        build_page_link("lineage", of_table=name, of_column=column)
-        for name, column in columns.select("table_name", "column_name").iter_rows()
-    ]
+    origins = build_page_addresses(
+        "lineage", release, {"of_table": columns["table_name"], "of_column": columns["column_name"]}
+    )
     shown = columns.with_columns(origin=pl.Series(origins, dtype=pl.String))
     show_table(
         shown.drop("table_name") if table else shown,

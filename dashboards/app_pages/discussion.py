@@ -11,7 +11,7 @@ from dashboards.figures.figure import show_figure
 from dashboards.queries import discussion
 from dashboards.queries.discussion import DiscussionFilter
 from dashboards.queries.release import query_release, select_release
-from dashboards.text import escape_markdown, format_count, format_name, format_release, show_link
+from dashboards.text import build_page_addresses, escape_markdown, format_count, format_name, format_release, show_link
 from dashboards.widgets import filters, listing
 from dashboards.widgets.former_links import read_former_parameter
 from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
@@ -106,8 +106,11 @@ threads = query_release(release, discussion.build_thread_query(release), choice.
 show_table(threads, key="threads")
 
 st.subheader("Posts and comments", anchor=False)
-rows = discussion.list_items(release, choice).with_columns(
-    open=pl.format("/item?kind={}&id={}{}", "item_kind", "item_id", pl.lit(f"&release={release.name}"))
+rows = discussion.list_items(release, choice)
+rows = rows.with_columns(
+    open=pl.Series(
+        build_page_addresses("item", release, {"kind": rows["item_kind"], "id": rows["item_id"]}), dtype=pl.String
+    )
 )
 show_table(
     rows.drop("item_kind", "item_id"),

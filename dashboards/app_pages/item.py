@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboards.queries import search
 from dashboards.queries.release import select_release
-from dashboards.text import escape_markdown, format_release, is_web_link
+from dashboards.text import escape_markdown, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
 
 release = select_release()
@@ -20,10 +20,12 @@ if rows.is_empty():
     st.stop()
 
 item = rows.row(0, named=True)
-st.title(escape_markdown(item["title"]), anchor=False)
+st.title(escape_markdown(shorten_title(item["title"])), anchor=False)
 st.text(" · ".join(listing.list_facts(item)))
-if is_web_link(item["url"]):
-    st.link_button("Open the original", item["url"], icon=":material/open_in_new:")
+if shorten_title(item["title"]).endswith(" …"):
+    with st.expander("The whole title"):
+        st.text(item["title"])
+show_web_link("Open the original", item["url"])
 st.caption(f"Data as of {format_release(release)} · identifier `{item['item_id']}`")
 if item["text"]:
     with st.container(border=True):

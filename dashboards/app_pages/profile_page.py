@@ -13,16 +13,18 @@ from dashboards.queries import counts, profile
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
 from dashboards.text import (
+    build_page_addresses,
     build_permanent_link,
     escape_markdown,
     format_count,
     format_name,
     format_release,
-    is_web_link,
     show_link,
+    show_web_link,
 )
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
+from warehouse.release import Release
 
 _ICON = {"lab": ":material/apartment:", "category": ":material/sell:"}
 
@@ -54,7 +56,7 @@ def show_profile(dimension: Dimension) -> None:
         _show_definitions(dimension, definitions)
     totals = counts.query_totals(release, selection)
     if not evidence_counts["rows"]:
-        st.info(f"This release has no publications of {name}.", icon=":material/search:")
+        st.info(f"This release has no publications of {escape_markdown(name)}.", icon=":material/search:")
         if not totals.dated:
             return
     with st.container(horizontal=True, gap="medium"):
@@ -78,7 +80,7 @@ def show_profile(dimension: Dimension) -> None:
     newest = counts.list_papers(release, selection, "dated").head(profile.MAX_NEWEST_PAPERS)
     if figures and evidence_counts["rows"]:
         st.subheader("Newest publications", anchor=False)
-        _show_newest(newest, release.name)
+        _show_newest(newest, release)
     st.subheader("Basis of the counts", anchor=False)
     bases = profile.list_label_bases(release, dimension, name)
     show_table(bases, key="bases")
@@ -134,8 +136,7 @@ def _show_definitions(dimension: Dimension, definitions: pl.DataFrame) -> None:
         row = rows[0]
         also = f" · also written {escape_markdown(row['also_written'])}" if row["also_written"] else ""
         st.markdown(f"{escape_markdown((row['kind'] or 'unknown kind').capitalize())}{also}")
-        if is_web_link(row["website"]):
-            st.link_button("Website", row["website"], icon=":material/open_in_new:")
+        show_web_link("Website", row["website"])
     else:
         for row in rows:
             correspondence = f" ({escape_markdown(row['correspondence'].rstrip('.'))})" if row["correspondence"] else ""
@@ -144,12 +145,14 @@ def _show_definitions(dimension: Dimension, definitions: pl.DataFrame) -> None:
             st.markdown(f"**{escape_markdown(row['taxonomy'])}**: {category}. {definition}")
 
 
-def _show_newest(newest: pl.DataFrame, release: str) -> None:
+def _show_newest(newest: pl.DataFrame, release: Release) -> None:
     if newest.is_empty():
         st.info("None of its publications has a date.", icon=":material/search:")
         return
-    evidence = pl.format("/work?id={}&release={}", "publication_id", pl.lit(release))
-    papers = newest.select("published_on", "title", "lab", "category", evidence=evidence, url="url")
+    evidence = build_page_addresses("work", release, {"id": newest["publication_id"]})
+    papers = newest.select(
+        "published_on", "title", "lab", "category", evidence=pl.Series(evidence, dtype=pl.String), url="url"
+    )
     show_table(
         papers,
         key="newest",

@@ -15,7 +15,7 @@ from dashboards.figures.trends import build_panels, build_trend_figure, draw_pan
 from dashboards.queries import counts, trends
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import Selection
-from dashboards.text import format_count
+from dashboards.text import build_page_addresses, format_count
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
@@ -72,7 +72,7 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     papers = counts.list_papers(release, query.selection, query.span)
     total = int(papers["in_all"][0]) if papers.height else 0
     papers = papers.drop("in_all").with_columns(
-        evidence=pl.format("/work?id={}&release={}", "publication_id", pl.lit(release.name))
+        evidence=pl.Series(build_page_addresses("work", release, {"id": papers["publication_id"]}), dtype=pl.String)
     )
     listed = f"{format_count(total, 'publication')} listed"
     if papers.height != total:

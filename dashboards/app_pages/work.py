@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboards.queries import discussion, search, work
 from dashboards.queries.release import select_release
-from dashboards.text import escape_markdown, format_date, format_release, is_web_link
+from dashboards.text import escape_markdown, format_date, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
 from dashboards.widgets.tables import show_table
 
@@ -23,15 +23,17 @@ if rows.is_empty():
     st.stop()
 
 publication = rows.row(0, named=True)
-st.title(escape_markdown(publication["title"]), anchor=False)
+st.title(escape_markdown(shorten_title(publication["title"])), anchor=False)
 date = format_date(publication["published_on"]) if publication["published_on"] else "no date"
 st.markdown(f"**{escape_markdown(publication['lab'])}** · {escape_markdown(publication['category'])} · {date}")
 if publication["is_duplicate"]:
     st.warning(
         "The source marks this row as a duplicate. Counting rules for works leave it out.", icon=":material/group:"
     )
-if is_web_link(publication["url"]):
-    st.link_button("Open the publication", publication["url"], icon=":material/open_in_new:")
+if shorten_title(publication["title"]).endswith(" …"):
+    with st.expander("The whole title"):
+        st.text(publication["title"])
+show_web_link("Open the publication", publication["url"])
 st.caption(f"Data as of {format_release(release)} · identifier `{publication['publication_id']}`")
 
 if publication["abstract"]:
@@ -46,7 +48,7 @@ if similar.is_empty():
 for row in similar.iter_rows(named=True):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         listing.show_item_link(row)
-        st.caption(row["why"])
+        st.caption(escape_markdown(row["why"]))
 
 mentions = discussion.list_mentions(release, publication_id)
 if not mentions.is_empty():

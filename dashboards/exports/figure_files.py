@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,11 @@ import streamlit as st
 from dashboards.charts import drawing, palette
 from dashboards.queries.release import ColumnMeaning, query_release
 from dashboards.text import build_permanent_link, format_name, format_release
+from warehouse.public_address import read_public_address
 from warehouse.release import Release
 
+_log = logging.getLogger(__name__)
+PAGE_PATH_KEY = "path of the page"  # set by the app for each run of a page
 _WIDTH_PIXELS = 760  # of the plot
 _LINE_LENGTH = 118  # characters that fit on a line of a picture
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -93,34 +97,49 @@ class Figure:
         return line[:1].upper() + line[1:]
 
 
-def build_address(release: Release) -> str:
-    """The full URL of the current view, pinned to the release; without the host where that is unknown."""
-    url = urlsplit(st.context.url or "")
-    return url._replace(query=build_permanent_link(release).removeprefix("?"), fragment="").geturl()
+def build_address(release: Release) -> str | None:
+    """The full URL of the current view, pinned to the release; None if only this machine can open it.
+
+    It is below the public address if one is configured, else as in the browser.
+    """
+    query = build_permanent_link(release)
+    current = urlsplit(st.context.url or "")
+    try:
+        public = read_public_address()
+    except ValueError as error:  # the command line refuses it, but the server can be started without
+        _log.error("%s", error)
+        public = None
+    if public is not None:
+        return f"{public}/{st.session_state.get(PAGE_PATH_KEY, '')}{query}"
+    host = current.hostname or "localhost"
+    if host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."):
+        return None
+    return current._replace(query=query.removeprefix("?"), fragment="").geturl()
 
 
-def build_citation(figure: Figure, link: str) -> str:
-    """A line that cites the figure: title, release with its content hash, time of publication, URL."""
+def build_citation(figure: Figure, link: str | None) -> str:
+    """A line that cites the figure: title, release with its content hash, time of publication, and its URL if known."""
     release = figure.data.release
     return (
         f"“{figure.title}”. {figure.facts.partition(' · ')[0]}, counted by {format_name(figure.rule)}. "
-        f"aisle, {format_release(release)}, content SHA-256 {release.content_sha256}. {link}"
+        f"aisle, {format_release(release)}, content SHA-256 {release.content_sha256}.{f' {link}' if link else ''}"
     )
 
 
-def build_bibtex(figure: Figure, link: str) -> str:
+def build_bibtex(figure: Figure, link: str | None) -> str:
     """The citation as a BibTeX entry of type ``misc``."""
     release = figure.data.release
     published_at = dt.datetime.fromisoformat(release.manifest["published_at"])
     title = re.sub(r"([\\{}$&#%_^~])", lambda match: rf"\{match[1]}" if match[1] in "{}$&#%_" else " ", figure.title)
-    return textwrap.dedent(f"""\
-        @misc{{aisle_{release.name}_{release.content_sha256[:8]},
-          title        = {{{{{title}}}}},
-          howpublished = {{aisle, release {release.name}}},
-          year         = {{{published_at.year}}},
-          note         = {{content SHA-256 {release.content_sha256}}},
-          url          = {{{link}}}
-        }}""")
+    fields = {
+        "title": f"{{{title}}}",
+        "howpublished": f"aisle, release {release.name}",
+        "year": str(published_at.year),
+        "note": f"content SHA-256 {release.content_sha256}",
+        **({"url": link} if link else {}),
+    }
+    lines = ",\n".join(f"  {name:<12} = {{{value}}}" for name, value in fields.items())
+    return f"@misc{{aisle_{release.name}_{release.content_sha256[:8]},\n{lines}\n}}"
 
 
 def build_picture(figure: Figure) -> dict[str, Any]:

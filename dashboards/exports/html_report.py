@@ -9,7 +9,7 @@ from html import escape
 import polars as pl
 
 from dashboards.exports.figure_files import Figure, render_svg
-from dashboards.text import format_release, is_web_link
+from dashboards.text import build_web_link, format_host, format_release
 from warehouse.release import Release
 
 # blocks scripts and network access, whatever the texts in the data contain
@@ -32,7 +32,7 @@ def build_html_report(
     sentences: Sequence[str],
     figures: Sequence[Figure],
     tables: Sequence[tuple[str, pl.DataFrame]],
-    link: str,
+    link: str | None,
 ) -> bytes:
     """Build the HTML of a profile.
 
@@ -42,13 +42,14 @@ def build_html_report(
         sentences: The introduction.
         figures: The figures, embedded as SVG.
         tables: The tables with their headings; empty ones are left out. A column ``url`` links the title of its row.
-        link: URL of the same view in the dashboards.
+        link: URL of the same view in the dashboards; None if only this machine can open it.
     """
     introduction = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     charts = "".join(_format_figure(figure) for figure in figures)
     sections = "".join(
         f"<h2>{escape(heading)}</h2>{_format_table(rows)}" for heading, rows in tables if not rows.is_empty()
     )
+    source = f" Source: {escape(link)}" if link else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -64,7 +65,7 @@ def build_html_report(
 {introduction}
 {charts}
 {sections}
-<p class="facts">Content SHA-256 of the release: {release.content_sha256}. Source: {escape(link)}</p>
+<p class="facts">Content SHA-256 of the release: {release.content_sha256}.{source}</p>
 </body>
 </html>
 """.encode()
@@ -89,6 +90,7 @@ def _format_table(rows: pl.DataFrame) -> str:
 def _format_cell(row: dict[str, object], name: str) -> str:
     value = "" if row[name] is None else escape(str(row[name]))
     url = row.get("url")
-    if name == "title" and isinstance(url, str) and is_web_link(url):
-        return f'<td><a href="{escape(url)}" rel="noreferrer">{value}</a></td>'
+    link = build_web_link(url) if name == "title" and isinstance(url, str) else None
+    if link:
+        return f'<td><a href="{escape(link)}" rel="noreferrer">{value}</a> ({escape(format_host(link) or "")})</td>'
     return f"<td>{value}</td>"

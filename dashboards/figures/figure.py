@@ -17,6 +17,11 @@ from dashboards.text import build_permanent_link, escape_markdown, format_count
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, show_table
 
+NO_PUBLIC_ADDRESS = (
+    "Without a link, since only this machine can open these pages. Set `AISLE_PUBLIC_ADDRESS`, or start them with "
+    "`aisle dashboard --public-address`, if others can."
+)
+
 
 def show_figure(figure: Figure, draw_chart: Callable[[], None] | None = None) -> None:
     """Show a figure with its tabs.
@@ -83,4 +88,6 @@ def _show_citation(figure: Figure) -> None:
     link = figure_files.build_address(figure.data.release)
     st.code(figure_files.build_citation(figure, link), language=None, wrap_lines=True)
     st.code(figure_files.build_bibtex(figure, link), language="latex", wrap_lines=True)
+    if link is None:
+        st.caption(NO_PUBLIC_ADDRESS)
     st.markdown(f"[Permanent link to this figure]({build_permanent_link(figure.data.release)})")

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboards.exports.citations import CITATION_FORMATS, build_citation_file
 from dashboards.exports.downloads import DownloadFile, build_table_files, show_download_buttons
-from dashboards.text import format_date, format_name, show_link
+from dashboards.text import clean_line, format_date, format_name, remove_direction_signs, shorten_title, show_link
 
 _STYLE = """<style>
 .st-key-items .facts, .st-key-items .snippet { font-size: 0.875rem; overflow-wrap: anywhere; }
@@ -25,7 +25,7 @@ def show_item_link(row: Mapping[str, Any]) -> None:
     Args:
         row: Its ``kind``, ``item_id`` and ``title``.
     """
-    title = " ".join((row["title"] or "").split()) or "(no title)"
+    title = shorten_title(row["title"])
     if row["kind"] == "publication":
         show_link("work", title, {"id": row["item_id"]})
     else:
@@ -58,10 +58,11 @@ def show_items(rows: pl.DataFrame, snippets: Sequence[Sequence[tuple[str, bool]]
 def _show_facts_and_snippet(row: Mapping[str, Any], pieces: Sequence[tuple[str, bool]]) -> None:
     # escaped before the marks are added, so that no text is read as a tag
     snippet = "".join(
-        f"<mark>{html.escape(piece)}</mark>" if is_marked else html.escape(piece) for piece, is_marked in pieces
+        f"<mark>{html.escape(piece)}</mark>" if is_marked else html.escape(piece)
+        for piece, is_marked in ((remove_direction_signs(piece), is_marked) for piece, is_marked in pieces)
     )
-    facts = html.escape(" · ".join(list_facts(row)))
-    st.html(f'<div class="facts">{facts}</div><div class="snippet">{snippet}</div>')
+    facts = html.escape(clean_line(" · ".join(list_facts(row))))
+    st.html(f'<div class="facts" dir="auto">{facts}</div><div class="snippet" dir="auto">{snippet}</div>')
 
 
 def show_item_downloads(name: str, key: str, read_rows: Callable[[], pl.DataFrame]) -> None:

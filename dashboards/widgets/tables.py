@@ -9,6 +9,9 @@ import polars as pl
 import streamlit as st
 
 from dashboards.queries.release import ColumnMeaning
+from dashboards.text import build_web_link
+
+_SITE_PATTERN = r"^https?://(?:www\.(?=[^/?#]+\.))?([^/?#]+)"
 
 
 def configure_columns(frame: pl.DataFrame, meanings: Mapping[str, ColumnMeaning]) -> dict[str, Any]:
@@ -37,14 +40,20 @@ def show_table(frame: pl.DataFrame, *, column_config: Mapping[str, Any] | None =
         options: More arguments of ``st.dataframe``, such as ``key``.
     """
     config = configure_columns(frame, {}) if column_config is None else dict(column_config)
+    sites = [name for name in frame.columns if isinstance(config.get(name), dict) and _is_site_link(config[name])]
+    frame = frame.with_columns(pl.Series(name, map(build_web_link, frame[name]), pl.String) for name in sites)
     # as Arrow, since Streamlit would convert with pandas
     rows = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     st.dataframe(rows, hide_index=True, placeholder="", column_config=config, **options)
 
 
 def configure_site_link(label: str) -> Any:
-    """A column of links, each shown as its host name."""
-    return st.column_config.LinkColumn(label, display_text=r"^https?://(?:www\.)?([^/?#]+)", width=150)
+    """A column of addresses from the data, shown as host names; `show_table` leaves out what is not a web address."""
+    return st.column_config.LinkColumn(label, display_text=_SITE_PATTERN, width=150)
+
+
+def _is_site_link(column: Mapping[str, Any]) -> bool:
+    return (column.get("type_config") or {}).get("display_text") == _SITE_PATTERN
 
 
 def configure_page_link(word: str) -> Any:

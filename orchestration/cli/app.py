@@ -17,6 +17,7 @@ from rich.markup import escape
 from orchestration.cli import fetch as fetch_commands
 from orchestration.cli.console import fail, log, open_lake, out
 from warehouse.lake import PROJECT, Lake
+from warehouse.public_address import VARIABLE, parse_public_address
 
 app = typer.Typer(
     name="aisle",
@@ -192,9 +193,20 @@ def rejects(
 @app.command()
 def dashboard(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    public_address: Annotated[
+        str | None,
+        typer.Option(
+            envvar=VARIABLE, help="Address at which other people open them, for citations: https://example.org/aisle."
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboards (Streamlit, http://localhost:8501). Stop with Ctrl-C."""
     os.environ["AISLE_LAKE"] = str(open_lake().root)
+    if public_address:
+        try:
+            os.environ[VARIABLE] = parse_public_address(public_address)
+        except ValueError as error:
+            raise fail(str(error)) from error
     command = [
         sys.executable,
         "-m",

@@ -69,6 +69,40 @@ def test_profile_is_downloaded_as_one_page(open_trends_page: OpenPage) -> None:
     expect(page.get_by_role("heading", name="Newest publications")).to_be_visible()
 
 
+def test_links_of_a_server_below_a_path_stay_there(released_lake: Lake, browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    with serve_dashboard(released_lake, tmp_path / "log.txt", "some/path") as address:
+        for path in ("", "labs", "works?q=oversight", "dictionary?table=mart.lab_share_by_year"):
+            page.goto(address + path)
+            page.get_by_role("heading").first.wait_for()
+            wait_until_idle(page)
+            links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+            assert len(links) > 5
+            own = [link for link in links if link.startswith(address.partition("some/path")[0])]
+            assert all(link.startswith(address) for link in own), own
+            assert len(own) > 5
+        # a link in a table opens in another tab
+        page.goto(address + "dictionary?word=share")
+        table = page.locator('[data-testid="stDataFrame"] canvas').first
+        table.wait_for()
+        wait_until_idle(page)
+        opened = page.evaluate(
+            "window.opened = []; window.open = address => window.opened.push(address); location.href"
+        )
+        box = table.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 5, box["y"] + 5)
+        for offset in range(4, 200, 8):  # the last column is of links, as wide as its title needs
+            page.mouse.move(box["x"] + box["width"] - offset, box["y"] + 52)
+            page.mouse.click(box["x"] + box["width"] - offset, box["y"] + 52)
+            if page.evaluate("window.opened.length"):
+                break
+        (link,) = page.evaluate("window.opened.slice(0, 1)")
+        assert page.evaluate("link => new URL(link, document.baseURI).href", link).startswith(
+            address + "dictionary?"
+        ), opened
+
+
 def test_slow_page_and_lost_server_show_a_message(released_lake: Lake, browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     style = "getComputedStyle(document.querySelector('.stApp'), '::after')"

@@ -98,7 +98,7 @@ def test_discussion_shows_items_threads_and_undated_items(
     assert threads.row(0, named=True)["thread"] == "On probes"
     assert threads.row(0, named=True)["items"] == 3
     assert items["published_on"].null_count() == 1
-    assert items["open"].str.starts_with("/item?kind=").all()
+    assert items["open"].str.starts_with("item?kind=").all()
 
 
 def test_discussion_is_filtered_by_its_address(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ TIMEOUT_MS = 60_000
 
 
 @contextlib.contextmanager
-def serve_dashboard(lake: Lake, log: Path) -> Generator[str]:
-    """Serve the pages of a lake on a free port; yields the address.
+def serve_dashboard(lake: Lake, log: Path, base_path: str = "") -> Generator[str]:
+    """Serve the pages of a lake on a free port, below a base path if there is one; yields the address.
 
     Raises:
         RuntimeError: The server does not start or stop in time; the message has its log.
@@ -45,9 +45,9 @@ def serve_dashboard(lake: Lake, log: Path) -> Generator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://localhost:{port}/"
+    address = f"http://localhost:{port}/{f'{base_path}/' if base_path else ''}"
     command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
-    environment = {**os.environ, "AISLE_LAKE": str(lake.root)}
+    environment = {**os.environ, "AISLE_LAKE": str(lake.root), "STREAMLIT_SERVER_BASE_URL_PATH": base_path}
     with (
         log.open("w") as out,
         subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=out, stderr=out) as server,
