@@ -54,7 +54,7 @@ if table is None:
             **configure_columns(rows, {}),
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "a row is": st.column_config.TextColumn("A row is", width="large"),
-            "link": link("Columns", display_text="columns", width=90),
+            "link": link("Open", display_text="columns", width=90),
         },
     )
 columns = search_columns(release, table, wanted)
