@@ -22,7 +22,7 @@ from typing import Any, Literal
 from orchestration.ingest.parser_process import parse_bytes, parse_file
 from orchestration.sources.registry import get_source
 from orchestration.sources.shared.document import MAX_BYTES
-from orchestration.sources.source import DocumentRefused
+from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.lake import Lake, replace_file, sync_folder
 from warehouse.table import utc_now
 
@@ -141,8 +141,7 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
         store_refused(lake, path.name, content, str(refusal))
         raise
     facts = {"origin": origin, "original_name": path.name, "fetched_at": utc_now(), "hints": hints or {}}
-    snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
-    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), remark)
+    return _store_added(lake, content, source, result, facts)
 
 
 def add_response(
@@ -164,8 +163,22 @@ def add_response(
         raise
     moment = dt.datetime.now(dt.UTC)
     facts |= {"origin": "fetch", "original_name": name, "url": url, "fetched_at": moment, "hints": hints}
+    return _store_added(lake, content, source, result, facts)
+
+
+def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, facts: dict[str, Any]) -> AddedFile:
+    """Store a document that a person added, also for the companions of its source that recognise it."""
     snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
-    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), remark)
+    remarks = [remark]
+    for companion in get_source(source).companions:
+        try:
+            _, other = parse_bytes(content, facts["original_name"], facts["hints"], companion)
+        except DocumentRefused:
+            continue
+        is_new = _store_snapshot(lake, content, companion, is_by_hand=True, **facts)[1] or is_new
+        counts = f"also {len(other.records)} records of {companion}"
+        remarks.append(counts + (f", {len(other.rejects)} not read" if other.rejects else ""))
+    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), "; ".join(filter(None, remarks)))
 
 
 def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:

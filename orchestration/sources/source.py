@@ -115,6 +115,8 @@ class Source:
         volatile_columns: Columns whose change alone makes no new version of a record (positions, scores, counts).
         fetch: Fetch plan that requests what is new, if the source can be fetched.
         is_windowed: Whether ``fetch`` can be limited to the days from ``FetchCursor.start`` to ``FetchCursor.end``.
+        companions: Names of the sources that read other records of the same documents, such as the comments on the
+            page of a post; a document that is added is stored for them too if they recognise it.
         has_private_feeds: Whether its feeds belong to single users (such as their own sheet), so that none is bundled
             in ``orchestration/fetch/feeds.toml``.
     """
@@ -132,6 +134,7 @@ class Source:
     volatile_columns: tuple[str, ...] = ()
     fetch: Callable[[Feed, FetchCursor], FetchPlan] | None = None
     is_windowed: bool = False
+    companions: tuple[str, ...] = ()
     has_private_feeds: bool = False
 
     @property

@@ -38,7 +38,9 @@ with newest as (
     from raw.forum_comments
     qualify
         row_number() over (
-            partition by record_id order by edited_at desc nulls last, last_seen_at desc, version_id desc
+            partition by record_id
+            -- a saved page shows fewer fields than the API, and does not state whether a comment was withdrawn
+            order by is_withdrawn is null, edited_at desc nulls last, last_seen_at desc, version_id desc
         ) = 1
 ),
 

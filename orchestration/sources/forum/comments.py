@@ -1,4 +1,4 @@
-"""Comments and quick takes on LessWrong, the Alignment Forum and the EA Forum, from their API.
+"""Comments and quick takes on LessWrong, the Alignment Forum and the EA Forum, from their API or a post's saved page.
 
 A deleted comment keeps its position in the thread, without text. Comments of a deleted account have no author.
 """
@@ -16,6 +16,13 @@ from orchestration.sources.forum.query import (
     find_site,
     is_forum_response,
     iterate_results,
+)
+from orchestration.sources.forum.saved_page import (
+    SavedComment,
+    SavedPage,
+    open_saved_page,
+    parse_shown_count,
+    parse_shown_time,
 )
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
@@ -48,7 +55,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "thread_forum_id": {"type": "text", "meaning": "Id of the top comment of its thread."},
     "post_title": {"type": "text", "meaning": "Title of its post."},
     "url": {"type": "text", "matches": r"https?://\S+$", "meaning": "Address of the comment."},
-    "posted_at": {"type": "timestamp", "required": True, "meaning": "When it was posted."},
+    "posted_at": {"type": "timestamp", "meaning": "When it was posted."},
     "edited_at": {"type": "timestamp", "meaning": "When it was last edited, apart from votes."},
     "author_forum_id": {
         "type": "text",
@@ -63,7 +70,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "replies": {"type": "integer", "unit": "comments", "minimum": 0, "meaning": "Number of replies, at any depth."},
     "words": {"type": "integer", "unit": "words", "minimum": 0, "meaning": "Number of words, as counted by the forum."},
     "is_on_alignment_forum": {"type": "boolean", "meaning": "Whether it is also on the Alignment Forum."},
-    "is_withdrawn": {"type": "boolean", "meaning": "Whether it was deleted or rejected."},
+    "is_withdrawn": {"type": "boolean", "meaning": "Whether it was deleted or rejected; none on pages."},
     "is_retracted": {
         "type": "boolean",
         "meaning": "Whether its author retracted it; its text stays visible.",
@@ -125,12 +132,66 @@ def _read_comment(document: Document, comment: Fields) -> tuple[str, dict[str, V
     return f"{site} {forum_id}", values
 
 
+def _read_saved_comment(page: SavedPage, comment: SavedComment) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of a comment on the saved page of a post.
+
+    Raises:
+        ValueError: The page does not show its id, its time or its text.
+    """
+    posted_at, body = parse_shown_time(comment.posted_at), html_to_text(comment.html)
+    shown = {"id": comment.forum_id, "time": posted_at, "text": body.text}
+    if missing := [name for name, value in shown.items() if not value]:
+        raise ValueError(f"the page shows no {' and no '.join(missing)} of this comment, so that it was not read")
+    if page.address is None:
+        raise ValueError("the page states no address of a post")
+    is_of_post = comment.post_forum_id in (None, page.address.forum_id)
+    values: dict[str, Value] = dict.fromkeys(_COLUMNS)
+    values |= {
+        "site": page.address.site,
+        "forum_id": comment.forum_id,
+        "post_forum_id": comment.post_forum_id or page.address.forum_id,
+        "parent_forum_id": comment.parent.forum_id if comment.parent else None,
+        "thread_forum_id": comment.thread.forum_id if comment.parent else None,
+        "post_title": page.find_title() if is_of_post else None,
+        "url": f"{page.address.url.partition('?')[0]}?commentId={comment.forum_id}" if is_of_post else None,
+        "posted_at": posted_at,
+        "author_slug": comment.author_slug,
+        "author": comment.author,
+        "score": parse_shown_count(comment.score),
+        "agreement_score": parse_shown_count(comment.agreement),
+        "text": body.text,
+        "links": join_texts(body.links, " "),
+    }
+    return f"{page.address.site} {comment.forum_id}", values
+
+
+def _parse_page(page: SavedPage) -> ParseResult:
+    """The comments that the saved page of a post shows, and as rejects those that it has without an id."""
+    result = ParseResult(is_empty_valid=True)
+    for number, comment in enumerate(page.comments, 1):
+        locator = f"comment {number} of the page ({comment.forum_id})"
+        try:
+            result.items.append(Record(*_read_saved_comment(page, comment), locator))
+        except ValueError as error:
+            result.items.append(Reject(locator, str(error), (comment.html or "")[:2000], is_fault=False))
+    for number, entry in enumerate(page.list_hidden_comments(), 1):
+        reason = "in the page's structured data only, which has no ids, so that it was not read"
+        raw_text = json.dumps({**entry, "comment": None}, ensure_ascii=False)[:2000]
+        result.items.append(Reject(f"comment {number} of the structured data", reason, raw_text, is_fault=False))
+    return result
+
+
 def _recognise(document: Document) -> None:
-    if not is_forum_response(document, "comments"):
+    if document.html_title is None and is_forum_response(document, "comments"):
+        return
+    page = open_saved_page(document)
+    if page is None or page.address is None or not (page.comments or page.list_hidden_comments()):
         raise NotThisSource(f"looked for comments of a forum; found {document.description}")
 
 
 def _parse(document: Document) -> ParseResult:
+    if (page := open_saved_page(document)) is not None:
+        return _parse_page(page)
     result = ParseResult(is_empty_valid=True)
     for locator, comment in iterate_results(document, "comments"):
         if isinstance(comment, Reject):
@@ -154,7 +215,7 @@ SOURCE = Source(
     record_noun="comments",
     row="One version of a comment or quick take on LessWrong, the Alignment Forum or the EA Forum.",
     columns=_COLUMNS,
-    expected="comments on LessWrong, the Alignment Forum or the EA Forum (a response of their API)",
+    expected="comments on LessWrong, the Alignment Forum or the EA Forum (a response of their API, or a post's page)",
     licence="facts are free; texts belong to their authors and stay on this machine",
     recognise=_recognise,
     parse=_parse,

@@ -1,13 +1,12 @@
-"""Posts of LessWrong, the Alignment Forum and the EA Forum, from their API or from a captured page of a post.
+"""Posts of LessWrong, the Alignment Forum and the EA Forum, from their API or from a saved page of a post.
 
 The Alignment Forum shares posts and ids with LessWrong, so such a post is one record; the EA Forum has its own ids.
-A captured page has fewer fields than the API (no score, no time of the last edit).
+A saved page has fewer fields than the API (no score, no time of the last edit).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from orchestration.sources.forum.query import (
     ForumEndpoint,
     fetch_endpoint,
     find_site,
-    get_site,
     is_forum_response,
     iterate_results,
 )
+from orchestration.sources.forum.saved_page import SavedPage, open_saved_page
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.fields import Fields, count_unread_fields
@@ -38,7 +37,11 @@ POSTS = ForumEndpoint(
     user_view="userPosts",
     edited_field="modifiedAt",
 )
-_POST_PATH = re.compile(r"/posts/(\w+)(?:/([\w.-]+))?")
+# fields of schema.org's DiscussionForumPosting that are read, or known and not needed; forum_comments reads comments
+_POSTING_FIELDS = (
+    *("@context", "@type", "url", "mainEntityOfPage", "headline", "description", "about", "datePublished", "author"),
+    *("text", "comment", "interactionStatistic"),
+)
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "site": {
         "type": "text",
@@ -54,7 +57,10 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "type": "text",
         "meaning": "Address that a link post links to.",
     },
-    "posted_at": {"type": "timestamp", "required": True, "meaning": "When it was posted."},
+    "posted_at": {
+        "type": "timestamp",
+        "meaning": "When it was posted; midnight where a saved page has only the day.",
+    },
     "modified_at": {"type": "timestamp", "meaning": "When it was last changed, apart from votes."},
     "curated_at": {"type": "timestamp", "meaning": "When the site's editors recommended it."},
     "promoted_at": {"type": "timestamp", "meaning": "When it was moved to the front page."},
@@ -156,69 +162,59 @@ def _build_post_url(document: Document, site: str, forum_id: str) -> str | None:
     return f"https://{host}/posts/{forum_id}"
 
 
-def _find_posting(document: Document) -> Fields | None:
-    """The embedded metadata of a captured page of a post (schema.org's DiscussionForumPosting); None for others."""
-    if document.html_title is None or b"DiscussionForumPosting" not in document.data:
-        return None
-    from selectolax.lexbor import LexborHTMLParser
-
-    for node in LexborHTMLParser(document.data).css('script[type="application/ld+json"]'):
-        try:
-            posting = json.loads(node.text())
-        except ValueError:
-            continue
-        is_posting = isinstance(posting, dict) and posting.get("@type") == "DiscussionForumPosting"
-        if is_posting and get_site(str(posting.get("url"))):
-            return Fields(posting)
-    return None
-
-
-def _read_posting(page: Fields) -> tuple[str, dict[str, Value]]:
-    """Identity and column values of the post of a captured page.
+def _read_page(page: SavedPage) -> tuple[str, dict[str, Value]]:
+    """Identity and column values of the post of a saved page.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: The page states no address of a post, or no title.
     """
-    page.ignore("@context", "@type", "mainEntityOfPage", "description", "comment", "interactionStatistic", "about")
-    url = page.text("url") or ""
-    path, site = _POST_PATH.search(url), get_site(url)
-    if path is None or site is None:
-        raise ValueError(f"the address “{url[:80]}” is not of a post of these forums")
-    names, slugs = [], []
-    for author in page.children("author"):
-        author.ignore("@type", "interactionStatistic")
-        names.append(author.line("name") or "")
-        slugs.append((author.text("url") or "").rpartition("/users/")[2])
-    body = html_to_text(page.text("text"))
+    title, address = page.find_title(), page.address
+    if address is None:
+        raise ValueError(f"no address of a post, which has its id; found {page.description}")
+    if title is None:
+        raise ValueError("no title (looked in structured data, citation_title, og:title, the heading and <title>)")
+    authors = page.find_authors()
+    body = html_to_text(page.find_html())
     values: dict[str, Value] = dict.fromkeys(_COLUMNS)
     values |= {
-        "site": site,
-        "forum_id": path[1],
-        "slug": path[2],
-        "title": page.line("headline"),
-        "url": url,
-        "posted_at": page.moment("datePublished"),
-        "author_slug": slugs[0] or None if slugs else None,
-        "author": names[0] or None if names else None,
-        "coauthors": join_texts(names[1:]),
+        "site": address.site,
+        "forum_id": address.forum_id,
+        "slug": address.slug,
+        "title": title,
+        "url": address.url,
+        "posted_at": page.find_posted_at(),
+        "author_slug": authors[0][1] if authors else None,
+        "author": authors[0][0] if authors else None,
+        "coauthors": join_texts(name for name, _ in authors[1:]),
+        "comments": page.count_comments(),
         "text": body.text,
         "links": join_texts(body.links, " "),
     }
-    return f"{site} {path[1]}", values
+    return f"{address.site} {address.forum_id}", values
 
 
 def _recognise(document: Document) -> None:
-    if not is_forum_response(document, "posts") and _find_posting(document) is None:
+    if document.html_title is None and is_forum_response(document, "posts"):
+        return
+    page = open_saved_page(document)
+    if page is None or not (page.address or page.is_of_forum):
         raise NotThisSource(f"looked for posts of a forum; found {document.description}")
+    if page.address is None:
+        raise NotThisSource(
+            f"a page of a forum with {page.description}, which is not of a post (…/posts/<id>/<title>)",
+            is_near_match=True,
+        )
 
 
 def _parse(document: Document) -> ParseResult:
-    if (page := _find_posting(document)) is not None:
+    if (page := open_saved_page(document)) is not None:
         try:
-            result = ParseResult([Record(*_read_posting(page), "the page")])
+            result = ParseResult([Record(*_read_page(page), "the page")])
         except ValueError as error:
-            return ParseResult([Reject("the page", str(error), json.dumps(page.data, ensure_ascii=False)[:2000])])
-        count_unread_fields(result.unparsed_fields, [page])
+            return ParseResult([Reject("the page", str(error), document.head[:2000])])
+        fields = Fields(page.posting)
+        fields.ignore(*_POSTING_FIELDS)
+        count_unread_fields(result.unparsed_fields, [fields])
         return result
     result = ParseResult(is_empty_valid=True)
     for locator, post in iterate_results(document, "posts"):
@@ -251,4 +247,5 @@ SOURCE = Source(
     volatile_columns=("score", "alignment_score", "votes", "comments"),
     fetch=_fetch,
     is_windowed=True,
+    companions=("forum_comments",),
 )
