@@ -18,7 +18,7 @@ from orchestration.sources.forum import posts as forum_posts
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings, Request, RequestFailed
-from orchestration.sources.source import DocumentRefused
+from orchestration.sources.source import DamagedDocument, DocumentRefused
 from tests.support.fetch_plans import (
     NOW,
     SAMPLES,
@@ -369,3 +369,52 @@ def test_empty_page_with_a_positive_total_fails() -> None:
 def test_scalar_among_comments_is_rejected_alone() -> None:
     result = parse_document(comments.SOURCE, build_response("comments", 7, build_comment()), site="lw")
     assert (len(result.records), [reject.reason for reject in result.rejects]) == (1, ["no JSON object"])
+
+
+ERROR = {"message": "Cannot resolve the field", "path": ["comments", "results", 1, "contents"]}
+
+
+@pytest.mark.parametrize(
+    ("results", "errors", "records", "faults"),
+    [
+        ([build_comment(1), build_comment(2, contents=None)], [ERROR], 2, [False]),
+        ([build_comment(1), None], [ERROR], 1, [True]),
+        ([build_comment(1)], [{"message": "Slow"}, "Slower", {"path": "comments"}], 1, [False] * 3),
+        ([build_comment(1)], {"message": "One object"}, 1, [False]),
+        ([build_comment(1)], [{"message": "Far", "path": ["comments", 10**30, -5]}], 1, [False]),
+        ([build_comment(1)], [], 1, []),
+    ],
+)
+def test_response_with_results_and_errors_is_read_and_its_errors_are_counted(
+    results: list[Any], errors: Any, records: int, faults: list[bool]
+) -> None:
+    content = encode_json({"data": {"comments": {"results": results}}, "errors": errors})
+    result = parse_document(COMMENTS, content)
+    assert len(result.records) == records
+    assert [reject.is_fault for reject in result.rejects] == faults
+    assert all("the forum reports an error" in reject.reason for reject in result.rejects)
+
+
+@pytest.mark.parametrize("results", [[], [None], None])
+def test_response_with_errors_and_no_result_is_no_empty_answer(results: list[Any] | None) -> None:
+    content = encode_json({"data": {"comments": {"results": results}}, "errors": [ERROR]})
+    document = Document(content, "answer")
+    COMMENTS.recognise(document)
+    with pytest.raises(DamagedDocument, match="the forum responds with errors: Cannot resolve the field"):
+        COMMENTS.parse(document)
+
+
+def test_fetch_does_not_take_errors_without_results_for_an_empty_month() -> None:
+    assert COMMENTS.fetch is not None
+    answer = encode_json({"data": {"comments": {"results": [], "totalCount": 0}}, "errors": [ERROR]})
+    feed = Feed("c", "forum_comments", URL, {})
+    with pytest.raises(RequestFailed, match="the forum responds with errors"):
+        run_fetch_plan(COMMENTS.fetch(feed, FetchCursor(None, NOW)), lambda _: answer)
+
+
+@pytest.mark.parametrize("captured", [7, ["https://www.lesswrong.com"], {"url": "x"}, None])
+def test_odd_address_of_a_capture_does_not_count(captured: Any) -> None:
+    response = json.loads(build_response("comments", build_comment(1), build_comment(2, pageUrl=None, post=None)))
+    result = parse_document(COMMENTS, encode_json({"captured_from": captured, "response": response}))
+    assert [record.identity for record in result.records] == ["lw c1"]
+    assert "its forum is unknown" in result.rejects[0].reason

@@ -188,10 +188,12 @@ class _WindowedQuery:
         """Number of results of a response, and whether the window has more; a site may return fewer than the limit.
 
         Raises:
-            RequestFailed: The response is not a forum's, or is empty although its total says that there are more.
+            RequestFailed: The response is not a forum's, or is empty although it has errors or a positive total.
         """
         name, value = self.endpoint.name, _parse_response(response)
         count = len(_get_results(value, name))
+        if not count and value.get("errors"):
+            raise RequestFailed(f"the forum responds with errors: {_join_errors(value)}")
         total = value["data"][name].get("totalCount")
         if not count and isinstance(total, int) and total > offset:
             raise RequestFailed(f"the site reports {total:,} {name} and returns none from {offset:,} on")
@@ -246,22 +248,34 @@ def is_forum_response(document: Document, name: str) -> bool:
 def iterate_results(document: Document, name: str) -> Iterator[tuple[str, Fields | Reject]]:
     """Locator of each result with its fields, or a reject if it is not an object; hidden results (null) are left out.
 
+    A response with results may have errors too, as GraphQL allows: for fields that are null then, or for results. Each
+    error is a reject, so that it is counted; it is a fault if it cost a whole result.
+
     Raises:
-        DamagedDocument: The response has errors or no list of results.
+        DamagedDocument: The response has no list of results, or has errors and no result.
     """
     value = document.json
     value = value.get("response", value)
-    if value.get("errors"):
-        raise DamagedDocument(f"the forum responds with errors: {_join_errors(value)}")
     data = value["data"]
     results = data[name].get("results") if name in data else [data[name[:-1]].get("result")]
+    has_results = isinstance(results, list) and any(result is not None for result in results)
+    if value.get("errors") and not has_results:
+        raise DamagedDocument(f"the forum responds with errors: {_join_errors(value)}")
     if not isinstance(results, list):
         raise DamagedDocument(f"{name} has no list of results")
     for number, result in enumerate(results, 1):
         if isinstance(result, dict):
-            yield f"{name} {number} ({result.get('_id')})", Fields(result)
+            yield f"{name} {number} ({str(result.get('_id'))[:40]})", Fields(result)
         elif result is not None:
             yield f"{name} {number}", Reject(f"{name} {number}", "no JSON object", str(result)[:1000])
+    for number, error in enumerate(_list_errors(value), 1):
+        locator = f"error {number} of the response"
+        path = error.get("path") if isinstance(error, dict) else None
+        indexes = [step for step in path if isinstance(step, int)] if isinstance(path, list) else []
+        is_lost = bool(indexes) and 0 <= indexes[0] < len(results) and results[indexes[0]] is None
+        place = f" at {'.'.join(map(str, path))[:100]}" if isinstance(path, list) else ""
+        reason = f"the forum reports an error{place}: {_describe_error(error)}"
+        yield locator, Reject(locator, reason, str(error)[:1000], is_fault=is_lost)
 
 
 def find_site(document: Document, page_url: str | None) -> str:
@@ -271,12 +285,20 @@ def find_site(document: Document, page_url: str | None) -> str:
         ValueError: None of them identifies a forum.
     """
     captured = document.json.get("captured_from") if isinstance(document.json, dict) else None
-    site = get_site(page_url) or document.hints.get("site") or get_site(captured)
+    site = get_site(page_url) or document.hints.get("site") or get_site(captured if isinstance(captured, str) else None)
     if not site:
         raise ValueError("its forum is unknown: it has no pageUrl; add it through the feed that requested it")
     return site
 
 
+def _list_errors(value: Mapping[str, Any]) -> list[Any]:
+    errors = value.get("errors") or []
+    return errors if isinstance(errors, list) else [errors]
+
+
+def _describe_error(error: object) -> str:
+    return str(error.get("message") if isinstance(error, dict) else error)[:300]
+
+
 def _join_errors(value: Mapping[str, Any]) -> str:
-    errors = [str(error.get("message") if isinstance(error, dict) else error) for error in value["errors"]]
-    return "; ".join(errors)[:300]
+    return "; ".join(map(_describe_error, _list_errors(value)))[:300]
