@@ -39,6 +39,7 @@ class RecordVersion:
         return {
             "record_id": self.record_id,
             "version_id": self.version_id,
+            "reading_note": None,
             **self.record.values,
             "first_seen_at": self.snapshot.fetched_at,
             "last_seen_at": self.snapshot.fetched_at,

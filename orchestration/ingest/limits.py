@@ -51,4 +51,8 @@ def find_broken_limits(table: Table, versions: list[RecordVersion]) -> dict[str,
             reasons.setdefault(version_id, []).append(
                 f"{breach.column} “{value}” breaks its limit {breach.limit} {expected}"
             )
-    return {version_id: "; ".join(texts) for version_id, texts in reasons.items()}
+    notes = {version_id: distinct[version_id].record.values.get("reading_note") for version_id in reasons}
+    return {
+        version_id: "; ".join([*texts, *([str(notes[version_id])] if notes[version_id] else [])])
+        for version_id, texts in reasons.items()
+    }

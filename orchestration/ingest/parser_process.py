@@ -36,6 +36,7 @@ from typing import IO, Any
 from orchestration.sources.registry import get_source, recognise_source
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.failure_page import describe_failure_page
+from orchestration.sources.shared.records import leave_out_odd_values
 from orchestration.sources.source import (
     DamagedDocument,
     DocumentRefused,
@@ -250,7 +251,7 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
         source = get_source(request["source"]) if request["source"] else recognise_source(document)
         if request.get("must_recognise"):
             source.recognise(document)
-        result = source.parse(document)
+        result = leave_out_odd_values(source, source.parse(document))
     except NotThisSource as reason:
         return {"refused": f"found {document.description}, as {source.name}: {reason}; expected {source.expected}"}
     except (DamagedDocument, UnreadableDocument) as damage:

@@ -11,6 +11,8 @@ from orchestration.sources.source import Source
 from warehouse.table import Table, parse_table
 
 SHARED_TABLES_PATH = Path(__file__).with_suffix(".toml")
+# every source has it, since every record can have odd values
+_READING_NOTE = {"type": "text", "meaning": "What was uncertain or odd when the record was read."}
 
 
 @cache
@@ -28,6 +30,7 @@ def declare_record_table(source: Source) -> Table:
         "record_id": text | {"meaning": "Identity of the record, the same in every snapshot."},
         "version_id": text | {"meaning": "Identity of the record with this content."},
         **source.columns,
+        "reading_note": source.columns.get("reading_note", _READING_NOTE),
         "first_seen_at": when | {"meaning": "When a snapshot first had it."},
         "last_seen_at": when | {"meaning": "When a snapshot last had it."},
         "snapshot_id": text | {"meaning": "The first snapshot that had it."},

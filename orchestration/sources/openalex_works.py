@@ -23,10 +23,11 @@ from orchestration.sources.shared.fetch_plan import (
     require_complete,
 )
 from orchestration.sources.shared.fields import Fields, count_unread_fields
-from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.shared.html_text import html_to_text, join_texts, title_to_text
 from orchestration.sources.shared.links import link_key
+from orchestration.sources.shared.records import read_record
 from orchestration.sources.shared.settings import Settings
-from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Record, Reject, Source, Value
+from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Reject, Source, Value
 
 _PAGE_SIZE = 100  # the maximum of the API
 _MAX_AUTHORS = 100  # of a work in a list; further authors are left out by the API
@@ -79,17 +80,13 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _rebuild_abstract(index: Any) -> tuple[str | None, str | None]:
-    """The text of an inverted index of words, and a note on its problems.
-
-    Raises:
-        ValueError: It is not an index of words and positions.
-    """
+    """The text of an inverted index of words, and a note on its problems."""
     if not index:
         return None, None
     try:
         words = sorted((int(position), str(word)) for word, positions in index.items() for position in positions)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError("abstract_inverted_index is not an index of words and positions") from error
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None, "abstract_inverted_index is not an index of words and positions"
     if not words:
         return None, None
     if len(words) > _MAX_ABSTRACT_WORDS:
@@ -112,7 +109,7 @@ def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
     """Identity and column values of a work.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: It has no id of a work.
     """
     work.ignore("display_name", "publication_year", "ids", "best_oa_location", "topics", "abstract_inverted_index_v3")
     match = _WORK_ID.fullmatch(work.text("id") or "")
@@ -147,7 +144,7 @@ def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
         "openalex_id": match[1],
         "doi": link_key(doi).removeprefix("doi:") if doi and link_key(doi).startswith("doi:") else None,
         "arxiv_id": _find_arxiv_id(doi, addresses),
-        "title": html_to_text(work.line("title")).text,
+        "title": title_to_text(work.line("title")),
         "abstract": abstract,
         "published_on": work.day("publication_date"),
         "work_type": work.text("type"),
@@ -216,10 +213,7 @@ def _parse(document: Document) -> ParseResult:
             result.items.append(Reject(locator, reason, ""))
             continue
         work = Fields(value)
-        try:
-            result.items.append(Record(*_read_work(work), locator))
-        except ValueError as error:
-            result.items.append(Reject(locator, str(error), json.dumps(value, ensure_ascii=False)[:20_000]))
+        result.items.append(read_record(work, _read_work, locator))
         count_unread_fields(result.unparsed_fields, [work])
     if result.is_empty_valid and not result.items and document.json["meta"].get("next_cursor"):
         raise DamagedDocument("a page without works that is not the last one")

@@ -145,9 +145,10 @@ def test_partial_dates_of_crossref_keep_their_precision(
     assert (record.values["published_on"], record.values["date_precision"]) == (day, precision)
 
 
-def test_invalid_date_is_rejected() -> None:
-    (reject,) = parse_document(CROSSREF, build_work_list(build_work(issued={"date-parts": [[2024, 13]]}))).rejects
-    assert "month must be in 1..12" in reject.reason
+def test_invalid_date_costs_the_date_and_not_the_work() -> None:
+    (record,) = parse_document(CROSSREF, build_work_list(build_work(issued={"date-parts": [[2024, 13]]}))).records
+    assert (record.identity, record.values["published_on"]) == ("10.1234/abc", None)
+    assert record.values["reading_note"] == "issued.date-parts are [[2024, 13]], not year, month and day"
 
 
 def test_crossref_list_ends_with_an_empty_page() -> None:

@@ -118,8 +118,13 @@ def test_damaged_lines_of_a_gzipped_part_file_are_rejected_alone() -> None:
     ]
     content = "\n".join([*map(json.dumps, lines), '{"id": "https://openalex.org/W4"', json.dumps(build_work(5))])
     result = parse_document(SOURCE, gzip.compress(content.encode()))
-    assert [record.identity for record in result.records] == ["W1", "W5"]
-    assert [reject.locator for reject in result.rejects] == ["line 2", "line 3", "line 4", "line 5"]
+    assert [record.identity for record in result.records] == ["W1", "W2", "W3", "W5"]
+    assert [reject.locator for reject in result.rejects] == ["line 2", "line 5"]
+    notes = [record.values.get("reading_note") for record in result.records]
+    assert notes[1:3] == [
+        "abstract_inverted_index is not an index of words and positions",
+        "publication_date is “soon”, not a day such as 2024-06-17",
+    ]
     assert not result.is_empty_valid
 
 

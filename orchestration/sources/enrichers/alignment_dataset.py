@@ -21,7 +21,7 @@ def _read_text(row: Fields) -> tuple[str, dict[str, Value]]:
     """Identity and column values of a text.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: It has no id.
     """
     dataset_id = row.text("id")
     if not dataset_id:

@@ -24,7 +24,7 @@ from orchestration.sources.shared.fetch_plan import (
     require_complete,
 )
 from orchestration.sources.shared.fields import Fields
-from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.shared.html_text import html_to_text, join_texts, title_to_text
 from orchestration.sources.shared.settings import Settings
 from orchestration.sources.source import NotThisSource, ParseResult, Source, Value
 
@@ -38,7 +38,7 @@ def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
     """Identity and column values of a work.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: It has no DOI.
     """
     doi = (work.text("DOI") or "").lower()
     if not doi:
@@ -56,17 +56,19 @@ def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
         moment = work.child(name)
         moment.ignore("date-time", "timestamp")
         parts = moment.value("date-parts")
-        if day is None and parts:
+        if day is None and parts and parts != [[None]]:
             day, precision = parse_partial_date(parts[0] if isinstance(parts, list) else parts)
+            if day is None:
+                moment.note_odd("date-parts", f"are {json.dumps(parts)[:40]}, not year, month and day")
     values: dict[str, Value] = {
         "work_type": work.text("type"),
         "publisher": work.line("publisher"),
         "doi": doi,
-        "title": html_to_text(next(iter(work.texts("title")), None)).text,
+        "title": title_to_text(next(iter(work.texts("title")), None)),
         "abstract": _HEADING.sub("", " ".join((html_to_text(work.text("abstract")).text or "").split())) or None,
         "authors": join_texts([name for name in names if name]),
         "affiliations": json.dumps(affiliations, ensure_ascii=False) if affiliations else None,
-        "venue": html_to_text(next(iter(work.texts("container-title")), None)).text,
+        "venue": title_to_text(next(iter(work.texts("container-title")), None)),
         "url": work.text("URL"),
         "published_on": day,
         "date_precision": precision,

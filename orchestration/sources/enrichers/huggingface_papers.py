@@ -23,7 +23,7 @@ def _read_paper(entry: Fields) -> tuple[str, dict[str, Value]]:
     """Identity and column values of a paper, from a single paper or from an entry of a day's list.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: It has no id of an arXiv paper.
     """
     paper = entry.child("paper") if "paper" in entry.data else entry
     entry.ignore("title", "summary", "thumbnail", "mediaUrls", "submittedBy", "isAuthorParticipating", "publishedAt")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestration.sources.shared.document import UnreadableDocument
 from orchestration.sources.shared.fields import Fields, count_unread_fields
-from orchestration.sources.source import ParseResult, Record, Reject, Value
+from orchestration.sources.shared.records import RecordReader, read_record
+from orchestration.sources.source import ParseResult, Reject
 
 COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "doi": {"type": "text", "meaning": "DOI of the published version, in lower case."},
@@ -37,8 +37,6 @@ COLUMNS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-RecordReader = Callable[[Fields], tuple[str, dict[str, Value]]]
-
 
 def build_columns(*names: str, **own: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The columns of a source: its own, then the common ones of these names."""
@@ -52,7 +50,7 @@ def parse_records(
 
     Args:
         located_values: Locator and value of each record; a value that is not an object becomes a reject.
-        read: Identity and column values of one record; raises `ValueError` with the reason of a reject.
+        read: Identity and column values of one record; raises `ValueError` if nothing identifies it.
         is_empty_valid: Whether a document without any record is valid.
     """
     result = ParseResult(is_empty_valid=is_empty_valid)
@@ -63,10 +61,7 @@ def parse_records(
             result.items.append(Reject(locator, reason, raw_text))
             continue
         fields = Fields(value)
-        try:
-            result.items.append(Record(*read(fields), locator))
-        except ValueError as error:
-            result.items.append(Reject(locator, str(error), json.dumps(value, ensure_ascii=False)[:20_000]))
+        result.items.append(read_record(fields, read, locator))
         count_unread_fields(result.unparsed_fields, [fields])
     return result
 
@@ -77,16 +72,11 @@ def split_batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def parse_partial_date(parts: Any) -> tuple[dt.date | None, str | None]:
-    """First day and precision of a date given as year, year and month, or year, month and day.
-
-    Raises:
-        ValueError: The parts are not a list of numbers or not a date.
-    """
-    if not isinstance(parts, list):
-        raise ValueError(f"{str(parts)[:40]} is not a list of year, month and day")
+    """First day and precision of a date given as year, year and month, or year, month and day; else None and None."""
+    entries = [part for part in parts if part is not None][:3] if isinstance(parts, list) else []
     try:
-        numbers = [int(part) for part in parts if part is not None][:3]
+        numbers = [int(part) for part in entries if not isinstance(part, bool)]
         complete = [*numbers, 1, 1][:3]
         return (dt.date(*complete), ("year", "month", "day")[len(numbers) - 1]) if numbers else (None, None)
-    except (TypeError, OverflowError) as error:
-        raise ValueError(f"{str(parts)[:40]} are not year, month and day ({error})") from error
+    except (TypeError, ValueError, OverflowError):
+        return None, None

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from orchestration.sources.enrichers.records import build_columns, parse_partial_date, parse_records, split_batches
 from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed
-from orchestration.sources.shared.fields import Fields
+from orchestration.sources.shared.fields import Fields, describe_value
 from orchestration.sources.shared.html_text import join_texts
 from orchestration.sources.shared.settings import Settings
 from orchestration.sources.source import NotThisSource, ParseResult, Reject, Source, Value
@@ -27,12 +27,13 @@ def _read_paper(paper: Fields) -> tuple[str, dict[str, Value]]:
     """Identity and column values of a paper, identified by its corpus id, since its hash changes with merges.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: It has neither a corpus id nor a hash.
     """
     paper.ignore("isOpenAccess")
     ids = paper.child("externalIds")
-    ids.ignore("MAG", "DBLP", "PubMed", "PubMedCentral", "ACL", "CorpusId")
-    corpus_id, paper_hash = paper.integer("corpusId") or ids.data.get("CorpusId"), paper.text("paperId")
+    ids.ignore("MAG", "DBLP", "PubMed", "PubMedCentral", "ACL")
+    corpus_id, paper_hash = paper.integer("corpusId") or ids.integer("CorpusId"), paper.text("paperId")
+    ids.ignore("CorpusId")
     if not (corpus_id or paper_hash):
         raise ValueError("neither corpusId nor paperId, which identify it")
     authors = paper.children("authors")
@@ -41,6 +42,8 @@ def _read_paper(paper: Fields) -> tuple[str, dict[str, Value]]:
     day, year = paper.day("publicationDate"), paper.integer("year")
     doi = ids.text("DOI")
     published_on, precision = (day, "day") if day else parse_partial_date([year] if year else [])
+    if year and published_on is None:
+        paper.note_odd("year", f"is {describe_value(year)}, not a year")
     values: dict[str, Value] = {
         "semanticscholar_id": str(corpus_id) if corpus_id else None,
         "semanticscholar_hash": paper_hash,

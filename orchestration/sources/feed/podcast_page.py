@@ -22,6 +22,7 @@ from orchestration.sources.feed.podcast_table import (
     read_table_records,
 )
 from orchestration.sources.shared.document import Document, UnreadableDocument
+from orchestration.sources.shared.records import add_notes
 from orchestration.sources.source import (
     DamagedDocument,
     NotThisSource,
@@ -181,13 +182,15 @@ def _read_entry(number: int, text: str, publisher: str | None, locator: str) -> 
         open_label = None if value else name
         values[name] = values[name] or value.removesuffix(".") or None
     link = values["linked_url"]
+    notes: list[str] = []
     if link is not None and not LINK.fullmatch(str(link)):
-        return Reject(locator, f"“{str(link)[:60]}” is where a link (https://…) was expected", text.strip())
+        notes.append(f"“{str(link)[:60]}” is where a link (https://…) was expected")
+        values["linked_url"] = None
     if not summary_lines:
         return Reject(locator, "an entry without a summary, which identifies it", text.strip())
     values["summary"] = collapse_spaces(" ".join(summary_lines))
     values["summary_sha256"] = hash_parts(values["summary"])
-    return Record(str(values["summary_sha256"]), values, locator)
+    return add_notes(Record(str(values["summary_sha256"]), values, locator), notes)
 
 
 SOURCE = Source(

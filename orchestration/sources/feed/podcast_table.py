@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from orchestration.sources.shared.document import Document, Row
+from orchestration.sources.shared.records import add_notes
 from orchestration.sources.source import DamagedDocument, Record, Reject, collapse_spaces, hash_parts
 
 COLUMN_NAMES = ("entry", "linked_url", "authors", "narrator", "publisher", "summary_sha256", "summary")
@@ -43,7 +44,7 @@ def find_episode_table(document: Document) -> EpisodeTable | None:
 def read_table_records(table: EpisodeTable) -> list[Record | Reject]:
     """The record of each row below the header, or a reject."""
     header, *rows = table.rows
-    return [_read_row(row, table.columns, len(header.cells)) for row in rows]
+    return [_read_row(row, table.columns, len(header.cells), ordinal) for ordinal, row in enumerate(rows, 1)]
 
 
 def _get_first_filled_line(document: Document) -> str:
@@ -65,35 +66,42 @@ def _find_columns(row: Row) -> dict[str, int]:
     return columns
 
 
-def _read_row(row: Row, columns: dict[str, int], width: int) -> Record | Reject:
+def _read_row(row: Row, columns: dict[str, int], width: int, ordinal: int) -> Record | Reject:
     locator = f"row {row.number}"
     try:
-        values = _parse_values(row.cells, columns, width)
+        values, notes = _parse_values(row.cells, columns, width, ordinal)
     except ValueError as error:
         return Reject(locator, str(error), ",".join(row.cells))
-    return Record(str(values["summary_sha256"]), values, locator)
+    return add_notes(Record(str(values["summary_sha256"]), values, locator), notes)
 
 
-def _parse_values(row_cells: list[str], columns: dict[str, int], width: int) -> dict[str, str | int | None]:
-    """The values of a row, by column of the raw table.
+def _parse_values(
+    row_cells: list[str], columns: dict[str, int], width: int, ordinal: int
+) -> tuple[dict[str, str | int | None], list[str]]:
+    """The values of a row, by column of the raw table, and notes on its odd cells.
+
+    An entry without a number gets the ordinal of its row.
 
     Raises:
-        ValueError: The row has more cells than the header, or a value that its column does not allow.
+        ValueError: The row has more cells than the header, or no hash that identifies it.
     """
     if extra_cells := [cell.strip() for cell in row_cells[width:] if cell.strip()]:
         raise ValueError(f"{len(row_cells)} cells where the header has {width}: no column for “{extra_cells[0][:60]}”")
     padded = [*row_cells, *[""] * (width - len(row_cells))]
     cells = dict.fromkeys(COLUMN_NAMES, "") | {name: collapse_spaces(padded[index]) for name, index in columns.items()}
     entry, link, summary_hash, summary = (cells[name] for name in ("entry", "linked_url", "summary_sha256", "summary"))
+    notes: list[str] = []
     if not re.fullmatch(r"[1-9][0-9]{0,8}", entry):
-        raise ValueError(f"entry “{entry[:60]}” is not a whole number from 1")
+        notes.append(f"entry “{entry[:60]}” is not a whole number from 1")
+        entry = str(ordinal)
     if link and not LINK.fullmatch(link):
-        raise ValueError(f"linked_url “{link[:60]}” is not a link (https://…)")
+        notes.append(f"linked_url “{link[:60]}” is not a link (https://…)")
+        link = ""
     if not _HASH.fullmatch(summary_hash):
         raise ValueError(f"summary_sha256 “{summary_hash[:80]}” is not a SHA-256 of 64 hex digits in lower case")
     if summary and hash_parts(summary) != summary_hash:
         raise ValueError(f"summary_sha256 “{summary_hash}” is not the hash of the row's summary")
-    return {
+    values: dict[str, str | int | None] = {
         "entry": int(entry),
         "linked_url": link or None,
         "authors": cells["authors"] or None,
@@ -102,6 +110,7 @@ def _parse_values(row_cells: list[str], columns: dict[str, int], width: int) -> 
         "summary": summary or None,
         "summary_sha256": summary_hash,
     }
+    return values, notes
 
 
 def _normalize_header(cell: str) -> str:

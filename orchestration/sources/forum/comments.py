@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from orchestration.sources.forum.posts import read_user
@@ -28,6 +29,7 @@ from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.fields import Fields, count_unread_fields
 from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.shared.records import read_record
 from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source, Value
 
 COMMENTS = ForumEndpoint(
@@ -86,7 +88,7 @@ def _read_comment(document: Document, comment: Fields) -> tuple[str, dict[str, V
     """Identity and column values of a comment.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: Nothing identifies it, or its forum is unknown.
     """
     comment.ignore("__typename", "userId", "score")
     forum_id, page_url = comment.text("_id"), comment.text("pageUrl")
@@ -197,10 +199,7 @@ def _parse(document: Document) -> ParseResult:
         if isinstance(comment, Reject):
             result.items.append(comment)
             continue
-        try:
-            result.items.append(Record(*_read_comment(document, comment), locator))
-        except ValueError as error:
-            result.items.append(Reject(locator, str(error), json.dumps(comment.data, ensure_ascii=False)))
+        result.items.append(read_record(comment, partial(_read_comment, document), locator))
         count_unread_fields(result.unparsed_fields, [comment])
     return result
 

@@ -6,8 +6,8 @@ A saved page has fewer fields than the API (no score, no time of the last edit).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from orchestration.sources.forum.query import (
@@ -22,6 +22,7 @@ from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.fields import Fields, count_unread_fields
 from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.shared.records import read_record
 from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source, Value
 
 POSTS = ForumEndpoint(
@@ -102,7 +103,7 @@ def _read_post(document: Document, post: Fields) -> tuple[str, dict[str, Value]]
     """Identity and column values of a post.
 
     Raises:
-        ValueError: A field does not fit its column.
+        ValueError: Nothing identifies it, or its forum is unknown.
     """
     post.ignore("__typename", "userId", "coauthorUserIds", "tagRelevance", "contents_latest", "readTimeMinutes")
     forum_id, page_url = post.text("_id"), post.text("pageUrl")
@@ -221,10 +222,7 @@ def _parse(document: Document) -> ParseResult:
         if isinstance(post, Reject):
             result.items.append(post)
             continue
-        try:
-            result.items.append(Record(*_read_post(document, post), locator))
-        except ValueError as error:
-            result.items.append(Reject(locator, str(error), json.dumps(post.data, ensure_ascii=False)))
+        result.items.append(read_record(post, partial(_read_post, document), locator))
         count_unread_fields(result.unparsed_fields, [post])
     return result
 

@@ -5,14 +5,13 @@ Sites differ in where they state a fact, so each fact is looked up in several pl
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestration.sources.lab_site.dates import PreciseDate, find_date
 from orchestration.sources.lab_site.sites import find_lab, get_host
-from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
 from orchestration.sources.shared.html_text import html_to_text, join_texts
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.source import Record, Value, collapse_spaces
@@ -81,13 +80,13 @@ class ArticlePage:
         """The articles that the page describes in JSON-LD."""
         for node in self._tree.css('script[type="application/ld+json"]'):
             try:
-                data = json.loads(node.text())
-            except ValueError:  # some sites have damaged JSON-LD
+                data = parse_json(node.text().encode())
+            except UnreadableDocument:  # some sites have damaged JSON-LD
                 continue
             entries = data.get("@graph", [data]) if isinstance(data, dict) else data
             for entry in entries if isinstance(entries, list) else []:
                 types = entry.get("@type") if isinstance(entry, dict) else None
-                if _ARTICLE_TYPES & set(types if isinstance(types, list) else [types]):
+                if any(isinstance(kind, str) and kind in _ARTICLE_TYPES for kind in _as_list(types)):
                     yield entry
 
     def get_meta(self, *names: str) -> str | None:
@@ -141,12 +140,14 @@ class ArticlePage:
     def find_authors(self) -> str | None:
         """The names of the authors, between semicolons."""
         authors = self._article.get("author") or []
-        names = [
-            author.get("name") if isinstance(author, dict) else author
-            for author in (authors if isinstance(authors, list) else [authors])
-        ]
+        names = [author.get("name") if isinstance(author, dict) else author for author in _as_list(authors)]
         names = [collapse_spaces(name) for name in names if isinstance(name, str) and name.strip()]
         return join_texts(names or self._meta.get("citation_author", []))
+
+
+def _as_list(value: Any) -> list[Any]:
+    """The value if it is a list, else a list of it."""
+    return value if isinstance(value, list) else [value]
 
 
 def _cut_near_title(title: str, text: str) -> str:

@@ -9,6 +9,7 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 import re
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ MAX_BYTES = 64 * 2**20
 MAX_LINE_CHARACTERS = 1_000_000
 MAX_UNPACKED_BYTES = 256 * 2**20
 MAX_CELL_CHARACTERS = 200_000
+_MAX_DIGITS = 4000
 _JSON_START = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
 _INVALID_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _INVALID_CHARACTER = re.compile("[\ud800-\udfff\x00]")
@@ -113,7 +115,7 @@ class Document:
         """The value of a JSON object or list; None for other documents and for JSON Lines of several lines.
 
         Raises:
-            UnreadableDocument: It begins like JSON and is not valid: cut short, not UTF-8, or with NaN or Infinity.
+            UnreadableDocument: It begins like JSON and is not valid: cut short, or not UTF-8.
         """
         if not _JSON_START.match(self.head):
             return None
@@ -293,15 +295,20 @@ def _convert_utf16(data: bytes) -> bytes:
 def parse_json(data: bytes) -> Any:
     """The value of a JSON text, without characters that no table can hold (lone surrogates, U+0000).
 
+    ``NaN``, ``Infinity`` and a number of thousands of digits become floats that are not finite, so that they cost their
+    own field only.
+
     Raises:
-        UnreadableDocument: Not JSON, not UTF-8, with NaN or Infinity, or nested too deeply.
+        UnreadableDocument: Not JSON, not UTF-8, or nested too deeply.
     """
-
-    def reject_constant(constant: str) -> Any:
-        raise ValueError(f"{constant} is not a JSON number")
-
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=reject_constant)
+        text = data.decode("utf-8-sig")
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            if isinstance(error, json.JSONDecodeError):
+                raise
+            value = json.loads(text, parse_int=_parse_long_integer)
         return _replace_invalid_characters(value) if _INVALID_ESCAPE.search(data) else value
     except UnicodeDecodeError as error:
         raise UnreadableDocument(
@@ -309,6 +316,11 @@ def parse_json(data: bytes) -> Any:
         ) from error
     except (ValueError, RecursionError) as error:
         raise UnreadableDocument(f"not valid JSON ({error or 'nested too deeply'})") from error
+
+
+def _parse_long_integer(digits: str) -> int | float:
+    """The whole number; infinity for one with more digits than Python converts, whose limit is 4,300."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.copysign(math.inf, -1 if digits[0] == "-" else 1)
 
 
 def _replace_invalid_characters(value: Any) -> Any:

@@ -12,6 +12,15 @@ _BLOCK = re.compile(
 )
 _TAG = re.compile(r"<[a-zA-Z/!]|&(?:#\w+|\w+);")
 _HIDDEN = "script, style, noscript, template, svg"
+# a tag as titles have them: a name, and attributes only with their values
+_TITLE_TAG = re.compile(
+    r"<(?P<close>/?)(?P<name>[a-z][\w:.-]*)(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*(?P<void>/?)>",
+    re.IGNORECASE,
+)
+_TITLE_TAG_NAME = re.compile(
+    r"a|abbr|b|big|bdi|cite|code|del|dfn|div|em|font|h[1-3]|i|inf|ins|italic|bold|kbd|mark|math|p|pre|q|roman|s|samp|sc"
+    r"|scp|small|span|strike|strong|sub|sup|title|tt|u|underline|var|[\w.-]+:[\w:.-]+"
+)
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -41,6 +50,26 @@ def html_to_text(html: str | None) -> HtmlText:
     )
     body = tree.body
     return HtmlText(_squeeze_lines(body.text(deep=True, separator="")) if body else None, tuple(links))
+
+
+def title_to_text(title: str | None) -> str | None:
+    """The text of a title in one line, which may be plain text or HTML: only tags of titles are taken for markup.
+
+    These are the tags of words and formulas (``<i>``, ``<sub>``, ``<mml:mi>``) that are opened and closed. Any other
+    text in angle brackets stays, as in “What <think> tokens hide” or “P(x<y)”.
+    """
+    if not title:
+        return None
+    tags = [(tag, tag["name"].lower()) for tag in _TITLE_TAG.finditer(title)]
+    opened = {name for tag, name in tags if not tag["close"]}
+    pairs = {name for tag, name in tags if tag["close"] and name in opened and _TITLE_TAG_NAME.fullmatch(name)}
+    kept, end = [], 0
+    for tag, name in tags:
+        if name in pairs or name in {"br", "wbr"} or (tag["void"] and ":" in name):
+            kept += [title[end : tag.start()].replace("<", "&lt;"), tag[0]]
+            end = tag.end()
+    text = html_to_text("".join([*kept, title[end:].replace("<", "&lt;")])).text
+    return " ".join(text.split()) or None if text else None
 
 
 def _squeeze_lines(text: str) -> str | None:
