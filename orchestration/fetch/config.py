@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import os
 import re
 import tomllib
@@ -172,6 +173,13 @@ class FeedConfig(_Strict):
     def source_feed(self) -> Feed:
         """What the kind of source needs to know of it."""
         return Feed(self.name, self.source, self.url, self.settings)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What a watermark of this feed belongs to: the address and the settings that decide which records it has."""
+        names = ("from", *self.kind.question_settings)
+        settings = {name: self.settings[name] for name in names if name in self.settings}
+        return json.loads(json.dumps({"url": self.url, **settings}, default=str))
 
     @property
     def kind(self) -> Source:

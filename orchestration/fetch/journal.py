@@ -37,6 +37,8 @@ class FeedState:
 
     Args:
         watermark: Position up to which the feed was read, in the format of its kind of source.
+        question: What the watermark belongs to: the feed's address and the settings that decide which records are
+            requested; None if an earlier version wrote the state.
         session_id: The last session that ended.
         begun_at: When it started.
         ended_at: When it ended.
@@ -50,6 +52,7 @@ class FeedState:
     """
 
     watermark: str | None = None
+    question: dict[str, Any] | None = None
     session_id: str | None = None
     begun_at: str | None = None
     ended_at: str | None = None
@@ -60,6 +63,21 @@ class FeedState:
     records: int = 0
     failures: int = 0
     retry_at: str | None = None
+
+    def describe_changed_question(self, now: Mapping[str, Any]) -> str | None:
+        """What has changed in the feed since the watermark was written, so that it no longer holds; None if it holds.
+
+        A later ``from`` loses nothing, and a state of an earlier version, which has no question, is trusted.
+        """
+        if self.question is None or self.watermark is None:
+            return None
+        before = self.question
+        changed = [name for name in {**before, **now} if name != "from" and before.get(name) != now.get(name)]
+        # no first day is the earliest one that the source has
+        if str(now.get("from") or "") < str(before.get("from") or ""):
+            changed.append("from")
+        names = " and ".join("address" if name == "url" else name for name in changed)
+        return f"its {names} changed" if changed else None
 
 
 @dataclass(frozen=True)

@@ -140,10 +140,13 @@ class FetchSession:
     def _start(self, state: FeedState) -> None:
         now = dt.datetime.now(dt.UTC)
         self.lines, self.ordinal = [], 0
+        change = state.describe_changed_question(self.feed.question)
+        if change and not self.full:
+            self.log(f"{self.feed.name}: {change}, so it is fetched from its beginning")
         self.head = {
             "session_id": f"{self.feed.name} {now:%Y-%m-%dT%H:%M:%S.%f}",
             "now": now.replace(microsecond=0).isoformat(),
-            "watermark": None if self.full else state.watermark,
+            "watermark": None if self.full or change else state.watermark,
             "plan_inputs": self._list_plan_inputs(),
         }
         self.journal.start(self.head)
@@ -381,6 +384,7 @@ class FetchSession:
             dataclasses.replace(
                 state,
                 watermark=watermark if is_complete else state.watermark,
+                question=self.feed.question if is_complete else state.question,
                 session_id=self.head["session_id"],
                 begun_at=self.head["now"],
                 ended_at=utc_now().isoformat(),

@@ -37,6 +37,7 @@ from orchestration.sources.registry import get_source, recognise_source
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.failure_page import describe_failure_page
 from orchestration.sources.shared.records import leave_out_odd_values
+from orchestration.sources.shared.service_error import find_service_error
 from orchestration.sources.source import (
     DamagedDocument,
     DocumentRefused,
@@ -93,7 +94,7 @@ def parse_bytes(
 
 
 def detect_failure_page(content: bytes) -> str | None:
-    """The kind of failure page that some bytes are (a bot wall, a sign-in page), or none."""
+    """The kind of failure page that some bytes are (a bot wall, a sign-in page, a service's error), or none."""
     try:
         return _send_request({"name": "", "hints": {}, "only_failure_page": True}, content)["failure_page"]
     except DocumentRefused as refusal:
@@ -245,7 +246,8 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     try:
         failure_page = describe_failure_page(document)
         if request.get("only_failure_page"):
-            return {"failure_page": failure_page}
+            error = find_service_error(document)
+            return {"failure_page": failure_page or (f"an error of the service: {error}" if error else None)}
         if failure_page is not None:
             return {"refused": f"found {failure_page}"}
         source = get_source(request["source"]) if request["source"] else recognise_source(document)
@@ -253,7 +255,9 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
             source.recognise(document)
         result = leave_out_odd_values(source, source.parse(document))
     except NotThisSource as reason:
-        return {"refused": f"found {document.description}, as {source.name}: {reason}; expected {source.expected}"}
+        error = find_service_error(document)
+        found = f"{document.description}, as {source.name}: {reason}; expected {source.expected}"
+        return {"refused": f"found an error of the service: {error}" if error else f"found {found}"}
     except (DamagedDocument, UnreadableDocument) as damage:
         return {"refused": f"found a damaged file: {damage}"}
     except DocumentRefused as refusal:

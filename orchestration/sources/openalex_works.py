@@ -20,6 +20,7 @@ from orchestration.sources.shared.fetch_plan import (
     FetchPlan,
     Request,
     RequestFailed,
+    find_larger_total,
     require_complete,
 )
 from orchestration.sources.shared.fields import Fields, count_unread_fields
@@ -243,7 +244,7 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
     elif cursor.watermark:
         begin = dt.datetime.fromisoformat(cursor.watermark).date() - recheck
     filters += f",from_publication_date:{begin}" + (f",to_publication_date:{cursor.end}" if cursor.end else "")
-    page_cursor, page, received = "*", 0, 0
+    page_cursor, page, received, total = "*", 0, 0, 0
     while True:
         page += 1
         terms = {"filter": filters, "select": select, "per_page": _PAGE_SIZE, "cursor": page_cursor}
@@ -257,9 +258,10 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
             raise RequestFailed(f"found {str(value)[:200]} where a list of works was expected")
         page_cursor = value["meta"]["next_cursor"]
         received += len(value["results"])
+        total = find_larger_total(total, value["meta"].get("count"))  # a blank page reports none
         if not value["results"] or not page_cursor:  # the last page is empty
-            require_complete(received, value["meta"].get("count"), "works")
-            return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
+            require_complete(received, total, "works")
+            return cursor.advance(cursor.now if received else None)
 
 
 SOURCE = Source(
@@ -275,5 +277,6 @@ SOURCE = Source(
     recency_column="published_on",
     volatile_columns=("citations", "updated_at"),
     fetch=_fetch,
+    question_settings=("filter",),
     is_windowed=True,
 )

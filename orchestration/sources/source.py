@@ -114,6 +114,8 @@ class Source:
         recency_column: Column that dates a record, if the source has dates.
         volatile_columns: Columns whose change alone makes no new version of a record (positions, scores, counts).
         fetch: Fetch plan that requests what is new, if the source can be fetched.
+        question_settings: Settings of a feed that decide which records are requested (a search, a filter, sets). When
+            one changes, or the address, or ``from`` to an earlier day, the watermark no longer holds.
         is_windowed: Whether ``fetch`` can be limited to the days from ``FetchCursor.start`` to ``FetchCursor.end``.
         companions: Names of the sources that read other records of the same documents, such as the comments on the
             page of a post; a document that is added is stored for them too if they recognise it.
@@ -133,6 +135,7 @@ class Source:
     recency_column: str | None = None
     volatile_columns: tuple[str, ...] = ()
     fetch: Callable[[Feed, FetchCursor], FetchPlan] | None = None
+    question_settings: tuple[str, ...] = ()
     is_windowed: bool = False
     companions: tuple[str, ...] = ()
     has_private_feeds: bool = False

@@ -82,7 +82,7 @@ papers as (
         'https://arxiv.org/abs/' || max(arxiv_id) as url,
         null as citations,
         max_by(is_deleted, last_seen_at) as is_withdrawn,
-        null as reading_note,
+        max_by(reading_note, recency) as reading_note,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from arxiv

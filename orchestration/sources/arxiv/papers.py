@@ -15,12 +15,11 @@ from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.fields import Fields, count_unread_fields
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.records import RecordReader, read_record
+from orchestration.sources.shared.service_error import find_service_error
 from orchestration.sources.shared.xml import element_to_dict, find_texts, get_local_name, parse_xml
 from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Reject, Source
 
-_ERROR_ID = re.compile(r"https?://arxiv\.org/api/errors\b")
 _BULK_KEYS = {"id", "authors_parsed", "categories", "versions", "update_date"}
-_EMPTY_RESULT_CODES = {"noRecordsMatch", "badResumptionToken"}  # no change in the window; token expired
 
 
 def _find_page_metadata(document: Document) -> Fields:
@@ -70,6 +69,8 @@ def _parse(document: Document) -> ParseResult:
     """
     if _is_page(document):
         return ParseResult([read_record(_find_page_metadata(document), read_page, "the page")])
+    if not document.json_lines and (error := find_service_error(document)):
+        raise DamagedDocument(f"arXiv responds with an error: {error}")
     result = ParseResult(is_empty_valid=not document.json_lines)
     for locator, paper, read in _iterate_papers(document):
         if isinstance(paper, Exception):
@@ -77,11 +78,7 @@ def _parse(document: Document) -> ParseResult:
             continue
         result.items.append(read_record(paper, read, locator))
         count_unread_fields(result.unparsed_fields, [paper])
-    if document.xml_root == "OAI-PMH":
-        for error in parse_xml(document.data).iter("{*}error"):
-            if (code := error.get("code")) not in _EMPTY_RESULT_CODES:
-                raise DamagedDocument(f"arXiv responds with an error: {code}: {(error.text or '').strip()[:200]}")
-    elif document.xml_root == "feed":
+    if document.xml_root == "feed":
         result.items += _find_missing_ids(document, result)
     return result
 
@@ -122,5 +119,6 @@ SOURCE = Source(
     recency_column="submitted_on",
     volatile_columns=("record_changed_on",),
     fetch=fetch_papers,
+    question_settings=("search", "ids", "sets"),
     is_windowed=True,
 )

@@ -21,6 +21,7 @@ from orchestration.sources.shared.fetch_plan import (
     Request,
     RequestFailed,
     Response,
+    find_larger_total,
     require_complete,
 )
 from orchestration.sources.shared.fields import Fields
@@ -56,7 +57,7 @@ def _read_work(work: Fields) -> tuple[str, dict[str, Value]]:
         moment = work.child(name)
         moment.ignore("date-time", "timestamp")
         parts = moment.value("date-parts")
-        if day is None and parts and parts != [[None]]:
+        if day is None and parts not in (None, [], [[]], [[None]]):
             day, precision = parse_partial_date(parts[0] if isinstance(parts, list) else parts)
             if day is None:
                 moment.note_odd("date-parts", f"are {json.dumps(parts)[:40]}, not year, month and day")
@@ -133,13 +134,16 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
     span = f"from-index-date:{begin}" + (f",until-index-date:{cursor.end}" if cursor.end else "")
     terms = {"query": query} if query else {}
     terms |= {"filter": ",".join(filter(None, (filters, span))), "rows": str(_PAGE_SIZE)}
-    yield from _fetch_pages(f"{base}?{urlencode(terms, safe=':,')}", f"indexed from {begin}")
-    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
+    received = yield from _fetch_pages(f"{base}?{urlencode(terms, safe=':,')}", f"indexed from {begin}")
+    return cursor.advance(cursor.now if received else None)
 
 
-def _fetch_pages(url: str, name: str) -> Generator[Request, Response, None]:
-    """Request all pages of a list, up to an empty page, since Crossref returns cursors even after the last page."""
-    cursor, page, received = "*", 1, 0
+def _fetch_pages(url: str, name: str) -> Generator[Request, Response, int]:
+    """Request all pages of a list, up to an empty page, since Crossref returns cursors even after the last page.
+
+    Returns the number of works.
+    """
+    cursor, page, received, total = "*", 1, 0, 0
     while True:
         response = yield Request(f"{url}&{urlencode({'cursor': cursor}, safe='*')}", f"{name}, page {page}")
         try:
@@ -150,11 +154,12 @@ def _fetch_pages(url: str, name: str) -> Generator[Request, Response, None]:
         if works is None:
             raise RequestFailed(f"found {str(value)[:200]} where works were expected")
         received += len(works)
-        next_cursor, total = value["message"].get("next-cursor"), value["message"].get("total-results")
-        is_all = next_cursor == cursor and isinstance(total, int) and received >= total
+        next_cursor = value["message"].get("next-cursor")
+        total = find_larger_total(total, value["message"].get("total-results"))  # a blank page reports none
+        is_all = next_cursor == cursor and received >= total > 0
         if not works or not next_cursor or is_all:
             require_complete(received, total, "works")
-            return
+            return received
         cursor, page = next_cursor, page + 1
 
 
@@ -184,5 +189,6 @@ SOURCE = Source(
     recency_column="published_on",
     volatile_columns=("citations",),
     fetch=_fetch,
+    question_settings=("dois", "filter", "query"),
     is_windowed=True,
 )

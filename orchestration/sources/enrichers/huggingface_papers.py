@@ -97,7 +97,7 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
     settings.reject_unknown()
     if cursor.start or cursor.watermark:
         begin = cursor.start or dt.datetime.fromisoformat(cursor.watermark or "").date() - recheck
-    day = begin
+    day, has_papers = begin, False
     while day <= min(cursor.end or cursor.now.date(), cursor.now.date()):
         page, previous = 0, None
         while True:
@@ -109,13 +109,14 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
                 papers = parse_json(response.content)
             except UnreadableDocument as error:
                 raise RequestFailed(f"found {error} where a day's papers were expected") from error
+            has_papers |= bool(papers)
             if not isinstance(papers, list) or len(papers) < _PAGE_SIZE:
                 break
             if papers == previous:
                 raise RequestFailed(f"page {page + 1} of the papers of {day} repeats the page before it")
             page, previous = page + 1, papers
         day += dt.timedelta(days=1)
-    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
+    return cursor.advance(cursor.now if has_papers else None)
 
 
 SOURCE = Source(

@@ -10,7 +10,15 @@ from urllib.parse import urlencode
 
 from orchestration.sources.enrichers.records import build_columns, parse_partial_date, parse_records, split_batches
 from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
-from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed
+from orchestration.sources.shared.fetch_plan import (
+    Feed,
+    FetchCursor,
+    FetchPlan,
+    Request,
+    RequestFailed,
+    find_larger_total,
+    require_complete,
+)
 from orchestration.sources.shared.fields import Fields, describe_value
 from orchestration.sources.shared.html_text import join_texts
 from orchestration.sources.shared.settings import Settings
@@ -111,7 +119,7 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
 
     Raises:
         InvalidSettings: A setting cannot be used.
-        RequestFailed: A response is not JSON.
+        RequestFailed: A response is not a list of papers, or the list is incomplete.
     """
     settings = Settings(feed)
     ids, search = settings.texts("ids"), settings.text("search")
@@ -135,7 +143,7 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
             begin = cursor.start or dt.datetime.fromisoformat(cursor.watermark or "").date() - recheck
         span = f"{begin}:{cursor.end or ''}"
         terms = {"query": search, "publicationDateOrYear": span, "sort": "publicationDate:asc"}
-        page, token = 1, ""
+        page, token, received, total = 1, "", 0, 0
         while True:
             page_query = urlencode({**terms, **({"token": token} if token else {})}, safe=":")
             response = yield Request(f"{base}/paper/search/bulk?{query}&{page_query}", f"{search} {span}, page {page}")
@@ -143,10 +151,17 @@ def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
                 value = parse_json(response.content)
             except UnreadableDocument as error:
                 raise RequestFailed(f"found {error} where papers were expected") from error
-            if not isinstance(value, dict) or not value.get("token"):
+            papers = value.get("data") if isinstance(value, dict) else None
+            if not isinstance(papers, list):
+                raise RequestFailed(f"found {str(value)[:200]} where papers were expected")
+            received, total = received + len(papers), find_larger_total(total, value.get("total"))
+            if not value.get("token"):
+                if not papers:  # the total is an estimate, but a list that ends with an empty page was cut off
+                    require_complete(received, total, "papers")
                 break
             page, token = page + 1, value["token"]
-    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
+        return cursor.advance(cursor.now if received else None)
+    return cursor.advance(cursor.now)
 
 
 SOURCE = Source(
@@ -185,5 +200,6 @@ SOURCE = Source(
     recency_column="published_on",
     volatile_columns=("citations", "influential_citations", "semanticscholar_hash"),
     fetch=_fetch,
+    question_settings=("ids", "search"),
     is_windowed=True,
 )

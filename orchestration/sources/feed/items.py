@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from orchestration.sources.feed.entry import PodcastTags, read_entry
-from orchestration.sources.feed.query import fetch_feed, find_moved_and_next
+from orchestration.sources.feed.entry import FeedContext, PodcastTags, read_entry
+from orchestration.sources.feed.query import fetch_feed
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.links import link_key
+from orchestration.sources.shared.links import complete_address, link_key
 from orchestration.sources.shared.xml import get_local_name, has_closing_tag, parse_xml, replace_surrogate_references
 from orchestration.sources.source import (
     DamagedDocument,
@@ -87,16 +87,18 @@ def _parse(document: Document) -> ParseResult:
         io.BytesIO(replace_surrogate_references(document.data)), sanitize_html=False, resolve_relative_uris=True
     )
     feed_name, elements = _identify_feed(document, parsed.feed), _find_entry_elements(document)
-    feed_title = collapse_spaces(parsed.feed.get("title") or "") or None
-    # a feed without entries is valid if it has moved or goes on elsewhere
-    result = ParseResult(is_empty_valid=any(find_moved_and_next(document.data, "")))
+    title = collapse_spaces(parsed.feed.get("title") or "") or None
+    is_atom = (parsed.get("version") or "").startswith("atom")
+    feed = FeedContext(feed_name, title, _find_base(document, parsed.feed), is_atom)
+    # a feed without entries is valid: some list only the entries of a day, and have none at the weekend
+    result = ParseResult(is_empty_valid=True)
     entries: list[tuple[str, dict[str, Value]] | Reject] = []
     for number, entry in enumerate(parsed.entries, 1):
         locator = f"entry {number}"
         tags = PodcastTags(elements[number - 1] if len(elements) == len(parsed.entries) else None)
         result.unparsed_fields.update(tags.unread)
         try:
-            entries.append((locator, read_entry(feed_name, feed_title, entry, tags)))
+            entries.append((locator, read_entry(feed, entry, tags)))
         except ValueError as error:
             entries.append(Reject(locator, str(error), json.dumps(entry, default=str, ensure_ascii=False)[:2000]))
     shared_guids = _find_shared_guids([values for entry in entries if isinstance(entry, tuple) for values in entry[1:]])
@@ -125,6 +127,15 @@ def _identify_feed(document: Document, feed: Mapping[str, Any]) -> str:
     addresses = (str(address) for address in (own_address, feed.get("link"), feed.get("id")))
     address = next((address for address in addresses if address.startswith("http")), None)
     return link_key(address) if address else collapse_spaces(str(feed.get("title") or "a feed without a name"))
+
+
+def _find_base(document: Document, feed: Mapping[str, Any]) -> str | None:
+    """The address that relative links are resolved against: the feed's link, else its own address."""
+    own_address = next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "self"), None)
+    requested = document.hints.get("url") or document.hints.get("feed_url")
+    address = complete_address(requested, own_address) if own_address else requested
+    link = complete_address(address or requested, str(feed.get("link") or "")) if feed.get("link") else None
+    return link or address or requested
 
 
 def _find_entry_elements(document: Document) -> list[_Element]:

@@ -221,5 +221,6 @@ SOURCE = Source(
     recency_column="posted_at",
     volatile_columns=("score", "alignment_score", "agreement_score", "votes", "replies"),
     fetch=_fetch,
+    question_settings=("user",),
     is_windowed=True,
 )

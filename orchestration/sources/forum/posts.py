@@ -244,6 +244,7 @@ SOURCE = Source(
     recency_column="posted_at",
     volatile_columns=("score", "alignment_score", "votes", "comments"),
     fetch=_fetch,
+    question_settings=("user", "tag"),
     is_windowed=True,
     companions=("forum_comments",),
 )

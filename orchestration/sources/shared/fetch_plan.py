@@ -112,6 +112,14 @@ class FetchCursor:
         if time and self.watermark and _parse_time(time[0]) > self.now:
             object.__setattr__(self, "watermark", self.now.isoformat() + self.watermark[time.end() :])
 
+    def advance(self, moment: dt.datetime | None) -> str | None:
+        """The watermark at the end of a plan: the moment; as it was after a backfill, or without a moment.
+
+        A plan that saw no record passes None: the service may have been blank for a while, and a later watermark would
+        lose what it did not give.
+        """
+        return self.watermark if self.start or self.end or moment is None else moment.isoformat()
+
 
 def _parse_time(text: str) -> dt.datetime:
     try:
@@ -121,18 +129,24 @@ def _parse_time(text: str) -> dt.datetime:
     return moment.replace(tzinfo=moment.tzinfo or dt.UTC)
 
 
-def require_complete(received: int, total: object, noun: str) -> None:
+def find_larger_total(total: int, reported: object) -> int:
+    """The larger of two totals of a list, of which the service reports one; anything but a whole number counts as 0."""
+    return max(total, reported) if isinstance(reported, int) and not isinstance(reported, bool) else total
+
+
+def require_complete(received: int, total: int, noun: str) -> None:
     """Check that a paged list came completely, by the total that the service reports.
 
     Args:
         received: Number of records on all pages.
-        total: The total of the service; it may change a little while the list is read, so 1 % may be missing.
+        total: The largest total that the service reported; it may change a little while the list is read, so 1 % may
+            be missing.
         noun: What the records are, in the plural.
 
     Raises:
         RequestFailed: Records are missing.
     """
-    if isinstance(total, int) and received < total * _COMPLETE_SHARE:
+    if received < total * _COMPLETE_SHARE:
         raise RequestFailed(f"the list ends after {received:,} of {total:,} {noun}")
 
 

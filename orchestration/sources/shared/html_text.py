@@ -52,6 +52,11 @@ def html_to_text(html: str | None) -> HtmlText:
     return HtmlText(_squeeze_lines(body.text(deep=True, separator="")) if body else None, tuple(links))
 
 
+def read_plain_text(text: str | None) -> HtmlText:
+    """A plain text in the form of `html_to_text`: no markup, so that text in angle brackets stays."""
+    return HtmlText(_squeeze_lines(_CONTROL_CHARACTERS.sub(" ", text)) if text else None, ())
+
+
 def title_to_text(title: str | None) -> str | None:
     """The text of a title in one line, which may be plain text or HTML: only tags of titles are taken for markup.
 

@@ -7,7 +7,7 @@ part of the key. Identifiers that are case-sensitive keep their case. The macro 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 _ARXIV = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})"
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
@@ -59,6 +59,21 @@ def link_key(link: str) -> str:
         return f"url:{bare}"
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])])
     return f"url:{parts.netloc.lower()}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")
+
+
+def complete_address(base: str | None, address: str) -> str | None:
+    """The absolute http(s) address of a link as people and programs write it; None if it cannot be one.
+
+    White space at the ends and line breaks are dropped, other white space is encoded. A link without a scheme is
+    relative to the base, unless it begins with ``www.``.
+    """
+    text = re.sub(r"[\t\r\n]+", "", address.strip())
+    text = re.sub(r"\s", lambda space: quote(space[0]), text)
+    if not re.match(r"[a-z][a-z0-9+.-]*:", text, re.IGNORECASE):
+        text = f"https://{text}" if text.lower().startswith("www.") else resolve_address(base or "", text)
+    scheme, separator, rest = text.partition("://")
+    is_web = separator and scheme.lower() in {"http", "https"} and re.match(r"[^/?#\s]", rest)
+    return f"{scheme.lower()}://{rest}" if is_web else None
 
 
 def resolve_address(base: str, address: str) -> str:
