@@ -244,11 +244,11 @@ def test_value_that_no_table_can_hold_rejects_the_record_only_in_a_required_colu
 
 
 def test_required_limit_names_what_was_odd() -> None:
-    comment = test_forum.build_comment(1, postedAt="yesterday")
-    result = parse_kept(test_forum.COMMENTS, test_forum.build_response("comments", comment))
-    versions = identify_records(test_forum.COMMENTS, result)
-    (reason,) = find_broken_limits(declare_record_table(test_forum.COMMENTS), versions).values()
-    assert "postedAt is “yesterday”, not a time" in reason
+    post = test_forum.build_post(1, title=["A post"])
+    result = parse_kept(test_forum.POSTS, test_forum.build_response("posts", post))
+    versions = identify_records(test_forum.POSTS, result)
+    (reason,) = find_broken_limits(declare_record_table(test_forum.POSTS), versions).values()
+    assert "title is a list, not a text" in reason
 
 
 def test_long_number_costs_no_more_than_its_field() -> None:

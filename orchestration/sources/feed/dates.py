@@ -23,8 +23,8 @@ _DAY, _YEAR = r"(?P<day>\d{1,2})", r"(?P<year>\d{4})"
 _FORMS = [
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
-        rf"(?:{_WEEKDAY},?\s*)?{_DAY}(?:st|nd|rd|th)?[\s-]{_MONTH},?[\s-](?P<year>\d{{4}}|\d\d)(?:,?\s{_TIME}(?:\s?{_ZONE})?)?",
-        rf"(?:{_WEEKDAY},?\s)?{_MONTH}\s{_DAY}(?:st|nd|rd|th)?,?\s{_YEAR}(?:,?\s(?:at\s)?{_TIME}(?:\s?{_ZONE})?)?",
+        rf"(?:{_WEEKDAY},?\s*)?{_DAY}(?:st|[nr]d|th)?[\s-]{_MONTH},?[\s-](?P<year>\d{{4}}|\d\d)(?:,?\s{_TIME}(?:\s?{_ZONE})?)?",
+        rf"(?:{_WEEKDAY},?\s)?{_MONTH}\s{_DAY}(?:st|[nr]d|th)?,?\s{_YEAR}(?:,?\s(?:at\s)?{_TIME}(?:\s?{_ZONE})?)?",
         rf"{_WEEKDAY}\s{_MONTH}\s{_DAY}\s{_TIME}(?:\s{_ZONE})?\s{_YEAR}",
         rf"{_YEAR}(?P<mark>[-/.])(?P<number>\d{{1,2}})(?P=mark){_DAY}(?:(?:t|,?\s){_TIME}(?:\s?{_ZONE})?)?",
         rf"{_YEAR}(?P<number>\d\d)(?P<day>\d\d)(?:t(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?{_ZONE}?)?",
