@@ -20,6 +20,10 @@ SCALAR_MACROS = "\n".join((_MACROS / f"{name}.sql").read_text(encoding="utf-8") 
 TABLE_MACROS = (_MACROS / "counts.sql").read_text(encoding="utf-8")  # the tables they read must exist
 
 
+# for a connection to a release that was published before some of them
+TEMPORARY_TABLE_MACROS = TABLE_MACROS.replace("create or replace macro", "create or replace temp macro")
+
+
 @cache
 def list_macro_tables() -> frozenset[str]:
     """Names of the tables that the table macros read; a release that lacks one of them has no table macros."""

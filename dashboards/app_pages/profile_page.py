@@ -46,7 +46,7 @@ def show_profile(dimension: Dimension) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = filters.select_one(dimension.capitalize(), names, dimension, 320)
         rules = [rule.name for rule in counts.list_counting_rules(release)]
-        rule = filters.select_one("Counting rule", rules, "count", 190, "works")
+        rule = filters.select_one("Counting rule", rules, "count", 190)
     heading.title(f"{_ICON[dimension]} {escape_markdown(name)}", anchor=False)
     st.caption(f"Data as of {format_release(release)}")
     selection = profile.select_member(dimension, name, rule)

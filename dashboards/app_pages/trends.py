@@ -45,8 +45,9 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
     selection = replace(selection, grain=options.grain, dimensions=options.dimensions)
     with totals:
         show_totals(release, selection)
+    drawn, left_out = counts.limit_members(release, selection)
     query, parameters = trends.build_query(
-        release, selection, options.view, options.series, is_ranged=options.has_rule_range
+        release, drawn, options.view, options.series, is_ranged=options.has_rule_range
     )
     data = query_figure_data(release, query, parameters)
     charts = st.container()
@@ -57,7 +58,7 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
     elif paper_queries != [paper_query]:
         st.rerun()
 
-    panels = build_panels(release, selection, options, data.frame, picked)
+    panels = build_panels(release, selection, options, data.frame, picked, left_out)
     with charts:
         on_click = partial(select_clicked_papers, options.series, options.panel_dimension)
         show_figure(build_trend_figure(panels, data), draw_chart=partial(draw_panels, panels, on_click))

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from dashboards.charts import drawing
-from dashboards.charts.palette import PART_PERIOD_OPACITY
+from dashboards.charts.palette import GREY, PART_PERIOD_OPACITY, get_heat_colours
+from dashboards.charts.tooltips import build_descriptions, format_column_title, format_percent
 from dashboards.queries.release import ColumnMeaning
 from dashboards.queries.selection import Dimension, Grain
 from dashboards.queries.trends import View
@@ -94,8 +95,18 @@ class ChartStyle:
         return _VALUE_COLUMNS.get(self.view, "publications")
 
 
-def find_axis_maximum(frame: pl.DataFrame, view: View) -> float:
-    """The largest number of a line chart or heat map, including bands."""
+def find_axis_maximum(frame: pl.DataFrame, view: View, panel: Dimension | None = None) -> float:
+    """The largest number that is drawn, so that all panels share one scale.
+
+    It is the highest stack of bars, or the largest number of a line chart or heat map, including bands.
+
+    Args:
+        frame: The rows of all panels.
+        view: The kind of chart.
+        panel: The dimension with one panel per member, if there are several.
+    """
+    if view == "bars":
+        frame = frame.group_by("period", *([panel] if panel else [])).agg(pl.col("publications").sum())
     names = [_VALUE_COLUMNS.get(view, "publications"), _BAND_COLUMNS.get(view, ("", ""))[1]]
     maxima = [frame[name].max() for name in names if name in frame.columns]
     return max((float(top) for top in maxima if isinstance(top, int | float)), default=0.0)
@@ -126,7 +137,7 @@ class PanelMarks:
         self._style, self._x, self._periods = style, x, rows["period"].n_unique()
         self._is_few, self._is_many = self._periods <= FEW_PERIODS, self._periods > MANY_PERIODS
         # with many periods, only strips have tooltips
-        self._rows = rows if self._is_many else rows.with_columns(_build_descriptions(_describe_mark(rows, style)))
+        self._rows = rows if self._is_many else rows.with_columns(build_descriptions(_describe_mark(rows, style)))
         self.is_single_series = not self._is_many
         """Whether a mark stands for one member of the series in a period, rather than for the whole period."""
         is_share = style.view == "share"
@@ -255,7 +266,7 @@ class PanelMarks:
         """A transparent strip for each period, with a tooltip for all series at once."""
         series, number = self._style.series, format_number_column(column)
         if self._style.view == "share":
-            number = pl.format("{} ({})", _format_percent(column), format_number_column("publications")).fill_null("–")
+            number = pl.format("{} ({})", format_percent(column), format_number_column("publications")).fill_null("–")
         elif "lowest" in self._rows.columns:
             number = pl.format("{} ({} to {})", number, format_number_column("lowest"), format_number_column("highest"))
         rows = self._rows.select("period", "period_label", series, number=number)
@@ -267,7 +278,7 @@ class PanelMarks:
         if len(names) > 1 and self._style.view != "share":
             descriptions["Total"] = pl.col(column)
         descriptions |= {name: pl.col(name) for name in names}
-        strips = by_series.select("period", "is_highlighted", *_build_descriptions(descriptions))
+        strips = by_series.select("period", "is_highlighted", *build_descriptions(descriptions))
         opacity = (
             _choose_value("datum.is_highlighted", 0.2, 0.001)
             if self._style.highlighted.get("period")
@@ -307,36 +318,38 @@ class PanelMarks:
             },
             "scale": {"paddingInner": 0.06, "domain": [name for name in style.colours if name in present]},
         }
-        legend = {
-            "orient": "top",
-            "title": format_axis_title(style.grain, "heat map"),
-            "format": _NUMBER_FORMAT,
-            "tickMinStep": 1,
-            "labelColor": style.text_colour,
-            "titleColor": style.text_colour,
-        }
+        colours = get_heat_colours(style.text_colour)
         shade = {
             "field": "publications",
             "type": "quantitative",
-            # cividis is readable with and without colour vision
-            "scale": {"scheme": "cividis", "domain": [0, top]},
-            # with few periods each cell has its number, so no legend is needed
-            "legend": None if self._is_few else legend,
+            "scale": {"domain": [0, top], "range": [colours.least, colours.most], "interpolate": "rgb"},
+            "legend": {
+                "orient": "top",
+                "title": f"{format_axis_title(style.grain, 'heat map')} (no colour: 0)",
+                "titleLimit": 0,
+                "format": _NUMBER_FORMAT,
+                "tickMinStep": 1,
+                "gradientLength": 160,
+                "labelColor": style.text_colour,
+                "titleColor": style.text_colour,
+            },
         }
-        contrast = pl.when(pl.col("publications") > top / 2).then(pl.lit("#111")).otherwise(pl.lit("#fff"))
-        rows = self._rows.filter(pl.col("publications") > 0).with_columns(
-            filled=pl.when("is_pale").then(PART_PERIOD_OPACITY).otherwise(1.0),
-            text_colour=pl.when("is_pale").then(pl.lit(style.text_colour)).otherwise(contrast),
+        # the colour is that of the scale in every cell; periods that may still change have a dashed frame
+        frame = pl.when("is_pale").then(pl.lit(style.text_colour)).otherwise(None)
+        is_dark = pl.col("publications") / top > 0.5
+        contrast = pl.when(is_dark).then(pl.lit(colours.text_on_most)).otherwise(pl.lit(colours.text_on_least))
+        rows = self._rows.with_columns(
+            frame=frame, text_colour=pl.when(pl.col("publications") > 0).then(contrast).otherwise(pl.lit(GREY))
         )
-        encoding = {
-            "y": y,
-            "color": shade,
-            "opacity": self._encode_opacity(1),
-            "fillOpacity": {"field": "filled", "type": "quantitative", **_UNSCALED},
-        }
+        nonzero = rows.filter(pl.col("publications") > 0)
+        encoding = {"y": y, "color": shade, "opacity": self._encode_opacity(1)}
         if self._is_many:
-            return [self._build_layer(rows, {"type": "rect"}, encoding), self._draw_strips("publications")]
-        cells = self._build_layer(rows, {"type": "rect"}, encoding, is_interactive=True)
+            return [self._build_layer(nonzero, {"type": "rect"}, encoding), self._draw_strips("publications")]
+        framed = {"stroke": {"field": "frame", "type": "nominal", **_UNSCALED}, "strokeWidth": {"value": 1.4}}
+        mark = {"type": "rect", "strokeDash": [3, 2]}
+        cells = self._build_layer(nonzero, mark, {**encoding, **framed}, is_interactive=True)
+        if not self._is_few:
+            return [cells]
         numbers = {
             "y": y,
             "text": {"field": "publications", "type": "quantitative", "format": _NUMBER_FORMAT},
@@ -346,7 +359,9 @@ class PanelMarks:
         if not style.is_clickable:  # on a page, hovering and clicking go to the cell below
             numbers["tooltip"] = {"field": "tooltip", "type": "nominal"}
         text = {"type": "text", "fontSize": 11, "opacity": self._hide_without_room(rows, 7)}
-        return [cells, self._build_layer(rows, text, numbers)] if self._is_few else [cells]
+        # a zero outside of the covered time is not known to be one
+        known = rows.filter((pl.col("publications") > 0) | (pl.col("covered_part").fill_null("") != "not covered"))
+        return [cells, self._build_layer(known, text, numbers)]
 
 
 def _choose_value(test: str, then: Any, otherwise: Any) -> Spec:
@@ -366,24 +381,6 @@ def _describe_mark(frame: pl.DataFrame, style: ChartStyle) -> dict[str, pl.Expr]
         lines["So far"] = format_number_column("cumulative_publications")
     if style.view == "share":
         shares = {"Share": "share", "at least": "share_low", "at most": "share_high"}
-        lines |= {name: _format_percent(column) for name, column in shares.items()}
+        lines |= {name: format_percent(column) for name, column in shares.items()}
         lines["Caution"] = pl.col("caution").fill_null("none")
     return lines
-
-
-def _build_descriptions(values: Mapping[str, pl.Expr]) -> list[pl.Expr]:
-    """The columns ``tooltip`` (a struct) and ``description`` (a text for screen readers)."""
-    parts = [pl.format("{}: {}", pl.lit(name), value) for name, value in values.items()]
-    tooltip = pl.struct(value.alias(name) for name, value in values.items())
-    return [tooltip.alias("tooltip"), pl.concat_str(parts, separator="; ").alias("description")]
-
-
-def _format_percent(column: str) -> pl.Expr:
-    """A share as percent with one decimal."""
-    return pl.format("{} %", (pl.col(column) * 100).round(1))
-
-
-def format_column_title(column: str, meanings: Mapping[str, ColumnMeaning]) -> str:
-    """The label of a column: its unit if it has one, else its name."""
-    unit = meanings[column].unit if column in meanings else None
-    return (unit or column.replace("_", " ")).capitalize()

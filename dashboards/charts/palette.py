@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 BLUE = "#0072B2"
 YELLOW = "#E8D41E"
@@ -34,6 +35,26 @@ _TEXT_COLOURS = {"light": "#46525e", "dark": "#c8d0d8"}
 def get_text_colour(theme: str | None) -> str:
     """The colour of text in a chart on a ``light`` or ``dark`` page."""
     return _TEXT_COLOURS["dark" if theme == "dark" else "light"]
+
+
+class HeatColours(NamedTuple):
+    """The ends of a scale of one hue that leads away from the colour of the page, and the text colours on them."""
+
+    least: str
+    most: str
+    text_on_least: str
+    text_on_most: str
+
+
+_HEAT_COLOURS = {
+    "light": HeatColours("#dbe9f6", "#08306b", "#111111", "#ffffff"),
+    "dark": HeatColours("#17395c", "#d6e9ff", "#ffffff", "#111111"),
+}
+
+
+def get_heat_colours(text_colour: str) -> HeatColours:
+    """The colours of a heat map on the page that has text of this colour: more is further from the page."""
+    return _HEAT_COLOURS["dark" if text_colour == _TEXT_COLOURS["dark"] else "light"]
 
 
 def assign_colours(series: str, names: Sequence[str]) -> dict[str, str]:

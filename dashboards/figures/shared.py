@@ -12,7 +12,7 @@ from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.release import query_column_meanings
-from dashboards.queries.selection import Dimension, Selection
+from dashboards.queries.selection import DIMENSION_PLURALS, Dimension, Selection
 from dashboards.queries.trends import View
 from dashboards.text import format_name, format_number
 from warehouse.release import Release
@@ -43,7 +43,7 @@ def build_history_figure(
         view: Kind of chart.
         height: Height of the plot in pixels.
     """
-    selection = replace(selection, dimensions=(series,))
+    selection, left_out = counts.limit_members(release, replace(selection, dimensions=(series,)))
     data = query_figure_data(release, *trends.build_query(release, selection, view, series))
     frame = data.frame
     # members without publications are left out, unless all are: then their zeros are drawn
@@ -56,9 +56,7 @@ def build_history_figure(
         grain=selection.grain,
         view=view,
         colours=colours,
-        axis_maximum=counts.query_highest_stack(release, selection, None)
-        if view == "bars"
-        else marks.find_axis_maximum(frame, view),
+        axis_maximum=marks.find_axis_maximum(frame, view),
         meanings=query_column_meanings(release, counts.COUNTS_TABLE),
         is_clickable=False,
     )
@@ -77,7 +75,7 @@ def build_history_figure(
         key=key,
         draw=partial(timeline.draw_single_panel, drawn, look, height),
         meanings=look.meanings,
-        cautions=describe_period_cautions(frame, view),
+        cautions=[*left_out, *describe_period_cautions(frame, view)],
     )
 
 
@@ -109,6 +107,14 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
     """
     data = query_figure_data(release, *trends.build_mix_query(selection, of))
     frame = data.frame
+    drawn = frame.head(counts.MAX_MEMBERS)
+    cautions = []
+    if drawn.height < frame.height:
+        others = frame[drawn.height :]["publications"].sum()
+        cautions = [
+            f"Drawn are the {drawn.height} largest; the other {frame.height - drawn.height:,} {DIMENSION_PLURALS[of]} "
+            f"have {format_number(float(others))} publications together and are in the table."
+        ]
     colours = palette.assign_colours(of, counts.list_members(release, of, selection.taxonomy))
     finding = None
     for row in frame.head(1).iter_rows(named=True):
@@ -130,7 +136,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
         key=key,
         draw=partial(
             intervals.draw_intervals,
-            frame,
+            drawn,
             member=of,
             value="share",
             low="share_low",
@@ -139,4 +145,5 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
             form=".0%",
             colours=colours,
         ),
+        cautions=cautions,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -40,12 +40,14 @@ class TrendPanels:
         options: How it is drawn.
         frames: The rows of each panel by its name; the only panel has an empty name.
         look: What all panels share.
+        left_out: Sentences on what is selected but not drawn.
     """
 
     selection: Selection
     options: TrendOptions
     frames: Mapping[str, pl.DataFrame]
     look: ChartStyle
+    left_out: Sequence[str] = ()
 
     @property
     def panels_per_row(self) -> int:
@@ -59,6 +61,7 @@ def build_panels(
     options: TrendOptions,
     frame: pl.DataFrame,
     picked: Mapping[str, str | None],
+    left_out: Sequence[str] = (),
 ) -> TrendPanels:
     """Split the rows of a trends query into panels.
 
@@ -68,6 +71,7 @@ def build_panels(
         options: How it is drawn.
         frame: Rows of `trends.build_query`.
         picked: The period, lab and category that are marked.
+        left_out: Sentences on what is selected but not drawn.
     """
     view, series, panel_dimension = options.view, options.series, options.panel_dimension
     colours = palette.assign_colours(series, counts.list_members(release, series, selection.taxonomy))
@@ -77,21 +81,17 @@ def build_panels(
         parts = {name: part for (name,), part in frame.partition_by(panel_dimension, as_dict=True).items()}
         members = counts.list_members(release, panel_dimension, selection.taxonomy)
         frames = {name: parts[name] for name in members if name in parts}
-    if view == "bars":
-        highest = counts.query_highest_stack(release, selection, panel_dimension)
-    else:
-        highest = marks.find_axis_maximum(frame, view)
     look = ChartStyle(
         series=series,
         grain=selection.grain,
         view=view,
         colours={name: colour for name, colour in colours.items() if name in present},
-        axis_maximum=highest,
+        axis_maximum=marks.find_axis_maximum(frame, view, panel_dimension),
         meanings=query_column_meanings(release, counts.COUNTS_TABLE),
         highlighted=picked,
         annotations=find_annotations(release, selection, frame, panel_dimension) if options.has_events else None,
     )
-    return TrendPanels(selection, options, frames, look)
+    return TrendPanels(selection, options, frames, look, left_out)
 
 
 def draw_panels(panels: TrendPanels, on_click: Callable[[str, str], None]) -> None:
@@ -166,7 +166,7 @@ def describe_source(release: Release, taxonomy: str) -> str:
 
 def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
     view, frame = panels.options.view, data.frame
-    cautions = describe_period_cautions(frame, view)
+    cautions = [*(f"**{sentence}**" for sentence in panels.left_out), *describe_period_cautions(frame, view)]
     if marks.has_bands(frame, panels.look):
         rule_range = "Bands go from the lowest to the highest count over all applicable counting rules."
         cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else rule_range)

@@ -74,15 +74,14 @@ def build_comparison_query(first: Selection, second: Selection) -> tuple[str, di
         query = f"""
 select
     $name as selection,
-    (select sum(publications) from by_month where {conditions}) as publications,
     (
-        select sum(exposure_years)
-        from (select distinct starts_on, exposure_years from by_month where {time_condition})
-    ) as covered_years
+        select sum(publications)
+        from publication_cells(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+        where {conditions}
+    ) as publications,
+    (select sum(exposure_years) from publication_periods(grain := 'month') where {time_condition}) as covered_years
 from (select 1)
 """
-        source = "publication_counts(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)"
-        query = query.replace("by_month", source)
         for name in names:
             query = query.replace(f"${name}", f"${prefix}_{name}")
         parts.append(query)

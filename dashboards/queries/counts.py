@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from dataclasses import replace
 from typing import Any, Literal
 
 import polars as pl
 
 from dashboards.queries.release import query_release
-from dashboards.queries.selection import CountingRule, Dimension, PublicationTotals, Selection
+from dashboards.queries.selection import (
+    DEFAULT_RULE,
+    DIMENSION_PLURALS,
+    CountingRule,
+    Dimension,
+    PublicationTotals,
+    Selection,
+)
+from dashboards.text import format_number
 from warehouse.release import Release
 
 COUNTS_TABLE = "mart.publication_counts_by_month"
 MAX_PAPERS = 1000
+MAX_MEMBERS = 24
+"""Labs or categories that a chart draws, where none are chosen."""
 
 
 def list_members(release: Release, dimension: Dimension, taxonomy: str = "iaps") -> list[str]:
@@ -40,13 +51,13 @@ def list_members(release: Release, dimension: Dimension, taxonomy: str = "iaps")
 
 
 def list_counting_rules(release: Release) -> list[CountingRule]:
-    """The counting rules, ``rows`` and ``works`` first."""
+    """The counting rules, the default one first, then those that do not divide publications."""
     query = """
         select counting_rule, meaning, is_applicable
         from mart.counting_rule_totals
-        order by length(counting_rule) > 5, counting_rule
+        order by counting_rule != $default, length(counting_rule) > 5, counting_rule
     """
-    return [CountingRule(*row) for row in query_release(release, query).iter_rows()]
+    return [CountingRule(*row) for row in query_release(release, query, {"default": DEFAULT_RULE}).iter_rows()]
 
 
 def list_taxonomies(release: Release) -> dict[str, str]:
@@ -100,31 +111,76 @@ def query_totals(release: Release, selection: Selection) -> PublicationTotals:
     )
 
 
+def limit_members(release: Release, selection: Selection) -> tuple[Selection, list[str]]:
+    """A selection with at most `MAX_MEMBERS` labs and categories to draw, and a sentence on what is left out of each.
+
+    Where none are chosen and there are more, those with the most publications are drawn: zeros are filled in for each
+    lab and category that is drawn, and more colours or panels could not be read.
+    """
+    notes, drawn = [], selection
+    for dimension in selection.dimensions:
+        chosen = selection.labs if dimension == "lab" else selection.categories
+        if chosen or len(list_members(release, dimension, selection.taxonomy)) <= MAX_MEMBERS:
+            continue
+        conditions, parameters = selection.by_month.build_conditions("published_month")
+        query = f"""
+            select {dimension}, sum(publications) as publications
+            from mart.publication_counts_by_month
+            where counting_rule = $rule and taxonomy = $taxonomy and published_month is not null and {conditions}
+            group by {dimension}
+            order by publications desc, {dimension}
+        """
+        ranked = query_release(release, query, {**selection.counting_parameters, **parameters})
+        left_out = ranked[MAX_MEMBERS:]
+        largest = ranked[dimension].to_list() or list_members(release, dimension, selection.taxonomy)
+        drawn = drawn.choose(dimension, largest[:MAX_MEMBERS])
+        if left_out.height:
+            plural = DIMENSION_PLURALS[dimension]
+            notes.append(
+                f"Drawn are the {MAX_MEMBERS} {plural} with the most publications; the other {left_out.height:,} "
+                f"{plural} have {format_number(float(left_out['publications'].sum()))} publications together, not "
+                f"drawn. Choose {plural} to draw others."
+            )
+    return drawn, notes
+
+
 def build_counts_query(selection: Selection) -> tuple[str, dict[str, Any]]:
     """The query for publications per period and dimension of a selection, and its parameters.
 
     Its columns are ``period``, ``starts_on``, ``ends_on``, the dimensions, ``publications``, ``is_part_period``,
-    ``is_provisional`` and ``covered_part``, sorted by period and dimensions; empty periods have zeros.
+    ``is_provisional`` and ``covered_part``, sorted by period and dimensions. Zeros are filled in for the periods, and
+    the labs and categories, that are selected: see `limit_members` where there may be many.
     """
     # a rolling window belongs to the month in which it ends
-    conditions, parameters = selection.build_conditions(
-        "ends_on" if selection.grain == "rolling_12_months" else "starts_on"
-    )
-    dimensions = "".join(f"{name}, " for name in selection.dimensions)
+    days = "ends_on" if selection.grain == "rolling_12_months" else "starts_on"
+    of_periods, period_parameters = replace(selection, labs=(), categories=()).build_conditions(days)
+    of_members, member_parameters = replace(selection, since=None, until=None).build_conditions("")
     periods = {
         "month": "strftime(starts_on, '%Y-%m')",
         "quarter": "strftime(starts_on, '%Y Q') || quarter(starts_on)",
         "year": "strftime(starts_on, '%Y')",
         "rolling_12_months": "strftime(ends_on, '%Y-%m')",
     }
+    columns = "".join(f"{name}, " for name in selection.dimensions)
+    joins = "".join(
+        f"\ncross join (\n{textwrap.indent(_build_members_query(selection, name), '    ')}\n) as members_of_{name}"
+        for name in selection.dimensions
+    )
     query = f"""
+with counted as (
+    select {columns}starts_on, sum(publications) as publications
+    from publication_cells(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
+    where {of_members}
+    group by all
+)
+
 select
     {periods[selection.grain]} as period,
     starts_on,
     ends_on,
-    {dimensions}sum(publications) as publications,
-    bool_or(is_part_period) as is_part_period,
-    bool_or(is_provisional) as is_provisional,
+    {columns}round(coalesce(publications, 0.0), 9) as publications,
+    is_part_period,
+    is_provisional,
     case
         when ends_on < covers_from or starts_on > covers_until then 'not covered'
         when starts_on < covers_from and ends_on > covers_until
@@ -132,30 +188,30 @@ select
         when starts_on < covers_from then 'from ' || strftime(covers_from, '%-d %b')
         when ends_on > covers_until then 'to ' || strftime(covers_until, '%-d %b')
     end as covered_part
-from publication_counts(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
-cross join (select covers_from, covers_until from clean.coverage where source = 'lab_sheet')
-where {conditions}
-group by all
+from publication_periods(grain := $grain)
+cross join (select covers_from, covers_until from clean.coverage where source = 'lab_sheet'){joins}
+left join counted using ({columns}starts_on)
+where {of_periods}
 order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
 """
-    return query, {**selection.counting_parameters, "grain": selection.grain, **parameters}
+    parameters = {**selection.counting_parameters, "grain": selection.grain}
+    return query, parameters | period_parameters | member_parameters
+
+
+def _build_members_query(selection: Selection, dimension: Dimension) -> str:
+    """The query for the labs or categories that have a row in each period: those chosen, or else all."""
+    if selection.labs if dimension == "lab" else selection.categories:
+        return f"select unnest(${DIMENSION_PLURALS[dimension]}::varchar[]) as {dimension}"
+    known = {"lab": "reference.labs", "category": "reference.categories where taxonomy = $taxonomy"}[dimension]
+    return f"""\
+select {dimension} from {known}
+union
+select {dimension} from {COUNTS_TABLE} where counting_rule = $rule and taxonomy = $taxonomy"""
 
 
 def query_counts(release: Release, selection: Selection) -> pl.DataFrame:
     """The rows of `build_counts_query`."""
     return query_release(release, *build_counts_query(selection))
-
-
-def query_highest_stack(release: Release, selection: Selection, panel: Dimension | None) -> float:
-    """The height of the highest stack of bars, so that all panels share one scale.
-
-    Args:
-        release: The release.
-        selection: Which publications are drawn.
-        panel: The dimension with one panel per member, if any.
-    """
-    query, parameters = build_counts_query(replace(selection, dimensions=(panel,) if panel else ()))
-    return float(query_release(release, f"select coalesce(max(publications), 0.0) from ({query})", parameters).item())
 
 
 def list_papers(

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
 
-from dashboards.queries.counts import list_taxonomies
+from dashboards.queries.comparison import describe_selection
+from dashboards.queries.counts import build_counts_query, list_taxonomies
 from dashboards.queries.release import query_release
-from dashboards.queries.selection import Selection
+from dashboards.queries.selection import DEFAULT_RULE, Selection
 from dashboards.queries.trends import View
-from dashboards.text import format_count
+from dashboards.text import format_count, format_name, format_number
 from warehouse.release import Release
-from warehouse.statistics import functions
+from warehouse.statistics import functions, trends
+
+_FEWEST_IN_HALF = 5  # as in growth_shown and change_finding of warehouse/macros/statistics.sql
 
 
 def describe_trends(release: Release, selection: Selection) -> list[str]:
     """A sentence on the trend of each selected lab or category, or of all together.
 
-    Trends are tested for works over all fully covered months: in total, per lab, and per category of the default
-    taxonomy. For any other selection, the sentence is that no trend is tested.
+    The release has the trends of works over all fully covered months: in total, per lab, and per category of the
+    default taxonomy. Any other choice of labs, categories and months is tested here, as one more beside those; if it
+    cannot be tested, the sentence gives what would be needed.
     """
     is_default = selection.taxonomy == next(iter(list_taxonomies(release)))
-    is_tested = not (selection.labs and selection.categories) and (is_default or not selection.categories)
-    if not is_tested or selection.since or selection.until:
-        return ["No trend is tested for this choice, only for all, for labs and for categories, over all months."]
+    is_in_release = not (selection.labs and selection.categories) and (is_default or not selection.categories)
+    if not is_in_release or selection.since or selection.until:
+        return [_test_trend(release, selection)]
     query = """
         select sentence
         from mart.publication_trends
@@ -36,9 +41,51 @@ def describe_trends(release: Release, selection: Selection) -> list[str]:
     dimension = "lab" if selection.labs else "category" if selection.categories else "all"
     sentences = query_release(release, query, {"dimension": dimension, "members": members})["sentence"].to_list()
     note = (
-        "" if selection.rule == "works" else f" (Tested for works; the chart shows {selection.rule.replace('_', ' ')}.)"
+        ""
+        if selection.rule == DEFAULT_RULE
+        else f" (Tested for {DEFAULT_RULE}; the chart shows {format_name(selection.rule)}.)"
     )
     return [f"{sentence}{note if sentence == sentences[-1] else ''}" for sentence in sentences]
+
+
+def _test_trend(release: Release, selection: Selection) -> str:
+    """The trend of a selection as one series of whole months, in the words of ``mart.publication_trends``."""
+    query, parameters = build_counts_query(replace(selection.by_month, dimensions=()))
+    months = query_release(release, query, parameters).filter(~pl.col("is_part_period"))
+    numbers: list[float] = months["publications"].to_list()
+    before, after = sum(numbers[: len(numbers) // 2]), sum(numbers[len(numbers) // 2 :])
+    rule, name = format_name(selection.rule), describe_selection(selection.by_month)
+    series = (
+        f"{name[:1].upper()}{name[1:]}: {format_number(before + after)} "
+        f"{rule.removesuffix('s') if before + after == 1 else rule} in {format_count(len(numbers), 'whole month')}"
+    )
+    if any(number % 1 for number in numbers):
+        return (
+            f"{series}. No trend is tested, since the counting rule or the taxonomy divides publications: that needs "
+            "whole ones, such as works in the categories of the source."
+        )
+    growth, error = trends.growth_per_period(numbers), trends.log_growth_error(numbers)
+    if min(before, after) < _FEWEST_IN_HALF or growth is None or error is None:
+        return (
+            f"{series}, {format_number(before)} in the first half of them and {format_number(after)} in the second: "
+            f"too few for a trend. It needs at least {_FEWEST_IN_HALF} in each half: choose more labs, more categories "
+            "or a longer span of time."
+        )
+    tests = 1 + query_release(release, "select count(growth_p_value) from mart.publication_trends").item()
+    (low, high), (alone_low, alone_high) = (
+        [
+            math.expm1(12 * (math.log1p(growth) + side * trends.normal_quantile(1 - 0.025 / among) * error))
+            for side in (-1, 1)
+        ]
+        for among in (tests, 1)
+    )
+    arguments = {"before": before, "after": after, "low": low, "high": high}
+    finding = query_release(release, "select change_finding($before, $after, $low, $high, 0)", arguments).item()
+    return (
+        f"{series}, growth {100 * math.expm1(12 * math.log1p(growth)):+.0f} % a year (95 % interval "
+        f"{100 * low:+.0f} to {100 * high:+.0f} % corrected for this and the {tests - 1} trends of the release; "
+        f"{100 * alone_low:+.0f} to {100 * alone_high:+.0f} % alone): {finding}."
+    )
 
 
 def describe_zero_count(release: Release, selection: Selection) -> str | None:
@@ -47,12 +94,12 @@ def describe_zero_count(release: Release, selection: Selection) -> str | None:
     query = f"""
         select sum(exposure_years) as years, count(*) filter (where not is_part_period) as months
         from (
-            select distinct starts_on, is_part_period, exposure_years
-            from publication_counts(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+            select is_part_period, exposure_years
+            from publication_periods(grain := 'month')
             where {conditions}
         )
     """
-    years, covered = query_release(release, query, {**selection.counting_parameters, **parameters}).row(0)
+    years, covered = query_release(release, query, parameters).row(0)
     if not years:
         return None
     high = functions.poisson_rate_high(0, years)
@@ -66,7 +113,9 @@ def describe_period_cautions(frame: pl.DataFrame, view: View) -> list[str]:
     """Cautions about partly covered, uncovered and provisional periods of a frame, in Markdown."""
     columns = ("period", "covered_part", "is_part_period", "is_provisional")
     periods = frame.select(columns).unique(maintain_order=True)
-    style = ", so drawn pale" if view in {"heat map", "bars"} else ", so drawn pale and in broken lines"
+    style = {"heat map": ", so in a broken frame", "bars": ", so drawn pale"}.get(
+        view, ", so drawn pale and in broken lines"
+    )
     places = {period: place for place, period in enumerate(periods["period"])}
     cautions = []
     outside = periods.filter(pl.col("covered_part") == "not covered")["period"].to_list()

@@ -23,12 +23,14 @@ import streamlit as st
 from dashboards.text import escape_markdown, show_link
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, list_releases, locate_pointer, read_current_release
+from warehouse.sql import TEMPORARY_TABLE_MACROS
 
 _log = logging.getLogger(__name__)
 _PINNED_KEY = "pinned release"
 _MAX_OPEN = 3  # releases kept open: the newest and those that sessions have pinned
 _open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
 _open_lock = threading.Lock()
+_without_macros: set[tuple[int, str, str]] = set()  # older releases; they get today's macros for each query
 
 
 class UnreadableRelease(RuntimeError):
@@ -136,6 +138,8 @@ def get_cache_key(release: Release) -> tuple[int, str, str]:
 def _run_query(cache_key: tuple[int, str, str], query: str, parameters: dict[str, Any]) -> pl.DataFrame:
     number, path, _ = cache_key
     with report_unreadable(Path(path)), _keep_open(cache_key, Release(number, Path(path), {})).connect() as connection:
+        if cache_key in _without_macros:
+            connection.execute(TEMPORARY_TABLE_MACROS)
         return connection.sql(query, params=parameters or None).pl()
 
 
@@ -149,10 +153,21 @@ def _keep_open(cache_key: tuple[int, str, str], release: Release) -> Release:
             for other in [other for other in _open if other[1] == cache_key[1]]:  # the lake was deleted and rebuilt
                 _open.pop(other).close()
             _open[cache_key] = release.connect()
+            if not _has_macros(_open[cache_key]):
+                _without_macros.add(cache_key)
         _open.move_to_end(cache_key)
         while len(_open) > _MAX_OPEN:
             _open.popitem(last=False)[1].close()
     return release
+
+
+def _has_macros(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a release has the table macros that pages use; an older one may lack some."""
+    try:
+        connection.execute("select 1 from publication_periods() limit 0")
+    except duckdb.CatalogException:
+        return False
+    return True
 
 
 @contextmanager

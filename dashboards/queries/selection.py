@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Grain = Literal["month", "quarter", "year", "rolling_12_months"]
 Dimension = Literal["lab", "category"]
 OTHER_DIMENSION: Mapping[Dimension, Dimension] = {"lab": "category", "category": "lab"}
+DEFAULT_RULE = "works"
+"""The counting rule of every page where none is chosen; the statistics of a release count by it too."""
 DIMENSION_PLURALS: Mapping[Dimension, str] = {"lab": "labs", "category": "categories"}
 
 
@@ -30,7 +32,7 @@ class Selection:
 
     labs: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    rule: str = "rows"
+    rule: str = DEFAULT_RULE
     taxonomy: str = "iaps"
     grain: Grain = "year"
     dimensions: tuple[Dimension, ...] = ("lab", "category")
@@ -54,6 +56,11 @@ class Selection:
         """The same publications and months, counted by month."""
         since, until = self.span
         return replace(self, grain="month", since=since, until=until)
+
+    def choose(self, dimension: Dimension, members: Sequence[str]) -> Selection:
+        """The same selection with these labs or categories."""
+        chosen = tuple(members)
+        return replace(self, labs=chosen) if dimension == "lab" else replace(self, categories=chosen)
 
     @property
     def counting_parameters(self) -> dict[str, Any]:

@@ -120,7 +120,7 @@ with counted as (
     select
         {of},
         sum(publications) as publications
-    from publication_counts(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+    from publication_cells(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
     where {conditions}
     group by all
 ),

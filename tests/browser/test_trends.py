@@ -24,21 +24,21 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 def test_filter_is_in_the_address(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
-    expect(page.get_by_text("80 rows")).to_be_visible()
+    expect(page.get_by_text("78 works").first).to_be_visible()
     expect(page.get_by_text("must not be read as a decline")).to_be_visible()
     expect(page.locator('[data-testid="stVegaLiteChart"]').get_by_text("(to 31 Jul)").first).to_be_visible()
     page.get_by_role("combobox", name="Labs").click()
     page.get_by_role("option", name="OpenAI").click()
     page.keyboard.press("Escape")
-    choose_option(page, "Counting rule", "works")
+    choose_option(page, "Counting rule", "rows")
     choose_option(page, "Per", "quarter")
-    expect(page.get_by_text("11 of 78 works")).to_be_visible()
-    expect(page.get_by_text("11 publications listed")).to_be_visible()
-    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    expect(page.get_by_text("13 of 80 rows")).to_be_visible()
+    expect(page.get_by_text("13 publications listed")).to_be_visible()
+    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["rows"], "per": ["quarter"]}
     page.reload()
-    expect(page.get_by_text("11 of 78 works")).to_be_visible()
+    expect(page.get_by_text("13 of 80 rows")).to_be_visible()
     expect(page.locator(build_bar_selector(period="2024 Q3", lab="OpenAI")).first).to_be_visible()
-    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["works"], "per": ["quarter"]}
+    assert read_parameters(page) == {"labs": ["OpenAI"], "count": ["rows"], "per": ["quarter"]}
 
 
 def test_click_on_a_bar_lists_its_papers(open_trends_page: OpenPage) -> None:

@@ -36,7 +36,7 @@ def select_view(page: Page, name: str) -> None:
 
 
 def test_papers_follow_the_charts(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
+    page = open_trends_page("?count=rows")
     expect(page.get_by_text("80 publications listed")).to_be_visible()
     choose_option(page, "Period", "2023")
     expect(page.get_by_text("32 publications listed")).to_be_visible()

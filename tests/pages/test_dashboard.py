@@ -267,9 +267,10 @@ def test_part_periods_are_those_covered_in_part(release: Release) -> None:
 
 
 def test_axis_fits_the_highest_count(release: Release) -> None:
-    assert counts.query_highest_stack(release, Selection(), "lab") == 18
-    assert counts.query_highest_stack(release, Selection(), None) == 32
-    assert marks.find_axis_maximum(counts.query_counts(release, Selection()), "lines") == 8
+    frame = counts.query_counts(release, Selection())
+    assert marks.find_axis_maximum(frame, "bars", "lab") == 18
+    assert marks.find_axis_maximum(frame, "bars") == 32
+    assert marks.find_axis_maximum(frame, "lines") == 8
 
 
 def test_each_member_has_its_own_colour(release: Release) -> None:

@@ -45,7 +45,7 @@ def test_link_with_a_span_of_time(released_lake: Lake, monkeypatch: pytest.Monke
     assert not app.exception
     assert set(read_figure_table(app)["period"].str.slice(0, 4)) == {"2023"}
     assert read_paper_table(app).height == 32
-    assert "32 of 80 rows" in read_page_text(app)
+    assert "32 of 78 works" in read_page_text(app)
 
 
 def test_two_selections_are_compared(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def test_wording_rules_have_the_documented_limits(expression: str, expected: obj
 
 
 def test_functions_take_lists_and_missing_values() -> None:
-    query = "select dispersion_p_value([1.0, 2.0, 3.0]), dispersion_p_value(null), association_p_value([5.0, 1.0, 1.0, 5.0], 2)"
+    query = "select dispersion_p_value([1.0, 2.0, 3.0]), dispersion_p_value(null), association_p_value([0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0], [5.0, 1.0, 1.0, 5.0])"
     with duckdb.connect() as connection, register_statistics(connection, query):
         ((spread, missing, together),) = connection.execute(query).fetchall()
     assert spread == pytest.approx(stats.chi2.sf(1.0, 2))

@@ -1,22 +1,12 @@
 -- Table macros of every release: counts by any counting rule, in any taxonomy, at any grain.
 
--- Publications per lab, category and period; periods without publications are rows with zeros.
---   rule         a counting rule of reference.counting_rules
+-- The periods of a grain, from the first to the last day that the source covers or has publications of.
 --   grain        month, quarter, year or rolling_12_months (complete windows, one ending with each month)
---   in_taxonomy  a taxonomy of reference.taxonomies
-create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+create or replace macro publication_periods(grain := 'year') as table
 with coverage as (
     select
-        covers_from,
-        covers_until,
-        holds_from,
-        holds_until,
-        provisional_from,
+        *,
         case
-            when not exists (select 1 from reference.counting_rules where counting_rule = rule)
-                then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
-            when not exists (select 1 from reference.taxonomies where taxonomy = in_taxonomy)
-                then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
             when coalesce(grain, '') not in ('month', 'quarter', 'year', 'rolling_12_months')
                 then error(concat('no grain ', coalesce(grain, 'null'), '; there are month, quarter, year, rolling_12_months'))
             else true
@@ -33,9 +23,12 @@ months as (
     where is_valid
 ),
 
-all_periods as (
+periods as (
     select distinct
+        covers_from,
+        covers_until,
         holds_from,
+        provisional_from,
         cast(case grain
             when 'rolling_12_months' then published_month - interval 11 month
             when 'month' then published_month
@@ -48,12 +41,36 @@ all_periods as (
             else published_month + interval 1 month
         end - interval 1 day as date) as ends_on
     from months
-),
+)
 
-periods as (
-    select *
-    from all_periods
-    where grain != 'rolling_12_months' or starts_on >= date_trunc('month', holds_from)
+select
+    starts_on,
+    ends_on,
+    greatest(0, 1 + date_diff('day', greatest(covers_from, starts_on), least(covers_until, ends_on))) / 365.25 as exposure_years,
+    starts_on < covers_from or ends_on > covers_until as is_part_period,
+    coalesce(ends_on >= provisional_from, false) as is_provisional
+from periods
+where grain != 'rolling_12_months' or starts_on >= date_trunc('month', holds_from)
+order by starts_on;
+
+-- Publications per lab, category and period, without zeros, so that the rows grow with the publications only.
+--   rule         a counting rule of reference.counting_rules
+--   grain        as of publication_periods
+--   in_taxonomy  a taxonomy of reference.taxonomies
+create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+with periods as (
+    select
+        starts_on,
+        ends_on
+    from publication_periods(grain := grain)
+    where
+        case
+            when not exists (select 1 from reference.counting_rules where counting_rule = rule)
+                then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
+            when not exists (select 1 from reference.taxonomies where taxonomy = in_taxonomy)
+                then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
+            else true
+        end
 ),
 
 monthly_counts as (
@@ -63,80 +80,114 @@ monthly_counts as (
         published_month,
         publications
     from mart.publication_counts_by_month
+    where
+        counting_rule = rule
+        and taxonomy = in_taxonomy
+        and published_month is not null
+)
+
+select
+    monthly_counts.lab,
+    monthly_counts.category,
+    periods.starts_on,
+    periods.ends_on,
+    round(sum(monthly_counts.publications), 9) as publications
+from monthly_counts
+inner join periods on monthly_counts.published_month between periods.starts_on and periods.ends_on
+group by all;
+
+-- Publications per lab, category and period; those without publications are rows with zeros.
+-- All labs times all categories times all periods can be far more rows than there are publications: name the labs and
+-- categories that you need in a where clause, or use publication_cells.
+--   rule, grain, in_taxonomy  as of publication_cells
+create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+with cells as (
+    select *
+    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
+),
+
+known_labs as (
+    select lab
+    from reference.labs
+    union distinct
+    select lab
+    from mart.publication_counts_by_month
     where counting_rule = rule and taxonomy = in_taxonomy
 ),
 
-panels as (
-    select
-        labs.lab,
-        categories.category
-    from (select lab from reference.labs union select lab from monthly_counts) as labs
-    cross join (
-        select category
-        from reference.categories
-        where taxonomy = in_taxonomy
-        union
-        select category
-        from monthly_counts
-    ) as categories
-),
-
-period_counts as (
-    select
-        panels.lab,
-        panels.category,
-        periods.starts_on,
-        periods.ends_on,
-        round(coalesce(sum(monthly_counts.publications), 0.0), 9) as publications
-    from panels
-    cross join periods
-    left join monthly_counts
-        on
-            panels.lab = monthly_counts.lab
-            and panels.category = monthly_counts.category
-            and monthly_counts.published_month between periods.starts_on and periods.ends_on
-    group by all
+known_categories as (
+    select category
+    from reference.categories
+    where taxonomy = in_taxonomy
+    union distinct
+    select category
+    from mart.publication_counts_by_month
+    where counting_rule = rule and taxonomy = in_taxonomy
 )
 
 select
     rule as counting_rule,
     in_taxonomy as taxonomy,
-    period_counts.lab,
-    period_counts.category,
-    period_counts.starts_on,
-    period_counts.ends_on,
-    period_counts.publications,
-    greatest(0, 1 + date_diff('day', greatest(coverage.covers_from, period_counts.starts_on), least(coverage.covers_until, period_counts.ends_on))) / 365.25 as exposure_years,
-    period_counts.starts_on < coverage.covers_from or period_counts.ends_on > coverage.covers_until as is_part_period,
-    coalesce(period_counts.ends_on >= coverage.provisional_from, false) as is_provisional
-from period_counts
-cross join coverage
-order by period_counts.starts_on, period_counts.lab, period_counts.category;
+    known_labs.lab,
+    known_categories.category,
+    periods.starts_on,
+    periods.ends_on,
+    coalesce(cells.publications, 0.0) as publications,
+    periods.exposure_years,
+    periods.is_part_period,
+    periods.is_provisional
+from known_labs
+cross join known_categories
+cross join publication_periods(grain := grain) as periods
+left join cells
+    on
+        known_labs.lab = cells.lab
+        and known_categories.category = cells.category
+        and periods.starts_on = cells.starts_on
+order by periods.starts_on, known_labs.lab, known_categories.category;
 
 -- Shares of labs or categories in the publications of a period, with Wilson intervals and cautions.
 --   dimension  lab or category
 create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
-with member_counts as (
+with cells as (
     select
         case dimension
             when 'lab' then lab
             when 'category' then category
-            else error(concat('no dimension ', dimension, '; there are lab and category'))
         end as member,
         starts_on,
-        ends_on,
-        sum(publications) as publications,
-        bool_or(is_part_period) as is_part_period,
-        bool_or(is_provisional) as is_provisional
-    from publication_counts(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
+        sum(publications) as publications
+    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
     group by all
 ),
 
-member_counts_with_totals as (
+members as (
+    select lab as member
+    from reference.labs
+    where dimension = 'lab'
+    union distinct
+    select category as member
+    from reference.categories
+    where dimension = 'category' and taxonomy = in_taxonomy
+    union distinct
+    select case dimension
+        when 'lab' then lab
+        when 'category' then category
+        else error(concat('no dimension ', dimension, '; there are lab and category'))
+    end as member
+    from mart.publication_counts_by_month
+    where counting_rule = rule and taxonomy = in_taxonomy
+),
+
+member_counts as (
     select
-        *,
-        sum(publications) over (partition by starts_on) as total_publications
-    from member_counts
+        members.member,
+        periods.*,
+        coalesce(cells.publications, 0.0) as publications,
+        sum(coalesce(cells.publications, 0.0)) over (partition by periods.starts_on) as total_publications
+    from members
+    cross join publication_periods(grain := grain) as periods
+    left join cells on members.member = cells.member and periods.starts_on = cells.starts_on
 )
 
 select
@@ -153,7 +204,7 @@ select
     share_caution(publications, total_publications) as caution,
     is_part_period,
     is_provisional
-from member_counts_with_totals
+from member_counts
 order by starts_on, member;
 
 -- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.

@@ -119,6 +119,8 @@ _FUNCTIONS: dict[str, Callable[..., float | None]] = {
         trends.dispersion_p_value,
         trends.growth_per_period,
         trends.log_growth_error,
+        trends.mann_kendall_s,
+        trends.theil_sen_slope,
         trends.change_point_p_value,
         trends.change_point_poisson_p_value,
         trends.seasonal_p_value,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 DRAWS = 9_999
 _SEED = 20_240_731
+_MAX_DRAWN_CELLS = 50_000_000  # cells, or events, in all draws of a table
+_BLOCK_CELLS = 2_000_000  # held at once
 
 
 def normal_two_sided_p_value(z: float) -> float:
@@ -110,6 +112,33 @@ def log_growth_error(counts: list[float]) -> float | None:
     return None if fit is None else fit[1]
 
 
+def mann_kendall_s(counts: list[float]) -> float | None:
+    """Mann-Kendall S: the rising pairs of periods less the falling ones; missing without a pair.
+
+    Mann, Econometrica 13 (1945) 245. The pairs of one series are compared here, not joined in SQL for all series at
+    once, so that memory does not grow with series times pairs.
+    """
+    import numpy as np
+
+    series = np.asarray(counts, dtype=float)
+    if series.size < 2:
+        return None
+    return float(sum(np.sign(series[k:] - series[:-k]).sum() for k in range(1, series.size)))
+
+
+def theil_sen_slope(counts: list[float]) -> float | None:
+    """Theil-Sen slope per period: the median slope of all pairs of periods; missing without a pair.
+
+    Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    """
+    import numpy as np
+
+    series = np.asarray(counts, dtype=float)
+    if series.size < 2:
+        return None
+    return float(np.median(np.concatenate([(series[k:] - series[:-k]) / k for k in range(1, series.size)])))
+
+
 def _find_largest_ratios(series: NDArray[np.floating]) -> NDArray[np.floating]:
     """Largest likelihood ratio over all change points, for each row of counts.
 
@@ -140,7 +169,7 @@ def change_point_poisson_p_value(counts: list[float]) -> float | None:
     return _compute_change_point_p_values(tuple(counts))[1]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)  # both p-values are computed at once, for two columns of the table
 def _compute_change_point_p_values(counts: tuple[float, ...]) -> tuple[float | None, float | None]:
     import numpy as np
 
@@ -181,28 +210,63 @@ def seasonal_p_value(counts: list[float], first_month: float) -> float | None:
     return float(special.chdtrc(11, max(0.0, 2 * (likelihoods[1] - likelihoods[0]))))
 
 
-def association_p_value(counts: list[float], columns: float) -> float | None:
+def association_p_value(first: list[float], second: list[float], counts: list[float]) -> float | None:
     """Monte Carlo p-value of independence in a table of counts: χ² of random tables with the same margins.
 
-    Patefield, Appl. Stat. 30 (1981) 91, in scipy. Missing unless two rows and two columns have events.
+    Missing unless two rows and two columns have events. A table with at most as many cells as events is drawn whole
+    (Patefield, Appl. Stat. 30 (1981) 91, in scipy); in a larger one the events are permuted (Boyett, Appl. Stat. 28
+    (1979) 329), which draws the same distribution. So the cost grows with the events, never with the cells; beyond
+    `_MAX_DRAWN_CELLS` there are fewer draws, at least 999.
 
     Args:
-        counts: The cells, row by row.
-        columns: Number of columns.
+        first: Row of each cell with events, from 0.
+        second: Column of each cell with events, from 0.
+        counts: Events of each of these cells.
     """
     import numpy as np
     from scipy import stats
 
-    table = np.asarray(counts, dtype=float).reshape(-1, int(columns))
-    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
-    if min(table.shape) < 2:
+    events = np.asarray(counts, dtype=np.int64)
+    cells = events > 0
+    events = events[cells]
+    rows, columns = (np.unique(np.asarray(codes)[cells], return_inverse=True)[1] for codes in (first, second))
+    if events.size == 0 or min(rows.max(), columns.max()) < 1:
         return None
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    observed = ((table - expected) ** 2 / expected).sum() - 1e-9
-    margins = stats.random_table(table.sum(axis=1).astype(int), table.sum(axis=0).astype(int), seed=_SEED)
-    samples = margins.rvs(size=DRAWS)
-    as_large = (((samples - expected) ** 2 / expected).sum(axis=(1, 2)) >= observed).sum()
-    return (int(as_large) + 1) / (DRAWS + 1)
+    row_totals, column_totals = (np.bincount(codes, events).astype(np.int64) for codes in (rows, columns))
+    total, is_small = int(events.sum()), row_totals.size * column_totals.size <= events.sum()
+    size = row_totals.size * column_totals.size if is_small else total
+    draws = min(DRAWS, max(999, _MAX_DRAWN_CELLS // size))
+    block = max(1, _BLOCK_CELLS // size)
+    # Σ o² / (r · c) is χ² / n + 1, and has no terms for empty cells
+    observed = (events**2 / (row_totals[rows] * column_totals[columns])).sum()
+    random = np.random.RandomState(_SEED)
+    margins = stats.random_table(row_totals, column_totals) if is_small else None
+    by_event = np.repeat(rows, events), np.repeat(columns, events)
+    as_large = 0
+    for start in range(0, draws, block):
+        drawn = min(block, draws - start)
+        if margins is not None:
+            samples = margins.rvs(size=drawn, random_state=random)
+            statistics = (samples**2 / (row_totals[:, None] * column_totals)).sum(axis=(1, 2))
+        else:
+            statistics = np.array([_sum_permuted(*by_event, row_totals, column_totals, random) for _ in range(drawn)])
+        as_large += int((statistics >= observed * (1 - 1e-12)).sum())  # ties count as equal
+    return (as_large + 1) / (draws + 1)
+
+
+def _sum_permuted(
+    rows: NDArray[np.integer],
+    columns: NDArray[np.integer],
+    row_totals: NDArray[np.integer],
+    column_totals: NDArray[np.integer],
+    random: np.random.RandomState,
+) -> float:
+    """Σ o² / (r · c) over the cells of a table whose events have their columns permuted."""
+    import numpy as np
+
+    cells, observed = np.unique(rows * column_totals.size + random.permutation(columns), return_counts=True)
+    expected = row_totals[cells // column_totals.size] * column_totals[cells % column_totals.size]
+    return float((observed**2 / expected).sum())
 
 
 def nowcast_low(reported: float, completeness: float) -> float | None:

@@ -15,81 +15,119 @@ small_cells = { type = "integer", unit = "cells", meaning = "Cells with fewer th
 sentence = { type = "text", meaning = "The association as a quotable sentence.", required = true }
 counting_rule = {}
 */
-with value_pairs as (
+with cells as (
     select
         category as first_value,
         'lab' as second_dimension,
         lab as second_value,
-        works
+        sum(works) as observed
     from mart.publications_by_lab_category_month
+    where works > 0
+    group by all
     union all
     select
         category as first_value,
         'year' as second_dimension,
         strftime(published_month, '%Y') as second_value,
-        works
+        sum(works) as observed
     from mart.publications_by_lab_category_month
+    where works > 0
+    group by all
 ),
 
 row_totals as (
     select
-        first_value,
         second_dimension,
-        sum(works) as row_total
-    from value_pairs
-    group by all
-    having sum(works) > 0
+        first_value,
+        sum(observed) as row_total,
+        row_number() over (partition by second_dimension order by first_value) as place
+    from cells
+    group by second_dimension, first_value
 ),
 
 column_totals as (
     select
         second_dimension,
         second_value,
-        sum(works) as column_total,
-        sum(sum(works)) over (partition by second_dimension) as total
-    from value_pairs
+        sum(observed) as column_total,
+        row_number() over (partition by second_dimension order by second_value) as place
+    from cells
     group by second_dimension, second_value
-    having sum(works) > 0
 ),
 
-cells as (
+dimension_totals as (
     select
-        row_totals.second_dimension,
-        row_totals.first_value,
-        column_totals.second_value,
-        column_totals.total,
-        coalesce(sum(value_pairs.works), 0) as observed,
-        row_totals.row_total * column_totals.column_total / column_totals.total as expected
+        second_dimension,
+        sum(observed) as total
+    from cells
+    group by second_dimension
+),
+
+-- cells with few expected works, counted by their totals: there are fewer different totals than works
+equal_rows as (
+    select
+        second_dimension,
+        row_total,
+        count(*) as rows
     from row_totals
-    inner join column_totals on row_totals.second_dimension = column_totals.second_dimension
-    left join value_pairs
-        on
-            row_totals.second_dimension = value_pairs.second_dimension
-            and row_totals.first_value = value_pairs.first_value
-            and column_totals.second_value = value_pairs.second_value
     group by all
 ),
 
-tables as (
+equal_columns as (
     select
         second_dimension,
-        cast(max(total) as bigint) as works,
-        round(sum(power(observed - expected, 2) / expected), 12) as chi_square, -- further digits depend on the order of the terms
-        cast((count(distinct first_value) - 1) * (count(distinct second_value) - 1) as bigint) as degrees_of_freedom,
-        least(count(distinct first_value), count(distinct second_value)) as smaller,
-        count(distinct second_value) as columns,
-        cast(count(*) filter (where expected < 5) as bigint) as small_cells,
-        list(cast(observed as double) order by first_value, second_value) as counts
+        column_total,
+        count(*) as columns
+    from column_totals
+    group by all
+),
+
+small_cells as (
+    select
+        equal_rows.second_dimension,
+        cast(sum(equal_rows.rows * equal_columns.columns) filter (
+            where equal_rows.row_total * equal_columns.column_total < 5 * dimension_totals.total
+        ) as bigint) as small_cells
+    from equal_rows
+    inner join equal_columns on equal_rows.second_dimension = equal_columns.second_dimension
+    inner join dimension_totals on equal_rows.second_dimension = dimension_totals.second_dimension
+    group by equal_rows.second_dimension
+),
+
+-- Σ (o - e)² / e is Σ o² / e less n, which has no terms for empty cells
+tables as (
+    select
+        cells.second_dimension,
+        cast(sum(cells.observed) as bigint) as works,
+        sum(cells.observed * cells.observed / (row_totals.row_total * column_totals.column_total) order by row_totals.place, column_totals.place)
+            as squares,
+        cast((max(row_totals.place) - 1) * (max(column_totals.place) - 1) as bigint) as degrees_of_freedom,
+        least(max(row_totals.place), max(column_totals.place)) as smaller,
+        list(cast(row_totals.place as double) order by row_totals.place, column_totals.place) as first_places,
+        list(cast(column_totals.place as double) order by row_totals.place, column_totals.place) as second_places,
+        list(cast(cells.observed as double) order by row_totals.place, column_totals.place) as counts
     from cells
-    group by second_dimension
+    inner join row_totals on cells.second_dimension = row_totals.second_dimension and cells.first_value = row_totals.first_value
+    inner join column_totals
+        on cells.second_dimension = column_totals.second_dimension and cells.second_value = column_totals.second_value
+    group by cells.second_dimension
+),
+
+statistics as (
+    select
+        tables.*,
+        coalesce(small_cells.small_cells, 0) as small_cells,
+        greatest(0.0, round(tables.works * (tables.squares - 1), 12)) as chi_square
+    from tables
+    inner join small_cells on tables.second_dimension = small_cells.second_dimension
 ),
 
 associations as (
     select
         *,
         case when degrees_of_freedom > 0 then least(1.0, sqrt(chi_square / works / (smaller - 1))) end as cramers_v,
-        association_p_value(counts, columns) as p_value
-    from tables
+        association_p_value(first_places, second_places, counts) as p_value
+    from statistics
 ),
 
 ranked_tests as (

@@ -1,5 +1,5 @@
 /*
-row = "A lab (or all labs) and two years, with the ratio of their rates of works, an exact interval and a test."
+row = "A lab (or all labs) and two covered years, at least one with works, with the ratio of their rates of works, an exact interval and a test."
 key = ["lab", "first_year", "second_year"]
 
 [columns]
@@ -36,7 +36,7 @@ with year_pairs as (
     from mart.publication_rates_by_year as earlier
     inner join mart.publication_rates_by_year as later
         on earlier.lab = later.lab and earlier.published_year < later.published_year
-    where earlier.exposure_years > 0 and later.exposure_years > 0
+    where earlier.exposure_years > 0 and later.exposure_years > 0 and earlier.works + later.works > 0
 ),
 
 ratio_tests as (

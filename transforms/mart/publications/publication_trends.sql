@@ -30,24 +30,56 @@ finding = { type = "text", meaning = "“up” or “down” only if the correct
 sentence = { type = "text", meaning = "The trend as a quotable sentence.", required = true }
 counting_rule = {}
 */
-with whole_months as (
+with coverage as (
     select
-        lab,
-        category,
-        published_month,
-        works
-    from mart.publications_by_lab_category_month
-    where not is_part_period
+        cast(date_trunc('month', covers_from + interval 1 month - interval 1 day) as date) as first_month,
+        covers_until
+    from clean.coverage
+    where source = 'lab_sheet'
 ),
 
-monthly as (
+months as (
+    select cast(unnest(generate_series(first_month, covers_until, interval 1 month)) as date) as published_month
+    from coverage
+),
+
+whole_months as (
+    select published_month
+    from months
+    where last_day(published_month) <= (select coverage.covers_until from coverage)
+),
+
+member_counts as (
     select
         case when grouping(lab) = 0 then 'lab' when grouping(category) = 0 then 'category' else 'all' end as dimension,
         coalesce(lab, category, 'all') as member,
         published_month,
         sum(works) as works
-    from whole_months
+    from mart.publications_by_lab_category_month
     group by grouping sets ((published_month), (lab, published_month), (category, published_month))
+),
+
+all_series as (
+    select distinct
+        dimension,
+        member
+    from member_counts
+),
+
+-- zeros for the months of a series, not for each lab and category
+monthly as (
+    select
+        all_series.dimension,
+        all_series.member,
+        whole_months.published_month,
+        coalesce(member_counts.works, 0) as works
+    from all_series
+    cross join whole_months
+    left join member_counts
+        on
+            all_series.dimension = member_counts.dimension
+            and all_series.member = member_counts.member
+            and whole_months.published_month = member_counts.published_month
 ),
 
 numbered_months as (
@@ -76,16 +108,12 @@ series as (
     group by dimension, member
 ),
 
-pairs as (
+rising_pairs as (
     select
-        earlier.dimension,
-        earlier.member,
-        cast(sum(sign(later.works - earlier.works)) as bigint) as s,
-        median((later.works - earlier.works) / (later.place - earlier.place)) as slope
-    from numbered_months as earlier
-    inner join numbered_months as later
-        on earlier.dimension = later.dimension and earlier.member = later.member and earlier.place < later.place
-    group by all
+        dimension,
+        member,
+        mann_kendall_s(counts) as s
+    from series
 ),
 
 -- variance of S with ties: [n(n-1)(2n+5) - Σ t(t-1)(2t+5)] / 18. Kendall, Rank Correlation Methods (1975), chapter 4
@@ -137,15 +165,15 @@ likeliest_changes as (
 trend_tests as (
     select
         series.*,
-        coalesce(pairs.s, 0) as mann_kendall_s,
-        (pairs.s - sign(pairs.s)) / nullif(sqrt((months * (months - 1) * (2 * months + 5) - tie_sums.ties) / 18), 0) as mann_kendall_z,
-        pairs.slope * 12 as theil_sen_per_year,
+        cast(coalesce(rising_pairs.s, 0) as bigint) as mann_kendall_s,
+        (rising_pairs.s - sign(rising_pairs.s)) / nullif(sqrt((months * (months - 1) * (2 * months + 5) - tie_sums.ties) / 18), 0) as mann_kendall_z,
+        theil_sen_slope(counts) * 12 as theil_sen_per_year,
         likeliest_changes.change_month,
         likeliest_changes.change_likelihood_ratio,
         growth_shown(first_half, second_half, growth_per_period(counts)) as monthly_growth,
         log_growth_error(counts) as monthly_error
     from series
-    left join pairs on series.dimension = pairs.dimension and series.member = pairs.member
+    inner join rising_pairs on series.dimension = rising_pairs.dimension and series.member = rising_pairs.member
     left join tie_sums on series.dimension = tie_sums.dimension and series.member = tie_sums.member
     left join likeliest_changes on series.dimension = likeliest_changes.dimension and series.member = likeliest_changes.member
 ),

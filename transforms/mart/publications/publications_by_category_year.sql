@@ -1,5 +1,5 @@
 /*
-row = "A category and a year, with its publications; categories and years without any have zeros."
+row = "A category and a year, with its publications; categories and covered years without any have zeros, other years have a row only with publications."
 key = ["category", "published_year"]
 
 [columns]
@@ -23,11 +23,26 @@ with defaults as (
     where is_default
 ),
 
-years as (
+coverage as (
     select
+        covers_from,
+        covers_until,
+        provisional_from
+    from clean.coverage
+    where source = 'lab_sheet'
+),
+
+covered_years as (
+    select cast(unnest(generate_series(date_trunc('year', covers_from), date_trunc('year', covers_until), interval 1 year)) as date) as published_year
+    from coverage
+),
+
+counted_years as (
+    select
+        category,
         cast(date_trunc('year', published_month) as date) as published_year,
-        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period,
-        bool_or(is_provisional) as is_provisional
+        sum(publication_rows) as publication_rows,
+        sum(works) as works
     from mart.publications_by_lab_category_month
     group by all
 ),
@@ -35,25 +50,39 @@ years as (
 all_categories as (
     select category
     from reference.categories
-    where taxonomy = (select defaults.taxonomy from defaults)
+    where taxonomy = (select defaults.taxonomy from defaults) and exists (select 1 from counted_years)
     union distinct
     select category
-    from mart.publications_by_lab_category_month
+    from counted_years
+),
+
+-- outside of the covered years it is not known that there was none
+category_years as (
+    select
+        all_categories.category,
+        covered_years.published_year
+    from all_categories
+    cross join covered_years
+    union distinct
+    select
+        category,
+        published_year
+    from counted_years
 ),
 
 yearly_counts as (
     select
-        all_categories.category,
-        years.published_year,
-        years.is_part_period,
-        years.is_provisional,
-        cast(coalesce(sum(months.publication_rows), 0) as bigint) as publication_rows,
-        cast(coalesce(sum(months.works), 0) as bigint) as works
-    from all_categories
-    cross join years
-    left join mart.publications_by_lab_category_month as months
-        on all_categories.category = months.category and years.published_year = date_trunc('year', months.published_month)
-    group by all
+        category_years.category,
+        category_years.published_year,
+        cast(coalesce(counted_years.publication_rows, 0) as bigint) as publication_rows,
+        cast(coalesce(counted_years.works, 0) as bigint) as works,
+        category_years.published_year < coverage.covers_from
+        or last_day(category_years.published_year + interval 11 month) > coverage.covers_until as is_part_period,
+        coalesce(last_day(category_years.published_year + interval 11 month) >= coverage.provisional_from, false) as is_provisional
+    from category_years
+    left join counted_years
+        on category_years.category = counted_years.category and category_years.published_year = counted_years.published_year
+    cross join coverage
 ),
 
 cumulative_counts as (

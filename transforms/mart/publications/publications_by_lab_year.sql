@@ -1,5 +1,5 @@
 /*
-row = "A lab and a year, with its publications; years without any have zeros."
+row = "A lab and a year, with its publications; covered years without any have zeros, other years have a row only with publications."
 key = ["lab", "published_year"]
 
 [columns]
@@ -17,16 +17,56 @@ is_part_period = {}
 is_provisional = {}
 counting_rule = {}
 */
-with yearly_counts as (
+with coverage as (
+    select
+        covers_from,
+        covers_until,
+        provisional_from
+    from clean.coverage
+    where source = 'lab_sheet'
+),
+
+covered_years as (
+    select cast(unnest(generate_series(date_trunc('year', covers_from), date_trunc('year', covers_until), interval 1 year)) as date) as published_year
+    from coverage
+),
+
+counted_years as (
     select
         lab,
         cast(date_trunc('year', published_month) as date) as published_year,
-        cast(sum(publication_rows) as bigint) as publication_rows,
-        cast(sum(works) as bigint) as works,
-        bool_or(is_part_period) or count(distinct published_month) < 12 as is_part_period,
-        bool_or(is_provisional) as is_provisional
+        sum(publication_rows) as publication_rows,
+        sum(works) as works
     from mart.publications_by_lab_category_month
     group by all
+),
+
+-- outside of the covered years it is not known that there was none
+lab_years as (
+    select
+        labs.lab,
+        covered_years.published_year
+    from (select distinct lab from counted_years) as labs
+    cross join covered_years
+    union distinct
+    select
+        lab,
+        published_year
+    from counted_years
+),
+
+yearly_counts as (
+    select
+        lab_years.lab,
+        lab_years.published_year,
+        cast(coalesce(counted_years.publication_rows, 0) as bigint) as publication_rows,
+        cast(coalesce(counted_years.works, 0) as bigint) as works,
+        lab_years.published_year < coverage.covers_from
+        or last_day(lab_years.published_year + interval 11 month) > coverage.covers_until as is_part_period,
+        coalesce(last_day(lab_years.published_year + interval 11 month) >= coverage.provisional_from, false) as is_provisional
+    from lab_years
+    left join counted_years on lab_years.lab = counted_years.lab and lab_years.published_year = counted_years.published_year
+    cross join coverage
 ),
 
 cumulative_counts as (

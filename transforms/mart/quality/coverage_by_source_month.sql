@@ -1,5 +1,5 @@
 /*
-row = "A source and a month, with its number of records and whether the source claims to cover the month; covered months without records have zeros."
+row = "A source and a month, with its number of records and whether the source claims to cover the month; covered months without records have zeros, other months have a row only with records."
 key = ["source", "published_month"]
 
 [columns]
@@ -14,9 +14,7 @@ with months as (
         source,
         covers_from,
         covers_until,
-        holds_from,
-        holds_until,
-        cast(unnest(generate_series(date_trunc('month', holds_from), date_trunc('month', holds_until), interval 1 month)) as date) as published_month
+        cast(unnest(generate_series(date_trunc('month', covers_from), date_trunc('month', covers_until), interval 1 month)) as date) as published_month
     from clean.coverage
 ),
 
@@ -41,14 +39,23 @@ record_counts as (
         count(*) as records
     from clean.segments
     having count(*) > 0
+),
+
+months_with_records as (
+    select
+        coalesce(months.source, record_counts.source) as source,
+        coalesce(months.published_month, record_counts.published_month) as published_month,
+        cast(coalesce(record_counts.records, 0) as bigint) as records
+    from months
+    full outer join record_counts on months.source = record_counts.source and months.published_month = record_counts.published_month
 )
 
 select
-    coalesce(months.source, record_counts.source) as source,
-    coalesce(months.published_month, record_counts.published_month) as published_month,
-    cast(coalesce(record_counts.records, 0) as bigint) as records,
-    coalesce(months.published_month <= months.covers_until and last_day(months.published_month) >= months.covers_from, false) as is_covered,
-    coalesce(months.published_month < months.covers_from or last_day(months.published_month) > months.covers_until, false) as is_part_period
-from months
-full outer join record_counts on months.source = record_counts.source and months.published_month = record_counts.published_month
+    months.source,
+    months.published_month,
+    months.records,
+    coalesce(months.published_month <= coverage.covers_until and last_day(months.published_month) >= coverage.covers_from, false) as is_covered,
+    coalesce(months.published_month < coverage.covers_from or last_day(months.published_month) > coverage.covers_until, false) as is_part_period
+from months_with_records as months
+left join clean.coverage as coverage on months.source = coverage.source
 order by source, published_month
