@@ -133,10 +133,22 @@ def list_page(
     if isinstance(index, str):
         sql, parameters = _build_search_query(release, words, facets, order)
         rows = query_release(release, f"{sql}\nlimit {PAGE_SIZE} offset {offset}", parameters)
-        return rows, [[(_shorten(text), False)] for text in rows["text"]]
+        return rows, [[(_shorten(text), False)] for text in _list_texts(rows)]
     found = _search_index(get_cache_key(release), index, words, _make_plain(facets), order, offset, PAGE_SIZE)
     rows = get_items(release, found.items)
-    return rows, [index.extract_snippet(text, found, _SNIPPET_CHARACTERS) if text else [] for text in rows["text"]]
+    return rows, [index.extract_snippet(text, found, _SNIPPET_CHARACTERS) if text else [] for text in _list_texts(rows)]
+
+
+def _list_texts(rows: pl.DataFrame) -> list[str]:
+    """The texts of items without the title that they repeat at their beginning, since it stands above the snippet."""
+    return [remove_title(text or "", title or "") for title, text in rows.select("title", "text").iter_rows()]
+
+
+def remove_title(text: str, title: str) -> str:
+    """The text without the title at its beginning, if it has it there as whole words."""
+    pattern = r"\s+".join(re.escape(word) for word in title.split())
+    repeated = re.match(rf"\s*{pattern}(?!\w)[\s.:–—-]*", text, re.IGNORECASE) if pattern else None
+    return text[repeated.end() :] if repeated else text
 
 
 def list_all_results(release: Release, words: str, facets: Facets, order: str) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboards.queries.search import remove_title
 from tests.support.builders import NOW, build_release, make_publication
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, publish_release
@@ -122,6 +123,12 @@ def test_notes_explain_how_words_were_interpreted(index: SearchIndex) -> None:
     assert {identity for _, identity in some.items} == {"c", "d"}
     assert "There is no word in this" in index.find(SearchQuery("?!")).notes[0]
     assert index.find(SearchQuery(" ".join(["reward"] * 40))).notes == ("Only the first 32 words are searched for.",)
+    long = index.find(SearchQuery("x" * 3000))
+    assert (long.total, len(long.notes)) == (0, 1)
+    assert "a word of 3,000 letters" in long.notes[0]
+    assert "honest" in " ".join(index.find(SearchQuery("é" * 60 + " honest")).stems)  # 120 bytes
+    assert "a word of 60 letters" in index.find(SearchQuery("é" * 60 + " honest")).notes[0]
+    assert "first 32 words of “reward-reward" in index.find(SearchQuery("reward-" * 40)).notes[0]
     # facets that exclude every match do not lead to a search for some of the words
     assert index.find(SearchQuery("reward hacking", {"lab": ["nobody"]})).total == 0
 
@@ -141,6 +148,21 @@ def test_any_text_is_accepted(index: SearchIndex, typed: str) -> None:
 )
 def test_long_and_odd_texts_raise_no_error(index: SearchIndex, typed: str) -> None:
     assert index.find(SearchQuery(typed)).total <= 6
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "rest"),
+    [
+        ("A zoo", "A zoo", ""),
+        ("A  zoo", "a\nzoo: of answers", "of answers"),
+        ("A zoo", "A zoological garden", "A zoological garden"),
+        ("A (zoo)", "A (zoo) of", "of"),
+        ("", "A zoo", "A zoo"),
+        ("C++", "C++ and C", "and C"),
+    ],
+)
+def test_snippet_does_not_repeat_the_title(title: str, text: str, rest: str) -> None:
+    assert remove_title(text, title) == rest
 
 
 def test_orders_put_undated_items_last(index: SearchIndex) -> None:

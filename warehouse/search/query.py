@@ -13,6 +13,8 @@ import tantivy
 from tantivy import Filter, Occur, Query
 
 MAX_WORDS = 32
+MAX_WORD_BYTES = 79  # longer words are not in the index
+_SHOWN_LETTERS = 20  # of such a word, in a note
 # the fields that are searched, and the weight of a match in each
 FIELD_BOOSTS = {"title": 3.0, "authors": 2.0, "about": 1.5, "text": 1.0}
 SPELLING_FIELD = "spelled"  # words with their endings, in which misspelled words are looked up
@@ -26,7 +28,7 @@ def build_analyzers() -> dict[str, tantivy.TextAnalyzer]:
     """Text analyzers by name: stemmed words, words as spelled, and stemmed words without stop words."""
 
     def chain() -> tantivy.TextAnalyzerBuilder:
-        words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(Filter.remove_long(80))
+        words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(Filter.remove_long(MAX_WORD_BYTES + 1))
         return words.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
     stemmer = Filter.stemmer("english")
@@ -109,11 +111,18 @@ class ParsedQuery:
             self.notes.append(f"Only the first {MAX_WORDS} words are searched for.")
         for minus, phrase, word in parts[:MAX_WORDS]:
             self._add_part(phrase or word.lstrip("-"), is_excluded=bool(minus) or word.startswith("-"))
-        if not (self._is_empty or self._required or self._common or self._excluded):
+        if not (self._is_empty or self._required or self._common or self._excluded or self.notes):
             self.notes.append("There is no word in this text: words are made of letters and digits.")
 
     def _add_part(self, part: str, *, is_excluded: bool) -> None:
-        tokens, spelled = _stem(part)[:MAX_WORDS], _tokenize(part)
+        for word in re.findall(r"[^\W_]+", part):
+            if len(word.encode()) > MAX_WORD_BYTES:
+                shown = f"“{word[:_SHOWN_LETTERS]}…”, a word of {len(word):,} letters"
+                self.notes.append(f"{shown}, is ignored: words of the index have at most {MAX_WORD_BYTES}.")
+        tokens, spelled = _stem(part), _tokenize(part)
+        if len(tokens) > MAX_WORDS:
+            self.notes.append(f"Only the first {MAX_WORDS} words of “{part[:_SHOWN_LETTERS]}…” are searched for.")
+            tokens = tokens[:MAX_WORDS]
         if not tokens:
             return
         if is_excluded:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestration.sources.feed.dates import read_date
+from orchestration.sources.feed.glued_title import separate_title
 from orchestration.sources.shared.fields import join_notes
 from orchestration.sources.shared.html_text import (
     HtmlText,
@@ -102,6 +103,12 @@ def read_entry(feed: FeedContext, entry: dict[str, Any], tags: PodcastTags) -> d
     categories = [html.unescape(tag.get("term") or "").strip() for tag in entry.get("tags", [])]
     body = _read_text(feed, entry)
     published_at = _find_publication_time(entry, tags, notes)
+    text = body.text
+    separated = separate_title(title) if title else None
+    if separated is not None:
+        text = separated.summary if text == title else text
+        title, categories = separated.title, [*categories, separated.section or ""]
+        notes.append("the title was separated from the date before it")
     duration_text = entry.get("itunes_duration")
     duration_seconds = _parse_duration(duration_text)
     if duration_text and duration_seconds is None:
@@ -116,7 +123,7 @@ def read_entry(feed: FeedContext, entry: dict[str, Any], tags: PodcastTags) -> d
         "updated_at": _read_time(dict.get(entry, "updated"), notes),
         "authors": join_texts([name for name in authors if name]) or (entry.get("author") or "").strip() or None,
         "categories": join_texts([category for category in categories if category]),
-        "text": body.text,
+        "text": text,
         "links": join_texts(body.links, " "),
         "audio_url": _complete_audio_url(feed, audio, notes),
         "audio_type": audio.get("type") or None,

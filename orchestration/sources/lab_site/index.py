@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestration.sources.lab_site.dates import PreciseDate, find_date
 from orchestration.sources.lab_site.sites import find_lab
 from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.html_text import html_to_text
 from orchestration.sources.shared.links import link_key, resolve_address
 from orchestration.sources.source import ParseResult, Record, Reject, Value, collapse_spaces
 
@@ -71,4 +72,4 @@ def read_index(document: Document, nodes: list[LexborNode]) -> ParseResult:
 def _read_text(node: LexborNode, selector: str) -> str | None:
     """The text of the first element of an entry that the selector matches; None if there is none or it is empty."""
     element = node.css_first(selector)
-    return collapse_spaces(element.text()) or None if element else None
+    return collapse_spaces(html_to_text(element.html).text or "") or None if element else None

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _BLOCK = re.compile(
-    r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|h[1-6]|br|blockquote|tr|table|pre|section|article|header|footer|figure|figcaption|hr|dt|dd)\b)",
+    r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|dl|dt|dd|h[1-6]|br|hr|blockquote|pre|table|caption|tr|td|th|section|article"
+    r"|header|footer|main|nav|aside|address|figure|figcaption|details|summary|fieldset|legend|form|option)\b)",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<[a-zA-Z/!]|&(?:#\w+|\w+);")
