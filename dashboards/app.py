@@ -14,7 +14,9 @@ import streamlit as st
 
 from warehouse.release import NoRelease
 from dashboards.exports.figure_files import PAGE_PATH_KEY
-from dashboards.queries.release import UnreadableRelease, get_lake
+from dashboards.widgets.frame import show_staleness
+from dashboards.queries.release import MissingData, UnreadableRelease, find_release, get_lake
+from dashboards.widgets.parts import show_missing_data
 
 PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
@@ -79,9 +81,14 @@ st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
 st.html(STYLE)
 page = st.navigation({"": PAGES, "Data": DATA_PAGES}, position="top")
 st.session_state[PAGE_PATH_KEY] = page.url_path
+frame = st.container()  # always there, so that a message does not move what is below it
 try:
+    with frame:
+        show_staleness()
     page.run()
     freeze_libraries()  # by now nearly all are loaded
+except MissingData as error:
+    show_missing_data(find_release()[0], error)
 except NoRelease:
     st.title("No release yet")
     st.write("The pages show the newest release of the lake, and this lake has none. In the project folder, run")

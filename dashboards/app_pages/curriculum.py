@@ -10,14 +10,17 @@ from dashboards.charts import intervals
 from dashboards.charts.discussion import draw_counts_by_month
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.figures.figure import show_figure
-from dashboards.queries import curriculum, discussion, search
+from dashboards.queries import curriculum, search
 from dashboards.queries.release import query_column_meanings, select_release
-from dashboards.text import build_page_addresses, escape_markdown, format_count, format_release
+from dashboards.text import build_page_addresses, format_count, format_release
 from dashboards.widgets import filters, listing
+from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
+from warehouse.release import Release
 
 
-def show_saved_lists(totals: dict[str, int]) -> None:
+@needs("Saved lists of episodes", "clean.episodes", "mart.episodes_by_linked_site", "mart.discussed_links")
+def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
     """Show the episodes of saved podcast pages, and the sites of their texts."""
     repeated = totals["entries"] - totals["episodes"]
     st.markdown(
@@ -94,7 +97,8 @@ def show_saved_lists(totals: dict[str, int]) -> None:
     )
 
 
-def show_feeds(feeds: pl.DataFrame) -> None:
+@needs("Followed podcasts and courses", "clean.feed_items")
+def show_feeds(release: Release, feeds: pl.DataFrame) -> None:
     """Show the feeds of podcasts and courses, their episodes per month, and the newest episodes."""
     st.subheader("Followed podcasts and courses", anchor=False)
     show_table(feeds, key="feeds")
@@ -143,7 +147,7 @@ def show_feeds(feeds: pl.DataFrame) -> None:
     )
 
 
-release = select_release()
+release = select_release(["clean.episodes"], ["clean.feed_items"])
 st.title("Curriculum", anchor=False)
 st.caption(f"Data as of {format_release(release)}.")
 totals, feeds = curriculum.query_episode_totals(release), curriculum.query_feeds(release)
@@ -155,15 +159,11 @@ if not totals["entries"] and feeds.is_empty():
     )
     st.stop()
 if not feeds.is_empty():
-    show_feeds(feeds)
+    show_feeds(release, feeds)
 if totals["entries"]:
-    show_saved_lists(totals)
+    show_saved_lists(release, totals)
 
 st.subheader("Linked publications", anchor=False)
-linked = discussion.list_linked_publications(release, ["episode", "feed item"])
-if linked.is_empty():
-    st.caption("No episode links to a publication of this release.")
-for row in linked.iter_rows(named=True):
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        listing.show_item_link(row)
-        st.caption(f"{escape_markdown(row['lab'])} · {format_count(row['links'], 'link')}")
+listing.show_linked_publications(
+    release, ["episode", "feed item"], "No episode links to a publication of this release."
+)

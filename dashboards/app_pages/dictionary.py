@@ -17,7 +17,7 @@ from dashboards.text import (
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, show_table
 
-release = select_release()
+release = select_release(["reference.dictionary"])
 st.title("Data dictionary", anchor=False)
 st.caption(
     f"Generated from the declarations that the tables are built and checked by. Data as of {format_release(release)}."

@@ -11,12 +11,12 @@ from dashboards.figures.figure import show_figure
 from dashboards.queries import discussion
 from dashboards.queries.discussion import DiscussionFilter
 from dashboards.queries.release import query_release, select_release
-from dashboards.text import build_page_addresses, escape_markdown, format_count, format_name, format_release, show_link
+from dashboards.text import build_page_addresses, format_count, format_name, format_release, show_link
 from dashboards.widgets import filters, listing
 from dashboards.widgets.former_links import read_former_parameter
 from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
 
-release = select_release()
+release = select_release(optional=["clean.segments", "clean.forum_posts", "clean.forum_comments"])
 st.title("Discussion", anchor=False)
 unfiltered = discussion.query_discussion_totals(release, DiscussionFilter())
 if not unfiltered["items"]:
@@ -93,13 +93,9 @@ else:
     st.caption("None of them has a date, so there is no chart over time.")
 
 st.subheader("Linked publications", anchor=False)
-linked = discussion.list_linked_publications(release, ["segment", "post", "comment"])
-if linked.is_empty():
-    st.caption("No text links to a publication of this release.")
-for row in linked.head(50).iter_rows(named=True):
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        listing.show_item_link(row)
-        st.caption(f"{escape_markdown(row['lab'])} · {format_count(row['links'], 'link')}")
+listing.show_linked_publications(
+    release, ["segment", "post", "comment"], "No text links to a publication of this release."
+)
 
 st.subheader("Threads", anchor=False)
 threads = query_release(release, discussion.build_thread_query(release), choice.parameters)

@@ -6,8 +6,18 @@ from dashboards.queries import search
 from dashboards.queries.release import select_release
 from dashboards.text import escape_markdown, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
+from dashboards.widgets.parts import needs
+from warehouse.release import Release
+from warehouse.search.items import ITEM_TABLES
 
-release = select_release()
+
+@needs("Evidence", "raw.sightings", "raw.snapshots")
+def show_item_evidence(release: Release, record_id: str) -> None:
+    """Show the snapshots that contain the item."""
+    evidence.show_evidence(release, evidence.query_places(release, record_id), "raw.snapshots")
+
+
+release = select_release(optional=ITEM_TABLES)
 kind, item_id = st.query_params.get("kind", ""), st.query_params.get("id", "")
 rows = search.get_items(release, [(kind, item_id)])
 if rows.is_empty():
@@ -35,4 +45,4 @@ else:
 
 st.subheader("Cite", anchor=False)
 listing.show_item_downloads(f"aisle_{release.name}_{kind.replace(' ', '_')}_{item_id}", "item", lambda: rows)
-evidence.show_evidence(release, evidence.query_places(release, item["record_id"]), "raw.snapshots")
+show_item_evidence(release, item["record_id"])

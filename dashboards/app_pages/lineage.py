@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboards.charts import lineage, palette
 from dashboards.queries.dictionary import search_columns, search_tables
-from dashboards.queries.lineage import has_lineage, list_lineage_edges, list_origins, list_uses
+from dashboards.queries.lineage import list_lineage_edges, list_origins, list_uses
 from dashboards.queries.release import query_column_meanings, select_release
 from dashboards.text import build_permanent_link, escape_markdown, format_release
 from dashboards.widgets import filters
@@ -13,15 +13,12 @@ from dashboards.widgets.tables import configure_columns, show_table
 
 DEFAULT_TABLE = "mart.publications_by_lab_year"
 
-release = select_release()
+release = select_release(["reference.dictionary", "reference.lineage"])
 st.title("Lineage", anchor=False)
 st.caption(
     f"Derived from the queries that build the tables. Data as of {format_release(release)}, "
     f"code {release.manifest.get('code_version', 'unknown')}."
 )
-if not has_lineage(release):
-    st.info("This release has no lineage. Newer releases have it.", icon=":material/history:")
-    st.stop()
 
 names = search_tables(release)["table_name"].to_list()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):

@@ -1,18 +1,95 @@
 """The start page: contents of the lake, failed checks, news, trends and freshness."""
 
+import datetime as dt
+
+import polars as pl
 import streamlit as st
 
 from dashboards.figures import shared
 from dashboards.figures.figure import show_figure
 from dashboards.queries import counts, overview
 from dashboards.queries.checks import list_failed_checks
+from dashboards.queries.freshness import STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.queries.selection import Selection
-from dashboards.text import escape_markdown, format_count, format_name, format_release
+from dashboards.text import build_page_addresses, escape_markdown, format_count, format_name, format_release
 from dashboards.widgets import filters
-from dashboards.widgets.tables import show_table
+from dashboards.widgets.evidence import show_removed_rows
+from dashboards.widgets.parts import needs
+from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
+from warehouse.release import Release
+from warehouse.search.items import ITEM_TABLES
 
-release = select_release()
+
+@needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends")
+def show_history(release: Release) -> None:
+    """Show all publications per quarter, by lab."""
+    whole = overview.list_trends(release, "all")["sentence"].to_list()
+    show_figure(
+        shared.build_history_figure(
+            release,
+            Selection(rule=counts.find_works_rule(release), grain="quarter"),
+            "lab",
+            title="Publications per quarter, by lab",
+            key="all by lab",
+            finding=whole[0] if whole else None,
+        )
+    )
+
+
+@needs("Share of publications per lab and year", *counts.COUNTED_TABLES)
+def show_lab_shares(release: Release) -> None:
+    """Show the share of each lab per year."""
+    show_figure(
+        shared.build_history_figure(
+            release,
+            Selection(rule=counts.find_works_rule(release)),
+            "lab",
+            title="Share of publications per lab and year",
+            key="lab shares",
+            finding=None,
+            view="share",
+        )
+    )
+
+
+@needs("Publications by category", *counts.COUNTED_TABLES)
+def show_categories(release: Release) -> None:
+    """Show the share of each category."""
+    selection = Selection(rule=counts.find_works_rule(release))
+    show_figure(shared.build_mix_figure(release, selection, "category", title="Publications by category", key="mix"))
+
+
+@needs("Trends of each lab and category", "mart.publication_trends")
+def show_trends(release: Release) -> None:
+    """Show a sentence on the trend of each lab and category."""
+    with st.expander("Trends of each lab and category"):
+        for of in ("lab", "category"):
+            for row in overview.list_trends(release, of).iter_rows(named=True):
+                st.markdown(f"- {escape_markdown(row['sentence'])}")
+
+
+@needs("Rows removed from lists", "mart.snapshot_yields", "raw.sightings")
+def show_removed(release: Release) -> None:
+    """Show a message for each list from which rows were removed."""
+    show_removed_rows(release)
+
+
+@needs("Freshness", "raw.snapshots", "raw.parses", "raw.sightings", "clean.coverage", optional=ITEM_TABLES)
+def show_freshness(release: Release) -> None:
+    """Show the newest snapshot and record of each source."""
+    fresh = query_freshness(release, dt.datetime.now(dt.UTC).date())
+    if fresh.is_empty():
+        st.info("There are no sources yet.", icon=":material/search:")
+        return
+    show_table(fresh, key="fresh")
+    st.caption(
+        f"Stale: last fetched more than {STALE_FETCH_DAYS} days ago, or with a newest record older than "
+        f"{STALE_RECORD_DAYS} days. Only sources that claim to cover a span of time have a day in “Covers until”."
+    )
+
+
+release = select_release(optional=[*ITEM_TABLES, "raw.snapshots"])
 st.title("AI safety research in numbers", anchor=False)
 age = overview.count_days_since(release)
 when = "today" if age == 0 else "yesterday" if age == 1 else f"{age:,} days ago"
@@ -21,7 +98,8 @@ st.caption(f"Data as of {format_release(release)}, published {when}.")
 contents = overview.count_contents(release)
 with st.container(horizontal=True, gap="medium"):
     for name, number in contents.items():
-        st.metric(name.capitalize(), f"{number:,}", width="content")
+        if number or name == "publications":
+            st.metric(name.capitalize(), f"{number:,}", width="content")
 
 failed = list_failed_checks(release)
 if failed:
@@ -42,6 +120,7 @@ if not contents.get("publications"):
     )
 
 st.subheader("What is new", anchor=False)
+show_removed(release)
 releases = [each for each in list_readable_releases() if each.number <= release.number]
 # the newest release at the start of the session, so that one published later shows what it added
 seen_first = st.session_state.setdefault("seen_first", release.name)
@@ -58,7 +137,14 @@ else:
     changed_tables = format_count(changed.height, "changed table")
     st.caption(f"Since {format_release(older)}: {new_publications}, {changed_tables}.")
     if not new.is_empty():
-        show_table(new.drop("publication_id", "in_all"), height=min(36 + 35 * new.height, 290), key="new")
+        addresses = build_page_addresses("work", release, {"id": new["publication_id"]})
+        listed = new.drop("publication_id", "in_all").with_columns(open=pl.Series(addresses, dtype=pl.String))
+        config = {
+            **configure_columns(listed, {}),
+            "title": st.column_config.TextColumn("Title", width="large"),
+            "open": configure_page_link("open"),
+        }
+        show_table(listed, column_config=config, height=min(36 + 35 * new.height, 290), key="new")
     if not changed.is_empty():
         with st.expander("Changed tables"):
             show_table(changed, key="changed")
@@ -67,52 +153,17 @@ st.markdown(f"Bookmark for your next visit: [what is new since {release.name}](?
 
 if contents.get("publications"):
     st.subheader("Trends", anchor=False)
-    rules = [rule.name for rule in counts.list_counting_rules(release)]
-    works = "works" if "works" in rules else rules[0]
-    sentences = {of: overview.list_trends(release, of) for of in ("all", "lab", "category")}
-    whole = sentences["all"]["sentence"].to_list()
-    show_figure(
-        shared.build_history_figure(
-            release,
-            Selection(rule=works, grain="quarter"),
-            "lab",
-            title="Publications per quarter, by lab",
-            key="all by lab",
-            finding=whole[0] if whole else None,
-        )
-    )
+    show_history(release)
     left, right = st.columns(2, gap="medium")
     with left:
-        show_figure(
-            shared.build_history_figure(
-                release,
-                Selection(rule=works),
-                "lab",
-                title="Share of publications per lab and year",
-                key="lab shares",
-                finding=None,
-                view="share",
-            )
-        )
+        show_lab_shares(release)
     with right:
-        show_figure(
-            shared.build_mix_figure(
-                release, Selection(rule=works), "category", title="Publications by category", key="mix"
-            )
-        )
-    with st.expander("Trends of each lab and category"):
-        for of in ("lab", "category"):
-            for row in sentences[of].iter_rows(named=True):
-                st.markdown(f"- {escape_markdown(row['sentence'])}")
+        show_categories(release)
+    show_trends(release)
     with st.container(horizontal=True):
         st.page_link("app_pages/trends.py", label="Explore the trends", icon=":material/trending_up:")
         st.page_link("app_pages/labs.py", label="Labs", icon=":material/apartment:")
         st.page_link("app_pages/categories.py", label="Categories", icon=":material/sell:")
 
 st.subheader("Freshness", anchor=False)
-fresh = overview.query_freshness(release)
-if fresh.is_empty():
-    st.info("There are no sources yet.", icon=":material/search:")
-else:
-    show_table(fresh, key="fresh")
-    st.caption("Sources without a newest record have no dated records.")
+show_freshness(release)

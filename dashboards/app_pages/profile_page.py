@@ -26,6 +26,10 @@ from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
 
+NEEDS = (
+    *counts.COUNTED_TABLES,
+    *("mart.publication_trends", "mart.publication_evidence", "reference.lab_aliases", "reference.category_crosswalk"),
+)
 _ICON = {"lab": ":material/apartment:", "category": ":material/sell:"}
 
 
@@ -36,7 +40,7 @@ def show_profile(dimension: Dimension) -> None:
         NoRelease: There is no release.
         UnreadableRelease: The release is damaged or incomplete.
     """
-    release = select_release()
+    release = select_release(NEEDS)
     names = profile.list_members_by_works(release, dimension)
     if not names:
         st.title(dimension.capitalize(), anchor=False)

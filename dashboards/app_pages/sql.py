@@ -40,7 +40,7 @@ def show_result(release: Release, query: str, result: QueryResult) -> None:
     show_query_chart(FigureData(release, query, frame))
 
 
-release = select_release()
+release = select_release(["reference.dictionary"])
 st.title("SQL", anchor=False)
 st.caption(
     f"DuckDB SQL on {format_release(release)}. One read-only query at a time on the released tables: at most "

@@ -98,7 +98,7 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     )
 
 
-release = select_release()
+release = select_release([*counts.COUNTED_TABLES, "mart.publication_trends"], ["reference.annotations"])
 st.title("Publications per lab per category over time", anchor=False)
 selection = filters.show_filter_bar(release)
 paper_queries: list[PaperQuery] = []

@@ -6,11 +6,64 @@ from dashboards.queries import discussion, search, work
 from dashboards.queries.release import select_release
 from dashboards.text import escape_markdown, format_date, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
+from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import show_table
+from warehouse.release import Release
+from warehouse.search.items import ITEM_TABLES
 
 MAX_MENTIONS = 50
 
-release = select_release()
+
+@needs("Similar publications", "mart.alike_publications", "clean.publications")
+def show_similar(release: Release, publication_id: str, *, is_duplicate: bool) -> None:
+    """Show links to the publications with the same title, abstract or link."""
+    similar = work.list_similar_publications(release, publication_id)
+    if similar.is_empty():
+        note = " The source does not name the publication that it duplicates." if is_duplicate else ""
+        st.caption(f"No other publication has the same title, abstract or link.{note}")
+    for row in similar.iter_rows(named=True):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            listing.show_item_link(row)
+            st.caption(escape_markdown(row["why"]))
+
+
+@needs("Discussed in", "mart.discussed_links", optional=ITEM_TABLES)
+def show_mentions(release: Release, publication_id: str) -> None:
+    """Show links to the items that link to the publication, if there are any."""
+    mentions = discussion.list_mentions(release, publication_id)
+    if mentions.is_empty():
+        return
+    st.subheader("Discussed in", anchor=False)
+    items = list(mentions.select("kind", "item_id").head(MAX_MENTIONS).iter_rows())
+    for row in search.get_items(release, items).iter_rows(named=True):
+        listing.show_item_link(row)
+
+
+@needs("How it is counted", "mart.counted_publications", "reference.counting_rules")
+def show_weights(release: Release, publication_id: str) -> None:
+    """Show its weight by each counting rule."""
+    show_table(work.list_weights(release, publication_id), key="counted")
+    st.caption("If its authors are not known, counting rules by author count it under “(authors not known)”.")
+
+
+@needs("Its categories", "clean.publications", "reference.taxonomies", "reference.category_crosswalk")
+def show_categories(release: Release, publication_id: str) -> None:
+    """Show its category in each taxonomy."""
+    show_table(work.list_categories(release, publication_id), key="taxonomies")
+
+
+@needs("Evidence", "mart.publication_evidence")
+def show_publication_evidence(release: Release, publication_id: str) -> None:
+    """Show the snapshots that contain the publication."""
+    evidence.show_evidence(
+        release,
+        work.list_evidence(release, publication_id),
+        "mart.publication_evidence",
+        note="The newest version is the one that is counted.",
+    )
+
+
+release = select_release(["clean.publications"])
 publication_id = st.query_params.get("id", "")
 rows = work.query_work(release, publication_id)
 if rows.is_empty():
@@ -41,26 +94,11 @@ if publication["abstract"]:
         st.text(publication["abstract"])
 
 st.subheader("Similar publications", anchor=False)
-similar = work.list_similar_publications(release, publication_id)
-if similar.is_empty():
-    note = " The source does not name the publication that it duplicates." if publication["is_duplicate"] else ""
-    st.caption(f"No other publication has the same title, abstract or link.{note}")
-for row in similar.iter_rows(named=True):
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        listing.show_item_link(row)
-        st.caption(escape_markdown(row["why"]))
-
-mentions = discussion.list_mentions(release, publication_id)
-if not mentions.is_empty():
-    st.subheader("Discussed in", anchor=False)
-    items = list(mentions.select("kind", "item_id").head(MAX_MENTIONS).iter_rows())
-    for row in search.get_items(release, items).iter_rows(named=True):
-        listing.show_item_link(row)
-
+show_similar(release, publication_id, is_duplicate=publication["is_duplicate"])
+show_mentions(release, publication_id)
 st.subheader("How it is counted", anchor=False)
-show_table(work.list_weights(release, publication_id), key="counted")
-st.caption("If its authors are not known, counting rules by author count it under “(authors not known)”.")
-show_table(work.list_categories(release, publication_id), key="taxonomies")
+show_weights(release, publication_id)
+show_categories(release, publication_id)
 
 st.subheader("Cite", anchor=False)
 listing.show_item_downloads(
@@ -68,10 +106,4 @@ listing.show_item_downloads(
     "work",
     lambda: search.get_items(release, [("publication", publication_id)]),
 )
-
-evidence.show_evidence(
-    release,
-    work.list_evidence(release, publication_id),
-    "mart.publication_evidence",
-    note="The newest version is the one that is counted.",
-)
+show_publication_evidence(release, publication_id)

@@ -6,6 +6,7 @@ from dashboards.queries import search
 from dashboards.queries.release import select_release
 from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release, show_link
 from dashboards.widgets import filters, listing
+from warehouse.search.items import ITEM_TABLES
 
 LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
 MAX_PAGES = search.MAX_RESULTS // search.PAGE_SIZE
@@ -22,7 +23,7 @@ def update_address(facet: str) -> None:
     reset_page()
 
 
-release = select_release()
+release = select_release(optional=ITEM_TABLES)
 st.title("Works and discussion", anchor=False)
 words = st.text_input(
     "Search",

@@ -20,11 +20,17 @@ from dashboards.queries.selection import (
 )
 from dashboards.text import format_number
 from warehouse.release import Release
+from warehouse.sql import list_macro_tables
 
 COUNTS_TABLE = "mart.publication_counts_by_month"
 MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
+COUNTED_TABLES = (
+    *sorted(list_macro_tables()),
+    *("mart.counting_rule_totals", "reference.categories", "reference.labs", "clean.publications"),
+)
+"""Tables that any count of publications reads, with the names of labs, categories and rules."""
 
 
 def list_members(release: Release, dimension: Dimension, taxonomy: str = "iaps") -> list[str]:
@@ -58,6 +64,11 @@ def list_counting_rules(release: Release) -> list[CountingRule]:
         order by counting_rule != $default, length(counting_rule) > 5, counting_rule
     """
     return [CountingRule(*row) for row in query_release(release, query, {"default": DEFAULT_RULE}).iter_rows()]
+
+
+def find_works_rule(release: Release) -> str:
+    """The counting rule ``works``; the first rule where a release does not have it."""
+    return list_counting_rules(release)[0].name
 
 
 def list_taxonomies(release: Release) -> dict[str, str]:

@@ -108,8 +108,3 @@ def list_origins(release: Release, table: str, column: str) -> pl.DataFrame:
 def list_uses(release: Release, table: str, column: str) -> pl.DataFrame:
     """All columns derived from a column, at any distance, nearest first."""
     return query_release(release, _USES_QUERY, {"table_name": table, "column_name": column})
-
-
-def has_lineage(release: Release) -> bool:
-    """Whether the release has lineage; early releases do not."""
-    return "reference.lineage" in release.manifest["tables"]

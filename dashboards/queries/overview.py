@@ -14,47 +14,33 @@ from warehouse.release import Release
 from warehouse.sql import quote_literal
 
 MAX_NEW_PUBLICATIONS = 25
-# name of a count, its table and expression; old releases may lack a table
-_CONTENTS = {
-    "publications": ("clean.publications", "count(*) filter (where not is_duplicate)"),
-    "labs": ("clean.publications", "count(distinct lab)"),
-    "podcast entries": ("clean.episodes", "count(*) filter (where not is_repeat)"),
-    "forum segments": ("clean.segments", "count(*)"),
-    "snapshots": ("raw.snapshots", "count(*)"),
-    "sources": ("raw.snapshots", "count(distinct source)"),
+# a count by the name that the page shows: tables and expressions that add up to it; old releases may lack a table
+_CONTENTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "publications": (("clean.publications", "count(*) filter (where not is_duplicate)"),),
+    "labs": (("clean.publications", "count(distinct lab)"),),
+    "papers": (("clean.papers", "count(*)"),),
+    "podcast episodes": (
+        ("clean.episodes", "count(*) filter (where not is_repeat)"),
+        ("clean.feed_items", "count(*) filter (where audio_url is not null)"),
+    ),
+    "entries of other feeds": (("clean.feed_items", "count(*) filter (where audio_url is null)"),),
+    "forum posts": (("clean.forum_posts", "count(*)"),),
+    "forum comments": (("clean.forum_comments", "count(*)"),),
+    "segments of forum pages": (("clean.segments", "count(*)"),),
+    "snapshots": (("raw.snapshots", "count(*)"),),
+    "sources": (("raw.snapshots", "count(distinct source)"),),
 }
 
 
 def count_contents(release: Release) -> dict[str, int]:
-    """Counts of the release's contents by name; publications without marked duplicates."""
-    present = {name: entry for name, entry in _CONTENTS.items() if entry[0] in release.manifest["tables"]}
-    columns = ", ".join(
-        f'(select {expression} from {table}) as "{name}"' for name, (table, expression) in present.items()
-    )
+    """Counts of the release's contents by name, without marked duplicates and repeated episodes."""
+    tables = release.manifest["tables"]
+    present = {
+        name: [f"(select {expression} from {table})" for table, expression in parts if table in tables]
+        for name, parts in _CONTENTS.items()
+    }
+    columns = ", ".join(f'{" + ".join(parts)} as "{name}"' for name, parts in present.items() if parts)
     return query_release(release, f"select {columns}").row(0, named=True)
-
-
-def query_freshness(release: Release) -> pl.DataFrame:
-    """The newest snapshot and newest record of each source.
-
-    Returns:
-        ``source``, ``snapshots``, ``newest_snapshot_at``, ``records_read``, ``newest_record_on`` and ``covers_until``.
-    """
-    query = """
-        select
-            snapshots.source,
-            count(*) as snapshots,
-            max(snapshots.fetched_at) as newest_snapshot_at,
-            cast(sum(parses.records_read) as bigint) as records_read,
-            any_value(silences.newest_on) as newest_record_on,
-            any_value(silences.covers_until) as covers_until
-        from raw.snapshots as snapshots
-        left join raw.parses as parses on snapshots.snapshot_id = parses.snapshot_id
-        left join mart.source_silences as silences on snapshots.source = silences.source
-        group by snapshots.source
-        order by snapshots.source
-    """
-    return query_release(release, query)
 
 
 def list_trends(release: Release, dimension: str) -> pl.DataFrame:

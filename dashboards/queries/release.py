@@ -6,11 +6,14 @@ so query results are cached by release.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +26,23 @@ import streamlit as st
 from dashboards.text import escape_markdown, show_link
 from warehouse.lake import Lake
 from warehouse.release import NoRelease, Release, list_releases, locate_pointer, read_current_release
-from warehouse.sql import TEMPORARY_TABLE_MACROS
+from warehouse.sql import TEMPORARY_TABLE_MACROS, list_macro_tables
+from warehouse.table import LAYERS
 
+_TABLES = "select schema_name, table_name from duckdb_tables() where not internal"
 _log = logging.getLogger(__name__)
 _PINNED_KEY = "pinned release"
 _MAX_OPEN = 3  # releases kept open: the newest and those that sessions have pinned
 _open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
 _open_lock = threading.Lock()
 _without_macros: set[tuple[int, str, str]] = set()  # older releases; they get today's macros for each query
+# the tables that the running page and the part of it declare to read, for tests
+declared_tables: ContextVar[frozenset[str]] = ContextVar("declared_tables", default=frozenset())
+# what DuckDB names if a table, a table macro or a column is missing
+_MISSING = re.compile(
+    r"Table with name \"?(?P<table>[\w.]+)\"? does not exist|Function with name \"?(?P<function>\w+)\"? does not exist"
+    r"|Referenced column \"(?P<column>\w+)\" not found|does not have a column named \"(?P<other_column>\w+)\""
+)
 
 
 class UnreadableRelease(RuntimeError):
@@ -43,6 +55,18 @@ class UnreadableRelease(RuntimeError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} cannot be read")
         self.path = path
+
+
+class MissingData(RuntimeError):
+    """A release can be read, but lacks tables or columns, since it was published by an older version.
+
+    Args:
+        names: Names of the tables, functions or columns.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__(f"the release lacks {', '.join(names)}")
+        self.names = tuple(names)
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,9 @@ def get_newest_release() -> Release:
     """
     lake = get_lake()
     try:
-        return read_current_release(lake)
+        release = read_current_release(lake)
+        release.path.stat()  # a file that is open here could still be queried after it was deleted
+        return release
     except NoRelease as error:
         if locate_pointer(lake).is_symlink():  # so the manifest or the file name is at fault
             raise _log_unreadable(locate_pointer(lake).parent / locate_pointer(lake).readlink(), error) from error
@@ -76,26 +102,46 @@ def get_newest_release() -> Release:
         raise _log_unreadable(locate_pointer(lake), error) from error
 
 
-def select_release() -> Release:
+def select_release(needs: Sequence[str] = (), optional: Sequence[str] = ()) -> Release:
     """The release that the address names (``?release=v3``), else the newest.
+
+    Args:
+        needs: Tables without which the page cannot show anything.
+        optional: Tables that the page reads if the release has them.
 
     Raises:
         NoRelease: Nothing has been released yet.
         UnreadableRelease: The newest release is incomplete.
+        MissingData: The release lacks one of the tables.
     """
-    # the page menu drops the parameters of the address, so the session remembers the release
-    wanted = st.query_params.get("release") or st.session_state.get(_PINNED_KEY)
+    release = _select_release()
+    declared_tables.set(frozenset([*needs, *optional]))
+    require_tables(release, needs)
+    return release
+
+
+def require_tables(release: Release, needs: Collection[str]) -> None:
+    """Check that a release has all of some tables.
+
+    Raises:
+        MissingData: It lacks some; the error names them.
+    """
+    missing = [name for name in needs if name not in release.manifest["tables"]]
+    if missing:
+        raise MissingData(missing)
+
+
+def _select_release() -> Release:
+    named, wanted = find_release()
     if wanted is None:
-        return get_newest_release()
-    named = next((release for release in list_readable_releases() if release.name == wanted), None)
-    if named is None:
+        return named
+    if named.name != wanted:
         st.session_state.pop(_PINNED_KEY, None)
-        newest = get_newest_release()
         st.warning(
-            f"This lake has no release “{escape_markdown(wanted)}”: this page shows {newest.name}.",
+            f"This lake has no release “{escape_markdown(wanted)}”: this page shows {named.name}.",
             icon=":material/warning:",
         )
-        return newest
+        return named
     st.session_state[_PINNED_KEY] = wanted
     if st.query_params.get("release") != wanted:
         st.query_params["release"] = wanted
@@ -107,6 +153,19 @@ def select_release() -> Release:
             versions = {"new": latest.name, "old": named.name}
             show_link("changes", f"What changed since {named.name}", versions, is_of_newest=True)
     return named
+
+
+def find_release() -> tuple[Release, str | None]:
+    """The release that the address names, else the newest, and the name in the address if there is one.
+
+    Raises:
+        NoRelease: Nothing has been released yet.
+        UnreadableRelease: The newest release is incomplete.
+    """
+    # the page menu drops the parameters of the address, so the session remembers the release
+    wanted = st.query_params.get("release") or st.session_state.get(_PINNED_KEY)
+    named = next((release for release in list_readable_releases() if release.name == wanted), None) if wanted else None
+    return named or get_newest_release(), wanted
 
 
 def list_readable_releases() -> list[Release]:
@@ -123,7 +182,8 @@ def query_release(release: Release, query: str, parameters: Mapping[str, Any] | 
     """The rows of a query on a release; cached.
 
     Raises:
-        UnreadableRelease: The release lacks a table or column of the query, or cannot be read.
+        MissingData: The release lacks a table or column of the query.
+        UnreadableRelease: The release cannot be read.
     """
     return _run_query(get_cache_key(release), query, dict(parameters or {}))
 
@@ -137,7 +197,8 @@ def get_cache_key(release: Release) -> tuple[int, str, str]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _run_query(cache_key: tuple[int, str, str], query: str, parameters: dict[str, Any]) -> pl.DataFrame:
     number, path, _ = cache_key
-    with report_unreadable(Path(path)), _keep_open(cache_key, Release(number, Path(path), {})).connect() as connection:
+    release = Release(number, Path(path), {})
+    with report_unreadable(release.path, query), _keep_open(cache_key, release).connect() as connection:
         if cache_key in _without_macros:
             connection.execute(TEMPORARY_TABLE_MACROS)
         return connection.sql(query, params=parameters or None).pl()
@@ -171,20 +232,48 @@ def _has_macros(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 @contextmanager
-def report_unreadable(path: Path) -> Generator[None]:
+def report_unreadable(path: Path, query: str = "") -> Generator[None]:
     """Turn any error of reading a release file into one that every page can show.
 
+    Args:
+        path: The release file.
+        query: The query that reads it, where one is known, to name a missing table with its layer.
+
     Raises:
+        MissingData: The file lacks a table or column, but has other tables.
         UnreadableRelease: The file cannot be read.
     """
     try:
         yield
     except (duckdb.Error, OSError) as error:
+        if names := _find_missing_names(path, error, query):
+            raise MissingData(names) from error
         raise _log_unreadable(path, error) from error
 
 
+def _find_missing_names(path: Path, error: Exception, query: str) -> list[str]:
+    """The table, function or column that a query did not find in a release file; none if the file is damaged."""
+    match = _MISSING.search(str(error))
+    if match is None or not isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return []
+    with contextlib.suppress(duckdb.Error), duckdb.connect(path, read_only=True) as connection:
+        tables = {f"{schema}.{name}" for schema, name in connection.execute(_TABLES).fetchall()}
+        if not tables:
+            return []
+        wanted = dict.fromkeys(re.findall(rf"\b(?:{'|'.join(LAYERS)})\.\w+", query))
+        if match["table"]:
+            of_macros = [name for name in list_macro_tables() if name.partition(".")[2] == match["table"]]
+            return [name for name in wanted if name not in tables] or of_macros or [match["table"]]
+        if match["function"]:
+            return [f"{match['function']}()"]
+        return [f"the column {match['column'] or match['other_column']}"]
+    return []
+
+
 def query_column_meanings(release: Release, table: str) -> dict[str, ColumnMeaning]:
-    """Meaning and unit of each column of a table, from the data dictionary."""
+    """Meaning and unit of each column of a table, from the data dictionary; empty for a release without one."""
+    if "reference.dictionary" not in release.manifest["tables"]:
+        return {}
     query = "select column_name, column_meaning, unit from reference.dictionary where table_name = $table"
     return {
         name: ColumnMeaning(meaning, unit)

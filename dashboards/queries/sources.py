@@ -68,6 +68,36 @@ def query_sources(release: Release, today: dt.date) -> pl.DataFrame:
     return query_release(release, SOURCES_QUERY, {"today": today})
 
 
+def list_dated_sources(release: Release) -> list[str]:
+    """The sources with months to draw, in order."""
+    query = """
+        select distinct source
+        from mart.coverage_by_source_month
+        where published_month is not null
+        order by source
+    """
+    return query_release(release, query)["source"].to_list()
+
+
+def count_removed_rows(release: Release) -> dict[str, int]:
+    """Number of rows by list that an earlier snapshot had and no newest snapshot of any list has."""
+    query = """
+        with sightings as (
+            select yields.stream, yields.is_newest, sightings.record_id
+            from mart.snapshot_yields as yields
+            inner join raw.sightings as sightings on yields.snapshot_id = sightings.snapshot_id
+            where yields.source = 'lab_sheet'
+        )
+
+        select stream, count(distinct record_id) as removed_rows
+        from sightings
+        where record_id not in (select record_id from sightings where is_newest)
+        group by stream
+        order by stream
+    """
+    return dict(query_release(release, query).iter_rows())
+
+
 def count_undated_records(release: Release) -> dict[str, int]:
     """Number of undated records by source, for the sources that have any."""
     query = """

@@ -6,7 +6,8 @@ import polars as pl
 import streamlit as st
 
 from dashboards.queries.release import query_column_meanings, query_release
-from dashboards.text import build_permanent_link, format_count
+from dashboards.queries.sources import count_removed_rows
+from dashboards.text import build_permanent_link, escape_markdown, format_count
 from dashboards.widgets.tables import configure_columns, show_table
 from warehouse.release import Release
 
@@ -30,6 +31,18 @@ _PLACES = """
 def query_places(release: Release, record_id: str) -> pl.DataFrame:
     """A row for each place of each snapshot that contains a record, the newest snapshot first."""
     return query_release(release, _PLACES, {"id": record_id})
+
+
+def show_removed_rows(release: Release) -> None:
+    """Show a message for each list from which rows were removed: they are still counted, and why."""
+    for stream, rows in count_removed_rows(release).items():
+        st.info(
+            f"**{format_count(rows, 'row')} of an earlier snapshot of {escape_markdown(stream)} "
+            f"{'is' if rows == 1 else 'are'} no longer in it, but still counted**, since what a list once had was "
+            "published, and rows may go by mistake. To leave out a row, mark it as a duplicate in the list; to leave "
+            "out all that only the earlier snapshot has, delete its folder in the lake; then run `aisle run`.",
+            icon=":material/playlist_remove:",
+        )
 
 
 def show_evidence(release: Release, rows: pl.DataFrame, table: str, note: str = "") -> None:

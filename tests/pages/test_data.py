@@ -169,7 +169,7 @@ def test_release_without_lineage_is_reported(
     path.write_text(json.dumps(manifest))
     app = open_data_page(lake, monkeypatch, "lineage")
     assert not app.exception
-    assert "This release has no lineage" in read_page_text(app)
+    assert "lacks `reference.lineage`" in read_page_text(app).replace("\\", "")
 
 
 def test_record_counts_are_those_of_the_lake(released_lake: Lake, tmp_path: Path) -> None:

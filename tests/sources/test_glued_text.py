@@ -26,7 +26,7 @@ from tests.support.fetch_plans import SAMPLES, needs_samples, parse_document
         ),
         ("PolicyMay 8, 2026DeepMind and OpenAI agree on tests", ("DeepMind and OpenAI agree on tests", "Policy", None)),
         ("Aug 1, 2026OpenAI opens an office", ("OpenAI opens an office", None, None)),
-        ("September 1, 2026Models that write back", ("Models that ask back", None, None)),
+        ("September 1, 2026Models that write back", ("Models that write back", None, None)),
     ],
 )
 def test_glued_title_is_separated(glued: str, parts: tuple[str, str | None, str | None]) -> None:

@@ -142,6 +142,9 @@ ITEM_KINDS = (
     ),
 )
 
+ITEM_TABLES = (*dict.fromkeys(kind.table for kind in ITEM_KINDS), "clean.authorships")
+"""The tables that `select_items` reads."""
+
 _ITEM_COLUMNS = tuple(field.name for field in fields(ItemKind) if field.name not in {"kind", "table", "row_filter"})
 
 
