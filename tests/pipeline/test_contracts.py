@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from expectations.cross_table import CrossTableCheck, list_checks
+from orchestration.defs.catalog import list_tables, load_transforms
 from tests.conftest import run_aisle_here
 from tests.pipeline.test_pipeline import query_lake
 from tests.support.builders import NOW, build_release, fetch_rows, make_publication
+from transforms import engine
 from warehouse import reference
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
@@ -170,7 +172,8 @@ def test_snapshot_with_far_too_few_records_fails_its_check(tmp_path: Path) -> No
         make_snapshot(3, "sheet.csv", 30),
         make_snapshot(4, "other.csv", 2),
     ]
-    sightings = [make_sighting(2, 1, "a"), make_sighting(2, 2, "b"), make_sighting(3, 1, "a")]
+    sightings = [make_sighting(2, 1, "a"), make_sighting(2, 2, "b")]
+    sightings += [make_sighting(number, 1, "a") for number in (1, 3, 5)]
     tables = {
         "raw__snapshots": [s for s, _ in snapshots],
         "raw__parses": [p for _, p in snapshots],
@@ -192,8 +195,52 @@ def test_snapshot_with_far_too_few_records_fails_its_check(tmp_path: Path) -> No
 def test_growing_list_may_lose_a_fifth(tmp_path: Path, records: int, is_cut_short: bool) -> None:
     snapshots = [make_snapshot(1, "sheet.csv", 80), make_snapshot(2, "sheet.csv", records)]
     lake = Lake(tmp_path)
-    build_release(lake, [], raw__snapshots=[s for s, _ in snapshots], raw__parses=[p for _, p in snapshots])
+    build_release(
+        lake,
+        [],
+        raw__snapshots=[s for s, _ in snapshots],
+        raw__parses=[p for _, p in snapshots],
+        raw__sightings=[make_sighting(number, 1, "a") for number in (1, 2)],
+    )
     assert find_check("no_snapshot_was_cut_short").find_violations(lake).is_empty() != is_cut_short
+
+
+@pytest.mark.parametrize(
+    ("name", "records_of_files", "streams"),
+    [
+        ("two people", ["abcd", "efgh"], ["sheet.csv", "sheet.csv (2)"]),
+        ("two lists with a work in common", ["abcd", "defg"], ["sheet.csv", "sheet.csv (2)"]),
+        ("a list that grows", ["ab", "abcdef"], ["sheet.csv", "sheet.csv"]),
+        ("a list that was cut", ["abcdefgh", "ab", "abcdefghi"], ["sheet.csv"] * 3),
+        ("a page of the newest that moves on", ["abcd", "cdef", "efgh", "ghij"], ["sheet.csv"] * 4),
+        ("two lists by turns", ["abcd", "wxyz", "abce", "vwxyz"], ["sheet.csv", "sheet.csv (2)"] * 2),
+        ("three lists", ["ab", "cd", "ef"], ["sheet.csv", "sheet.csv (2)", "sheet.csv (3)"]),
+        ("a record twice in a file", ["aaab", "acdefg"], ["sheet.csv", "sheet.csv"]),
+        ("a file without a record", ["", "ab"], ["sheet.csv", "sheet.csv (2)"]),
+    ],
+)
+def test_files_of_one_name_are_one_document_if_they_share_records(
+    tmp_path: Path, name: str, records_of_files: list[str], streams: list[str]
+) -> None:
+    numbered = list(enumerate(records_of_files, 1))
+    snapshots = [make_snapshot(number, "sheet.csv", len(records)) for number, records in numbered]
+    snapshots.append(make_snapshot(9, "other.csv", 4))
+    lake = Lake(tmp_path)
+    tables = {"raw.snapshots": [s for s, _ in snapshots], "raw.parses": [p for _, p in snapshots]}
+    tables["raw.sightings"] = [
+        make_sighting(number, ordinal, record)
+        for number, records in [*numbered, (9, "abcd")]
+        for ordinal, record in enumerate(records, 1)
+    ]
+    for table in list_tables():
+        if table.name in tables:
+            lake.write(table, table.frame(tables[table.name]))
+    for transform in ("clean.snapshot_streams", "mart.snapshot_yields"):
+        lake.write(load_transforms()[transform].table, engine.run_transform(load_transforms()[transform], lake))
+    found = lake.read(load_transforms()["clean.snapshot_streams"].table).sort("fetched_at", "snapshot_id")
+    assert found["stream"].to_list() == [*streams, "other.csv"], name
+    gone = find_check("records_are_still_listed").find_violations(lake)
+    assert set(gone["stream"]) <= {stream for stream in streams if streams.count(stream) > 1}
 
 
 def test_missing_records_are_reported_and_kept(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ assumptions = { type = "text", meaning = "What the estimate assumes, and reasons
 */
 with list_works as (
     select distinct
-        coalesce(snapshots.url, snapshots.original_name) as list,
+        streams.stream as list,
         publications.publication_id,
         publications.published_on
     from raw.sightings as sightings
-    inner join raw.snapshots as snapshots on sightings.snapshot_id = snapshots.snapshot_id
+    inner join clean.snapshot_streams as streams on sightings.snapshot_id = streams.snapshot_id
     inner join clean.publications as publications on sightings.record_id = publications.publication_id
     where not publications.is_duplicate and publications.published_on is not null
 ),

@@ -1,11 +1,11 @@
 /*
-row = "A snapshot compared with earlier ones of the same address or file name, to find those with far too few records."
+row = "A snapshot compared with earlier ones of the same document, to find those with far too few records."
 key = ["snapshot_id"]
 
 [columns]
 snapshot_id = {}
 source = {}
-stream = { type = "text", meaning = "Address of the snapshots that are compared, or their file name if there is no address.", required = true }
+stream = {}
 fetched_at = {}
 records_read = {}
 usual_records = { type = "real", unit = "records", meaning = "Expected records: the maximum of earlier snapshots for a growing list, else their median; missing for the first one.", minimum = 0 }
@@ -15,13 +15,13 @@ is_cut_short = { type = "boolean", meaning = "Whether it has less than 80 % of t
 */
 with snapshots_by_stream as (
     select
-        snapshots.snapshot_id,
-        snapshots.source,
-        coalesce(snapshots.url, snapshots.original_name) as stream,
-        snapshots.fetched_at,
+        streams.snapshot_id,
+        streams.source,
+        streams.stream,
+        streams.fetched_at,
         parses.records_read
-    from raw.snapshots as snapshots
-    inner join raw.parses as parses on snapshots.snapshot_id = parses.snapshot_id
+    from clean.snapshot_streams as streams
+    inner join raw.parses as parses on streams.snapshot_id = parses.snapshot_id
 ),
 
 yields as (
