@@ -10,14 +10,17 @@ import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+import shutil
+import unicodedata
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from warehouse.table import Table, utc_now
 
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 PROJECT = Path(__file__).parents[1]
+# the Delta library and SQLAlchemy (for Dagster's database) read paths as URLs, whatever form they are given in
+_NOT_IN_PATHS = "#?%\\|^[]"
+_DIRECTIONS = frozenset(
+    "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)  # they reorder text on screen
 _CONTENT_KEY = "content_sha256"
 
 
@@ -60,12 +68,18 @@ class Lake:
         """The lake at ``AISLE_LAKE``, or in ``data/`` of the project if that is not set.
 
         Raises:
-            UnusableLake: The path has a character that the Delta library cannot handle.
+            UnusableLake: The path cannot be followed, or has a character that no lake can have in its path.
         """
-        root = Path(os.environ.get("AISLE_LAKE") or PROJECT / "data").expanduser().resolve()
-        if bad := sorted(set(str(root)) & set("[]%")):  # its object store reads paths as URLs
+        given = os.environ.get("AISLE_LAKE") or PROJECT / "data"
+        try:
+            root = Path(given).expanduser().resolve()
+        except (OSError, RuntimeError) as error:  # a loop of links, a person who does not exist
+            raise UnusableLake(f"{escape_unprintable(given)} cannot hold a lake: {error}") from error
+        if bad := dict.fromkeys(c for c in str(root) if c in _NOT_IN_PATHS or _is_control(c)):
             raise UnusableLake(
-                f"{root} cannot hold a lake: its path contains {' '.join(bad)};"
+                f"{escape_unprintable(root)} cannot hold a lake: its path contains"
+                f" {escape_unprintable(' '.join(bad))}, but may contain anything except {' '.join(_NOT_IN_PATHS)},"
+                " control characters and bytes that are not UTF-8;"
                 " name another folder with AISLE_LAKE, or move the project"
             )
         return Lake(root)
@@ -101,19 +115,22 @@ class Lake:
         return self.root / "tables" / layer / short_name
 
     def _open_delta(self, name: str) -> DeltaTable | None:
-        path = self.locate_table(name)
-        return DeltaTable(path) if DeltaTable.is_deltatable(str(path)) else None
+        """The newest version of a table; none if it was never written, or is damaged, so that it is made again."""
+        delta = _open_log(self.locate_table(name))
+        return delta if delta is not None and _has_all_files(self.locate_table(name), delta) else None
 
     def read_state(self, name: str) -> TableState | None:
-        """The newest version of a table; none if it was never written."""
+        """The newest version of a table; none if it was never written or is damaged."""
         delta = self._open_delta(name)
         if delta is None:
             return None
-        commit = delta.history(1)[0]
+        commit = next(iter(delta.history(1)), {})
+        if _CONTENT_KEY not in commit:  # its last commit is damaged
+            return None
         return TableState(delta.version(), int(commit["rows"]), commit[_CONTENT_KEY])
 
     def read(self, table: Table) -> pl.DataFrame:
-        """The newest version of a table with the declared columns; no rows if it was never written.
+        """The newest version of a table with the declared columns; no rows if it was never written or is damaged.
 
         Columns declared after it was written are null.
         """
@@ -130,7 +147,7 @@ class Lake:
         """The newest version of a table as an Arrow data set, for a query engine to scan.
 
         Raises:
-            FileNotFoundError: The table was never written.
+            FileNotFoundError: The table was never written, or is damaged.
         """
         delta = self._open_delta(name)
         if delta is None:
@@ -150,12 +167,25 @@ class Lake:
             return stored
         properties = CommitProperties(custom_metadata={_CONTENT_KEY: content, "rows": str(frame.height)})
         path = self.locate_table(table.name)
+        if _open_log(path) is None and path.exists():  # what is left of it cannot be read
+            shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
         write_deltalake(path, frame.to_arrow(), mode="overwrite", schema_mode="overwrite", commit_properties=properties)
         written = self.read_state(table.name)
         if written is None or written.content_sha256 != content:
             raise OSError(f"{table.name}: the new version cannot be read back from {path}")
         return written
+
+    @contextmanager
+    def lock_patiently(self, warn: Callable[[str], object]) -> Generator[None]:
+        """Lock the lake for one run; if another run holds the lock, warn with its process and wait."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.lock(wait=False))
+            except LakeBusy as busy:
+                warn(f"{busy}; waiting for it to end")
+                stack.enter_context(self.lock())
+            yield
 
     @contextmanager
     def lock(self, *, wait: bool = True) -> Generator[None]:
@@ -181,6 +211,38 @@ class Lake:
                 yield
             finally:
                 file.truncate(0)
+
+
+def escape_unprintable(text: str | Path) -> str:
+    """A text in one line: characters that control its display and bytes that are not UTF-8 appear as escapes."""
+    return "".join(_escape(c) if _is_control(c) or c in _DIRECTIONS else c for c in str(text))
+
+
+def _is_control(character: str) -> bool:
+    """Whether a character is a control character, a line separator, or a byte that is not UTF-8."""
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
+
+
+def _open_log(path: Path) -> DeltaTable | None:
+    """A table as its log describes it; none if there is no log or it is damaged."""
+    try:
+        return DeltaTable(path) if DeltaTable.is_deltatable(str(path)) else None
+    except DeltaError:
+        return None
+
+
+def _has_all_files(path: Path, delta: DeltaTable) -> bool:
+    """Whether the files of the newest version are there with the sizes that the log gives."""
+    files = pl.DataFrame(delta.get_add_actions(flatten=True)).select("path", "size_bytes")
+    try:
+        return all((path / name).stat().st_size == size_bytes for name, size_bytes in files.iter_rows())
+    except FileNotFoundError:
+        return False
 
 
 def hash_content(frame: pl.DataFrame) -> str:

@@ -145,10 +145,10 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     dictionary_rows = dictionary.build_dictionary([*tables, dictionary.TABLE])
     contents = {name: state.content_sha256 for name, state in states.items()}
     contents[dictionary.TABLE.name] = hash_content(dictionary_rows)
-    with contextlib.suppress(NoRelease, OSError, duckdb.Error):  # a damaged release is replaced
+    with contextlib.suppress(NoRelease):  # a damaged release is replaced
         newest = read_current_release(lake)
-        if {name: table["content_sha256"] for name, table in newest.manifest["tables"].items()} == contents:
-            _verify_file(newest.path, newest.manifest["tables"])
+        released = {name: table["content_sha256"] for name, table in newest.manifest["tables"].items()}
+        if released == contents and is_release_whole(newest):
             return newest, False
     number = _allocate_number(lake)
     manifest = {
@@ -222,6 +222,15 @@ def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
         connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
     connection.unregister("rows_of_table")
+
+
+def is_release_whole(release: Release) -> bool:
+    """Whether the file of a release can be opened and its tables have as many rows as the manifest gives."""
+    try:
+        _verify_file(release.path, release.manifest["tables"])
+    except (OSError, duckdb.Error):
+        return False
+    return True
 
 
 def _verify_file(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
