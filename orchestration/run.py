@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.ingest.fetch_log import read_fetch_log
-from orchestration.ingest.snapshots import list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import list_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
-from warehouse.release import NoRelease, Release, read_current_release
+from warehouse.release import NoRelease, Release, is_release_whole, read_current_release
 from warehouse.table import utc_now
 
 JOB = "run_all"  # Dagster's name of the job over all tables and the release
@@ -207,15 +208,25 @@ def hash_inputs(lake: Lake) -> str:
 
 
 def find_unchanged_release(lake: Lake) -> Release | None:
-    """The newest release if it was made from exactly the present inputs and holds the present tables, else none."""
+    """The newest release if it was made from exactly the present inputs and holds the present tables, else none.
+
+    There is none either if a table, a stored result of the last run or the release itself is missing or damaged, so
+    that the next run makes it again.
+    """
     last = read_last_run(lake)
     with contextlib.suppress(NoRelease):
         newest = read_current_release(lake)
-        if last and last["release"] == newest.number and last["inputs"] == hash_inputs(lake):
+        if (
+            last
+            and last["release"] == newest.number
+            and last["inputs"] == hash_inputs(lake)
+            and read_check_results(lake)
+            and is_release_whole(newest)
+        ):
             tables = newest.manifest["tables"].items()
-            released = {name: table["delta_version"] for name, table in tables if table["delta_version"] is not None}
+            released = {name: table["content_sha256"] for name, table in tables if table["delta_version"] is not None}
             states = {name: lake.read_state(name) for name in released}
-            if all(state is not None and state.version == released[name] for name, state in states.items()):
+            if all(state is not None and state.content_sha256 == released[name] for name, state in states.items()):
                 return newest
     return None
 

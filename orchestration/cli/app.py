@@ -64,7 +64,8 @@ def run(
     lake, started = open_lake(), time.monotonic()
     log(f"lake: {lake.root}")
     try:
-        add_waiting_files(lake, log)
+        with lake.lock_patiently(log):
+            add_waiting_files(lake, log)
         unchanged = None if force else find_unchanged_release(lake)
         if unchanged is not None:
             published = unchanged.manifest["published_at"][:16].replace("T", " ")

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from orchestration.cli.console import err, fail, log, open_lake, out
-from warehouse.lake import Lake
+from warehouse.lake import Lake, escape_unprintable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -44,34 +44,67 @@ def add(
     """
     from orchestration.fetch.add_address import add_address
     from orchestration.fetch.http import HttpRequestFailed
-    from orchestration.ingest.snapshots import add_file, list_visible_files
+    from orchestration.ingest.files import FileRefused
+    from orchestration.ingest.snapshots import add_file
     from orchestration.sources.source import DocumentRefused
 
-    lake, refused, hints = open_lake(), 0, _build_hints(owner, url)
-    names = [
-        str(file)
-        for path in paths
-        for file in ([path] if _is_address(path) or not Path(path).is_dir() else list_visible_files(Path(path)))
-    ]
-    if not names:
-        raise fail("no file in these folders")
+    lake, hints = open_lake(), _build_hints(owner, url)
+    names, refused = _list_names(paths)
+    total = len(names) + refused
+    if not total:
+        raise fail("no file to add")
     if url and (len(names) > 1 or _is_address(names[0])):
         raise fail("--url is the address of one saved page: use it with that one file alone")
     for name in names:
         try:
             added = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
+        except FileRefused as refusal:
+            refused += 1
+            log(f"✗ {escape_unprintable(name)}: refused: {refusal}; it was left where it is")
         except DocumentRefused as refusal:
             refused += 1
-            log(f"✗ {name}: refused: {refusal}; kept under {lake.refused}")
+            log(f"✗ {escape_unprintable(name)}: refused: {refusal}; kept under {lake.refused}")
         except (OSError, HttpRequestFailed, ValueError) as error:
             refused += 1
             reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-            log(f"✗ {name}: {reason}")
+            log(f"✗ {escape_unprintable(name)}: {reason}")
         else:
-            _log_added_file(name, added)
+            _log_added_file(escape_unprintable(name), added)
     if refused:
-        raise fail(f"{refused} of {len(names)} were not added")
+        raise fail(f"{refused} of {total} were not added")
     log("next: aisle run")
+
+
+def _list_names(paths: list[str]) -> tuple[list[str], int]:
+    """The addresses and files to add, and the number of entries that cannot be read; logs those and what is skipped."""
+    from orchestration.ingest.files import HIDDEN, INCOMPLETE, find_files, find_reason_to_skip
+    from orchestration.sources.source import list_first
+
+    names, skipped, refused = list[str](), dict[str, list[str]](), 0
+    for path in paths:
+        if _is_address(path):
+            names.append(path)
+        elif Path(path).is_dir():
+            try:
+                found = find_files(Path(path))
+            except OSError as error:
+                refused += 1
+                log(f"✗ {escape_unprintable(path)}: cannot be read: {error.strerror}")
+                continue
+            names += map(str, found.files)
+            for file, reason in found.skipped:
+                skipped.setdefault(reason, []).append(escape_unprintable(file.name))
+            for file, reason in found.refused:
+                refused += 1
+                log(f"✗ {escape_unprintable(file)}: refused: found {reason}; it was left where it is")
+        elif (reason := find_reason_to_skip(Path(path).name)) in {None, HIDDEN}:
+            names.append(path)
+        else:
+            skipped.setdefault(reason, []).append(escape_unprintable(Path(path).name))
+    for reason, files in skipped.items():
+        what = f"{reason}, by the name; rename it to add it" if reason == INCOMPLETE else reason
+        log(f"skipped {list_first(files)}: {what}")
+    return names, refused
 
 
 def _build_hints(owner: str | None, url: str | None) -> dict[str, str]:

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
-from orchestration.ingest.snapshots import list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import list_snapshots
 from orchestration.run import read_check_results, read_last_run
 from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake

@@ -9,9 +9,9 @@ the release. A feed materialised without anything new keeps its data version, so
 import dagster as dg
 
 from orchestration.defs.feeds import GROUP
-from orchestration.ingest.snapshots import list_visible_files
+from orchestration.ingest.inbox_files import describe_waiting_files, find_waiting_files
 from orchestration.run import JOB
-from warehouse.lake import Lake
+from warehouse.lake import Lake, escape_unprintable
 
 _IS_IDLE = ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.any_deps_in_progress()
 UPDATE_WITH_NEW_INPUT = (
@@ -51,10 +51,12 @@ NEW_INPUT = dg.AutomationConditionSensorDefinition(
 
 @dg.sensor(job=RUN_ALL, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Run the job when files are in the inbox: once for each state of the folder."""
+    """Run the job when files in the inbox have stopped changing: once for each state, or again if a run left one."""
     folder = Lake.from_environment().inbox
-    files = list_visible_files(folder)
-    if not files:
+    if not folder.is_dir():
         return dg.SkipReason(f"nothing in {folder}")
-    state = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return dg.RunRequest(run_key=repr(state))
+    waiting = find_waiting_files(folder)
+    if not waiting.ready and not waiting.refused:
+        unsettled = "; ".join(f"{escape_unprintable(path.name)}: {reason}" for path, reason in waiting.unsettled)
+        return dg.SkipReason(unsettled or f"nothing in {folder}")
+    return dg.RunRequest(run_key=describe_waiting_files(folder, waiting))

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.ingest.snapshots import DamagedSnapshot
+
 # reading and writing touch the disk, which can be busy for a moment; a wrong query stays wrong
 RETRY = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
@@ -19,7 +21,7 @@ def fail_without_retry(make: Callable[[], Any]) -> Any:
     """
     try:
         return make()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, DamagedSnapshot) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     except OSError:
         raise

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from orchestration.run import JOB, LakeRun, record_run
-from warehouse.lake import Lake, LakeBusy
+from warehouse.lake import Lake
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -34,11 +34,6 @@ class LakeResource(dg.ConfigurableResource):
         """Take the lake's lock, with a warning if another run holds it, and record the run."""
         lake, job = Lake.from_environment(), context.dagster_run.job_name if context.dagster_run else None
         with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(lake.lock(wait=False))
-            except LakeBusy as busy:
-                if context.log:
-                    context.log.warning(f"{busy}; waiting for it to end")
-                stack.enter_context(lake.lock())
+            stack.enter_context(lake.lock_patiently(lambda text: context.log and context.log.warning(text)))
             self._run = stack.enter_context(record_run(lake, context.run_id or "", is_whole=job == JOB))
             yield self

@@ -23,7 +23,8 @@ from orchestration.fetch.pace import MAX_PAUSE_SECONDS
 from orchestration.fetch.request_policy import RequestPolicy, build_policy
 from orchestration.ingest.fetch_log import FetchLogLine, parse_moment
 from orchestration.ingest.parser_process import detect_failure_page, parse_bytes
-from orchestration.ingest.snapshots import read_snapshot, store_fetched, store_refused
+from orchestration.ingest.refused import store_refused
+from orchestration.ingest.snapshots import read_snapshot, store_fetched
 from orchestration.sources.shared.fetch_plan import (
     FetchCursor,
     FetchPlan,

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestration.ingest.identity import ID_LENGTH, RecordVersion, identify_record
-from orchestration.ingest.parser_process import parse_file
+from orchestration.ingest.parser_process import AlteredFile, parse_file
 from orchestration.ingest.raw_tables import SHARED_TABLES_PATH
-from orchestration.ingest.snapshots import Snapshot, get_content_path
+from orchestration.ingest.snapshots import DamagedSnapshot, Snapshot, get_content_path
 from orchestration.sources.source import DocumentRefused, ParseResult, Record, Reject, Source, hash_parts
 from warehouse.lake import Lake
 from warehouse.reference import FOLDER as REFERENCE
@@ -58,15 +58,24 @@ def compute_parser_version(source: Source, hints: Mapping[str, str] = MappingPro
 def parse_snapshots(
     lake: Lake, source: Source, snapshots: list[Snapshot], log: Callable[[str], None]
 ) -> ParsedSnapshots:
-    """Parse snapshots of one source, each in the parser process, and identify their records."""
-    parsed = ParsedSnapshots()
+    """Parse snapshots of one source, each in the parser process, and identify their records.
+
+    Raises:
+        DamagedSnapshot: The bytes of some are not what was stored; the message names all of them.
+    """
+    parsed, damages = ParsedSnapshots(), list[DamagedSnapshot]()
     begun = logged = time.monotonic()
     for number, snapshot in enumerate(snapshots):
         if (now := time.monotonic()) > logged + _PROGRESS_SECONDS:
             logged = now
             records, rate = sum(parsed.records_read.values()), f"{number / (now - begun):.0f} a second"
             log(f"{source.name}: {number:,} of {len(snapshots):,} snapshots read, {records:,} records, {rate}")
-        result = _parse_snapshot(lake, source, snapshot)
+        try:
+            result = _parse_snapshot(lake, source, snapshot)
+        except AlteredFile as error:
+            path = get_content_path(lake, snapshot)
+            damages.append(DamagedSnapshot.of(path.parent, f"{path.name} {error}"))
+            continue
         parsed.records_read[snapshot.snapshot_id] = len(result.items)
         parsed.unparsed_fields += [
             {"snapshot_id": snapshot.snapshot_id, "source": source.name, "field": path, "records_with_field": records}
@@ -77,12 +86,15 @@ def parse_snapshots(
                 parsed.versions.append(identify_record(source, snapshot, ordinal, item))
             else:
                 parsed.rejects.append(build_reject_row(snapshot, ordinal, item))
+    if damages:
+        raise DamagedSnapshot("; ".join(map(str, damages)))
     return parsed
 
 
 def _parse_snapshot(lake: Lake, source: Source, snapshot: Snapshot) -> ParseResult:
     try:
-        return parse_file(get_content_path(lake, snapshot), snapshot.original_name, snapshot.hints, source.name)[1]
+        path = get_content_path(lake, snapshot)
+        return parse_file(path, snapshot.original_name, snapshot.hints, source.name, snapshot.sha256)[1]
     except DocumentRefused as refusal:  # it could be read when it was added: the parser has changed since
         return ParseResult([Reject("whole file", f"can no longer be read: {refusal}", "")])
 

@@ -7,10 +7,11 @@ The protocol between the processes, over the pipes of a `_ParserProcess`:
 
 * A request is two frames: JSON with ``name``, ``hints`` and either ``path`` (a file to open) or no path, and the
   content (empty with a path). ``source`` names the source if it is known, ``must_recognise`` has that source check
-  the document first, ``only_failure_page`` returns just the kind of failure page.
+  the document first, ``only_failure_page`` returns just the kind of failure page, ``sha256`` is the hash that the
+  file must have.
 * The parser process forks a child for each request. The child limits itself before it looks at a byte, parses, and
   writes JSON: ``source``, ``items``, ``unparsed_fields`` and ``is_empty_valid``; or ``refused`` with the reason; or
-  ``failure_page``.
+  ``failure_page``; or ``altered`` with what is wrong with the file.
 * The response is the child's exit code (4 bytes; negative for a signal) and a frame with that JSON.
 * A frame is its length (8 bytes) and the bytes; integers are big-endian.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import datetime as dt
+import hashlib
 import importlib
 import itertools
 import json
@@ -62,7 +64,13 @@ _START = (
 _NO_RESPONSE = "found a file that crashed its parser: no response"
 
 
-def parse_file(path: Path, name: str, hints: Mapping[str, str], source: str | None = None) -> tuple[str, ParseResult]:
+class AlteredFile(OSError):
+    """A file cannot be read, or does not have the bytes that it should have; nothing of it was parsed."""
+
+
+def parse_file(
+    path: Path, name: str, hints: Mapping[str, str], source: str | None = None, sha256: str | None = None
+) -> tuple[str, ParseResult]:
     """Recognise and parse a file.
 
     Args:
@@ -70,15 +78,20 @@ def parse_file(path: Path, name: str, hints: Mapping[str, str], source: str | No
         name: The name to use in messages.
         hints: What is known of the document from outside it (``owner``).
         source: Name of its source if that is known, so that it need not be recognised.
+        sha256: Hash of the bytes that it should have, if that is known.
 
     Returns:
         Name of the source, and what the document holds.
 
     Raises:
         DocumentRefused: The document is a failure page, not recognised, damaged, or crashed its parser.
+        AlteredFile: The file cannot be read, or its bytes have another hash.
     """
-    request = {"path": str(path.resolve()), "name": name, "hints": dict(hints), "source": source}
-    return _decode_result(_send_request(request, b""))
+    request = {"path": str(path.resolve()), "name": name, "hints": dict(hints), "source": source, "sha256": sha256}
+    response = _send_request(request, b"")
+    if "altered" in response:
+        raise AlteredFile(response["altered"])
+    return _decode_result(response)
 
 
 def parse_bytes(
@@ -241,7 +254,6 @@ def _decode_value(value: Any) -> Any:
 
 def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     """Recognise and parse one document, in the child; the response to its request."""
-    content = Path(request["path"]).read_bytes() if "path" in request else content
     document = Document(content, request["name"], request["hints"])
     try:
         failure_page = describe_failure_page(document)
@@ -281,13 +293,25 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     }
 
 
+def _read_file(request: dict[str, Any]) -> bytes:
+    try:
+        content = Path(request["path"]).read_bytes()
+    except OSError as error:
+        raise AlteredFile(f"cannot be read: {error.strerror}") from error
+    if request["sha256"] not in {None, hashlib.sha256(content).hexdigest()}:
+        raise AlteredFile("has other bytes than were stored")
+    return content
+
+
 def _run_child(request: dict[str, Any], content: bytes, output: int) -> None:
     """Limit this process, handle the request and write the response to a file descriptor."""
     limit_resources(MEMORY_BYTES, CPU_SECONDS)
     os.close(0)
     os.close(1)
     try:
-        response = _handle_request(request, content)
+        response = _handle_request(request, _read_file(request) if "path" in request else content)
+    except AlteredFile as error:
+        response = {"altered": str(error)}
     except Exception as error:  # a fault in a parser is a reason to refuse the file too
         response = {"refused": f"found a file that crashed its parser: {type(error).__name__}: {error}"}
     with os.fdopen(output, "wb") as file:

@@ -17,7 +17,8 @@ from orchestration.ingest.identity import find_last_fetches, merge_versions, upd
 from orchestration.ingest.limits import reject_broken_versions
 from orchestration.ingest.parse import compute_parser_version, parse_snapshots
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
-from orchestration.ingest.snapshots import Snapshot, list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import Snapshot, list_snapshots
 from orchestration.sources.registry import SOURCES
 from orchestration.sources.source import Source, list_first
 from warehouse.lake import Lake

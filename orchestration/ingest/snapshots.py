@@ -1,34 +1,44 @@
 """Snapshots: the bytes of one file or fetch, stored under a hash of their content and never changed.
 
 ``snapshots/<source>/<snapshot_id>/`` holds the bytes (``content``) and their metadata (``snapshot.json``), which is
-updated when the same bytes are added with other hints. The folder appears in one step. Files that no source
-recognises are stored under ``refused/`` with the reason.
+updated when the same bytes are added with other hints. The folder appears in one step. Bytes that differ from what
+was stored are noticed before they are parsed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestration.ingest.parser_process import parse_bytes, parse_file
+from orchestration.ingest.files import UTF8_REASON, FileRefused, is_utf8, read_file
+from orchestration.ingest.parser_process import parse_bytes
+from orchestration.ingest.refused import store_refused
+from orchestration.ingest.stored_folders import CONTENT, encode_json, hash_file, lock_stored_documents, write_folder
 from orchestration.sources.registry import get_source
-from orchestration.sources.shared.document import MAX_BYTES
 from orchestration.sources.source import DocumentRefused, ParseResult
-from warehouse.lake import Lake, replace_file, sync_folder
+from warehouse.lake import Lake, escape_unprintable, replace_file
 from warehouse.table import utc_now
 
 BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
+_FACTS = "snapshot.json"
 _ADDRESSES = frozenset({"url", "feed_url", "page_url"})
 Origin = Literal["bundled", "file", "inbox", "fetch"]
+
+
+class DamagedSnapshot(OSError):
+    """Bytes or metadata of a snapshot are not what was stored; the message names the folder and what to do."""
+
+    @classmethod
+    def of(cls, folder: Path, reason: str) -> DamagedSnapshot:
+        """The error for one folder, with the two ways out."""
+        return cls(
+            f"the snapshot {folder} is damaged ({reason}); restore it, or remove the folder and add the file again"
+        )
 
 
 @dataclass(frozen=True)
@@ -71,17 +81,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class RefusedFile:
-    """A file that no source could use: hash, name, size, the reason, and when it was refused."""
-
-    sha256: str
-    original_name: str
-    size_bytes: int
-    reason: str
-    refused_at: dt.datetime
-
-
-@dataclass(frozen=True)
 class AddedFile:
     """The result of adding a file: its snapshot, whether that is new, the number of records and rejects, and a remark.
 
@@ -97,50 +96,58 @@ class AddedFile:
 
 def get_content_path(lake: Lake, snapshot: Snapshot) -> Path:
     """Path of the bytes of a snapshot."""
-    return lake.snapshots / snapshot.source / snapshot.snapshot_id / "content"
+    return lake.snapshots / snapshot.source / snapshot.snapshot_id / CONTENT
 
 
 def list_snapshots(lake: Lake) -> list[Snapshot]:
-    """All snapshots of a lake, oldest first."""
-    snapshots = [_read_metadata(path) for path in lake.snapshots.glob("[!.]*/[!.]*/snapshot.json")]
+    """All snapshots of a lake, oldest first.
+
+    Raises:
+        DamagedSnapshot: The metadata of one, or its bytes, are missing or cannot be right.
+    """
+    snapshots, damages = [], []
+    for folder in lake.snapshots.glob("[!.]*/[!.]*"):
+        try:
+            snapshots.append(_read_metadata(folder))
+        except NotADirectoryError:  # a file that somebody put there
+            continue
+        except DamagedSnapshot as damage:
+            damages.append(str(damage))
+    if damages:
+        raise DamagedSnapshot("; ".join(sorted(damages)))
     return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.snapshot_id))
-
-
-def list_refused_files(lake: Lake) -> list[RefusedFile]:
-    """All files that were refused, oldest first."""
-    refused = []
-    for path in lake.refused.glob("[!.]*/refusal.json"):
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-        metadata["refused_at"] = dt.datetime.fromisoformat(metadata["refused_at"])
-        refused.append(RefusedFile(**metadata))
-    return sorted(refused, key=lambda file: (file.refused_at, file.sha256))
-
-
-def list_visible_files(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, without hidden ones (such as ``.DS_Store``)."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> AddedFile:
     """Add a file as a snapshot of the source that recognises it.
 
     Raises:
+        FileRefused: It is too large, or not a regular file with a name in UTF-8; it is left where it is.
         DocumentRefused: No source can read it; it is stored under ``refused/`` with the reason.
+        FileChanged: It was changed while it was read.
         OSError: The file cannot be read, or the lake cannot be written.
     """
-    size = path.stat().st_size
-    if not path.is_file():
-        raise DocumentRefused("found something that is not a regular file (a device or a pipe)")
-    if size > MAX_BYTES:
-        raise DocumentRefused(f"found {size:,} bytes; the limit is {MAX_BYTES:,} (the file was left where it is)")
-    content = path.read_bytes()
+    if not is_utf8(path.name):
+        raise FileRefused(f"{UTF8_REASON}: rename it and add it again")
+    return add_content(lake, path.name, read_file(path)[0], origin=origin, hints=hints)
+
+
+def add_content(
+    lake: Lake, name: str, content: bytes, *, origin: Origin, hints: dict[str, str] | None = None
+) -> AddedFile:
+    """Add the bytes of a file as a snapshot of the source that recognises them.
+
+    Raises:
+        DocumentRefused: No source can read them; they are stored under ``refused/`` with the reason.
+        OSError: The lake cannot be written.
+    """
+    name = escape_unprintable(name)
     try:
-        source, result = parse_file(path.resolve(), path.name, hints or {})
+        source, result = parse_bytes(content, name, hints or {})
     except DocumentRefused as refusal:
-        store_refused(lake, path.name, content, str(refusal))
+        store_refused(lake, name, content, str(refusal))
         raise
-    facts = {"origin": origin, "original_name": path.name, "fetched_at": utc_now(), "hints": hints or {}}
+    facts = {"origin": origin, "original_name": name, "fetched_at": utc_now(), "hints": hints or {}}
     return _store_added(lake, content, source, result, facts)
 
 
@@ -197,36 +204,42 @@ def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tupl
 def read_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
     """A snapshot and its bytes, or none if it is missing or damaged."""
     try:
-        snapshot = _read_metadata(lake.snapshots / source / snapshot_id / "snapshot.json")
+        snapshot = _read_metadata(lake.snapshots / source / snapshot_id)
         content = get_content_path(lake, snapshot).read_bytes()
     except OSError:
         return None
     return (snapshot, content) if hashlib.sha256(content).hexdigest() == snapshot.sha256 else None
 
 
-def add_bundled(lake: Lake) -> list[Snapshot]:
-    """Add the facts bundled with the project, dated when they were compiled; the snapshots that are new."""
+def add_bundled(lake: Lake) -> list[str]:
+    """Add the facts bundled with the project, dated when they were compiled; a line for each change."""
     bundled = tomllib.loads((BUNDLED / "bundled.toml").read_text(encoding="utf-8"))
-    new = []
+    lines = []
     for name, facts in bundled.items():
         compiled = dt.datetime.combine(facts["compiled_on"], dt.time(), dt.UTC)
         content = (BUNDLED / name).read_bytes()
-        snapshot, is_new, _ = _store_snapshot(
+        _, is_new, remark = _store_snapshot(
             lake, content, facts["source"], origin="bundled", original_name=name, fetched_at=compiled
         )
-        new += [snapshot] if is_new else []
-    return new
+        if is_new or remark:
+            lines.append(f"added the bundled {name}" if is_new else f"the bundled {name}: {remark}")
+    return lines
 
 
-def _read_metadata(path: Path) -> Snapshot:
+def _read_metadata(folder: Path) -> Snapshot:
+    """The metadata of a snapshot, which fit its bytes as far as can be seen without reading them."""
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise OSError(
-            f"{path} is damaged ({error}); restore it, or remove its folder and add the file again"
-        ) from error
-    metadata["fetched_at"] = dt.datetime.fromisoformat(metadata["fetched_at"])
-    return Snapshot(**metadata)
+        metadata = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        metadata["fetched_at"] = dt.datetime.fromisoformat(metadata["fetched_at"])
+        snapshot = Snapshot(**metadata)
+        size_bytes = (folder / CONTENT).stat().st_size
+    except FileNotFoundError as error:
+        raise DamagedSnapshot.of(folder, f"{Path(error.filename).name} is missing") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedSnapshot.of(folder, f"{_FACTS} is damaged: {error}") from error
+    if size_bytes != snapshot.size_bytes:
+        raise DamagedSnapshot.of(folder, f"{CONTENT} has {size_bytes:,} bytes instead of {snapshot.size_bytes:,}")
+    return snapshot
 
 
 def _store_snapshot(
@@ -235,24 +248,36 @@ def _store_snapshot(
     """Store bytes, the same bytes of a source once; the snapshot, whether it is new, and a remark."""
     sha256 = hashlib.sha256(content).hexdigest()
     salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
-    lake.snapshots.mkdir(parents=True, exist_ok=True)
-    with (lake.snapshots / ".lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # else two sources with the same content could both take the unsalted identity
+    # without the lock two sources with the same content could both take the unsalted identity
+    with lock_stored_documents(lake):
         for identity in (sha256[:16], salted[:16]):
-            if (path := lake.snapshots / source / identity / "snapshot.json").exists():
-                snapshot, remark = _merge_hints(_read_metadata(path), facts, is_by_hand)
-                if snapshot != _read_metadata(path):
-                    replace_file(path, _encode_json(_build_metadata(snapshot)))
-                    path.chmod(0o444)
-                return snapshot, False, remark
-        others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/snapshot.json"))
+            if (folder := lake.snapshots / source / identity).exists():
+                is_repaired = _repair_content(folder, content, sha256)
+                stored = _read_metadata(folder)
+                snapshot, remark = _merge_hints(stored, facts, is_by_hand)
+                if snapshot != stored:
+                    _replace_file(folder / _FACTS, encode_json(_build_metadata(snapshot)))
+                repair = "its stored bytes were damaged and are whole again"
+                return snapshot, False, "; ".join(filter(None, [remark, repair if is_repaired else ""]))
+        others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/{_FACTS}"))
         facts.setdefault("licence", get_source(source).licence)
         identity = (salted if others else sha256)[:16]
         snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=len(content), **facts)
-        _write_folder(
-            lake.snapshots / source / snapshot.snapshot_id, content, _build_metadata(snapshot), "snapshot.json"
-        )
+        write_folder(lake.snapshots / source / identity, content, _build_metadata(snapshot), _FACTS)
     return snapshot, True, f"the same bytes are stored as {others[0]} too" if others else ""
+
+
+def _repair_content(folder: Path, content: bytes, sha256: str) -> bool:
+    """Write the bytes of a snapshot again if they are not what they were; whether that was needed."""
+    if hash_file(folder / CONTENT) == sha256:
+        return False
+    _replace_file(folder / CONTENT, content)
+    return True
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    replace_file(path, content)
+    path.chmod(0o444)
 
 
 def _merge_hints(stored: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> tuple[Snapshot, str]:
@@ -282,42 +307,3 @@ def _merge_hints(stored: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> t
 
 def _build_metadata(snapshot: Snapshot) -> dict[str, object]:
     return {**asdict(snapshot), "fetched_at": snapshot.fetched_at.isoformat()}
-
-
-def _encode_json(facts: dict[str, object]) -> bytes:
-    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
-
-
-def store_refused(lake: Lake, name: str, content: bytes, reason: str) -> None:
-    """Store bytes that no source can read under ``refused/`` with the reason, the same bytes once."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    folder = lake.refused / sha256[:16]
-    refused = RefusedFile(sha256, name, len(content), reason, utc_now())
-    if not folder.exists():
-        _write_folder(
-            folder, content, {**asdict(refused), "refused_at": refused.refused_at.isoformat()}, "refusal.json"
-        )
-
-
-def _write_folder(folder: Path, content: bytes, facts: dict[str, object], facts_name: str) -> None:
-    """Make a folder with content and facts appear in one step; a killed writer leaves only a hidden draft."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
-    try:
-        for name, data in (
-            ("content", content),
-            (facts_name, _encode_json(facts)),
-        ):
-            with (draft / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            (draft / name).chmod(0o444)
-        sync_folder(draft)
-        draft.chmod(0o755)
-        if folder.exists():  # another process stored the same content first
-            return
-        draft.rename(folder)
-        sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -18,7 +18,8 @@ from polars.testing import assert_frame_equal
 
 from orchestration.fetch.journal import FeedFolder
 from orchestration.ingest.fetch_log import read_fetch_log
-from orchestration.ingest.snapshots import list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import list_snapshots
 from tests.conftest import PROJECT
 from tests.support.http_server import LASTING_FAULTS, TRANSIENT_FAULTS, ServerRequest, ServerResponse, serve_http
 from tests.support.sheet_server import (

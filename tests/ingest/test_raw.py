@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from orchestration.ingest.raw_tables import declare_record_table, list_raw_table
 from orchestration.ingest.snapshots import add_file, list_snapshots
 from orchestration.sources.registry import get_source
 from tests.sources.test_lab_sheet import GOOD, PAGE_HEADER, build_csv, build_page_row
-from warehouse.lake import Lake
+from warehouse.lake import Lake, replace_file
 
 OTHER = ["Anthropic", "Another title", "4-Mar-24", "https://www.anthropic.com/research/other", "Honest AI", ""]
 
@@ -133,12 +134,14 @@ def test_changed_parser_reads_everything_again(tmp_path: Path, monkeypatch: pyte
     assert list_accounts(again) == list_accounts(first)
 
 
-def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     add_sheet(lake, tmp_path, "first.csv", GOOD)
-    (content,) = lake.snapshots.glob("*/*/content")
-    content.chmod(0o644)
-    content.write_bytes(b"\0 damaged on disk")
+    (path,) = lake.snapshots.glob("*/*/content")
+    content, facts = b"\0 what an earlier parser could read", path.with_name("snapshot.json")
+    metadata = json.loads(facts.read_bytes()) | {"sha256": sha256(content).hexdigest(), "size_bytes": len(content)}
+    replace_file(path, content)
+    replace_file(facts, json.dumps(metadata).encode())
     tables = raw.update_raw_tables(lake, no_log)
     assert list_accounts(tables) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in tables["raw.rejects"]["reason"][0]

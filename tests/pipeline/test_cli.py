@@ -14,7 +14,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from orchestration.ingest.snapshots import list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import list_snapshots
 from tests.conftest import run_aisle
 from tests.ingest.test_parser_process import HTML
 from tests.sources.test_lab_sheet import GOOD, build_csv
@@ -45,11 +46,17 @@ def test_folder_is_added_and_refused_files_are_kept(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "good.txt").write_bytes(build_csv(GOOD))
     (folder / "page.csv").write_bytes(HTML)
-    (folder / ".hidden").write_bytes(b"\0")
-    result = run_aisle(lake.root, "add", str(folder))
+    for name in (".hidden", "~$page.xlsx", "Thumbs.db", "sheet.csv.part"):
+        (folder / name).write_bytes(b"\0")
+    (folder / "folder").symlink_to(folder)
+    result = run_aisle(lake.root, "add", str(folder), str(folder / "~$page.xlsx"))
     assert result.returncode == 1
+    assert "skipped Thumbs.db, ~$page.xlsx, ~$page.xlsx: left behind by a desktop or an editor" in result.stderr
+    assert "skipped .hidden: hidden" in result.stderr
+    assert "skipped sheet.csv.part: a download that is not complete, by the name; rename it to add it" in result.stderr
+    assert "folder: refused: found a link to a folder, which is not followed; it was left where it is" in result.stderr
     assert "page.csv: refused: found a sign-in page titled “Sign in - Accounts”" in result.stderr
-    assert "1 of 2 were not added" in result.stderr
+    assert "2 of 3 were not added" in result.stderr
     (refusal,) = list_refused_files(lake)
     assert (lake.refused / refusal.sha256[:16] / "content").read_bytes() == HTML
     assert "page.csv: whole file: found a sign-in page" in run_aisle(lake.root, "rejects").stdout
@@ -157,20 +164,6 @@ def test_query_is_read_from_standard_input_and_wrong_ones_fail(released_lake: La
         assert "Traceback" not in result.stderr
     assert "there are v1" in run_aisle(released_lake.root, "sql", "--release", "v9", "select 1").stderr
     assert "42" in run_aisle(released_lake.root, "sql", "--release", "v1", "select 42").stdout
-
-
-def test_inbox_files_are_moved_into_the_lake(released_lake: Lake, tmp_path: Path) -> None:
-    from orchestration.ingest.inbox import add_waiting_files
-
-    lake, lines = Lake(tmp_path / "lake"), []
-    lake.inbox.mkdir(parents=True)
-    (lake.inbox / "sheet.csv").write_bytes(build_csv(GOOD))
-    (lake.inbox / "page.html").write_bytes(HTML)
-    add_waiting_files(lake, lines.append)
-    assert list(lake.inbox.iterdir()) == []
-    assert {snapshot.origin for snapshot in list_snapshots(lake)} == {"inbox", "bundled"}
-    assert len(list_refused_files(lake)) == 1
-    assert any(line.startswith("refused page.html") for line in lines)
 
 
 def test_bundled_facts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

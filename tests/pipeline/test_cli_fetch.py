@@ -9,7 +9,8 @@ import pytest
 
 from orchestration.fetch.config import ConfigurationError, read_configuration
 from orchestration.fetch.journal import FeedFolder
-from orchestration.ingest.snapshots import list_refused_files, list_snapshots
+from orchestration.ingest.refused import list_refused_files
+from orchestration.ingest.snapshots import list_snapshots
 from tests.conftest import run_aisle, run_aisle_here
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from tests.support.http_server import HTML_PAGE, ServerRequest, ServerResponse, serve_http

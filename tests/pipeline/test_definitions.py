@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -166,6 +167,7 @@ def test_job_runs_daily_in_one_process(definitions: dg.Definitions) -> None:
 
 def test_inbox_sensor_requests_a_run_when_files_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AISLE_LAKE", str(tmp_path))
+    monkeypatch.setenv("AISLE_INBOX_SETTLE_SECONDS", "0")
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance)
         assert isinstance(inbox(context), dg.SkipReason)
@@ -180,6 +182,14 @@ def test_inbox_sensor_requests_a_run_when_files_are_there(tmp_path: Path, monkey
         second = inbox(context)
         assert isinstance(second, dg.RunRequest)
         assert first.run_key != second.run_key
+        with (folder / "sheet.csv").open("a"), monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 0)  # the file is held open by another process, seen from this one
+            growing = inbox(context)
+        assert isinstance(growing, dg.SkipReason)
+        assert "still has it open for writing" in str(growing.skip_message)
+        again = inbox(context)
+        assert isinstance(again, dg.RunRequest)
+        assert again.run_key == second.run_key
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""The lake on disk: which folders can hold one, and that damaged or missing parts are made again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration import run
+from orchestration.run import find_unchanged_release, hash_code, hash_inputs
+from tests.pipeline.test_faults import NASTIEST, write_numbers
+from warehouse.lake import Lake, UnusableLake, escape_unprintable
+from warehouse.release import publish_release
+
+
+@pytest.mark.parametrize("character", [*"#?%\\|^[]", "\t", "\n", "\x01", "\x7f", "\x85", "\udcff"])
+def test_path_that_a_lake_cannot_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, character: str
+) -> None:
+    monkeypatch.setenv("AISLE_LAKE", f"{tmp_path}/a{character}lake")
+    with pytest.raises(UnusableLake, match="but may contain anything except") as error:
+        Lake.from_environment()
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path}/a{escape_unprintable(character)}lake cannot hold a lake: ")
+    assert message.isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["loop", "link to a#b", "~no such person at all/lake"])
+def test_path_that_leads_nowhere_or_to_a_refused_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a#b").mkdir()
+    (tmp_path / "link to a#b").symlink_to("a#b")
+    monkeypatch.setenv("AISLE_LAKE", name if name.startswith("~") else str(tmp_path / name))
+    with pytest.raises(UnusableLake, match="cannot hold a lake"):
+        Lake.from_environment()
+
+
+@pytest.mark.parametrize("name", [*"*'\"{}$~;:&=+,@!`<>() ", "é", "\u202e", "a" * 200, NASTIEST])
+def test_any_other_path_is_one_that_tables_and_releases_can_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AISLE_LAKE", f"{tmp_path}/a{name}lake")
+    lake = Lake.from_environment()
+    numbers = write_numbers(lake, range(3))
+    write_numbers(lake, range(4))
+    assert lake.read(numbers).height == 4
+    release, _ = publish_release(lake, [numbers], {})
+    with release.connect() as connection:
+        assert connection.execute("select count(*) from mart.numbers").fetchall() == [(4,)]
+    assert list(tmp_path.iterdir()) == [lake.root]
+
+
+def test_relative_path_and_home_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text in ("here/lake", "./here/../here/lake", "~/here/lake"):
+        monkeypatch.setenv("AISLE_LAKE", text)
+        assert Lake.from_environment().root == tmp_path.resolve() / "here" / "lake"
+
+
+def damage_commit(path: Path, content: bytes) -> None:
+    max((path / "_delta_log").glob("*.json")).write_bytes(content)
+
+
+TABLE_DAMAGES: dict[str, Callable[[Path], object]] = {
+    "table": shutil.rmtree,
+    "layer": lambda path: shutil.rmtree(path.parent),
+    "tables": lambda path: shutil.rmtree(path.parents[1]),
+    "rows": lambda path: [file.unlink() for file in path.glob("*.parquet")],
+    "half of the rows": lambda path: [file.write_bytes(file.read_bytes()[:99]) for file in path.glob("*.parquet")],
+    "log": lambda path: shutil.rmtree(path / "_delta_log"),
+    "newest commit": lambda path: max((path / "_delta_log").glob("*.json")).unlink(),
+    "half of the newest commit": lambda path: damage_commit(path, b'{"add": {"pa'),
+    "content of the newest commit": lambda path: damage_commit(path, b""),
+}
+
+
+def delete(name: str) -> Callable[[Lake], object]:
+    return lambda lake: (lake.root / name).unlink()
+
+
+LAKE_DAMAGES: dict[str, Callable[[Lake], object]] = {
+    **{
+        name: lambda lake, damage=damage: damage(lake.locate_table("mart.numbers"))
+        for name, damage in TABLE_DAMAGES.items()
+    },
+    "record of the last run": delete("last_run.json"),
+    "results of checks": delete("checks.json"),
+    "release": delete("releases/aisle.v1.duckdb"),
+    "manifest": delete("releases/aisle.v1.json"),
+    "pointer": delete("aisle.duckdb"),
+    "half of the release": lambda lake: os.truncate(lake.releases / "aisle.v1.duckdb", 5000),
+    "half of the record": lambda lake: os.truncate(lake.root / "last_run.json", 9),
+    "half of the results": lambda lake: os.truncate(lake.root / "checks.json", 9),
+}
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Lake:
+    """A lake with two versions of a table, the second one released by a recorded run."""
+    lake = Lake(tmp_path)
+    write_numbers(lake, range(5))
+    release, _ = publish_release(lake, [write_numbers(lake, range(7))], {})
+    with run.record_run(lake, "a run", is_whole=True) as record:
+        record.inputs, record.release = hash_inputs(lake), release.number
+        record.add_check(run.CheckResult("mart.numbers", "limits", True, True, code_version=hash_code()))
+    assert find_unchanged_release(lake) == release
+    return lake
+
+
+@pytest.mark.parametrize("name", LAKE_DAMAGES)
+def test_run_does_not_find_everything_unchanged_if_a_part_is_missing(released: Lake, name: str) -> None:
+    LAKE_DAMAGES[name](released)
+    assert find_unchanged_release(released) is None
+
+
+@pytest.mark.parametrize("name", TABLE_DAMAGES)
+def test_damaged_table_is_made_again(released: Lake, name: str) -> None:
+    TABLE_DAMAGES[name](released.locate_table("mart.numbers"))
+    numbers = write_numbers(released, range(7))
+    state = released.read_state("mart.numbers")
+    assert state is not None
+    assert state.rows == 7
+    assert released.read(numbers).height == 7
+    # with the same content in it as in the release, there is nothing to publish again
+    assert json.loads((released.root / "last_run.json").read_bytes())["release"] == 1
+    assert find_unchanged_release(released) is not None
+    assert not publish_release(released, [numbers], {})[1]
