@@ -154,7 +154,7 @@ def _read_saved_comment(page: SavedPage, comment: SavedComment) -> tuple[str, di
         "post_forum_id": comment.post_forum_id or page.address.forum_id,
         "parent_forum_id": comment.parent.forum_id if comment.parent else None,
         "thread_forum_id": comment.thread.forum_id if comment.parent else None,
-        "post_title": page.find_title() if is_of_post else None,
+        "post_title": page.title if is_of_post else None,
         "url": f"{page.address.url.partition('?')[0]}?commentId={comment.forum_id}" if is_of_post else None,
         "posted_at": posted_at,
         "author_slug": comment.author_slug,

@@ -169,7 +169,7 @@ def _read_page(page: SavedPage) -> tuple[str, dict[str, Value]]:
     Raises:
         ValueError: The page states no address of a post, or no title.
     """
-    title, address = page.find_title(), page.address
+    title, address = page.title, page.address
     if address is None:
         raise ValueError(f"no address of a post, which has its id; found {page.description}")
     if title is None:

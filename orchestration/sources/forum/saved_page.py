@@ -124,13 +124,13 @@ class SavedPage:
 
     @cached_property
     def _meta(self) -> dict[str, list[str]]:
-        meta: dict[str, list[str]] = {}
+        meta: dict[str, dict[str, None]] = {}
         for node in self._tree.css("meta[content]"):
             name = node.attributes.get("property") or node.attributes.get("name")
             content = collapse_spaces(node.attributes.get("content") or "")
-            if name and content and content not in meta.setdefault(name, []):
-                meta[name].append(content)
-        return {name: contents for name, contents in meta.items() if contents}
+            if name and content:
+                meta.setdefault(name, {})[content] = None
+        return {name: list(contents) for name, contents in meta.items()}
 
     def _find_attribute(self, selector: str, name: str) -> str | None:
         node = self._tree.css_first(selector)
@@ -179,7 +179,8 @@ class SavedPage:
         node = self._tree.css_first("title")
         return collapse_spaces(node.text()) if node is not None else None
 
-    def find_title(self) -> str | None:
+    @cached_property
+    def title(self) -> str | None:
         """The title of the post, without the name of the forum."""
         heading = self._tree.css_first('h1[class*="PostsPageTitle"]') or self._tree.css_first('h1 a[href*="/posts/"]')
         candidates = [

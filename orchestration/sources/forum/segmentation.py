@@ -269,6 +269,7 @@ def _classify_segments(page: _PageStatistics, segments: Sequence[Segment]) -> li
     """
     texts = ["\n".join(page.lines[segment.first : segment.last + 1]) for segment in segments]
     first_lines = [page.lines[segment.first] for segment in segments]
+    first_places = {text: index for index, text in reversed(list(enumerate(texts)))}
     kinds = ["own_comment"] * len(segments)
     for index, segment in enumerate(segments):
         reply = index + 1
@@ -276,7 +277,7 @@ def _classify_segments(page: _PageStatistics, segments: Sequence[Segment]) -> li
             continue
         has_reply = reply < len(segments) and not segments[reply].is_truncated
         is_reply_repeated = has_reply and texts[reply] in page.repeated
-        is_own_reply = is_reply_repeated and texts[reply] in texts[:index]
+        is_own_reply = is_reply_repeated and first_places[texts[reply]] < index
         similarity = 0.0
         if has_reply and not is_reply_repeated and not _is_topic_opening(first_lines[reply], segments[reply]):
             similarity = page.measure_similarity(_extract_stems(texts[index]), _extract_stems(texts[reply]))
