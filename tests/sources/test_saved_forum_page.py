@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from orchestration.ingest.snapshots import add_file
-from orchestration.sources.forum import comments, posts
+from orchestration.sources.forum import comments, posts, saved_page
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.html_tree import parse_html
 from orchestration.sources.source import DocumentRefused, ParseResult, Source
 from tests.support.fetch_plans import build_table
 from warehouse.lake import Lake
@@ -306,3 +307,27 @@ def test_adding_a_page_takes_its_post_and_its_comments(tmp_path: Path) -> None:
     assert [row["text"][:12] for row in rows] == ["The text of ", "Remark 2, se", "Remark 3, se"]
     assert len({row["forum_post_id"] for row in rows} - {None}) == 1
     assert not any(row["is_withdrawn"] for row in rows)
+
+
+class CountingTree:
+    """The tree of a page, which counts the searches through the whole page."""
+
+    searches = 0
+
+    def __init__(self, html: bytes) -> None:
+        self.tree = parse_html(html)
+
+    def __getattr__(self, name: str) -> Any:
+        CountingTree.searches += 1
+        return getattr(self.tree, name)
+
+
+def test_searches_through_the_page_do_not_grow_with_its_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_page, "parse_html", CountingTree)
+    searches = []
+    for count in (3, 300):
+        CountingTree.searches = 0
+        page = join_page({**build_blocks(), "comments": "".join(build_comment(1) for _ in range(count))})
+        assert len(parse(comments.SOURCE, page).records) == count
+        searches.append(CountingTree.searches)
+    assert searches[0] == searches[1]

@@ -13,6 +13,7 @@ from orchestration.sources.arxiv.query import fetch_papers
 from orchestration.sources.arxiv.readers import COLUMNS, read_atom_entry, read_bulk_line, read_oai_record, read_page
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.fields import Fields, count_unread_fields
+from orchestration.sources.shared.html_tree import parse_html
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.records import RecordReader, read_record
 from orchestration.sources.shared.service_error import find_service_error
@@ -24,10 +25,8 @@ _BULK_KEYS = {"id", "authors_parsed", "categories", "versions", "update_date"}
 
 def _find_page_metadata(document: Document) -> Fields:
     """The contents of the ``citation_`` metadata of a page, as lists by name."""
-    from selectolax.lexbor import LexborHTMLParser
-
     metadata: dict[str, list[str]] = {}
-    for node in LexborHTMLParser(document.data).css('meta[name^="citation_"]'):
+    for node in parse_html(document.data).css('meta[name^="citation_"]'):
         name = (node.attributes.get("name") or "").removeprefix("citation_")
         metadata.setdefault(name, []).append(node.attributes.get("content") or "")
     return Fields(metadata)

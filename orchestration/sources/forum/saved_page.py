@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 from orchestration.sources.forum.query import get_site
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fields import parse_utc_time
+from orchestration.sources.shared.html_tree import parse_html
 from orchestration.sources.source import collapse_spaces
 
 if TYPE_CHECKING:
@@ -97,10 +98,8 @@ class SavedPage:
     """
 
     def __init__(self, document: Document) -> None:
-        from selectolax.lexbor import LexborHTMLParser
-
         self._document = document
-        self._tree = LexborHTMLParser(document.data)
+        self._tree = parse_html(document.data)
         self.posting: dict[str, Any] = next(self._iterate_postings(), {})
 
     def _iterate_postings(self) -> Iterator[dict[str, Any]]:

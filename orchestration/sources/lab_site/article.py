@@ -13,11 +13,12 @@ from orchestration.sources.lab_site.dates import PreciseDate, find_date
 from orchestration.sources.lab_site.sites import find_lab, get_host
 from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
 from orchestration.sources.shared.html_text import html_to_text, join_texts
+from orchestration.sources.shared.html_tree import parse_html
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.source import Record, Value, collapse_spaces
 
 if TYPE_CHECKING:
-    from selectolax.lexbor import LexborHTMLParser, LexborNode
+    from selectolax.lexbor import LexborNode
 
 _NEAR_TITLE_CHARACTERS = 600  # a date further away is not that of the article
 _ARTICLE_TYPES = {"Article", "BlogPosting", "NewsArticle", "ScholarlyArticle", "TechArticle", "Report"}
@@ -62,10 +63,8 @@ class ArticlePage:
     """A parsed page, with its metadata and the structured data of its article."""
 
     def __init__(self, document: Document) -> None:
-        from selectolax.lexbor import LexborHTMLParser
-
         self._document = document
-        self._tree: LexborHTMLParser = LexborHTMLParser(document.data)
+        self._tree = parse_html(document.data)
         self._meta: dict[str, list[str]] = {}
         for node in self._tree.css("meta[content]"):
             name = node.attributes.get("property") or node.attributes.get("name")

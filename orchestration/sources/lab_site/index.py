@@ -9,6 +9,7 @@ from orchestration.sources.lab_site.dates import PreciseDate, find_date
 from orchestration.sources.lab_site.sites import find_lab
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.html_text import html_to_text
+from orchestration.sources.shared.html_tree import parse_html
 from orchestration.sources.shared.links import link_key, resolve_address
 from orchestration.sources.source import ParseResult, Record, Reject, Value, collapse_spaces
 
@@ -23,11 +24,9 @@ _ADDRESSES_BY_TITLE = {  # for an index that was saved without its address
 
 def find_index_nodes(document: Document) -> list[LexborNode]:
     """The months and entries of an index, in its order; none for a page that is not an index."""
-    from selectolax.lexbor import LexborHTMLParser
-
     if document.html_title is None or b"toc" not in document.data:
         return []
-    nodes = LexborHTMLParser(document.data).css("div.toc > div.date, div.toc > a.paper, div.toc > a.note")
+    nodes = parse_html(document.data).css("div.toc > div.date, div.toc > a.paper, div.toc > a.note")
     return nodes if any(node.tag == "a" for node in nodes) and any(node.tag == "div" for node in nodes) else []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.html_tree import parse_html
 
 _SHORT_PAGE, _BRIEF_PAGE = 4000, 700  # characters of text
 _STATUS = r"(http )?(error |status )?(code )?[45]\d\d[\W_]+"
@@ -66,9 +67,7 @@ def describe_failure_page(document: Document) -> str | None:
     """The kind of failure page, such as ``a bot wall titled “Just a moment...”``; None for other documents."""
     if document.html_title is None:
         return None
-    from selectolax.lexbor import LexborHTMLParser
-
-    page = LexborHTMLParser(document.data)
+    page = parse_html(document.data)
     has_embed = page.css_first("embed, object") is not None
     titles = [node.text(strip=True) for node in page.css("title, h1")[:4]]
     for node in page.css("script, style, noscript, template, svg, title"):

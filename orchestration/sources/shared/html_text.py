@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from orchestration.sources.shared.html_tree import parse_html
+
 _BLOCK = re.compile(
     r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|dl|dt|dd|h[1-6]|br|hr|blockquote|pre|table|caption|tr|td|th|section|article"
     r"|header|footer|main|nav|aside|address|figure|figcaption|details|summary|fieldset|legend|form|option)\b)",
@@ -39,9 +41,7 @@ def html_to_text(html: str | None) -> HtmlText:
     html = _CONTROL_CHARACTERS.sub(" ", html)
     if not _TAG.search(html):
         return HtmlText(_squeeze_lines(html), ())
-    from selectolax.lexbor import LexborHTMLParser
-
-    tree = LexborHTMLParser(_BLOCK.sub("\n<", html))
+    tree = parse_html(_BLOCK.sub("\n<", html))
     for node in tree.css(_HIDDEN):
         node.decompose()
     links = dict.fromkeys(
