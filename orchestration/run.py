@@ -35,6 +35,11 @@ concurrency:
   pools:
     granularity: run
     default_limit: 1
+event_log_storage:
+  module: orchestration.defs.event_storage
+  class: PooledEventLogStorage
+  config:
+    base_dir: EVENT_LOG
 """
 
 
@@ -237,8 +242,9 @@ def configure_dagster(lake: Lake) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     path = home / "dagster.yaml"
     settings = path.read_text(encoding="utf-8") if path.exists() else _HEADER
-    if settings.startswith(_HEADER) and settings != _INSTANCE:  # without that line the settings are a person's own
-        replace_file(path, _INSTANCE.encode())
+    own = _INSTANCE.replace("EVENT_LOG", json.dumps(str(home / "history" / "runs")))  # where Dagster's default has it
+    if settings.startswith(_HEADER) and settings != own:  # without that line the settings are a person's own
+        replace_file(path, own.encode())
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["AISLE_LAKE"] = str(lake.root)
     return home

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli.app import app
-from tests.support.browsing import browser, dashboard_url, open_trends_page  # noqa: F401 - fixtures for all
+from tests.support.browsing import (  # noqa: F401 - fixtures for all
+    browser,
+    browser_context,
+    dashboard_url,
+    open_trends_page,
+    visit_page,
+)
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
 
@@ -103,23 +110,24 @@ def seeded_lake(tmp_path_factory: pytest.TempPathFactory, seeds: list[Path]) -> 
     return _build_once(tmp_path_factory, "seeded-lake", lambda lake: _add_and_run(lake, *seeds))
 
 
+def publish_copy(released: Lake, root: Path, *changes: str, number: int = 1) -> Lake:
+    """Copy the release of a lake to the lake at ``root``, changed by SQL statements and published as ``number``."""
+    lake, source = Lake(root), read_current_release(released)
+    lake.releases.mkdir(parents=True, exist_ok=True)
+    path = lake.releases / f"aisle.v{number}.duckdb"
+    shutil.copy(source.path, path)
+    if changes:
+        with duckdb.connect(path) as connection:
+            for change in changes:
+                connection.execute(change)
+    path.with_suffix(".json").write_text(json.dumps({**source.manifest, "release": number}))
+    link = lake.root / "pointer"
+    link.symlink_to(path.relative_to(lake.root))
+    link.replace(lake.root / "aisle.duckdb")
+    return lake
+
+
 @pytest.fixture
 def copy_release(released_lake: Lake, tmp_path: Path) -> Callable[..., Lake]:
-    """Copy the release to a lake of the test, changed by SQL statements and published as ``number``."""
-
-    def copy(*changes: str, number: int = 1) -> Lake:
-        lake, source = Lake(tmp_path / "lake"), read_current_release(released_lake)
-        lake.releases.mkdir(parents=True, exist_ok=True)
-        path = lake.releases / f"aisle.v{number}.duckdb"
-        shutil.copy(source.path, path)
-        if changes:
-            with duckdb.connect(path) as connection:
-                for change in changes:
-                    connection.execute(change)
-        path.with_suffix(".json").write_text(json.dumps({**source.manifest, "release": number}))
-        link = lake.root / "pointer"
-        link.symlink_to(path.relative_to(lake.root))
-        link.replace(lake.root / "aisle.duckdb")
-        return lake
-
-    return copy
+    """`publish_copy` of the bundled default to a lake of the test."""
+    return partial(publish_copy, released_lake, tmp_path / "lake")

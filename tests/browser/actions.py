@@ -1,7 +1,12 @@
-"""What tests in a browser do on a page: choose options, click marks, download files, read the address."""
+"""What tests in a browser do on a page: choose options, click marks, download files, wait for a state.
+
+A page is on its way for a moment after each action, so a test waits for the state that it expects (`expect`,
+`expect_parameters`, `expect_to_fit`) and never compares what it reads at one moment.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -13,9 +18,26 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-def read_parameters(page: Page) -> dict[str, list[str]]:
-    """The parameters of the page's URL."""
-    return parse_qs(urlsplit(page.url).query)
+def expect_parameters(page: Page, **expected: str | list[str]) -> None:
+    """Wait until the page's URL has exactly these parameters."""
+    from playwright.sync_api import TimeoutError as NotReached
+
+    values = {name: [value] if isinstance(value, str) else value for name, value in expected.items()}
+    with contextlib.suppress(NotReached):  # the comparison below shows what is different
+        page.wait_for_url(lambda url: parse_qs(urlsplit(url).query) == values)
+    assert parse_qs(urlsplit(page.url).query) == values
+
+
+def expect_to_fit(page: Page, width: int) -> None:
+    """Wait until the page and every visible chart fit into the width of the window (in pixels)."""
+    page.wait_for_function(
+        """width => document.documentElement.scrollWidth <= width
+            && [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')].every(chart => {
+                const box = chart.getBoundingClientRect();
+                return box.width === 0 || (box.left >= 0 && box.right <= width);
+            })""",
+        arg=width,
+    )
 
 
 def build_bar_selector(**values: str) -> str:

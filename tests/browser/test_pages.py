@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.actions import download_file, read_parameters
+from tests.browser.actions import download_file, expect_parameters, expect_to_fit
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
 from warehouse.lake import Lake
@@ -17,19 +17,16 @@ from playwright.sync_api import Browser, expect
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def test_overview_leads_to_the_other_pages(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
-    page.goto(page.url.partition("trends")[0])
+def test_overview_leads_to_the_other_pages(visit_page: OpenPage) -> None:
+    page = visit_page()
     expect(page.get_by_text("78 works in 31 whole months").first).to_be_visible()
     page.locator(BARS).first.wait_for()
     page.get_by_role("link", name="Explore the trends").click()
     expect(page.get_by_role("heading", name="Publications per lab per category over time")).to_be_visible()
 
 
-def test_link_restores_a_heat_map_and_a_comparison(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
-    base = page.url.partition("trends")[0]
-    page.goto(base + "trends?view=heat+map&panels=false&compare=true&other_labs=OpenAI&labs=Anthropic")
+def test_link_restores_a_heat_map_and_a_comparison(visit_page: OpenPage) -> None:
+    page = visit_page("trends?view=heat+map&panels=false&compare=true&other_labs=OpenAI&labs=Anthropic")
     cells = page.locator('[data-testid="stVegaLiteChart"] path[aria-roledescription="rect mark"]')
     cells.first.wait_for()
     expect(page.get_by_text("rate ratio").first).to_be_visible()
@@ -38,27 +35,28 @@ def test_link_restores_a_heat_map_and_a_comparison(open_trends_page: OpenPage) -
     cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
     page.locator(cell).first.click()
     expect(page.get_by_text("8 publications listed")).to_be_visible()
-    parameters = read_parameters(page)
-    assert (parameters["period"], parameters["of_category"]) == (["2023"], ["Mechanistic interpretability"])
-    assert (parameters["view"], parameters["other_labs"]) == (["heat map"], ["OpenAI"])
+    expect_parameters(
+        page,
+        view="heat map",
+        panels="false",
+        compare="true",
+        other_labs="OpenAI",
+        labs="Anthropic",
+        period="2023",
+        of_category="Mechanistic interpretability",
+    )
 
 
 @pytest.mark.parametrize("path", ["", "labs?lab=OpenAI", "trends?view=share&events=true&compare=true"])
-def test_pages_fit_on_a_phone(open_trends_page: OpenPage, path: str) -> None:
-    page = open_trends_page(width=390, scheme="dark")
-    page.goto(page.url.partition("trends")[0] + path)
+def test_pages_fit_on_a_phone(visit_page: OpenPage, path: str) -> None:
+    page = visit_page(path, width=390, scheme="dark")
     page.locator('[data-testid="stVegaLiteChart"] svg').first.wait_for()
     wait_until_idle(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for chart in page.locator('[data-testid="stVegaLiteChart"]:visible').all():
-        box = chart.bounding_box()
-        assert box is not None
-        assert box["x"] + box["width"] <= 390
+    expect_to_fit(page, 390)
 
 
-def test_profile_is_downloaded_as_one_page(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
-    page.goto(page.url.partition("trends")[0] + "labs?lab=Anthropic")
+def test_profile_is_downloaded_as_one_page(visit_page: OpenPage) -> None:
+    page = visit_page("labs?lab=Anthropic")
     page.locator(BARS).first.wait_for()
     wait_until_idle(page)
     name, html = download_file(page, "Download as HTML page")
@@ -107,14 +105,14 @@ def test_slow_page_and_lost_server_show_a_message(released_lake: Lake, browser: 
     with serve_dashboard(released_lake, tmp_path / "log.txt") as address:
         page.goto(address)
         wait_until_idle(page)
-        assert page.evaluate(f"{style}.content") == "none"
+        page.wait_for_function(f"{style}.content == 'none'")
         # the attribute of a running page; the message fades in
         page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
         assert page.evaluate(f"[{style}.content, {style}.opacity]") == ['"Reading the release …"', "0"]
         page.wait_for_function(f"{style}.opacity == '1'")
     page.wait_for_function(f"{style}.content.includes('The server does not answer')")
     page.wait_for_function(f"{style}.opacity == '1'")
-    assert page.evaluate(f"parseFloat({style}.width)") <= 390
+    page.wait_for_function(f"parseFloat({style}.width) <= 390")
     page.wait_for_timeout(3000)  # by then, Streamlit shows its own message
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.context.close()

@@ -7,7 +7,7 @@ import io
 import polars as pl
 import pytest
 
-from tests.browser.actions import download_file, read_parameters
+from tests.browser.actions import download_file, expect_parameters
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import CHROMIUM, wait_until_idle
 
@@ -19,9 +19,8 @@ SLOW = "select count(*) as n from range(1000000) as a (x), range(1000000) as b (
 QUERY = "select lab, count(*) as works from clean.publications group by lab order by lab"
 
 
-def test_query_is_run_drawn_downloaded_and_restored_by_its_address(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
-    page.goto(page.url.partition("trends")[0] + "sql")
+def test_query_is_run_drawn_downloaded_and_restored_by_its_address(visit_page: OpenPage) -> None:
+    page = visit_page("sql")
     box = page.get_by_role("textbox", name="Query")
     box.fill(QUERY)
     page.keyboard.press("Control+Enter")
@@ -32,15 +31,14 @@ def test_query_is_run_drawn_downloaded_and_restored_by_its_address(open_trends_p
     name, content = download_file(page, "Parquet")
     assert name == "query_v1.parquet"
     assert pl.read_parquet(io.BytesIO(content))["works"].sum() == 80
-    assert read_parameters(page) == {"query": [QUERY], "mark": ["bars"]}
+    expect_parameters(page, query=QUERY, mark="bars")
     page.reload()
     expect(page.locator(BARS)).to_have_count(3)
-    assert page.get_by_role("textbox", name="Query").input_value() == QUERY
+    expect(page.get_by_role("textbox", name="Query")).to_have_value(QUERY)
 
 
-def test_slow_query_can_be_cancelled(open_trends_page: OpenPage) -> None:
-    page = open_trends_page()
-    page.goto(page.url.partition("trends")[0] + "sql")
+def test_slow_query_can_be_cancelled(visit_page: OpenPage) -> None:
+    page = visit_page("sql")
     page.get_by_role("textbox", name="Query").fill(SLOW)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("Running the query")).to_be_visible()

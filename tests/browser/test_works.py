@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.browser.actions import download_file, read_parameters
+from tests.browser.actions import download_file, expect_parameters
 from tests.support.browsing import OpenPage
 from tests.support.dashboard_server import CHROMIUM, wait_until_idle
 
@@ -16,23 +16,22 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def open_works_page(open_trends_page: OpenPage, query: str = "") -> Page:
-    page = open_trends_page()
-    page.goto(page.url.partition("trends")[0] + "works" + query)
+def open_works_page(visit_page: OpenPage, query: str = "") -> Page:
+    page = visit_page("works" + query)
     expect(page.get_by_role("searchbox", name="Search")).to_be_visible()
     wait_until_idle(page)
     return page
 
 
-def test_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
-    page = open_works_page(open_trends_page)
+def test_search_leads_to_a_work_and_back(visit_page: OpenPage) -> None:
+    page = open_works_page(visit_page)
     box = page.get_by_role("searchbox", name="Search")
     box.fill("sycophancy")
     box.press("Enter")
     title = page.get_by_role("link", name="Sycophancy to Subterfuge", exact=False).first
     expect(title).to_be_visible()
     wait_until_idle(page)
-    assert read_parameters(page) == {"q": ["sycophancy"]}
+    expect_parameters(page, q="sycophancy")
     title.click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     expect(page.get_by_role("heading", name="Sycophancy to Subterfuge", exact=False)).to_be_visible()
@@ -44,15 +43,15 @@ def test_search_leads_to_a_work_and_back(open_trends_page: OpenPage) -> None:
     expect(title).to_be_visible()
 
 
-def test_filter_narrows_results_and_is_in_the_address(open_trends_page: OpenPage) -> None:
-    page = open_works_page(open_trends_page, "?kind=publication")
+def test_filter_narrows_results_and_is_in_the_address(visit_page: OpenPage) -> None:
+    page = open_works_page(visit_page, "?kind=publication")
     expect(page.get_by_text("80 items")).to_be_visible()
     page.get_by_role("combobox", name="Lab").click()
     page.get_by_role("option", name="OpenAI (13)").click()
     page.keyboard.press("Escape")
     expect(page.get_by_text("13 items")).to_be_visible()
     wait_until_idle(page)
-    assert read_parameters(page) == {"kind": ["publication"], "lab": ["OpenAI"]}
+    expect_parameters(page, kind="publication", lab="OpenAI")
     page.reload()
     expect(page.get_by_text("13 items")).to_be_visible()
     name, content = download_file(page, "CSL-JSON")
@@ -62,8 +61,8 @@ def test_filter_narrows_results_and_is_in_the_address(open_trends_page: OpenPage
     assert content.count(b"@") >= 13
 
 
-def test_empty_search_offers_all_items(open_trends_page: OpenPage) -> None:
-    page = open_works_page(open_trends_page, "?q=xyzzyplughqwerty&lab=OpenAI")
+def test_empty_search_offers_all_items(visit_page: OpenPage) -> None:
+    page = open_works_page(visit_page, "?q=xyzzyplughqwerty&lab=OpenAI")
     expect(page.get_by_text("No items found")).to_be_visible()
     page.get_by_role("link", name="Show all items").click()
     expect(page.get_by_text("99 items")).to_be_visible()
@@ -74,7 +73,7 @@ def test_open_tab_is_in_the_address(open_trends_page: OpenPage) -> None:
     page.get_by_role("tab", name="SQL").first.click()
     expect(page.get_by_text("from publication_counts").first).to_be_visible()
     wait_until_idle(page)
-    assert read_parameters(page) == {"trends_tab": ["SQL"]}
+    expect_parameters(page, trends_tab="SQL")
     page.reload()
     expect(page.get_by_role("tab", name="SQL").first).to_have_attribute("aria-selected", "true")
     expect(page.get_by_text("from publication_counts").first).to_be_visible()

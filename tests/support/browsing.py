@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +12,7 @@ from tests.support.dashboard_server import launch_browser, serve_dashboard
 from warehouse.lake import Lake
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 BARS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]'
 POINTS = '[data-testid="stVegaLiteChart"] path[aria-roledescription="point"]'
@@ -35,32 +35,52 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def open_trends_page(dashboard_url: str, browser: Browser) -> Iterator[OpenPage]:
-    """A function that opens the page of trends; afterwards no errors were logged and no other host was contacted."""
-    contexts, problems, foreign_urls = [], [], []
+@pytest.fixture(scope="session")
+def browser_context(browser: Browser) -> Iterator[BrowserContext]:
+    """One context for all tests, so that the scripts of the pages are loaded and compiled once."""
+    context = browser.new_context()
+    context.set_default_timeout(BROWSER_TIMEOUT_MS)
+    yield context
+    context.close()
 
-    def open_trends(query: str = "", width: int = 1400, scheme: str = "light") -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 1600}, color_scheme=scheme, accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(BROWSER_TIMEOUT_MS)
+
+@pytest.fixture
+def visit_page(dashboard_url: str, browser_context: BrowserContext) -> Iterator[OpenPage]:
+    """A function that opens an address; at the end, no page may have logged an error or contacted another host."""
+    pages: list[Page] = []
+    problems: list[str] = []
+    foreign_urls: list[str] = []
+
+    def visit(path: str = "", width: int = 1400, scheme: Literal["light", "dark"] = "light") -> Page:
+        page = browser_context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 1600})
+        page.emulate_media(color_scheme=scheme)
         page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda request: None if _is_own(request.url) else foreign_urls.append(request.url))
         page.on("websocket", lambda socket: None if _is_own(socket.url) else foreign_urls.append(socket.url))
-        page.goto(dashboard_url + "trends" + query)
+        page.goto(dashboard_url + path)
+        return page
+
+    yield visit
+    for page in pages:
+        page.close()
+    assert not problems, problems
+    assert not foreign_urls, foreign_urls
+
+
+@pytest.fixture
+def open_trends_page(visit_page: OpenPage) -> OpenPage:
+    """A function that opens the page of trends with a query string and waits for its charts."""
+
+    def open_trends(query: str = "", **options: Any) -> Page:
+        page = visit_page("trends" + query, **options)
         page.get_by_text("publications listed").or_(page.get_by_text("publication listed")).wait_for()
         page.locator(f"{BARS}, {POINTS}").first.wait_for()
         return page
 
-    yield open_trends
-    for context in contexts:
-        context.close()
-    assert not problems, problems
-    assert not foreign_urls, foreign_urls
+    return open_trends
 
 
 def _is_problem(message: ConsoleMessage) -> bool:
