@@ -26,7 +26,7 @@ _READ_MORE = re.compile(r"(?:\.\.\.|…)\s*\(read more\)\s*$")
 _INTERJECTION = re.compile(
     r"(?:(?:many )?thanks|thank you|thx|yep|yeah|yup|oh|ah|aha|huh|wow|awesome|nice|great|cool|love|hi|hey|hello|sorry"
     r"|okay|ok|sure|fair|agreed|exactly|indeed|interesting|upvoted|strong upvote|congrats"
-    r"|good (?:question|point|catch|idea))\b",
+    r"|good (?:question|point|catch|idea))\b|[+-]1\b",
     re.IGNORECASE,
 )
 _THANKS = re.compile(r"\b(?:thank|thanks|thx|appreciate)\b", re.IGNORECASE)
@@ -209,6 +209,8 @@ class _PageStatistics:
             score -= 0.5
         if before.endswith("?"):
             score += 0.5
+        if _LIST_ITEM.match(before):
+            score -= 1  # few comments end with a list
         # a quotation precedes the reply to it and usually begins a comment
         if at < last and _REPLY.match(self.lines[at + 1]) and not _REPLY.match(line):
             score += 0.7
