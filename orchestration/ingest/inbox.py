@@ -45,7 +45,7 @@ def add_waiting_files(lake: Lake, log: Callable[[str], None]) -> None:
         OSError: The lake cannot be written; what was not kept is still in the inbox.
     """
     if drafts := remove_drafts(lake):
-        log(f"removed {drafts} drafts of adds that were killed")
+        log(f"removed {drafts} drafts that killed processes had left")
     if os.environ.get("AISLE_BUNDLED", "yes").lower() not in {"no", "0", "false"}:
         for line in add_bundled(lake):
             log(line)

@@ -64,9 +64,13 @@ def hash_file(path: Path) -> str | None:
 
 
 def remove_drafts(lake: Lake) -> int:
-    """Remove the drafts of killed writers; returns how many there were."""
+    """Remove the drafts of killed writers; returns how many there were. The caller holds the lake's lock."""
     with lock_stored_documents(lake):
         drafts = [*lake.snapshots.glob(f"*/{_DRAFT}*"), *lake.refused.glob(f"{_DRAFT}*")]
         for draft in drafts:
             shutil.rmtree(draft)
-    return len(drafts)
+    # records of runs, which are written under the lake's lock; `replace_file` adds the number of its process
+    records = [*lake.root.glob(".checks.json.[0-9]*"), *lake.root.glob(".last_run.json.[0-9]*")]
+    for record in records:
+        record.unlink()
+    return len(drafts) + len(records)

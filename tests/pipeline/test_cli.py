@@ -16,10 +16,10 @@ import pytest
 
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
-from tests.conftest import run_aisle
+from tests.conftest import run_aisle, run_aisle_here
 from tests.ingest.test_parser_process import HTML
 from tests.sources.test_lab_sheet import GOOD, build_csv
-from warehouse.lake import PROJECT, Lake
+from warehouse.lake import PROJECT, Lake, LakeBusy
 
 QUERY = "select lab, published_year, works from mart.publications_by_lab_year order by all limit 2"
 
@@ -164,6 +164,16 @@ def test_query_is_read_from_standard_input_and_wrong_ones_fail(released_lake: La
         assert "Traceback" not in result.stderr
     assert "there are v1" in run_aisle(released_lake.root, "sql", "--release", "v9", "select 1").stderr
     assert "42" in run_aisle(released_lake.root, "sql", "--release", "v1", "select 42").stdout
+
+
+def test_inbox_is_read_under_the_lock_of_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def try_to_lock(lake: Lake, _: object) -> None:
+        with lake.lock(wait=False):
+            pytest.fail("another run could read the inbox at the same time")
+
+    monkeypatch.setattr("orchestration.ingest.inbox.add_waiting_files", try_to_lock)
+    with pytest.raises(LakeBusy):
+        run_aisle_here(tmp_path / "lake", "run")
 
 
 def test_bundled_facts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
