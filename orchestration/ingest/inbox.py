@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.ingest.files import (
@@ -38,6 +39,16 @@ _ASIDE = ".taking-"
 _MAX_NAME_BYTES = 240  # a file system allows 255
 
 
+@dataclass(frozen=True)
+class _StoredFile:
+    """A file of the inbox, the state in which it was read, and where its bytes are stored with which hash."""
+
+    path: Path
+    state: FileState
+    stored: Path
+    sha256: str
+
+
 def add_waiting_files(lake: Lake, log: Callable[[str], None]) -> None:
     """Add the bundled facts (unless ``AISLE_BUNDLED=no``) and the files of the inbox; the caller holds the lake's lock.
 
@@ -53,14 +64,24 @@ def add_waiting_files(lake: Lake, log: Callable[[str], None]) -> None:
     _put_back_interrupted(lake, log)
     waiting = find_waiting_files(lake.inbox, can_wait=True)
     _log_left(lake, waiting, log)
-    is_any_left = bool(waiting.unsettled)
+    left, stored = [path for path, _ in waiting.unsettled], list[_StoredFile]()
+
+    def log_left(path: Path, reason: object) -> None:
+        left.append(path)
+        log(f"left {_show(lake, path)} in the inbox: {reason}; a later run takes it")
+
     for path, state in waiting.ready.items():
         try:
-            _take(lake, path, state, log)
+            stored += _store_file(lake, path, state, log)
         except FileChanged as change:
-            is_any_left = True
-            log(f"left {_show(lake, path)} in the inbox: {change}; a later run takes it")
-    if is_any_left:
+            log_left(path, change)
+    writers = find_writers(file.state for file in stored)
+    for file in stored:
+        try:
+            _remove(lake, file, log, is_open=file.state in writers)
+        except FileChanged as change:
+            log_left(file.path, change)
+    if left:
         replace_file(lake.inbox / LEFT, utc_now().isoformat().encode())
     else:
         (lake.inbox / LEFT).unlink(missing_ok=True)
@@ -87,8 +108,8 @@ def _refuse_unreadable(lake: Lake, path: Path, reason: str, log: Callable[[str],
     log(f"refused {_show(lake, path)}: {reason}; it was left in the inbox")
 
 
-def _take(lake: Lake, path: Path, state: FileState, log: Callable[[str], None]) -> None:
-    """Keep one file in the lake, and remove it from the inbox.
+def _store_file(lake: Lake, path: Path, state: FileState, log: Callable[[str], None]) -> list[_StoredFile]:
+    """Store one file in the lake; returns it if it is to be removed from the inbox, else nothing.
 
     Raises:
         FileChanged: It changed after it was found, and is still there.
@@ -99,23 +120,20 @@ def _take(lake: Lake, path: Path, state: FileState, log: Callable[[str], None]) 
         reason = f"found {state.size_bytes:,} bytes; the limit is {MAX_BYTES:,}"
         sha256, is_moved = move_to_refused(lake, path, reason)
         log(f"refused {name}: {reason}; it is kept as {locate_refused(lake, sha256)}")
-        if not is_moved:
-            _remove(lake, path, state, locate_refused(lake, sha256), sha256, log)
-        return
+        return [] if is_moved else [_StoredFile(path, state, locate_refused(lake, sha256), sha256)]
     try:
         content, read_state = read_file(path)
     except FileChanged:
         raise
     except OSError as error:
         _refuse_unreadable(lake, path, f"cannot be read: {error.strerror}", log)
-        return
+        return []
     except DocumentRefused as refusal:
         _refuse_unreadable(lake, path, str(refusal), log)
-        return
+        return []
     if read_state != state:
         raise FileChanged("it was changed before it was read")
-    stored = _store(lake, path, content, log)
-    _remove(lake, path, state, stored, hashlib.sha256(content).hexdigest(), log)
+    return [_StoredFile(path, state, _store(lake, path, content, log), hashlib.sha256(content).hexdigest())]
 
 
 def _store(lake: Lake, path: Path, content: bytes, log: Callable[[str], None]) -> Path:
@@ -137,23 +155,24 @@ def _store(lake: Lake, path: Path, content: bytes, log: Callable[[str], None]) -
     return get_content_path(lake, snapshot)
 
 
-def _remove(lake: Lake, path: Path, state: FileState, stored: Path, sha256: str, log: Callable[[str], None]) -> None:
+def _remove(lake: Lake, file: _StoredFile, log: Callable[[str], None], *, is_open: bool) -> None:
     """Remove a file from the inbox if it still is the one that was stored; of a link only the link.
 
     Raises:
-        FileChanged: It was changed or replaced; the file is still there.
+        FileChanged: It was changed or replaced, or a process has it open for writing; the file is still there.
         OSError: The stored bytes are not those of the file.
     """
-    if hash_file(stored) != sha256:
-        raise OSError(f"{stored} does not have the bytes of {_show(lake, path)}, which was left in the inbox")
+    path = file.path
+    if hash_file(file.stored) != file.sha256:
+        raise OSError(f"{file.stored} does not have the bytes of {_show(lake, path)}, which was left in the inbox")
     aside: Path | None = None
     try:
         own_state, is_link = get_state(path.lstat()), path.is_symlink()
-        if get_state(path.stat()) != state or find_writers([state]):
+        if is_open or get_state(path.stat()) != file.state:
             raise FileChanged("it was changed after it was read")
         aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=path.parent))
         moved = path.rename(aside / path.name)
-        if get_state(moved.lstat()) != own_state or not (is_link or hash_file(moved) == sha256):
+        if get_state(moved.lstat()) != own_state or not (is_link or hash_file(moved) == file.sha256):
             raise FileChanged("another file was put in its place")
         moved.unlink()
     except FileChanged:
