@@ -13,6 +13,7 @@ import dagster as dg
 from orchestration.defs.automation import DAILY, NEW_INPUT, RUN_ALL, inbox
 from orchestration.defs.checks import build_checks
 from orchestration.defs.feeds import build_feed_assets, build_feed_schedules
+from orchestration.defs.orphans import lease_executor
 from orchestration.defs.release import build_release_asset
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.run_log import RUN_LOG
@@ -45,6 +46,6 @@ def load_definitions() -> dg.Definitions:
         schedules=[DAILY, *build_feed_schedules(configuration)],
         sensors=[inbox, NEW_INPUT],
         resources={"lake_run": LakeResource()},
-        executor=dg.in_process_executor,
+        executor=lease_executor,
         loggers={"console": RUN_LOG},
     )

@@ -40,6 +40,14 @@ event_log_storage:
   class: PooledEventLogStorage
   config:
     base_dir: EVENT_LOG
+# a run whose process was killed is marked as failed, so that it does not fill the queue or a pool
+run_launcher:
+  module: orchestration.defs.orphans
+  class: LeaseRunLauncher
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 30
+  free_slots_after_run_end_seconds: 60
 """
 
 

@@ -57,7 +57,8 @@ def run(
     fails, the last release stays as it is. Exits with 0 only if a release is published. The run also shows in
     `aisle ui`.
     """
-    from orchestration.cli.launch import launch_run
+    from orchestration.cli.launch import launch_run, mark_orphaned_runs
+    from orchestration.defs.leases import has_ended_leases
     from orchestration.ingest.inbox import add_waiting_files
     from orchestration.run import find_unchanged_release, read_last_run
 
@@ -71,8 +72,10 @@ def run(
             published = unchanged.manifest["published_at"][:16].replace("T", " ")
             log(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
             _print_findings(lake)
+            if has_ended_leases(lake.dagster_home):
+                mark_orphaned_runs(lake, log)
             return
-        succeeded = launch_run(lake)
+        succeeded = launch_run(lake, log)
     except OSError as error:
         raise fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
     account = read_last_run(lake)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable
 
 from orchestration.fetch.config import FeedConfig
 from orchestration.fetch.journal import DateWindow, FetchResult
@@ -10,17 +11,33 @@ from orchestration.run import configure_dagster
 from warehouse.lake import Lake
 
 
-def launch_run(lake: Lake) -> bool:
+def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
     """Run the whole job in this process, on the instance that the UI shows; returns whether it succeeded."""
     configure_dagster(lake)
     import dagster as dg
 
     from orchestration.definitions import load_definitions
     from orchestration.defs.automation import RUN_ALL
+    from orchestration.defs.leases import hold_lease
+
+    mark_orphaned_runs(lake, log)
+    with dg.DagsterInstance.get() as instance:
+        job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
+        with hold_lease(lake.dagster_home, run_id):
+            return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id).success
+
+
+def mark_orphaned_runs(lake: Lake, log: Callable[[str], None]) -> None:
+    """Mark runs in Dagster's instance that were killed as failed, so that its queue does not wait for them."""
+    configure_dagster(lake)
+    import dagster as dg
+
+    from orchestration.defs.orphans import fail_orphaned_runs
 
     with dg.DagsterInstance.get() as instance:
-        job = load_definitions().resolve_job_def(RUN_ALL.name)
-        return job.execute_in_process(instance=instance, raise_on_error=False).success
+        orphans = fail_orphaned_runs(instance)
+    if orphans:
+        log(f"marked as failed: {len(orphans)} runs that were killed before they had a result")
 
 
 def report_fetches(
