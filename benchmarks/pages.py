@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.bibliography import build_bibliography
-from tests.support.dashboard_server import launch_browser, serve_dashboard
+from tests.support.dashboard_server import launch_browser, serve_dashboard, wait_for_condition
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
 
@@ -125,7 +125,7 @@ def measure_page(page: Page, address: str, shows: str = '[data-testid="stVegaLit
     """Milliseconds until a page, opened by its address, is idle and shows an element."""
     started = time.monotonic()
     page.goto(address)
-    page.wait_for_function(_IS_SHOWN, arg=shows)  # checks at every frame, a locator only twice a second
+    wait_for_condition(page, _IS_SHOWN, shows)  # checks at every frame, a locator only twice a second
     return (time.monotonic() - started) * 1000
 
 

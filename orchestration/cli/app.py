@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -15,9 +14,9 @@ import typer
 from rich.markup import escape
 
 from orchestration.cli import fetch as fetch_commands
+from orchestration.cli import serve as serve_commands
 from orchestration.cli.console import fail, log, open_lake, out
-from warehouse.lake import PROJECT, Lake
-from warehouse.public_address import VARIABLE, parse_public_address
+from warehouse.lake import Lake
 
 app = typer.Typer(
     name="aisle",
@@ -28,8 +27,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-
-_SHUTDOWN_SECONDS = 10.0
 
 
 class Format(StrEnum):
@@ -45,6 +42,8 @@ class Format(StrEnum):
 app.command()(fetch_commands.add)
 app.command()(fetch_commands.fetch)
 app.command()(fetch_commands.sources)
+app.command()(serve_commands.dashboard)
+app.command()(serve_commands.ui)
 
 
 @app.command()
@@ -192,64 +191,6 @@ def rejects(
         queries.write_rows(rows, form.value, output, out)
     except queries.QueryError as error:
         raise fail(str(error)) from error
-
-
-@app.command()
-def dashboard(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
-    public_address: Annotated[
-        str | None,
-        typer.Option(
-            envvar=VARIABLE, help="Address at which other people open them, for citations: https://example.org/aisle."
-        ),
-    ] = None,
-) -> None:
-    """Open the dashboards (Streamlit, http://localhost:8501). Stop with Ctrl-C."""
-    os.environ["AISLE_LAKE"] = str(open_lake().root)
-    if public_address:
-        try:
-            os.environ[VARIABLE] = parse_public_address(public_address)
-        except ValueError as error:
-            raise fail(str(error)) from error
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(PROJECT / "dashboards" / "app.py"),
-        "--server.port",
-        str(port),
-    ]
-    raise typer.Exit(_run_server(command))
-
-
-@app.command()
-def ui(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
-) -> None:
-    """Open Dagster's UI (http://localhost:3000), which also runs schedules and the inbox sensor. Stop with Ctrl-C."""
-    from orchestration.run import configure_dagster
-
-    configure_dagster(open_lake())
-    raise typer.Exit(
-        _run_server([sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-p", str(port)])
-    )
-
-
-def _run_server(command: list[str]) -> int:
-    """Run a server until it exits or Ctrl-C, which reaches the server too; its exit code.
-
-    A second Ctrl-C, or ten seconds after the first, kills a server that does not react.
-    """
-    with subprocess.Popen(command, cwd=PROJECT) as server:
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            try:
-                return server.wait(_SHUTDOWN_SECONDS)
-            except (KeyboardInterrupt, subprocess.TimeoutExpired):
-                server.kill()
-                return server.wait()
 
 
 def main() -> None:

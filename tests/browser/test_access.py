@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.dashboard_server import CHROMIUM, TIMEOUT_MS, list_page_addresses, wait_until_idle
+from tests.support.dashboard_server import (
+    CHROMIUM,
+    TIMEOUT_MS,
+    list_page_addresses,
+    wait_for_condition,
+    wait_until_idle,
+)
 from warehouse.lake import PROJECT, Lake
 
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
@@ -59,6 +65,6 @@ def test_page_has_no_serious_accessibility_violation(
     expect(main).to_have_css("width", "390px")
     # tables take a moment to become narrower; that it never does is what fails
     narrow = "() => (main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
-    shown.wait_for_function(narrow)
+    wait_for_condition(shown, narrow)
     assert shown.evaluate("document.documentElement.scrollWidth") <= 390
     shown.context.close()

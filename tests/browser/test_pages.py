@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from tests.browser.actions import download_file, expect_parameters, expect_to_fit
 from tests.support.browsing import BARS, OpenPage
-from tests.support.dashboard_server import CHROMIUM, serve_dashboard, wait_until_idle
+from tests.support.dashboard_server import (
+    CHROMIUM,
+    list_page_addresses,
+    serve_dashboard,
+    wait_for_condition,
+    wait_until_idle,
+)
 from warehouse.lake import Lake
 
 pytest.importorskip("playwright", reason="playwright is not installed")
@@ -94,7 +102,7 @@ def test_links_of_a_server_below_a_path_stay_there(released_lake: Lake, browser:
             if table.evaluate("canvas => getComputedStyle(canvas).cursor") == "pointer":
                 break
         page.mouse.click(box["x"] + box["width"] - offset, box["y"] + 52, delay=60)
-        page.wait_for_function("window.opened.length > 0")
+        wait_for_condition(page, "() => window.opened.length > 0")
         link = page.evaluate("new URL(window.opened[0], document.baseURI).href")
         assert link.startswith(address + "dictionary?table=")
 
@@ -109,10 +117,37 @@ def test_slow_page_and_lost_server_show_a_message(released_lake: Lake, browser: 
         # the attribute of a running page; the message fades in
         page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
         assert page.evaluate(f"[{style}.content, {style}.opacity]") == ['"Reading the release …"', "0"]
-        page.wait_for_function(f"{style}.opacity == '1'")
-    page.wait_for_function(f"{style}.content.includes('The server does not answer')")
-    page.wait_for_function(f"{style}.opacity == '1'")
-    page.wait_for_function(f"parseFloat({style}.width) <= 390")
+        wait_for_condition(page, f"() => {style}.opacity == '1'")
+    wait_for_condition(page, f"() => {style}.content.includes('The server does not answer')")
+    wait_for_condition(page, f"() => {style}.opacity == '1'")
+    wait_for_condition(page, f"() => parseFloat({style}.width) <= 390")
     page.wait_for_timeout(3000)  # by then, Streamlit shows its own message
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.context.close()
+
+
+@pytest.mark.parametrize("base_path", ["", "lake"])
+def test_pages_answer_own_names_only_and_break_no_rule_of_their_policy(
+    released_lake: Lake, browser: Browser, tmp_path: Path, base_path: str
+) -> None:
+    problems, failed = [], []
+    with serve_dashboard(released_lake, tmp_path / "log.txt", base_path) as address:
+        for host, status in (("evil.example", 403), (urlsplit(address).netloc, 200)):
+            response = httpx.get(address + "trends", headers={"Host": host})
+            assert response.status_code == status
+            assert "script-src 'self'" in response.headers["content-security-policy"]
+            assert response.headers["x-frame-options"] == "DENY"
+        page = browser.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
+        for name, path in list_page_addresses(released_lake).items():
+            if not base_path or name in ("overview", "trends"):
+                page.goto(address + path)
+                wait_until_idle(page)
+        assert problems == failed == []
+        blocked = page.evaluate("""() => new Promise(resolve => {
+            document.addEventListener('securitypolicyviolation', event => resolve(event.effectiveDirective));
+            document.body.append(Object.assign(new Image(), {src: 'http://localhost:1/image.png'}));
+        })""")
+        assert blocked == "img-src"
+        page.context.close()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.actions import choose_option, expect_parameters
 from tests.support.browsing import OpenPage
-from tests.support.dashboard_server import CHROMIUM, wait_until_idle
+from tests.support.dashboard_server import CHROMIUM, wait_for_condition, wait_until_idle
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
@@ -58,7 +58,7 @@ def test_charts_fit_their_width(visit_page: OpenPage, query: str, width: int) ->
     page = visit_page("trends" + query, width=width)
     page.locator('[data-testid="stVegaLiteChart"] svg.marks').last.wait_for()
     wait_until_idle(page)
-    page.wait_for_function(f"() => ({_WIDTHS})().every(([outer, ...inner]) => inner.every(one => one === outer))")
+    wait_for_condition(page, f"() => ({_WIDTHS})().every(([outer, ...inner]) => inner.every(one => one === outer))")
     assert len(page.evaluate(_WIDTHS)) >= 1
 
 

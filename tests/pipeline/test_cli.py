@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from orchestration.ingest.snapshots import list_snapshots
 from tests.conftest import run_aisle, run_aisle_here
 from tests.ingest.test_parser_process import HTML
 from tests.sources.test_lab_sheet import GOOD, build_csv
-from warehouse.lake import PROJECT, Lake, LakeBusy
+from warehouse.lake import Lake, LakeBusy
 
 QUERY = "select lab, published_year, works from mart.publications_by_lab_year order by all limit 2"
 
@@ -182,28 +181,3 @@ def test_bundled_facts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AISLE_BUNDLED", "no")
     add_waiting_files(Lake(tmp_path), lambda _: None)
     assert list_snapshots(Lake(tmp_path)) == []
-
-
-_IGNORES_INTERRUPTS = (
-    "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
-)
-_RUNS_SERVER = f"""
-import signal, sys
-from orchestration.cli import app
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes may ignore it
-sys.exit(app._run_server([sys.executable, "-c", {_IGNORES_INTERRUPTS!r}]))
-"""
-
-
-def test_server_that_ignores_interrupts_is_killed_at_the_second() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", _RUNS_SERVER], cwd=PROJECT, stdout=subprocess.PIPE, text=True, process_group=0
-    ) as waiting:
-        assert waiting.stdout is not None
-        assert waiting.stdout.readline() == "up\n"
-        os.killpg(waiting.pid, signal.SIGINT)
-        with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(1)
-        os.killpg(waiting.pid, signal.SIGINT)
-        assert waiting.wait(60) != 0
-        assert waiting.stdout.read() == ""  # the server, which holds the other end of the pipe, has ended too

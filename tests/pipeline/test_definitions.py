@@ -14,6 +14,7 @@ import pytest
 from orchestration.definitions import load_definitions
 from orchestration.defs.automation import DAILY, RUN_ALL, inbox
 from orchestration.defs.catalog import list_tables, load_transforms
+from orchestration.defs.orphans import lease_executor
 from orchestration.defs.specs import build_column_lineage
 from orchestration.fetch.config import read_configuration
 from orchestration.ingest.raw_tables import load_shared_tables
@@ -161,7 +162,7 @@ def test_every_table_and_every_check_can_be_run_alone(definitions: dg.Definition
 def test_job_runs_daily_in_one_process(definitions: dg.Definitions) -> None:
     assert DAILY.cron_schedule == "15 6 * * *"
     job = definitions.resolve_job_def(RUN_ALL.name)
-    assert job.executor_def is dg.in_process_executor
+    assert job.executor_def is lease_executor
     assert job.get_node_named("ingest").definition.retry_policy is not None
 
 

@@ -84,9 +84,7 @@ def open_trends_page(visit_page: OpenPage) -> OpenPage:
 
 
 def _is_problem(message: ConsoleMessage) -> bool:
-    # opened at the address of a page, Streamlit first looks for its server below that address
-    is_lookup = "/_stcore/" in message.location.get("url", "") and "404" in message.text
-    return message.type in ("error", "warning") and not is_lookup
+    return message.type in ("error", "warning")
 
 
 def _is_own(url: str) -> bool:

@@ -45,8 +45,9 @@ def serve_dashboard(lake: Lake, log: Path, base_path: str = "") -> Generator[str
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://localhost:{port}/{f'{base_path}/' if base_path else ''}"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py", "--server.port", str(port)]
+    address = f"http://localhost:{port}/{base_path}{'/' if base_path else ''}"
+    start = "from orchestration.cli.app import main; main()"
+    command = [sys.executable, "-c", start, "dashboard", "--port", str(port)]
     environment = {**os.environ, "AISLE_LAKE": str(lake.root), "STREAMLIT_SERVER_BASE_URL_PATH": base_path}
     with (
         log.open("w") as out,
@@ -94,6 +95,23 @@ def launch_browser() -> Generator[Browser]:
 def wait_until_idle(page: Page) -> None:
     """Wait until the server has finished running the page."""
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=TIMEOUT_MS)
+
+
+def wait_for_condition(page: Page, condition: str, argument: str | None = None) -> None:
+    """Wait until a JavaScript function returns true; it is called at every frame.
+
+    Unlike Playwright's own, it needs no evaluation of text, which the pages' content security policy forbids.
+    """
+    page.evaluate(
+        f"""([argument, timeout]) => new Promise((resolve, reject) => {{
+            const condition = {condition}, start = performance.now();
+            const check = () => condition(argument) ? resolve()
+                : performance.now() - start > timeout ? reject(new Error("not reached in time"))
+                : requestAnimationFrame(check);
+            check();
+        }})""",
+        [argument, TIMEOUT_MS],
+    )
 
 
 def list_page_addresses(lake: Lake) -> dict[str, str]:
