@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.browsing import BARS
-from tests.support.dashboard_server import wait_until_idle
+from tests.support.dashboard_server import wait_for_condition, wait_until_idle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,13 +30,14 @@ def expect_parameters(page: Page, **expected: str | list[str]) -> None:
 
 def expect_to_fit(page: Page, width: int) -> None:
     """Wait until the page and every visible chart fit into the width of the window (in pixels)."""
-    page.wait_for_function(
+    wait_for_condition(
+        page,
         """width => document.documentElement.scrollWidth <= width
             && [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')].every(chart => {
                 const box = chart.getBoundingClientRect();
                 return box.width === 0 || (box.left >= 0 && box.right <= width);
             })""",
-        arg=width,
+        width,
     )
 
 

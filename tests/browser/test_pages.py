@@ -113,7 +113,7 @@ def test_slow_page_and_lost_server_show_a_message(released_lake: Lake, browser: 
     with serve_dashboard(released_lake, tmp_path / "log.txt") as address:
         page.goto(address)
         wait_until_idle(page)
-        page.wait_for_function(f"{style}.content == 'none'")
+        wait_for_condition(page, f"() => {style}.content == 'none'")
         # the attribute of a running page; the message fades in
         page.evaluate("document.querySelector('.stApp').setAttribute('data-test-script-state', 'running')")
         assert page.evaluate(f"[{style}.content, {style}.opacity]") == ['"Reading the release …"', "0"]

@@ -97,7 +97,7 @@ def wait_until_idle(page: Page) -> None:
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=TIMEOUT_MS)
 
 
-def wait_for_condition(page: Page, condition: str, argument: str | None = None) -> None:
+def wait_for_condition(page: Page, condition: str, argument: str | int | None = None) -> None:
     """Wait until a JavaScript function returns true; it is called at every frame.
 
     Unlike Playwright's own, it needs no evaluation of text, which the pages' content security policy forbids.
