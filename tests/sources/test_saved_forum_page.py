@@ -117,6 +117,8 @@ def test_address_and_title_are_enough(kept: str) -> None:
     blocks = {name: block for name, block in build_blocks().items() if name in (kept, "title", "filler")}
     values = read_post(join_page(blocks))
     assert (values["forum_id"], values["title"]) == ("aBcDeFgHiJkLmNoPq", "Lanterns of the harbour")
+    expected = None if kept == "posting" else "the page does not state posted_at, author, text"
+    assert values.get("reading_note") == expected
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.fields import Fields, count_unread_fields
 from orchestration.sources.shared.html_text import html_to_text, join_texts
-from orchestration.sources.shared.records import read_record
+from orchestration.sources.shared.records import add_notes, read_record
 from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source, Value
 
 POSTS = ForumEndpoint(
@@ -210,9 +210,12 @@ def _recognise(document: Document) -> None:
 def _parse(document: Document) -> ParseResult:
     if (page := open_saved_page(document)) is not None:
         try:
-            result = ParseResult([Record(*_read_page(page), "the page")])
+            identity, values = _read_page(page)
         except ValueError as error:
             return ParseResult([Reject("the page", str(error), document.head[:2000])])
+        missing = [name for name in ("posted_at", "author", "text") if values[name] is None]
+        notes = [f"the page does not state {', '.join(missing)}"] if missing else []
+        result = ParseResult([add_notes(Record(identity, values, "the page"), notes)])
         fields = Fields(page.posting)
         fields.ignore(*_POSTING_FIELDS)
         count_unread_fields(result.unparsed_fields, [fields])
