@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Callable, Iterable
 
@@ -21,10 +22,20 @@ def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
     from orchestration.defs.leases import hold_lease
 
     mark_orphaned_runs(lake, log)
+    treat_hangup_as_termination()
     with dg.DagsterInstance.get() as instance:
         job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
         with hold_lease(lake.dagster_home, run_id):
             return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id).success
+
+
+def treat_hangup_as_termination() -> None:
+    """Let a lost terminal end a run as SIGTERM does, at which Dagster stores that the run has failed.
+
+    Where SIGHUP is ignored, as under ``nohup``, the run goes on.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def mark_orphaned_runs(lake: Lake, log: Callable[[str], None]) -> None:

@@ -26,6 +26,7 @@ import importlib
 import itertools
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -318,6 +319,24 @@ def _run_child(request: dict[str, Any], content: bytes, output: int) -> None:
         file.write(json.dumps(response, default=_encode_value).encode())
 
 
+def _read_response(read_end: int, child: int) -> bytes:
+    """What a child writes until it ends; it is killed if standard input ends, which is the end of the parent."""
+    parts = []
+    with os.fdopen(read_end, "rb", buffering=0) as file, selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        selector.register(0, selectors.EVENT_READ)  # no other request comes before the response to this one
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if 0 in ready:
+                os.kill(child, signal.SIGKILL)
+                selector.unregister(0)
+            if read_end in ready:
+                part = file.read(2**20)
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+
+
 def serve_requests() -> None:
     """Respond to requests from standard input, each in a forked child, until it is closed."""
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
@@ -340,8 +359,7 @@ def serve_requests() -> None:
             finally:
                 os._exit(status)
         os.close(write_end)
-        with os.fdopen(read_end, "rb") as file:
-            result = file.read()
+        result = _read_response(read_end, child)
         exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         stdout.write(exit_code.to_bytes(4, "big", signed=True))
         _write_frame(stdout, result)

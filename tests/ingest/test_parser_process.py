@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import random
+import select
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.source import DocumentRefused
 from tests.sources.test_lab_sheet import GOOD, HEADER, build_csv
+from warehouse.lake import PROJECT
 
 
 def build_archive(**parts: str | bytes) -> bytes:
@@ -128,3 +133,24 @@ def test_source_does_not_depend_on_the_extension() -> None:
     assert recognise_source(Document(build_csv(GOOD), "picture.png")).name == "lab_sheet"
     with pytest.raises(UnreadableDocument):
         _ = Document(b"\0\1", "table.csv").text
+
+
+PARSES_PIPE = """
+import sys
+from pathlib import Path
+from orchestration.ingest.parser_process import parse_file
+parse_file(Path(sys.argv[1]), "pipe", {})
+"""
+
+
+def test_parsing_ends_with_the_process_that_requested_it(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    parent = subprocess.Popen([sys.executable, "-c", PARSES_PIPE, str(path)], cwd=PROJECT)
+    pipe = os.open(path, os.O_WRONLY)  # returns when the child that parses opens the file to read it
+    end = select.poll()
+    end.register(pipe, 0)
+    parent.kill()
+    parent.wait()
+    assert end.poll(60_000) == [(pipe, select.POLLERR)]  # nobody reads it any more
+    os.close(pipe)

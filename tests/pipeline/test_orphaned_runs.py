@@ -121,6 +121,27 @@ time.sleep(600)
 """
 
 
+WAITS_IN_A_RUN = """
+import signal, time
+import dagster as dg
+from orchestration.cli.launch import treat_hangup_as_termination
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@dg.op
+def wait():
+    print("up", flush=True)
+    time.sleep(600)
+
+@dg.job
+def job():
+    wait()
+
+treat_hangup_as_termination()
+with dg.DagsterInstance.get() as instance:
+    job.execute_in_process(instance=instance, raise_on_error=False)
+"""
+
+
 def test_lease_ends_with_its_process_even_when_killed(tmp_path: Path) -> None:
     holder = start_process(HOLDS_LEASES.format(runs=["a"], home=str(tmp_path)))
     path = locate_lease(tmp_path, "a")
@@ -188,6 +209,17 @@ def test_lakes_that_exist_get_run_monitoring(tmp_path: Path, monkeypatch: pytest
     with dg.DagsterInstance.get() as instance:
         assert instance.run_monitoring_enabled
         assert isinstance(instance.run_launcher, LeaseRunLauncher)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_run_that_is_ended_by_a_signal_has_failed_at_once(instance: dg.DagsterInstance, number: signal.Signals) -> None:
+    process = start_process(WAITS_IN_A_RUN)
+    process.send_signal(number)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+    (run,) = instance.get_runs()
+    assert run.status is STATUS.FAILURE
 
 
 def test_daemon_runs_what_is_queued_behind_killed_runs(

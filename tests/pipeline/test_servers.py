@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import IO
 
+import httpx
 import pytest
 
 from warehouse.lake import PROJECT
@@ -121,3 +125,39 @@ def test_servers_end_without_the_guardian_of_the_group() -> None:
     os.kill(os.getpgid(servers[0]), signal.SIGKILL)  # it leads their group
     _, errors = wait_for_end_of_all(process)
     assert "the process that guards the servers has ended" in errors
+
+
+def test_dagsters_ui_refuses_requests_from_elsewhere_and_ends_with_aisle(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from orchestration.cli.app import main; main()", "ui", "--port", str(port)],
+        cwd=PROJECT,
+        env={**os.environ, "AISLE_LAKE": str(tmp_path), "AISLE_HOSTS": "lake.example.org"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}/graphql"
+    try:
+        while process.poll() is None:
+            try:
+                httpx.get(url, timeout=60)
+                break
+            except httpx.TransportError:
+                time.sleep(0.2)
+        query = {"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"}
+        for headers, status in (
+            ({}, 200),
+            ({"Host": "lake.example.org"}, 200),
+            ({"Host": "evil.example"}, 403),
+            ({"Origin": "http://evil.example"}, 403),
+        ):
+            response = httpx.post(url, json=query, headers=headers, timeout=60)
+            assert response.status_code == status, headers
+            assert response.headers["x-frame-options"] == "DENY"
+            assert ("orchestration.definitions" in response.text) == (status == 200)
+    finally:
+        process.kill()
+        process.communicate(timeout=120)  # until web server, daemon and code server have ended

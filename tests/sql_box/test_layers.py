@@ -162,7 +162,7 @@ import sys
 from pathlib import Path
 from warehouse.sql_box import client
 from warehouse.release import Release
-limits = client.QueryLimits(wall_seconds=2, cpu_seconds=60)
+limits = client.QueryLimits(wall_seconds=3600, cpu_seconds=3600)
 query = client.start_query(Release(1, Path(sys.argv[1]), {}), sys.argv[2], limits)
 print(query._process.pid, flush=True)
 query.wait()

@@ -1,6 +1,7 @@
 """The sandbox process: it opens the release, gives up every privilege, and only then reads the query.
 
-Standard input: one line of JSON with the release, the limits and the layers, then the query. Standard output: one line
+Standard input: one line of JSON with the release, the limits, the layers and the length of the query, then the query;
+its end is that of the parent, and ends this process too. Standard output: one line
 of JSON with the status (an error, or whether rows were left out) and, without an error, the rows as an Arrow stream.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,15 +30,25 @@ def main() -> None:
     request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what DuckDB itself prints, such as a progress bar, must not mix with the result
+    has_query = threading.Event()
+    threading.Thread(target=_exit_with_parent, args=(has_query,), daemon=True).start()  # none can be started later
     try:
         connection, catalog = _open_release(request)
     except (duckdb.Error, OSError) as error:
         _write_status(output, {"error": "broken", "message": f"the sandbox cannot be set up: {error}"}, request)
     else:
-        query = sys.stdin.buffer.read().decode()
+        query = sys.stdin.buffer.read(request["query_bytes"]).decode()
+        has_query.set()
         _run_query(connection, catalog, query, request, output)
     output.flush()
     os._exit(0)  # exits even while DuckDB still works, and skips cleanup that the system does faster
+
+
+def _exit_with_parent(has_query: threading.Event) -> None:
+    """Exit when standard input ends, after the query was read from it."""
+    has_query.wait()
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _open_release(request: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, gate.ReleaseCatalog]:

@@ -162,6 +162,7 @@ class RunningQuery:
         self._end_lock = threading.Lock()
         self._outcome: QueryResult | QueryFailed = QueryFailed(FailureReason.broken, "the query was never started")
         settings = {"path": str(release.path), "name": release.name, "limits": asdict(limits), "layers": sorted(layers)}
+        settings["query_bytes"] = len(query)
         timeout_seconds = limits.wall_seconds + _KILL_AFTER_SECONDS if "kill" in layers else math.inf
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _STARTUP_CODE, str(PROJECT), *_LIBRARY_FOLDERS],
@@ -220,9 +221,12 @@ class RunningQuery:
         process, output = self._process, bytearray()
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - all are pipes
         with process.stdin, process.stdout, process.stderr, selectors.DefaultSelector() as selector:
-            with contextlib.suppress(BrokenPipeError):  # it ended before it read; the exit code explains it
+            try:
                 process.stdin.write(request)  # never blocks: a request is smaller than a pipe
-                process.stdin.close()
+                process.stdin.flush()  # and stays open, since its end ends the process
+            except BrokenPipeError:  # it ended before it read; the exit code explains it
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
             selector.register(process.stdout, selectors.EVENT_READ)
             while len(output) <= 2 * self._limits.answer_bytes + _OVERHEAD_BYTES:
                 if not selector.select(None if math.isinf(deadline) else max(deadline - time.monotonic(), 0)):
