@@ -97,9 +97,10 @@ except NoRelease:
     st.text(f"Lake: {get_lake().root}")
 except UnreadableRelease as error:
     st.title("The release cannot be read")
-    st.error("The file of the newest release is missing, damaged or of another version.")
+    st.error("A file of the release is missing, damaged or of another version.")
     st.code(str(error.path), language=None)
     st.write(
-        "Restore it from a backup, or publish a new release with make run. The tables of the lake are not affected. "
+        "If it belongs to the newest release, `make run` notices the damage and publishes the release anew. An older "
+        "release comes back only from a backup. The tables of the lake are not affected. "
         "The terminal of the dashboards shows the cause."
     )

@@ -16,11 +16,12 @@ from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
-from warehouse.release import NoRelease, Release, is_release_whole, read_current_release
+from warehouse.release import NoRelease, Release, read_current_release
 from warehouse.table import utc_now
 
 JOB = "run_all"  # Dagster's name of the job over all tables and the release
 _CODE = ("orchestration", "transforms", "warehouse", "expectations")
+_LAST_RUN = {"ended_at", "checks", "release", "inputs"}  # what is read of the record of the last run
 _HEADER = "# Written by aisle: the settings of Dagster's instance for this lake."
 _INSTANCE = f"""\
 {_HEADER} Remove this line to keep your own.
@@ -150,7 +151,8 @@ class LakeRun:
 def read_last_run(lake: Lake) -> dict[str, Any] | None:
     """The record of the last run of the whole job, or that published a release; none if none can be read."""
     with contextlib.suppress(FileNotFoundError, ValueError):
-        return json.loads((lake.root / "last_run.json").read_text(encoding="utf-8"))
+        stored = json.loads((lake.root / "last_run.json").read_text(encoding="utf-8"))
+        return stored if isinstance(stored, dict) and stored.keys() >= _LAST_RUN else None
     return None
 
 
@@ -234,8 +236,8 @@ def find_unchanged_release(lake: Lake) -> Release | None:
             and last["release"] == newest.number
             and last["inputs"] == hash_inputs(lake)
             and read_check_results(lake)
-            and is_release_whole(newest)
         ):
+            newest.check()
             tables = newest.manifest["tables"].items()
             released = {name: table["content_sha256"] for name, table in tables if table["delta_version"] is not None}
             states = {name: lake.read_state(name) for name in released}

@@ -25,6 +25,7 @@ from tests.support.browsing import (  # noqa: F401 - fixtures for all
 )
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
+from warehouse.release_file import read_file_facts
 
 SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
@@ -120,7 +121,8 @@ def publish_copy(released: Lake, root: Path, *changes: str, number: int = 1) -> 
         with duckdb.connect(path) as connection:
             for change in changes:
                 connection.execute(change)
-    path.with_suffix(".json").write_text(json.dumps({**source.manifest, "release": number}))
+    manifest = {**source.manifest, "release": number, "file": read_file_facts(path)}
+    path.with_suffix(".json").write_text(json.dumps(manifest))
     link = lake.root / "pointer"
     link.symlink_to(path.relative_to(lake.root))
     link.replace(lake.root / "aisle.duckdb")

@@ -3,7 +3,7 @@
 ``releases/aisle.vN.duckdb`` holds every table of release N, with the declarations as comments;
 ``releases/aisle.vN.json`` is its manifest; ``aisle.duckdb`` is a link to the newest. A release file is built in a
 temporary folder, closed, verified by opening it, renamed, and never changed, so readers of older releases are not
-affected.
+affected. The manifest has its size and SHA-256; see `Release.check` for where it is compared.
 """
 
 from __future__ import annotations
@@ -21,18 +21,42 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake, TableState, hash_content, replace_file, sync_folder
-from warehouse.sql import SCALAR_MACROS, TABLE_MACROS, configure_connection, list_macro_tables, quote_literal
-from warehouse.table import SQL_TYPES, Table, utc_now
+from warehouse.release_file import (
+    DamagedFile,
+    check_file,
+    check_file_at_hand,
+    count_rows,
+    open_release_file,
+    read_file_facts,
+    write_release_file,
+)
+from warehouse.table import Table, utc_now
 
-_FILE_NAME = re.compile(r"aisle\.v(\d+)\.(?:duckdb|json|search)$")
+_FILE_NAME = re.compile(r"aisle\.v(\d+)\.(duckdb|json|search)$")
 
 
 class NoRelease(LookupError):
     """The lake has no such release; the message says what to do."""
+
+
+class DamagedRelease(NoRelease):
+    """A release was published and is not whole any more; the message names the file, the reason and what to do.
+
+    Args:
+        path: The file that is missing or damaged.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(
+            f"{path} is damaged: {reason}; if this is the newest release, `aisle run` makes it anew,"
+            " an older one comes back only from a backup"
+        )
+        self.path = path
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -42,7 +66,8 @@ class Release:
     Args:
         number: Increases by one with each release.
         path: The DuckDB file, with links resolved.
-        manifest: Time of publication, tables with versions, rows and hashes, snapshots, checks, code version.
+        manifest: Time of publication, size and hash of the file, tables with versions, rows and hashes, snapshots,
+            checks, code version.
     """
 
     number: int
@@ -61,10 +86,29 @@ class Release:
         return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a read-only connection to the release, with UTC as time zone."""
-        connection = duckdb.connect(self.path, read_only=True)
-        configure_connection(connection)
-        return connection
+        """Open a read-only connection to the release, in UTC, that can reach no other file.
+
+        Raises:
+            DamagedRelease: The file is missing, has another size, or is no DuckDB file.
+        """
+        try:
+            check_file_at_hand(self.path, self.manifest.get("file"))
+            return open_release_file(self.path)
+        except (OSError, duckdb.Error) as error:
+            raise DamagedRelease(self.path, error) from error
+
+    def check(self) -> None:
+        """Compare the whole file with its hash; for what relies on all of it, such as a run or a comparison.
+
+        Reading a page relies only on the blocks that it reads, of which DuckDB checks each.
+
+        Raises:
+            DamagedRelease: It is not as it was published.
+        """
+        try:
+            check_file(self.path, self.manifest.get("file"), self.manifest["tables"])
+        except DamagedFile as error:
+            raise DamagedRelease(self.path, error) from error
 
 
 def locate_pointer(lake: Lake) -> Path:
@@ -73,21 +117,51 @@ def locate_pointer(lake: Lake) -> Path:
 
 
 def list_releases(lake: Lake) -> list[Release]:
-    """All readable published releases, oldest first."""
-    numbers = sorted(_parse_number(path.name) for path in lake.releases.glob("aisle.v*.duckdb"))
-    readable = []
-    for number in numbers:
-        with contextlib.suppress(NoRelease):
-            readable += [_read_release(lake, number)] if number <= _read_newest_number(lake) else []
+    """All published releases whose manifest and file can be read, oldest first."""
+    newest, readable = _read_newest_number(lake), []
+    for number in sorted(_list_numbers(lake, "duckdb")):
+        with contextlib.suppress(NoRelease, DamagedFile):
+            if number <= newest:
+                release = _read_release(lake, number)
+                check_file_at_hand(release.path, release.manifest.get("file"))
+                readable.append(release)
     return readable
 
 
+def read_release(lake: Lake, number: int) -> Release:
+    """A published release by its number.
+
+    Raises:
+        NoRelease: There is none of this number.
+        DamagedRelease: There is, and its manifest or file is damaged.
+    """
+    if number not in _list_numbers(lake, "duckdb", "json") or number > _read_newest_number(lake):
+        raise NoRelease(f"no release v{number}")
+    return _read_release(lake, number)
+
+
+def _list_numbers(lake: Lake, *suffixes: str) -> set[int]:
+    """Numbers of the releases that have files with these suffixes; other files in the folder do not count."""
+    matches = (_FILE_NAME.match(path.name) for path in lake.releases.glob("aisle.v*"))
+    return {int(match[1]) for match in matches if match and match[2] in suffixes}
+
+
 def _read_newest_number(lake: Lake) -> int:
-    """Number of the release that the link points to; 0 if nothing was published."""
+    """Number of the release that the link points to; 0 if nothing was published.
+
+    Raises:
+        DamagedRelease: Something else is in the place of the link, or it points to no release.
+    """
+    pointer = locate_pointer(lake)
     try:
-        return _parse_number(locate_pointer(lake).readlink().name)
+        match = _FILE_NAME.match(pointer.readlink().name)
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise DamagedRelease(pointer, "it is not the link to the newest release") from error
+    if match is None:
+        raise DamagedRelease(pointer, f"{pointer.readlink()} is not the name of a release")
+    return int(match[1])
 
 
 def read_current_release(lake: Lake) -> Release:
@@ -95,29 +169,43 @@ def read_current_release(lake: Lake) -> Release:
 
     Raises:
         NoRelease: Nothing was published yet.
+        DamagedRelease: The link to it or its manifest is damaged.
     """
     number = _read_newest_number(lake)
     if number == 0:
+        if numbers := _list_numbers(lake, "json"):
+            reason = f"it is missing, and there are releases up to v{max(numbers)}"
+            raise DamagedRelease(locate_pointer(lake), reason)
         raise NoRelease(f"no release in {lake.root} yet: run `aisle run` (or `make run`)")
     return _read_release(lake, number)
 
 
-def _parse_number(name: str) -> int:
-    match = _FILE_NAME.search(name)
-    if match is None:
-        raise NoRelease(f"{name} is not a release file name")
-    return int(match[1])
+def find_damage(lake: Lake) -> DamagedRelease | None:
+    """What is wrong with the newest release, by its whole file; none if nothing is, or if there is none."""
+    try:
+        read_current_release(lake).check()
+    except DamagedRelease as damage:
+        return damage
+    except NoRelease:
+        return None
+    return None
 
 
 def _read_release(lake: Lake, number: int) -> Release:
     path = lake.releases.resolve() / f"aisle.v{number}.duckdb"
     try:
-        return Release(number, path, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise NoRelease(
-            f"the manifest of release v{number} in {path.parent} is damaged ({error});"
-            " run `aisle run --force` to publish again"
-        ) from error
+        manifest = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedRelease(path.with_suffix(".json"), error) from error
+    try:
+        facts = manifest.get("file", {"bytes": 0, "sha256": ""})
+        is_whole = isinstance(manifest["published_at"], str) and isinstance(facts["bytes"], int) and "sha256" in facts
+        is_whole = is_whole and all({"rows", "content_sha256"} <= table.keys() for table in manifest["tables"].values())
+    except (AttributeError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise DamagedRelease(path.with_suffix(".json"), "it is not the manifest of a release")
+    return Release(number, path, manifest)
 
 
 def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tuple[Release, bool]:
@@ -148,7 +236,8 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     with contextlib.suppress(NoRelease):  # a damaged release is replaced
         newest = read_current_release(lake)
         released = {name: table["content_sha256"] for name, table in newest.manifest["tables"].items()}
-        if released == contents and is_release_whole(newest):
+        if released == contents:
+            newest.check()
             return newest, False
     number = _allocate_number(lake)
     manifest = {
@@ -171,12 +260,14 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     build_folder = Path(tempfile.mkdtemp(prefix=".building-", dir=lake.releases))
     try:
         draft = build_folder / path.name
-        _build_file(draft, lake, tables, dictionary_rows)
-        _verify_file(draft, manifest["tables"])
+        write_release_file(draft, lake, tables, dictionary_rows)
+        count_rows(draft, manifest["tables"])
+        manifest["file"] = read_file_facts(draft)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.rename(path)
         replace_file(path.with_suffix(".json"), json.dumps(manifest, indent=1).encode())
+        _set_aside(locate_pointer(lake))
         link = build_folder / "pointer"
         link.symlink_to(Path(lake.releases.name) / path.name)
         link.replace(locate_pointer(lake))
@@ -186,61 +277,18 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     return _read_release(lake, number), True
 
 
+def _set_aside(pointer: Path) -> None:
+    """Rename what is in the place of the link and is none, such as a copy of the file that somebody made."""
+    if pointer.exists() and not pointer.is_symlink():
+        pointer.rename(pointer.with_name(f"{pointer.name}.set-aside-{utc_now():%Y%m%dT%H%M%S}"))
+
+
 def _allocate_number(lake: Lake) -> int:
     """The next unused release number, also when the link is lost; removes files left by killed publishers."""
     lake.releases.mkdir(parents=True, exist_ok=True)
     for draft in lake.releases.glob(".building-*"):
         shutil.rmtree(draft)
-    numbers = {_parse_number(path.name) for path in lake.releases.glob("aisle.v*.*")} | {_read_newest_number(lake)}
-    return max(numbers) + 1
-
-
-def _build_file(path: Path, lake: Lake, tables: list[Table], dictionary_rows: pl.DataFrame) -> None:
-    with duckdb.connect(path) as connection:
-        configure_connection(connection)
-        connection.execute(SCALAR_MACROS)
-        for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
-            connection.execute(f"create schema {layer}")
-        for table in tables:
-            connection.register("rows_of_table", lake.open_dataset(table.name))
-            _fill_table(connection, table)
-        connection.register("rows_of_table", dictionary_rows)
-        _fill_table(connection, dictionary.TABLE)
-        if list_macro_tables() <= {table.name for table in tables}:
-            connection.execute(TABLE_MACROS)
-        connection.execute("checkpoint")
-
-
-def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in table.columns)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    key = ", ".join(f'"{name}"' for name in table.key)
-    connection.execute(f"create table {table.name} ({columns})")
-    connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
-    connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
-    for column in table.columns:
-        comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
-        connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
-    connection.unregister("rows_of_table")
-
-
-def is_release_whole(release: Release) -> bool:
-    """Whether the file of a release can be opened and its tables have as many rows as the manifest gives."""
-    try:
-        _verify_file(release.path, release.manifest["tables"])
-    except (OSError, duckdb.Error):
-        return False
-    return True
-
-
-def _verify_file(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
-    """Open the file read-only and count the rows of every table.
-
-    Raises:
-        OSError: A row count differs from the manifest.
-    """
-    with duckdb.connect(path, read_only=True) as connection:
-        for name, facts in tables.items():
-            ((rows,),) = connection.execute(f"select count(*) from {name}").fetchall()
-            if rows != facts["rows"]:
-                raise OSError(f"{path.name}: {name} has {rows} rows, not {facts['rows']}")
+    numbers = _list_numbers(lake, "duckdb", "json", "search")
+    with contextlib.suppress(DamagedRelease):
+        numbers.add(_read_newest_number(lake))
+    return max(numbers, default=0) + 1

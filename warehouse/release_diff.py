@@ -6,12 +6,13 @@ change of the counting rule. So the causes of a cell add up exactly to its chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 import duckdb
 import polars as pl
 
-from warehouse.release import Release
+from warehouse.release import DamagedRelease, Release
 from warehouse.sql import configure_connection, quote_literal
 
 CAUSES = (
@@ -173,6 +174,25 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
     }
 
 
+@contextmanager
+def _attach_both(old: Release, new: Release) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection to two releases as ``old`` and ``new``.
+
+    Raises:
+        DamagedRelease: One of them cannot be read.
+    """
+    with duckdb.connect() as connection:
+        configure_connection(connection)
+        release = old
+        try:
+            for alias, release in (("old", old), ("new", new)):
+                connection.execute(f"attach {quote_literal(str(release.path))} as {alias} (read_only)")
+            yield connection
+        except duckdb.Error as error:
+            damaged = next((other for other in (old, new) if other.path.name in str(error)), release)
+            raise DamagedRelease(damaged.path, error) from error
+
+
 def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, str] | None = None) -> pl.DataFrame:
     """The changes of a counting table between two releases, with their causes.
 
@@ -189,6 +209,7 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
 
     Raises:
         KeyError: The table is not a counting table of both releases; the message lists those that are.
+        DamagedRelease: A release cannot be read.
     """
     old_tables, new_tables = list_counting_tables(old), list_counting_tables(new)
     keys = {name: key for name, (key, _) in new_tables.items() if name in old_tables and old_tables[name][0] == key}
@@ -201,10 +222,7 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
     if "published_month" in keys[table]:
         filters += " and published_month is not null"
     frames = []
-    with duckdb.connect() as connection:
-        configure_connection(connection)
-        for alias, release in (("old", old), ("new", new)):
-            connection.execute(f"attach {quote_literal(str(release.path))} as {alias} (read_only)")
+    with _attach_both(old, new) as connection:
         for measure in new_tables[table][1]:
             if measure not in old_tables[table][1]:
                 continue

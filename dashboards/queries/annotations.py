@@ -10,7 +10,13 @@ import polars as pl
 import streamlit as st
 
 from dashboards.queries.counts import COUNTS_TABLE
-from dashboards.queries.release import get_cache_key, list_readable_releases, query_release, report_unreadable
+from dashboards.queries.release import (
+    UnreadableRelease,
+    get_cache_key,
+    list_readable_releases,
+    query_release,
+    report_unreadable,
+)
 from dashboards.queries.selection import Dimension, Selection
 from dashboards.text import format_number
 from warehouse.release import Release
@@ -86,7 +92,10 @@ def _find_corrections(
     for old, new in pairwise(releases[-RELEASES_COMPARED - 1 :]):
         if _get_counts_hash(old) == _get_counts_hash(new):
             continue
-        changed = _query_changes(get_cache_key(old), get_cache_key(new), selection.rule, selection.taxonomy)
+        try:
+            changed = _query_changes(get_cache_key(old), get_cache_key(new), selection.rule, selection.taxonomy)
+        except UnreadableRelease:  # logged; a damaged older release costs its corrections, not the chart
+            continue
         for column, names in (("lab", selection.labs), ("category", selection.categories)):
             if names:
                 changed = changed.filter(pl.col(column).is_in(names))

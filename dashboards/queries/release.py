@@ -25,7 +25,7 @@ import streamlit as st
 
 from dashboards.text import escape_markdown, show_link
 from warehouse.lake import Lake
-from warehouse.release import NoRelease, Release, list_releases, locate_pointer, read_current_release
+from warehouse.release import DamagedRelease, Release, list_releases, locate_pointer, read_current_release
 from warehouse.sql import TEMPORARY_TABLE_MACROS, list_macro_tables
 from warehouse.table import LAYERS
 
@@ -90,16 +90,11 @@ def get_newest_release() -> Release:
         UnreadableRelease: The newest release is incomplete.
     """
     lake = get_lake()
-    try:
+    with report_unreadable(locate_pointer(lake)):
         release = read_current_release(lake)
+    with report_unreadable(release.path):
         release.path.stat()  # a file that is open here could still be queried after it was deleted
-        return release
-    except NoRelease as error:
-        if locate_pointer(lake).is_symlink():  # so the manifest or the file name is at fault
-            raise _log_unreadable(locate_pointer(lake).parent / locate_pointer(lake).readlink(), error) from error
-        raise
-    except (OSError, ValueError) as error:
-        raise _log_unreadable(locate_pointer(lake), error) from error
+    return release
 
 
 def select_release(needs: Sequence[str] = (), optional: Sequence[str] = ()) -> Release:
@@ -233,7 +228,7 @@ def _has_macros(connection: duckdb.DuckDBPyConnection) -> bool:
 
 @contextmanager
 def report_unreadable(path: Path, query: str = "") -> Generator[None]:
-    """Turn any error of reading a release file into one that every page can show.
+    """Turn any error of reading a release file into one that every page can show; a damaged file names itself.
 
     Args:
         path: The release file.
@@ -245,6 +240,8 @@ def report_unreadable(path: Path, query: str = "") -> Generator[None]:
     """
     try:
         yield
+    except DamagedRelease as error:
+        raise _log_unreadable(error.path, error) from error
     except (duckdb.Error, OSError) as error:
         if names := _find_missing_names(path, error, query):
             raise MissingData(names) from error

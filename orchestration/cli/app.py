@@ -102,8 +102,13 @@ def status() -> None:
 
 def _print_status(lake: Lake) -> None:
     from orchestration.cli.report import build_status_table, describe_status
+    from warehouse.release import DamagedRelease
 
-    table = build_status_table(lake)
+    try:
+        table = build_status_table(lake)
+    except DamagedRelease as damage:
+        table = None
+        fail(str(damage))
     if table is not None:
         out.print(table)
     for line in describe_status(lake):
@@ -163,7 +168,10 @@ def diff(
 
     lake = open_lake()
     try:
-        changes = explain_changes(queries.find_release(lake, old), queries.find_release(lake, new), table)
+        compared = [queries.find_release(lake, name) for name in (old, new)]
+        for release in compared:
+            release.check()
+        changes = explain_changes(*compared, table)
         if changes.is_empty() and form is Format.table:
             out.print(f"{table}: no number changed", highlight=False)
         else:
@@ -180,8 +188,12 @@ def rejects(
     """Show the rejected records and files with the reasons."""
     from orchestration.cli import query as queries
     from orchestration.cli.report import list_rejects
+    from warehouse.release import DamagedRelease
 
-    rows = list_rejects(open_lake())
+    try:
+        rows = list_rejects(open_lake())
+    except DamagedRelease as damage:
+        raise fail(str(damage)) from damage
     if form is Format.table and output is None:
         for row in rows.iter_rows(named=True):
             out.print(escape(f"{row['file']}: {row['where']}: {row['reason']}"), highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from warehouse.lake import Lake
-from warehouse.release import NoRelease, Release, list_releases, read_current_release
+from warehouse.release import DamagedRelease, NoRelease, Release, list_releases, read_current_release, read_release
 from warehouse.sql import quote_literal
 from warehouse.sql_box import client
 
@@ -32,6 +32,7 @@ def find_release(lake: Lake, name: str | None, as_of: dt.date | None = None) -> 
 
     Raises:
         NoRelease: There is no such release; the text lists those that exist.
+        DamagedRelease: There is, and it is damaged.
     """
     if as_of is not None:
         dated = [(dt.datetime.fromisoformat(r.manifest["published_at"]).date(), r) for r in list_releases(lake)]
@@ -43,9 +44,16 @@ def find_release(lake: Lake, name: str | None, as_of: dt.date | None = None) -> 
         return read_current_release(lake)
     existing = {release.name: release for release in list_releases(lake)}
     wanted = name if name.startswith("v") else f"v{name}"
-    if wanted not in existing:
-        raise NoRelease(f"no release {name}; there are {', '.join(existing) or 'none'}")
-    return existing[wanted]
+    if wanted in existing:
+        return existing[wanted]
+    if wanted[1:].isdecimal():
+        try:
+            read_release(lake, int(wanted[1:])).check()
+        except DamagedRelease:
+            raise
+        except NoRelease:
+            pass
+    raise NoRelease(f"no release {name}; there are {', '.join(existing) or 'none'}")
 
 
 def print_query_result(

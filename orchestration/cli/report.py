@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
 from dataclasses import asdict
 
+import duckdb
 import polars as pl
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -14,7 +17,7 @@ from orchestration.ingest.snapshots import list_snapshots
 from orchestration.run import read_check_results, read_last_run
 from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake
-from warehouse.release import NoRelease, read_current_release
+from warehouse.release import DamagedRelease, NoRelease, read_current_release
 
 _PER_SOURCE = """
 select
@@ -42,10 +45,30 @@ group by all
 """
 
 
-def build_status_table(lake: Lake) -> RichTable | None:
-    """Snapshots, snapshots that wait for a run, and record counts of each source; none without a release."""
+@contextlib.contextmanager
+def _connect_current_release(lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection to the newest release for the project's own queries, which fail only if it cannot be read.
+
+    Raises:
+        NoRelease: Nothing is released yet.
+        DamagedRelease: The release is damaged, or of a version that lacks a table.
+    """
+    release = read_current_release(lake)
     try:
-        with read_current_release(lake).connect() as connection:
+        with release.connect() as connection:
+            yield connection
+    except duckdb.Error as error:
+        raise DamagedRelease(release.path, error) from error
+
+
+def build_status_table(lake: Lake) -> RichTable | None:
+    """Snapshots, snapshots that wait for a run, and record counts of each source; none without a release.
+
+    Raises:
+        DamagedRelease: The newest release cannot be read.
+    """
+    try:
+        with _connect_current_release(lake) as connection:
             counts = {row[0]: row[1:] for row in connection.execute(_PER_SOURCE).fetchall()}
             released = {row[0] for row in connection.execute("select snapshot_id from raw.snapshots").fetchall()}
             newest = {
@@ -55,6 +78,8 @@ def build_status_table(lake: Lake) -> RichTable | None:
                 for source in SOURCES
                 if source.recency_column
             }
+    except DamagedRelease:
+        raise
     except NoRelease:
         return None
     snapshots = list_snapshots(lake)
@@ -79,8 +104,9 @@ def build_findings_table(lake: Lake) -> RichTable | str:
 
     Raises:
         NoRelease: Nothing is released yet.
+        DamagedRelease: The newest release cannot be read.
     """
-    with read_current_release(lake).connect() as connection:
+    with _connect_current_release(lake) as connection:
         rows = connection.execute(_FINDINGS).fetchall()
         parts = dict(connection.execute(_PART_YEARS).fetchall())
     years = sorted({year for _, year, _, _ in rows if year is not None})
@@ -134,7 +160,11 @@ def describe_status(lake: Lake) -> list[str]:
 
 
 def list_rejects(lake: Lake) -> pl.DataFrame:
-    """Rejected records of the newest release and refused files, with the columns file, where, reason and text."""
+    """Rejected records of the newest release and refused files, with the columns file, where, reason and text.
+
+    Raises:
+        DamagedRelease: The newest release cannot be read.
+    """
     schema = {"file": pl.String, "where": pl.String, "reason": pl.String, "text": pl.String}
     frames = [
         pl.DataFrame(
@@ -144,10 +174,12 @@ def list_rejects(lake: Lake) -> pl.DataFrame:
         )
     ]
     try:
-        with read_current_release(lake).connect() as connection:
+        with _connect_current_release(lake) as connection:
             columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text'
             query = f"select {columns} from raw.rejects order by snapshot_id, record_ordinal"
             frames.append(connection.sql(query).pl())
+    except DamagedRelease:
+        raise
     except NoRelease:
         pass
     return pl.concat(frames)

@@ -15,7 +15,7 @@ from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import OWNERS, build_asset_key, reference_code
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.run import hash_code
-from warehouse.release import Release, publish_release
+from warehouse.release import Release, find_damage, publish_release
 
 KEY = dg.AssetKey(["release"])
 
@@ -52,6 +52,8 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in checks],
     }
+    if damage := find_damage(run.lake):
+        context.log.warning(f"{damage.path} is damaged: {damage.reason}; the release is made anew")
     release, is_new = fail_without_retry(lambda: publish_release(run.lake, list_tables(), facts))
     run.release, run.is_new_release = release.number, is_new
     context.log.info(
