@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboards.exports import downloads
 from dashboards.exports.figure_files import FigureData
-from dashboards.exports.query_rows import encode_nested, simplify_types
+from dashboards.exports.query_rows import simplify_types
 from dashboards.figures.query_chart import show_query_chart
 from dashboards.queries.release import select_release
 from dashboards.text import build_permanent_link, format_count, format_release
@@ -20,11 +20,7 @@ POLL_SECONDS = 0.4
 
 def show_result(release: Release, query: str, result: QueryResult) -> None:
     """Show the rows of a result, with downloads and a chart."""
-    try:
-        rows = result.frame
-    except QueryFailed as error:
-        sql_editor.show_failure(error)
-        return
+    rows = result.frame
     frame = simplify_types(rows)
     more = f", cut off at the limit of {DEFAULT_LIMITS.rows:,} rows" if result.is_truncated else ""
     size = f"{format_count(frame.height, 'row')} of {format_count(len(frame.columns), 'column')}"
@@ -34,7 +30,7 @@ def show_result(release: Release, query: str, result: QueryResult) -> None:
         st.info("The query returned no rows.", icon=":material/search:")
     dates = {name: st.column_config.DateColumn() for name, kind in frame.schema.items() if kind == pl.Date}
     show_table(frame, column_config=dates, key="rows")
-    files = downloads.build_table_files(lambda: rows, lambda: encode_nested(rows))
+    files = downloads.build_table_files(lambda: rows)
     downloads.show_download_buttons(f"query_{release.name}", files)
     st.markdown(f"[Permanent link to this result]({build_permanent_link(release)})")
     show_query_chart(FigureData(release, query, frame))

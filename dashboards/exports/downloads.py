@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import polars as pl
 import streamlit as st
+
+from warehouse.row_files import encode_csv, encode_parquet
 
 
 class DownloadFile(NamedTuple):
@@ -19,6 +20,7 @@ class DownloadFile(NamedTuple):
         mime: Media type.
         build: Returns the content.
         help_text: Tooltip of the button.
+        build_with_formulas: Returns the content in which formulas in texts still run, if it would differ.
     """
 
     label: str
@@ -26,24 +28,23 @@ class DownloadFile(NamedTuple):
     mime: str
     build: Callable[[], bytes | str]
     help_text: str | None = None
+    build_with_formulas: Callable[[], bytes | str] | None = None
 
 
-def build_table_files(
-    read_rows: Callable[[], pl.DataFrame], read_csv_rows: Callable[[], pl.DataFrame] | None = None
-) -> tuple[DownloadFile, ...]:
+def build_table_files(read_rows: Callable[[], pl.DataFrame]) -> tuple[DownloadFile, ...]:
     """A table as CSV and Parquet files.
 
     Args:
         read_rows: Returns the rows.
-        read_csv_rows: Returns the rows for CSV, if CSV cannot hold their types.
     """
     return (
         DownloadFile(
             "CSV",
             "csv",
             "text/csv",
-            lambda: encode_csv((read_csv_rows or read_rows)()),
+            lambda: encode_csv(read_rows()),
             "For spreadsheets. Text that looks like a formula gets an apostrophe in front.",
+            lambda: encode_csv(read_rows(), leave_formulas=True),
         ),
         DownloadFile(
             "Parquet",
@@ -56,18 +57,26 @@ def build_table_files(
 
 
 def show_download_buttons(name: str, files: Iterable[DownloadFile], key: str = "file") -> None:
-    """Show download buttons side by side.
+    """Show download buttons side by side, with a switch for formulas where a file has any.
 
     Args:
         name: File name without extension.
         files: The files.
         key: Identifies the buttons on the page.
     """
-    with st.container(horizontal=True, gap="small"):
+    files = tuple(files)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        buttons = st.container(horizontal=True, gap="small", width="content")
+        leaves_formulas = any(file.build_with_formulas for file in files) and st.checkbox(
+            "Leave formulas as they are",
+            key=f"{key} formulas",
+            help="In CSV: no apostrophe before text such as “=1+1”, which a spreadsheet then runs. For other programs.",
+        )
         for file in files:
-            st.download_button(
+            buttons.download_button(
                 file.label,
-                file.build,  # not built in advance: Streamlit may delete it before the browser requests it
+                # not built in advance: Streamlit may delete it before the browser requests it
+                (leaves_formulas and file.build_with_formulas) or file.build,
                 f"{name}.{file.extension}",
                 file.mime,
                 key=f"{key} {file.label}",
@@ -75,17 +84,3 @@ def show_download_buttons(name: str, files: Iterable[DownloadFile], key: str = "
                 icon=":material/download:",
                 help=file.help_text,
             )
-
-
-def encode_csv(frame: pl.DataFrame) -> bytes:
-    """A frame as CSV; an apostrophe is put before text that a spreadsheet would run as a formula."""
-    text = pl.col(pl.String)
-    guarded = pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text)
-    return frame.with_columns(guarded.name.keep()).write_csv().encode()
-
-
-def encode_parquet(frame: pl.DataFrame) -> bytes:
-    """A frame as Parquet."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()

@@ -1,9 +1,6 @@
-"""Rows of any SQL query as columns that a page can show and a CSV file can hold."""
+"""Rows of any SQL query as columns that a page can show."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import polars as pl
 
@@ -15,15 +12,6 @@ def simplify_types(frame: pl.DataFrame) -> pl.DataFrame:
     missing values text.
     """
     return frame.with_columns(_simplify_type(frame[name]) for name in frame.columns)
-
-
-def encode_nested(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows as `simplify_types` gives them, with lists and structs as JSON text."""
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    return simplify_types(frame).with_columns(
-        pl.Series(name, [None if value is None else _encode_json(value) for value in frame[name].to_list()], pl.String)
-        for name in nested
-    )
 
 
 def list_numeric_columns(frame: pl.DataFrame) -> list[str]:
@@ -42,7 +30,3 @@ def _simplify_type(column: pl.Series) -> pl.Series:
         is_exact = not kind.scale and whole.null_count() == column.null_count()
         return whole if is_exact else column.cast(pl.Float64)
     return column
-
-
-def _encode_json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)

@@ -12,9 +12,10 @@ import streamlit as st
 
 from dashboards.charts import palette
 from dashboards.exports.figure_files import Figure, FigureData
-from dashboards.exports.query_rows import encode_nested, list_numeric_columns
+from dashboards.exports.query_rows import list_numeric_columns
 from dashboards.figures.figure import show_figure
 from dashboards.widgets import filters
+from warehouse.row_files import encode_nested
 
 Mark = Literal["none", "bars", "lines", "points"]
 MAX_MARKS = 5000

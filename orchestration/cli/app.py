@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestration.cli import fetch as fetch_commands
 from orchestration.cli import serve as serve_commands
-from orchestration.cli.console import fail, log, open_lake, out
+from orchestration.cli.console import fail, log, open_lake, out, show_line
 from warehouse.lake import Lake
 
 app = typer.Typer(
@@ -27,6 +26,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+LeaveFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--leave-formulas", help="In CSV, leave text that a spreadsheet would run as a formula without an apostrophe."
+    ),
+]
 
 
 class Format(StrEnum):
@@ -112,7 +119,7 @@ def _print_status(lake: Lake) -> None:
     if table is not None:
         out.print(table)
     for line in describe_status(lake):
-        out.print(escape(line), highlight=False, soft_wrap=True)
+        show_line(line)
 
 
 @app.command()
@@ -127,8 +134,9 @@ def sql(
     is_sandboxed: Annotated[
         bool, typer.Option("--sandbox", help="Run the query in a sandbox, for a query that you do not trust.")
     ] = False,
+    leave_formulas: LeaveFormulas = False,
 ) -> None:
-    """Query the released tables in DuckDB's SQL, read-only.
+    """Query the released tables in DuckDB's SQL, read-only: a query can neither read nor write any file.
 
     Examples: `aisle sql "from mart.publications_by_lab_category_month limit 10"`,
     `aisle sql "select * from clean.publications" --format csv -o publications.csv`,
@@ -139,13 +147,15 @@ def sql(
 
     lake = open_lake()
     try:
+        queries.check_output(lake, output)
         selected = queries.find_release(lake, release, as_of.date() if as_of else None)
         if query is None and not sys.stdin.isatty():
             query = sys.stdin.read()
         if query is None:
             queries.run_shell(selected, out, is_sandboxed=is_sandboxed)
         else:
-            queries.print_query_result(selected, query, form.value, output, out, is_sandboxed=is_sandboxed)
+            rows = queries.RowOutput(form.value, output, leave_formulas)
+            queries.print_query_result(selected, query, rows, out, is_sandboxed=is_sandboxed)
     except (NoRelease, queries.QueryError) as error:
         raise fail(str(error)) from error
 
@@ -157,6 +167,7 @@ def diff(
     table: Annotated[str, typer.Argument(help="A table that counts publications.")] = "mart.publications_by_lab_year",
     form: Annotated[Format, typer.Option("--format", "-f", help="Format of the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the rows to this file.")] = None,
+    leave_formulas: LeaveFormulas = False,
 ) -> None:
     """Explain changed numbers between two releases: each change with its causes, which add up to it.
 
@@ -168,14 +179,15 @@ def diff(
 
     lake = open_lake()
     try:
-        compared = [queries.find_release(lake, name) for name in (old, new)]
-        for release in compared:
+        queries.check_output(lake, output)
+        older, newer = (queries.find_release(lake, name) for name in (old, new))
+        for release in (older, newer):
             release.check()
-        changes = explain_changes(*compared, table)
+        changes = explain_changes(older, newer, table)
         if changes.is_empty() and form is Format.table:
-            out.print(f"{table}: no number changed", highlight=False)
+            show_line(f"{table}: no number changed")
         else:
-            queries.write_rows(changes, form.value, output, out)
+            queries.write_rows(changes, queries.RowOutput(form.value, output, leave_formulas), out)
     except (NoRelease, queries.QueryError, KeyError) as error:
         raise fail(str(error.args[0])) from error
 
@@ -184,23 +196,26 @@ def diff(
 def rejects(
     form: Annotated[Format, typer.Option("--format", "-f", help="Format of the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the rows to this file.")] = None,
+    leave_formulas: LeaveFormulas = False,
 ) -> None:
     """Show the rejected records and files with the reasons."""
     from orchestration.cli import query as queries
     from orchestration.cli.report import list_rejects
     from warehouse.release import DamagedRelease
 
+    lake = open_lake()
     try:
-        rows = list_rejects(open_lake())
+        rows = list_rejects(lake)
     except DamagedRelease as damage:
         raise fail(str(damage)) from damage
     if form is Format.table and output is None:
         for row in rows.iter_rows(named=True):
-            out.print(escape(f"{row['file']}: {row['where']}: {row['reason']}"), highlight=False, soft_wrap=True)
-        out.print(f"{rows.height} rejected" if rows.height else "nothing was rejected", highlight=False)
+            show_line(f"{row['file']}: {row['where']}: {row['reason']}")
+        show_line(f"{rows.height} rejected" if rows.height else "nothing was rejected")
         return
     try:
-        queries.write_rows(rows, form.value, output, out)
+        queries.check_output(lake, output)
+        queries.write_rows(rows, queries.RowOutput(form.value, output, leave_formulas), out)
     except queries.QueryError as error:
         raise fail(str(error)) from error
 

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from warehouse.lake import Lake, UnusableLake
+from warehouse.terminal_text import escape_controls
 
-out = Console(width=None if sys.stdout.isatty() else 160)
-err = Console(stderr=True)
+
+class PlainConsole(Console):
+    """A console that shows every text as it is: no markup in it, no emoji codes, control characters written out.
+
+    Titles, names of labs and files, messages of feeds and results of queries come from outside, so nothing that is
+    printed may be read as markup. Give a ``style`` instead.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text to print; called by Rich for each text and each cell of a table."""
+        return super().render_str(escape_controls(text), **options)
+
+
+out = PlainConsole(width=None if sys.stdout.isatty() else 160)
+err = PlainConsole(stderr=True)
 
 
 def log(text: str) -> None:
-    """Print a line of progress to standard error."""
-    err.print(escape(text), highlight=False, soft_wrap=True)
+    """Print a line of progress to standard error; more lines of the text are indented, so that none passes for ours."""
+    err.print(_indent_lines(text), soft_wrap=True)
 
 
 def fail(text: str) -> typer.Exit:
     """Print an error to standard error; returns the exit with code 1, to be raised."""
-    err.print(f"[red]{escape(text)}[/red]", highlight=False, soft_wrap=True)
+    err.print(_indent_lines(text), style="red", soft_wrap=True)
     return typer.Exit(1)
+
+
+def show_line(text: str) -> None:
+    """Print a line to standard output, as `log` does."""
+    out.print(_indent_lines(text), soft_wrap=True)
+
+
+def _indent_lines(text: str) -> str:
+    return text.replace("\n", "\n    ")
 
 
 def open_lake() -> Lake:

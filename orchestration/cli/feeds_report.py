@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from cronsim import CronSim
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from orchestration.fetch.config import Configuration, FeedConfig
@@ -59,5 +58,5 @@ def build_feeds_table(lake: Lake, configuration: Configuration, *, is_long: bool
         ]
         if is_long:
             cells += [feed.url, feed.licence or feed.kind.licence, state.watermark or "—"]
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     return table

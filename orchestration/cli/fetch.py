@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from orchestration.cli.console import err, fail, log, open_lake, out
+from orchestration.cli.console import err, fail, log, open_lake, out, show_line
 from warehouse.lake import Lake, escape_unprintable
+from warehouse.terminal_text import escape_controls
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -204,8 +204,9 @@ class _ProgressDisplay:
         if err.is_terminal:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            counts = TextColumn("{task.fields[feed]}: {task.completed:,.0f} requests, {task.fields[records]:,} records")
-            rate = TextColumn("{task.fields[rate]}")
+            form = "{task.fields[feed]}: {task.completed:,.0f} requests, {task.fields[records]:,} records"
+            counts = TextColumn(form, markup=False)
+            rate = TextColumn("{task.fields[rate]}", markup=False)
             self._bars = Progress(SpinnerColumn(), counts, rate, TimeElapsedColumn(), console=err, transient=True)
             self._bars.start()
         return self
@@ -222,7 +223,9 @@ class _ProgressDisplay:
         rate = f"{result.records / seconds:,.0f} records/s" if seconds > 0.5 else ""
         if self._bars is not None:
             if result.feed not in self._tasks:
-                self._tasks[result.feed] = self._bars.add_task("", total=None, feed=result.feed, records=0, rate="")
+                self._tasks[result.feed] = self._bars.add_task(
+                    "", total=None, feed=escape_controls(result.feed), records=0, rate=""
+                )
             task = self._tasks[result.feed]
             self._bars.update(task, completed=result.requests, records=result.records, rate=rate)
         elif seconds > _QUIET_SECONDS and now - self._last.get(result.feed, 0.0) > _INTERVAL_SECONDS:
@@ -242,13 +245,11 @@ def sources(
     configuration = _load_configuration(lake)
     for source in SOURCES:
         origins = "files and feeds" if source.fetch else "files"
-        out.print(f"[bold]{source.name}[/bold] ({origins}): {escape(source.expected)}", highlight=False, soft_wrap=True)
+        out.print(source.name, style="bold", end="")
+        show_line(f" ({origins}): {source.expected}")
     out.print(build_feeds_table(lake, configuration, is_long=is_long))
-    out.print(
-        escape(f"bundled: {BUNDLED_FEEDS}\nyours, which overrides it: {locate_feeds_file(lake)}"),
-        highlight=False,
-        soft_wrap=True,
-    )
+    show_line(f"bundled: {BUNDLED_FEEDS}")
+    show_line(f"yours, which overrides it: {locate_feeds_file(lake)}")
 
 
 def _load_configuration(lake: Lake) -> Configuration:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import io
 import sys
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 from rich.console import Console
-from rich.markup import escape
 
+from orchestration.cli.console import log
 from warehouse.lake import Lake
 from warehouse.release import DamagedRelease, NoRelease, Release, list_releases, read_current_release, read_release
+from warehouse.row_files import encode_csv, encode_json, encode_parquet, flatten_types
 from warehouse.sql import quote_literal
-from warehouse.sql_box import client
+from warehouse.sql_box import answer, client
+from warehouse.sql_box.answer import number_names
+from warehouse.terminal_text import escape_controls
 
 MAX_PRINTED = 200
 _HELP = "SQL ends with ; — .tables lists the tables, .columns mart.x the columns of one, .quit leaves"
@@ -56,8 +62,39 @@ def find_release(lake: Lake, name: str | None, as_of: dt.date | None = None) -> 
     raise NoRelease(f"no release {name}; there are {', '.join(existing) or 'none'}")
 
 
+@dataclass(frozen=True)
+class RowOutput:
+    """Where rows go and in which form.
+
+    Args:
+        form: ``table``, ``csv``, ``json``, ``parquet`` or ``markdown``.
+        path: The file; standard output if missing.
+        leave_formulas: Whether CSV keeps text as it is that a spreadsheet would run as a formula.
+    """
+
+    form: str = "table"
+    path: Path | None = None
+    leave_formulas: bool = False
+
+
+def check_output(lake: Lake, path: Path | None) -> None:
+    """Check that a file for rows is none of the lake's own, also not behind a link.
+
+    Raises:
+        QueryError: It is.
+    """
+    if path is None:
+        return
+    target = path.resolve()
+    is_own = target == lake.root or lake.root in target.parents
+    if target.is_file() and target.stat().st_nlink > 1:
+        is_own |= any(target.samefile(file) for file in lake.releases.glob("aisle.v*"))
+    if is_own:
+        raise QueryError(f"{path} belongs to the lake {lake.root}: name a file outside of it")
+
+
 def print_query_result(
-    release: Release, query: str, form: str, output: Path | None, console: Console, *, is_sandboxed: bool = False
+    release: Release, query: str, output: RowOutput, console: Console, *, is_sandboxed: bool = False
 ) -> None:
     """Run one query on a release and print or write its rows; see `write_rows` for the formats.
 
@@ -65,7 +102,7 @@ def print_query_result(
         QueryError: The query fails, or its rows cannot be written.
     """
     with _connect(release, is_sandboxed) as fetch_rows:
-        write_rows(fetch_rows(query), form, output, console)
+        write_rows(fetch_rows(query), output, console)
 
 
 @contextlib.contextmanager
@@ -81,49 +118,56 @@ def _connect(release: Release, is_sandboxed: bool) -> Generator[Callable[[str], 
 def _fetch_rows_in_sandbox(release: Release, query: str) -> pl.DataFrame:
     try:
         result = client.run_query(release, query)
-        frame = result.frame
     except client.QueryFailed as error:
         raise QueryError(str(error)) from error
+    frame = result.frame
     if result.is_truncated:
-        sys.stderr.write(f"only the first {frame.height:,} rows: the sandbox returns no more\n")
+        log(f"only the first {frame.height:,} rows: the sandbox returns no more")
     return frame
 
 
 def _fetch_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
     try:
         relation = connection.sql(query)
-        return pl.DataFrame() if relation is None else relation.pl()
-    except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        raise QueryError(str(error)) from error
+        if relation is None:
+            return pl.DataFrame()
+        return client.build_frame(answer.read_table(relation))
+    except (duckdb.Error, pa.ArrowException, answer.UnfitAnswer, OSError, MemoryError) as error:
+        # Arrow raises OSError for DuckDB's errors
+        raise QueryError(str(error) or "it needs more memory than there is") from error
 
 
-def write_rows(frame: pl.DataFrame, form: str, output: Path | None, console: Console) -> None:
-    """Print rows as ``table``, ``csv``, ``json``, ``parquet`` or ``markdown``, or write them to a file.
+def write_rows(frame: pl.DataFrame, output: RowOutput, console: Console) -> None:
+    """Print rows, or write them to a file.
+
+    What goes to a terminal has its control characters written out; what goes to a file or another program is exact.
 
     Raises:
         QueryError: Parquet would go to a terminal, or the file cannot be written.
     """
-    if form == "parquet" and output is None and sys.stdout.isatty():
+    path, form = output.path, output.form
+    if form == "parquet" and path is None and sys.stdout.isatty():
         raise QueryError("Parquet cannot be printed to a terminal: add --output rows.parquet")
-    if form == "table" and output is None:
+    if form == "table" and path is None:
         _print_table(frame, console)
         return
     try:
         if form == "parquet":
-            frame.write_parquet(output or sys.stdout.buffer)
-            return
-        if form == "csv" or (form == "table" and output is not None):
-            text = frame.write_csv()
-        elif form == "json":
-            text = frame.write_json() + "\n"
+            content = encode_parquet(frame)
+        elif form in {"csv", "table"}:
+            content = encode_csv(frame, leave_formulas=output.leave_formulas)
         else:
-            text = _format_markdown(frame)
-        if output is None:
-            sys.stdout.write(text)
+            content = (encode_json(frame) if form == "json" else _format_markdown(frame)).encode()
+        if path is not None:
+            path.write_bytes(content)
+        elif form == "parquet":
+            sys.stdout.buffer.write(content)
+        elif sys.stdout.isatty():
+            sys.stdout.write(escape_controls(content.decode()))
         else:
-            output.write_text(text, encoding="utf-8")
+            sys.stdout.write(content.decode())
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise QueryError(f"cannot write {output or form}: {error}") from error
+        raise QueryError(f"cannot write {path or form}: {error}") from error
 
 
 def _format_value(value: object) -> str:
@@ -134,11 +178,17 @@ def _format_value(value: object) -> str:
 
 def _print_table(frame: pl.DataFrame, console: Console) -> None:
     """Print rows in DuckDB's table format, which shows types and omits rows and columns that do not fit."""
-    width = console.width if console.is_terminal else 1_000
     if frame.width == 0:
         console.print("done")
-    else:
-        duckdb.from_arrow(frame.to_arrow()).show(max_width=width, max_rows=MAX_PRINTED)
+        return
+    width = console.width if console.is_terminal else 1_000
+    names = number_names([escape_controls(name) for name in frame.columns])
+    texts = pl.col(pl.String).map_elements(escape_controls, return_dtype=pl.String)
+    table = frame.rename(dict(zip(frame.columns, names, strict=True))).with_columns(texts).to_arrow()
+    with io.StringIO() as text, duckdb.connect() as connection:
+        with contextlib.redirect_stdout(text):
+            connection.from_arrow(table).show(max_width=width, max_rows=MAX_PRINTED)
+        sys.stdout.write(escape_controls(text.getvalue()))  # texts within lists and structs too
 
 
 def _format_markdown(frame: pl.DataFrame) -> str:
@@ -146,7 +196,7 @@ def _format_markdown(frame: pl.DataFrame) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
     rules = ["---:" if dtype.is_numeric() else "---" for dtype in frame.dtypes]
-    rows = ("".join(line([_format_value(value) for value in row])) for row in frame.iter_rows())
+    rows = ("".join(line([_format_value(value) for value in row])) for row in flatten_types(frame).iter_rows())
     return line(frame.columns) + line(rules) + "".join(rows)
 
 
@@ -154,9 +204,7 @@ def run_shell(release: Release, console: Console, *, is_sandboxed: bool = False)
     """Read queries and print their rows until ``.quit`` or the end of input; a failed query prints its error."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - history and editing for input()
-    console.print(
-        f"release {release.name} of {release.manifest['published_at'][:16]} UTC, read-only. {_HELP}", highlight=False
-    )
+    console.print(f"release {release.name} of {release.manifest['published_at'][:16]} UTC, read-only. {_HELP}")
     with _connect(release, is_sandboxed) as fetch_rows:
         query = ""
         while True:
@@ -175,7 +223,7 @@ def run_shell(release: Release, console: Console, *, is_sandboxed: bool = False)
                 try:
                     _print_table(fetch_rows(query), console)
                 except QueryError as error:
-                    console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+                    console.print(str(error), style="red", soft_wrap=True)
                 query = ""
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 import duckdb
 import polars as pl
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
@@ -93,7 +92,7 @@ def build_status_table(lake: Lake) -> RichTable | None:
         waiting = sum(1 for snapshot in own if snapshot.snapshot_id not in released)
         date = newest.get(source.name, "undated")
         numbers = counts.get(source.name, (0, 0, 0, 0))
-        table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), escape(str(date or "—")))
+        table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), str(date or "—"))
     return table
 
 

@@ -7,11 +7,20 @@ import sys
 
 import dagster as dg
 
+from warehouse.terminal_text import escape_controls
+
 
 class _LineFormatter(logging.Formatter):
-    """One line: the message of a step, marked if it is a warning, or the reason of a failure."""
+    """One line: the message of a step, marked if it is a warning, or the reason of a failure.
+
+    It may quote texts from outside, so control characters are written out and further lines are indented.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        return escape_controls(self._describe(record)).replace("\n", "\n    ")
+
+    @staticmethod
+    def _describe(record: logging.LogRecord) -> str:
         event = _get_event(record)
         if event is not None:
             failure = event.step_failure_data

@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 
 from dashboards.charts import marks, palette
-from dashboards.exports.downloads import encode_csv, encode_parquet
 from dashboards.queries import counts, trends
 from dashboards.queries.release import get_newest_release, query_release
 from dashboards.queries.selection import Selection
 from tests.support.app_tests import open_page, read_figure_table, read_page_text, read_paper_table
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
+from warehouse.row_files import encode_csv, encode_parquet
 
 GRAINS = ("month", "quarter", "year")
 DIMENSIONS = (("lab", "category"), ("lab",), ("category",))

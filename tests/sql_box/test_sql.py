@@ -12,6 +12,7 @@ import pytest
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
 from warehouse.sql_box import client
+from warehouse.sql_box.answer import read_table
 from warehouse.sql_box.client import FailureReason, QueryFailed
 
 A_PYTHON_OBJECT = duckdb.connect().sql("select 'a secret of the parent' as note").to_arrow_table()
@@ -238,6 +239,12 @@ select 1 where getenv('PATH') is not null
 select lag(current_setting('threads')) over ()
 select count(*) filter (current_setting('threads') = '1')
 select current_query(), txid_current()
+select current_user
+select session_user, user
+select current_role from clean.publications
+select "current_catalog"
+select lab from clean.publications where current_schema = 'main'
+select list_transform([1], lambda x: current_user)
 select sleep_ms(1)
 select pg_sleep(1)
 select setseed(0.5)
@@ -365,7 +372,7 @@ def original_files(canary: Canary) -> dict[str, str]:
 @pytest.mark.parametrize("query", ORDINARY_QUERIES)
 def test_ordinary_query_gives_the_same_result_as_duckdb(release: Release, query: str) -> None:
     with release.connect() as connection:
-        expected = connection.sql(query).to_arrow_table()
+        expected = read_table(connection.sql(query))
     result = client.run_query(release, query)
     assert result.table.equals(expected)
     assert not result.is_truncated

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
-from warehouse.sql_box import confine, gate
+from warehouse.sql_box import answer, confine, gate
 
 _BATCH_ROWS = 2048  # DuckDB's vector size; small, so that a huge result is truncated early
 _RECURSION_LIMIT = 5000  # for parsing JSON: DuckDB nests expressions 1000 deep, each up to four levels of its JSON
@@ -97,8 +97,8 @@ def _run_query(
     try:
         if "gate" in request["layers"]:
             gate.check_query(connection, query, catalog)
-        schema, batches, is_truncated = _fetch_rows(connection, query, request["limits"])
-    except gate.ForbiddenQuery as error:
+        rows = _fetch_rows(connection, query, request["limits"])
+    except (gate.ForbiddenQuery, answer.UnfitAnswer) as error:
         _write_status(output, {"error": "refused", "message": str(error)}, request)
     except (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError):
         _write_status(output, {"error": "limit", "message": "memory"}, request)
@@ -107,31 +107,33 @@ def _run_query(
         status = {"error": "limit", "message": "memory"} if is_memory else {"error": "failed", "message": str(error)}
         _write_status(output, status, request)
     else:
-        _write_status(output, {"is_truncated": is_truncated}, request)
-        with pa.ipc.new_stream(output, schema) as stream:
-            for batch in batches:
+        _write_status(output, {"is_truncated": rows.is_truncated}, request)
+        with pa.ipc.new_stream(output, rows.schema) as stream:
+            for batch in rows.batches:
                 stream.write_batch(batch)
 
 
-def _fetch_rows(
-    connection: duckdb.DuckDBPyConnection, query: str, limits: dict[str, Any]
-) -> tuple[pa.Schema, list[pa.RecordBatch], bool]:
-    """The first rows of a query within the limits, and whether there are more."""
+def _fetch_rows(connection: duckdb.DuckDBPyConnection, query: str, limits: dict[str, Any]) -> answer.Rows:
+    """The first rows of a query within the limits."""
     relation = connection.sql(query)
     if relation is None:
-        return pa.schema([]), [], False
-    reader = relation.to_arrow_reader(_BATCH_ROWS)
-    batches: list[pa.RecordBatch] = []
-    rows_left, bytes_left = limits["rows"], limits["answer_bytes"]
-    for batch in reader:
-        count = min(batch.num_rows, rows_left)
-        while count and batch.slice(0, count).nbytes > bytes_left:
-            count //= 2
-        batches.append(batch.slice(0, count))
-        rows_left, bytes_left = rows_left - count, bytes_left - batches[-1].nbytes
-        if count < batch.num_rows:
-            return reader.schema, batches, True
-    return reader.schema, batches, False
+        return answer.Rows(pa.schema([]), [], is_truncated=False)
+
+    def read(portable: duckdb.DuckDBPyRelation) -> answer.Rows:
+        reader = portable.to_arrow_reader(_BATCH_ROWS)
+        batches: list[pa.RecordBatch] = []
+        rows_left, bytes_left = limits["rows"], limits["answer_bytes"]
+        for batch in reader:
+            count = min(batch.num_rows, rows_left)
+            while count and batch.slice(0, count).nbytes > bytes_left:
+                count //= 2
+            batches.append(batch.slice(0, count))
+            rows_left, bytes_left = rows_left - count, bytes_left - batches[-1].nbytes
+            if count < batch.num_rows:
+                return answer.Rows(reader.schema, batches, is_truncated=True)
+        return answer.Rows(reader.schema, batches, is_truncated=False)
+
+    return answer.read_portably(relation, read)
 
 
 def _write_status(output: BinaryIO, status: dict[str, Any], request: dict[str, Any]) -> None:

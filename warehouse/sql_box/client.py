@@ -7,7 +7,6 @@ side: it starts the process, enforces the time limit, and reads and validates th
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import os
@@ -27,6 +26,7 @@ import pyarrow as pa
 
 from warehouse.lake import PROJECT
 from warehouse.release import Release
+from warehouse.sql_box import answer
 from warehouse.sql_box.confine import get_signal_name
 
 _KILL_AFTER_SECONDS = 1.0  # grace after the time limit: normally the process ends itself
@@ -134,21 +134,22 @@ class QueryResult:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The rows as a Polars frame; repeated column names get a number appended.
+        """The rows as a Polars frame; repeated column names get a number appended."""
+        return build_frame(self.table)
 
-        Raises:
-            QueryFailed: A column has a type that Polars does not support, such as an interval.
-        """
-        names: list[str] = []
-        for name in self.table.column_names:
-            numbered = (f"{name}_{number}" for number in itertools.count(1))
-            names.append(name if name not in names else next(other for other in numbered if other not in names))
-        try:
-            frame = pl.from_arrow(self.table.rename_columns(names))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            message = f"a column cannot be shown as it is; cast it to varchar: {error}".partition(" Hint:")[0]
-            raise QueryFailed(FailureReason.failed, message) from error
-        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+
+def build_frame(table: pa.Table) -> pl.DataFrame:
+    """Rows of `answer.read_portably` as a Polars frame, with a name of its own for each column."""
+    portable = answer.write_out_moments(table)
+    columns = zip(answer.number_names(table.column_names), portable.columns, strict=True)
+    return pl.DataFrame([_build_series(name, column) for name, column in columns])
+
+
+def _build_series(name: str, column: pa.ChunkedArray) -> pl.Series:
+    try:
+        return pl.Series(name, column)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return pl.Series(name, answer.convert_to_text(column))
 
 
 class RunningQuery:
@@ -261,7 +262,10 @@ class RunningQuery:
             message = f"the query was ended after {limits.cpu_seconds} s of CPU time, the longest it may take"
             return QueryFailed(FailureReason.limit, message)
         if signal_name is not None:
-            message = f"the query crashed its sandbox process ({signal_name}), most likely because memory ran out"
+            message = (
+                f"the query crashed its sandbox process ({signal_name}), most likely because memory ran out"
+                " or values are nested too deeply"
+            )
             return QueryFailed(FailureReason.limit, message)
         first, _, rows = output.partition(b"\n")
         if not first:

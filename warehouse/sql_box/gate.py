@@ -13,7 +13,13 @@ from typing import Any
 
 import duckdb
 
-from warehouse.sql_box.functions import ALLOWED_FUNCTIONS, ALLOWED_TABLE_FUNCTIONS, REFUSED_FUNCTIONS, REFUSED_PREFIXES
+from warehouse.sql_box.functions import (
+    ALLOWED_FUNCTIONS,
+    ALLOWED_TABLE_FUNCTIONS,
+    REFUSED_FUNCTIONS,
+    REFUSED_NAMES,
+    REFUSED_PREFIXES,
+)
 
 _ALLOWED_EXPRESSIONS = frozenset(
     [
@@ -177,6 +183,8 @@ def _check_node(node: dict[str, Any], catalog: ReleaseCatalog, ctes: Collection[
         raise ForbiddenQuery(f"{_format_kind(kind)} is not allowed: queries can only read")
     if "function_name" in node:
         _check_function(node["function_name"].lower(), ALLOWED_FUNCTIONS | ALLOWED_TABLE_FUNCTIONS | catalog.functions)
+    if node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1:
+        _check_bare_name(node["column_names"][0].lower())
     if kind == "TABLE_FUNCTION":  # a table function may share its name with a harmless scalar one
         _check_function(node["function"]["function_name"].lower(), ALLOWED_TABLE_FUNCTIONS | catalog.functions)
     if kind == "BASE_TABLE":
@@ -192,6 +200,14 @@ def _check_function(name: str, allowed: Collection[str]) -> None:
         (reason for prefix, reason in REFUSED_PREFIXES.items() if name.startswith(prefix)), None
     )
     raise ForbiddenQuery(f"the function {name} is not allowed" + (f": it {reason}" if reason else ""))
+
+
+def _check_bare_name(name: str) -> None:
+    """Refuse names that are functions without parentheses, unless a column of the name is written with its table."""
+    if name in REFUSED_NAMES:
+        raise ForbiddenQuery(
+            f"{name} is not allowed: it {REFUSED_FUNCTIONS[name]}; write a column of this name with its table: t.{name}"
+        )
 
 
 def _check_table(path: list[str], catalog: ReleaseCatalog, ctes: Collection[str]) -> None:
