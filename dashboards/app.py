@@ -100,7 +100,7 @@ except UnreadableRelease as error:
     st.error("A file of the release is missing, damaged or of another version.")
     st.code(str(error.path), language=None)
     st.write(
-        "If it belongs to the newest release, `make run` notices the damage and publishes the release anew. An older "
+        "If it belongs to the newest release, `make run` notices the damage and publishes the release again. An older "
         "release comes back only from a backup. The tables of the lake are not affected. "
         "The terminal of the dashboards shows the cause."
     )

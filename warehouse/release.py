@@ -52,7 +52,7 @@ class DamagedRelease(NoRelease):
 
     def __init__(self, path: Path, reason: object) -> None:
         super().__init__(
-            f"{path} is damaged: {reason}; if this is the newest release, `aisle run` makes it anew,"
+            f"{path} is damaged: {reason}; if this is the newest release, `aisle run` replaces it,"
             " an older one comes back only from a backup"
         )
         self.path = path

@@ -15,7 +15,7 @@ from warehouse.sql_box.answer import number_names
 # a spreadsheet runs text that begins with one of these as a formula, some also behind blanks, quotes and characters
 # that do not show; it takes the full-width and small forms for the same signs
 _FORMULA = r"""^(?:[\s\p{Z}\p{C}'"`´‘’“”„«»]*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r])"""
-_NUMBER = r"^[+\-]?(?:\d+(?:\.\d*)?|\.\d+|infinity)(?:[eE][+\-]?\d+)?$"
+_HUGE = r"^-(?:\d{39,}|infinity)$"  # numbers and dates that come as text, since no other type holds them
 
 
 def encode_csv(frame: pl.DataFrame, *, leave_formulas: bool = False) -> bytes:
@@ -66,7 +66,7 @@ def _encode_json(column: pl.Series) -> pl.Series:
 
 
 def _disarm(column: pl.Series) -> pl.Series:
-    is_formula = column.str.contains(_FORMULA) & ~column.str.contains(_NUMBER)
+    is_formula = column.str.contains(_FORMULA) & ~column.str.contains(_HUGE)
     return pl.select(pl.when(is_formula).then("'" + column).otherwise(column).alias(column.name)).to_series()
 
 

@@ -183,8 +183,13 @@ def _print_table(frame: pl.DataFrame, console: Console) -> None:
         return
     width = console.width if console.is_terminal else 1_000
     names = number_names([escape_controls(name) for name in frame.columns])
-    texts = pl.col(pl.String).map_elements(escape_controls, return_dtype=pl.String)
-    table = frame.rename(dict(zip(frame.columns, names, strict=True))).with_columns(texts).to_arrow()
+    columns = [
+        pl.Series(name, [text and escape_controls(text) for text in column], pl.String)
+        if column.dtype == pl.String
+        else column.alias(name)
+        for name, column in zip(names, frame.iter_columns(), strict=True)
+    ]
+    table = pl.DataFrame(columns).to_arrow()
     with io.StringIO() as text, duckdb.connect() as connection:
         with contextlib.redirect_stdout(text):
             connection.from_arrow(table).show(max_width=width, max_rows=MAX_PRINTED)

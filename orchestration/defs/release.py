@@ -53,7 +53,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
         "checks": [asdict(result) for result in checks],
     }
     if damage := find_damage(run.lake):
-        context.log.warning(f"{damage.path} is damaged: {damage.reason}; the release is made anew")
+        context.log.warning(f"{damage.path} is damaged: {damage.reason}; the release is published again")
     release, is_new = fail_without_retry(lambda: publish_release(run.lake, list_tables(), facts))
     run.release, run.is_new_release = release.number, is_new
     context.log.info(

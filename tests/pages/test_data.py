@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -174,6 +173,6 @@ def test_release_without_lineage_is_reported(
 
 def test_record_counts_are_those_of_the_lake(released_lake: Lake, tmp_path: Path) -> None:
     release = read_current_release(released_lake)
-    with duckdb.connect(release.path, read_only=True) as connection:
+    with release.connect() as connection:
         ((record_count,),) = connection.execute("select sum(records_read) from raw.parses").fetchall()
     assert query_sources(release, dt.date(2026, 11, 20))["records_read"].sum() == record_count

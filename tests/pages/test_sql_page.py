@@ -73,7 +73,7 @@ def test_every_example_returns_rows(released_lake: Lake, title: str) -> None:
 
 def test_example_runs_on_click(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_sql_page(released_lake, monkeypatch)
-    app.button(key="Works per lab and year").click().run()
+    wait_for_result(app.button(key="Works per lab and year").click().run())
     assert not app.exception
     assert set(read_result(app)["lab"]) == {"Anthropic", "Google DeepMind", "OpenAI"}
 
@@ -118,7 +118,7 @@ def test_new_query_cancels_the_previous_one(released_lake: Lake, monkeypatch: py
     app = open_sql_page(released_lake, monkeypatch, query=SLOW)
     (_, running) = app.session_state["running_query"]
     assert running.is_running
-    app.button(key="Newest publications").click().run()
+    wait_for_result(app.button(key="Newest publications").click().run())
     assert sql_editor.wait_until_done(running, 5)
     assert read_result(app).height == 50
 

@@ -1,4 +1,4 @@
-"""Damage to releases: every kind is noticed, named with its file and reason, and made anew by the next publication."""
+"""Damage to releases: every kind is noticed, named with its file and reason, and replaced by the next publication."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ DAMAGES: dict[str, tuple[Callable[[Lake], object], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_named_and_the_release_made_anew(tmp_path: Path, name: str) -> None:
+def test_damage_is_named_and_the_release_replaced(tmp_path: Path, name: str) -> None:
     lake, (damage, reason) = Lake(tmp_path / "lake"), DAMAGES[name]
     numbers = write_numbers(lake, range(10))
     publish_release(lake, [numbers], {})
@@ -118,7 +118,7 @@ def test_damage_is_named_and_the_release_made_anew(tmp_path: Path, name: str) ->
     found = find_damage(lake)
     assert found is not None
     assert reason in str(found)
-    assert "`aisle run` makes it anew" in str(found)
+    assert "`aisle run` replaces it" in str(found)
     release, is_new = publish_release(lake, [numbers], {})
     assert is_new
     assert release.number > 1
