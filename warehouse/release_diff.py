@@ -188,6 +188,8 @@ def _attach_both(old: Release, new: Release) -> Generator[duckdb.DuckDBPyConnect
             for alias, release in (("old", old), ("new", new)):
                 connection.execute(f"attach {quote_literal(str(release.path))} as {alias} (read_only)")
             yield connection
+        except (duckdb.CatalogException, duckdb.BinderException):  # it lacks a table or column, and is whole
+            raise
         except duckdb.Error as error:
             damaged = next((other for other in (old, new) if other.path.name in str(error)), release)
             raise DamagedRelease(damaged.path, error) from error

@@ -26,6 +26,7 @@ import streamlit as st
 from dashboards.text import escape_markdown, show_link
 from warehouse.lake import Lake
 from warehouse.release import DamagedRelease, Release, list_releases, locate_pointer, read_current_release
+from warehouse.release_file import open_release_file
 from warehouse.sql import TEMPORARY_TABLE_MACROS, list_macro_tables
 from warehouse.table import LAYERS
 
@@ -253,7 +254,7 @@ def _find_missing_names(path: Path, error: Exception, query: str) -> list[str]:
     match = _MISSING.search(str(error))
     if match is None or not isinstance(error, duckdb.CatalogException | duckdb.BinderException):
         return []
-    with contextlib.suppress(duckdb.Error), duckdb.connect(path, read_only=True) as connection:
+    with contextlib.suppress(duckdb.Error), open_release_file(path) as connection:
         tables = {f"{schema}.{name}" for schema, name in connection.execute(_TABLES).fetchall()}
         if not tables:
             return []

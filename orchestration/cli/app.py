@@ -173,6 +173,8 @@ def diff(
 
     Causes: new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed.
     """
+    import duckdb
+
     from orchestration.cli import query as queries
     from warehouse.release import NoRelease
     from warehouse.release_diff import explain_changes
@@ -188,6 +190,8 @@ def diff(
             show_line(f"{table}: no number changed")
         else:
             queries.write_rows(changes, queries.RowOutput(form.value, output, leave_formulas), out)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise fail(f"{old} or {new} lacks a table or column that the comparison reads: {error}") from error
     except (NoRelease, queries.QueryError, KeyError) as error:
         raise fail(str(error.args[0])) from error
 

@@ -50,12 +50,15 @@ def _connect_current_release(lake: Lake) -> Generator[duckdb.DuckDBPyConnection]
 
     Raises:
         NoRelease: Nothing is released yet.
-        DamagedRelease: The release is damaged, or of a version that lacks a table.
+        DamagedRelease: The release cannot be read.
     """
     release = read_current_release(lake)
     try:
         with release.connect() as connection:
             yield connection
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        reason = "another version of aisle made it, and it lacks what is read here"
+        raise NoRelease(f"release {release.name} cannot be shown: {reason} ({error}); run `aisle run`") from error
     except duckdb.Error as error:
         raise DamagedRelease(release.path, error) from error
 

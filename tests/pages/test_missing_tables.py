@@ -18,6 +18,7 @@ from tests.support.app_tests import open_page, read_page_text
 from tests.support.dashboard_server import list_page_addresses
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
+from warehouse.release_file import read_file_facts
 from warehouse.sql import list_macro_tables
 from warehouse.table import LAYERS
 
@@ -53,10 +54,10 @@ def drop_table(lake: Lake, table: str, *, is_in_manifest: bool) -> None:
     path = read_current_release(lake).path
     with duckdb.connect(path) as connection:
         connection.execute(f"drop table {table}")
+    manifest = json.loads(path.with_suffix(".json").read_text())
     if not is_in_manifest:
-        manifest = json.loads(path.with_suffix(".json").read_text())
         del manifest["tables"][table]
-        path.with_suffix(".json").write_text(json.dumps(manifest))
+    path.with_suffix(".json").write_text(json.dumps({**manifest, "file": read_file_facts(path)}))
 
 
 @pytest.mark.parametrize(

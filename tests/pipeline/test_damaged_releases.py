@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from dashboards.queries import annotations
 from orchestration.run import find_unchanged_release, hash_inputs
 from tests.conftest import run_aisle_here
 from tests.pipeline.test_faults import write_numbers
-from warehouse.lake import Lake
+from warehouse.lake import PROJECT, Lake
 from warehouse.release import (
     DamagedRelease,
     NoRelease,
@@ -253,6 +254,26 @@ def test_every_duckdb_since_1_0_can_open_a_release(tmp_path: Path) -> None:
     assert tags["storage_version"] == "v1.0.0+"
     # the version number of the main header, after the checksum and the letters DUCK: 64 is that of DuckDB 1.0
     assert int.from_bytes(release.path.read_bytes()[12:20], "little") == 64
+
+
+def test_release_files_are_opened_in_one_place() -> None:
+    """DuckDB refuses a second connection of a process that has other settings, and only these close the file."""
+    for folder in ("orchestration", "dashboards", "warehouse", "transforms", "expectations"):
+        for path in (PROJECT / folder).rglob("*.py"):
+            opened = re.findall(r"duckdb\.connect\((?!\))", path.read_text(encoding="utf-8"))
+            assert not opened or path.name in {"release_file.py", "child.py"}, path
+
+
+def test_table_that_a_release_lacks_is_no_damage(copy_release: Callable[..., Lake]) -> None:
+    lake = copy_release("drop table raw.parses")
+    result = run_aisle_here(lake.root, "status")
+    assert result.returncode == 0
+    assert "damaged" not in result.stderr + result.stdout
+    copy_release("drop table clean.publications", number=2)
+    result = run_aisle_here(lake.root, "diff", "v1", "v2")
+    assert result.returncode == 1
+    assert "damaged" not in result.stderr
+    assert "lacks a table or column" in result.stderr
 
 
 def test_connections_of_a_release_share_their_settings(tmp_path: Path) -> None:
