@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.cli.columns import ColumnConfirmation, build_table_hints
 from orchestration.cli.console import err, fail, log, open_lake, out, show_line
 from warehouse.lake import Lake, escape_unprintable
 from warehouse.terminal_text import escape_controls
@@ -34,13 +35,27 @@ def add(
         str | None, typer.Option(help="Owner of a captured forum page; it cannot be read from the page.")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Address of a saved page that does not state it itself.")] = None,
+    mappings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="COLUMN=HEADER", help="Header of a column of a table, such as title='Paper name'."
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a text that is not UTF-8, such as windows-1252.")
+    ] = None,
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", help="Take tables with the columns that they probably have, without a question.")
+    ] = False,
 ) -> None:
     """Add files and addresses to the lake; each is recognised by its content, or refused with the reason.
 
     Accepts sheets of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet), captured
     forum and podcast pages, and responses of all fetched sources (`aisle sources` lists them). An address is
     requested once, with the settings of its feed if it has one; to fetch it regularly, configure a feed. Write a
-    secret in an address as '${NAME}' of an environment variable. Refused files are kept in the lake. Next: `aisle run`.
+    secret in an address as '${NAME}' of an environment variable. A table with unusual headers is shown with the columns
+    that it probably has and taken if you confirm them; or name them with `--map`. Refused files are kept in the lake.
+    Next: `aisle run`.
     """
     from orchestration.fetch.add_address import add_address
     from orchestration.fetch.http import HttpRequestFailed
@@ -48,7 +63,7 @@ def add(
     from orchestration.ingest.snapshots import add_file
     from orchestration.sources.source import DocumentRefused
 
-    lake, hints = open_lake(), _build_hints(owner, url)
+    lake, hints = open_lake(), {**_build_hints(owner, url), **build_table_hints(mappings, encoding)}
     names, refused = _list_names(paths)
     total = len(names) + refused
     if not total:
@@ -56,8 +71,12 @@ def add(
     if url and (len(names) > 1 or _is_address(names[0])):
         raise fail("--url is the address of one saved page: use it with that one file alone")
     for name in names:
+        confirm = ColumnConfirmation(name, is_confirmed)
         try:
-            added = add_address(lake, name, hints) if _is_address(name) else add_file(lake, Path(name), hints=hints)
+            if _is_address(name):
+                added = add_address(lake, name, hints, confirm_columns=confirm)
+            else:
+                added = add_file(lake, Path(name), hints=hints, confirm_columns=confirm)
         except FileRefused as refusal:
             refused += 1
             log(f"✗ {escape_unprintable(name)}: refused: {refusal}; it was left where it is")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from orchestration.fetch.config import Configuration, FeedConfig, check_web_address, read_configuration
 from orchestration.fetch.http import HttpClient
 from orchestration.fetch.request_policy import build_policy
-from orchestration.ingest.snapshots import AddedFile, add_response
+from orchestration.ingest.snapshots import AddedFile, ConfirmColumns, add_response
 from orchestration.sources.shared.fetch_plan import FetchCursor, Request
 from orchestration.sources.sheet.google_sheet import build_export_address
 from warehouse.lake import Lake
@@ -21,7 +21,12 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def add_address(
-    lake: Lake, address: str, hints: Mapping[str, str], environment: Mapping[str, str] = os.environ
+    lake: Lake,
+    address: str,
+    hints: Mapping[str, str],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    confirm_columns: ConfirmColumns | None = None,
 ) -> AddedFile:
     """Fetch one address and add the response to the lake as a snapshot.
 
@@ -33,6 +38,7 @@ def add_address(
         address: The address, with secrets as ``${NAME}``; any address of a Google sheet.
         hints: Further hints for the parser.
         environment: Environment variables with the values of secrets.
+        confirm_columns: Confirms the columns that a table probably has; without it such a table is refused.
 
     Raises:
         HttpRequestFailed: There was no usable response, or a secret is not set.
@@ -53,7 +59,7 @@ def add_address(
     if feed:
         facts["hints"] = {**request.hints, **hints, "feed": feed.name, "feed_url": feed.url}
         facts |= {"source": feed.source, **({"licence": feed.licence} if feed.licence else {})}
-    return add_response(lake, response.content, request.name, response.url, **facts)
+    return add_response(lake, response.content, request.name, response.url, confirm_columns=confirm_columns, **facts)
 
 
 def _find_feed_request(configuration: Configuration, url: str) -> tuple[Request, FeedConfig] | None:

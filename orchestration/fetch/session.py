@@ -25,6 +25,7 @@ from orchestration.ingest.fetch_log import FetchLogLine, parse_moment
 from orchestration.ingest.parser_process import detect_failure_page, parse_bytes
 from orchestration.ingest.refused import store_refused
 from orchestration.ingest.snapshots import read_snapshot, store_fetched
+from orchestration.sources.shared.encoding import build_charset_hint
 from orchestration.sources.shared.fetch_plan import (
     FetchCursor,
     FetchPlan,
@@ -276,15 +277,15 @@ class FetchSession:
                 raise DocumentRefused(f"found {failure}")
             self._record(request, "read", response, content_sha256=self.journal.write_content(response.content))
             return
-        hints = {**request.hints, "feed": self.feed.name, "feed_url": self.feed.url, "url": response.url}
+        hints = {**request.hints, **build_charset_hint(response.headers), "feed": self.feed.name}
+        hints |= {"feed_url": self.feed.url, "url": response.url}
         parsed = parse_bytes(response.content, request.name, hints, self.feed.source)[1]
         records, faults = len(parsed.records), [item for item in parsed.rejects if item.is_fault]
         if faults:
             self.warnings.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")
         if not parsed.items:
-            self._record(
-                request, "empty", response, content_sha256=self.journal.write_content(response.content), records=0
-            )
+            sha256 = self.journal.write_content(response.content)
+            self._record(request, "empty", response, content_sha256=sha256, records=0)
             return
         snapshot, is_new = store_fetched(
             self.lake,

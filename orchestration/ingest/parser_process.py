@@ -10,8 +10,9 @@ The protocol between the processes, over the pipes of a `_ParserProcess`:
   the document first, ``only_failure_page`` returns just the kind of failure page, ``sha256`` is the hash that the
   file must have.
 * The parser process forks a child for each request. The child limits itself before it looks at a byte, parses, and
-  writes JSON: ``source``, ``items``, ``unparsed_fields`` and ``is_empty_valid``; or ``refused`` with the reason; or
-  ``failure_page``; or ``altered`` with what is wrong with the file.
+  writes JSON: ``source``, ``items``, ``unparsed_fields`` and ``is_empty_valid``; or ``refused`` with the reason, and
+  perhaps the ``columns`` with which a table could be read; or ``failure_page``; or ``altered`` with what is wrong with
+  the file.
 * The response is the child's exit code (4 bytes; negative for a signal) and a frame with that JSON.
 * A frame is its length (8 bytes) and the bytes; integers are big-endian.
 """
@@ -134,7 +135,7 @@ def _send_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
             raise
     _idle_processes.append(process)
     if "refused" in response:
-        raise DocumentRefused(response["refused"])
+        raise DocumentRefused(response["refused"], response.get("columns"))
     return response
 
 
@@ -270,11 +271,12 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     except NotThisSource as reason:
         error = find_service_error(document)
         found = f"{document.description}, as {source.name}: {reason}; expected {source.expected}"
-        return {"refused": f"found an error of the service: {error}" if error else f"found {found}"}
+        refused = f"found an error of the service: {error}" if error else f"found {found}"
+        return {"refused": refused, "columns": reason.columns}
     except (DamagedDocument, UnreadableDocument) as damage:
         return {"refused": f"found a damaged file: {damage}"}
     except DocumentRefused as refusal:
-        return {"refused": str(refusal)}
+        return {"refused": str(refusal), "columns": refusal.columns}
     except MemoryError:
         return {"refused": f"found a file that needs more than {MEMORY_BYTES:,} bytes of memory to parse"}
     faults = [item for item in result.rejects if item.is_fault]

@@ -107,6 +107,12 @@ def move_to_refused(lake: Lake, path: Path, reason: str) -> tuple[str, bool]:
     return sha256, False
 
 
+def forget_refused(lake: Lake, sha256: str) -> None:
+    """Remove a refused file that could be added after all, such as a table whose columns were named."""
+    with lock_stored_documents(lake):
+        shutil.rmtree(lake.refused / sha256[:16], ignore_errors=True)
+
+
 def is_refused_kept(lake: Lake, sha256: str) -> bool:
     """Whether the bytes of a refused file are in the lake, proved by reading them."""
     return hash_file(locate_refused(lake, sha256)) == sha256

@@ -11,15 +11,17 @@ import datetime as dt
 import hashlib
 import json
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.ingest.files import UTF8_REASON, FileRefused, is_utf8, read_file
 from orchestration.ingest.parser_process import parse_bytes
-from orchestration.ingest.refused import store_refused
+from orchestration.ingest.refused import forget_refused, store_refused
 from orchestration.ingest.stored_folders import CONTENT, encode_json, hash_file, lock_stored_documents, write_folder
 from orchestration.sources.registry import get_source
+from orchestration.sources.shared.encoding import build_charset_hint
 from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.lake import Lake, escape_unprintable, replace_file
 from warehouse.table import utc_now
@@ -28,6 +30,8 @@ BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
 _FACTS = "snapshot.json"
 _ADDRESSES = frozenset({"url", "feed_url", "page_url"})
 Origin = Literal["bundled", "file", "inbox", "fetch"]
+# whether the columns that a table probably has are right, given the header of each column
+ConfirmColumns = Callable[[Mapping[str, str]], bool]
 
 
 class DamagedSnapshot(OSError):
@@ -118,8 +122,22 @@ def list_snapshots(lake: Lake) -> list[Snapshot]:
     return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.snapshot_id))
 
 
-def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str, str] | None = None) -> AddedFile:
+def add_file(
+    lake: Lake,
+    path: Path,
+    *,
+    origin: Origin = "file",
+    hints: dict[str, str] | None = None,
+    confirm_columns: ConfirmColumns | None = None,
+) -> AddedFile:
     """Add a file as a snapshot of the source that recognises it.
+
+    Args:
+        lake: The lake.
+        path: The file.
+        origin: How it is added.
+        hints: What is known of it from outside.
+        confirm_columns: Confirms the columns that a table probably has; without it such a table is refused.
 
     Raises:
         FileRefused: It is too large, or not a regular file with a name in UTF-8; it is left where it is.
@@ -129,11 +147,18 @@ def add_file(lake: Lake, path: Path, *, origin: Origin = "file", hints: dict[str
     """
     if not is_utf8(path.name):
         raise FileRefused(f"{UTF8_REASON}: rename it and add it again")
-    return add_content(lake, path.name, read_file(path)[0], origin=origin, hints=hints)
+    content = read_file(path)[0]
+    return add_content(lake, path.name, content, origin=origin, hints=hints, confirm_columns=confirm_columns)
 
 
 def add_content(
-    lake: Lake, name: str, content: bytes, *, origin: Origin, hints: dict[str, str] | None = None
+    lake: Lake,
+    name: str,
+    content: bytes,
+    *,
+    origin: Origin,
+    hints: dict[str, str] | None = None,
+    confirm_columns: ConfirmColumns | None = None,
 ) -> AddedFile:
     """Add the bytes of a file as a snapshot of the source that recognises them.
 
@@ -142,17 +167,27 @@ def add_content(
         OSError: The lake cannot be written.
     """
     name = escape_unprintable(name)
+    hints = hints or {}
     try:
-        source, result = parse_bytes(content, name, hints or {})
+        source, result, hints = _parse_with_columns(
+            lambda known: parse_bytes(content, name, known), hints, confirm_columns
+        )
     except DocumentRefused as refusal:
         store_refused(lake, name, content, str(refusal))
         raise
-    facts = {"origin": origin, "original_name": name, "fetched_at": utc_now(), "hints": hints or {}}
+    facts = {"origin": origin, "original_name": name, "fetched_at": utc_now(), "hints": hints}
     return _store_added(lake, content, source, result, facts)
 
 
 def add_response(
-    lake: Lake, content: bytes, name: str, url: str, *, source: str | None = None, **facts: Any
+    lake: Lake,
+    content: bytes,
+    name: str,
+    url: str,
+    *,
+    source: str | None = None,
+    confirm_columns: ConfirmColumns | None = None,
+    **facts: Any,
 ) -> AddedFile:
     """Add the response of an address that a person gave, as a snapshot of the named source or of any.
 
@@ -160,9 +195,11 @@ def add_response(
         DocumentRefused: No source can read it; it is stored under ``refused/`` with the reason.
         OSError: The lake cannot be written.
     """
-    hints = {**facts.pop("hints", {}), "url": url}
+    hints = {**build_charset_hint(facts.get("headers", {})), **facts.pop("hints", {}), "url": url}
     try:
-        source, result = parse_bytes(content, name, hints, source)
+        source, result, hints = _parse_with_columns(
+            lambda known: parse_bytes(content, name, known, source), hints, confirm_columns
+        )
         if not result.items:
             raise DocumentRefused(f"found a document of {source} without a single record")
     except DocumentRefused as refusal:
@@ -176,6 +213,7 @@ def add_response(
 def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, facts: dict[str, Any]) -> AddedFile:
     """Store a document that a person added, also for the companions of its source that recognise it."""
     snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
+    forget_refused(lake, snapshot.sha256)
     remarks = [remark]
     for companion in get_source(source).companions:
         try:
@@ -186,6 +224,23 @@ def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, f
         counts = f"also {len(other.records)} records of {companion}"
         remarks.append(counts + (f", {len(other.rejects)} not read" if other.rejects else ""))
     return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), "; ".join(filter(None, remarks)))
+
+
+def _parse_with_columns(
+    parse: Callable[[dict[str, str]], tuple[str, ParseResult]], hints: dict[str, str], confirm: ConfirmColumns | None
+) -> tuple[str, ParseResult, dict[str, str]]:
+    """The source and content of a document, and its hints: with the columns that it probably has, if confirmed.
+
+    Raises:
+        DocumentRefused: It cannot be read, or its columns are not confirmed.
+    """
+    try:
+        return *parse(hints), hints
+    except DocumentRefused as refusal:
+        if not (refusal.columns and confirm and confirm(refusal.columns)):
+            raise
+        hints = {**hints, "columns": json.dumps(dict(refusal.columns), ensure_ascii=False, sort_keys=True)}
+        return *parse(hints), hints
 
 
 def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:

@@ -58,13 +58,13 @@ def recognise_source(document: Document) -> Source:
     """
     try:
         description = document.description
-        near_matches = []
+        near_matches: list[tuple[Source, NotThisSource]] = []
         for source in SOURCES:
             try:
                 source.recognise(document)
             except NotThisSource as mismatch:
                 if mismatch.is_near_match:
-                    near_matches.append(f"; as {source.name}: {mismatch}")
+                    near_matches.append((source, mismatch))
             except UnreadableDocument:  # a source of plain text may fail on markup, such as JSON in one long line
                 if not document.is_markup:
                     raise
@@ -72,5 +72,10 @@ def recognise_source(document: Document) -> Source:
                 return source
     except (UnreadableDocument, DamagedDocument) as error:
         raise DocumentRefused(f"found {error}") from error
-    expected = "; ".join(source.expected for source in SOURCES)
-    raise DocumentRefused(f"found {description}{''.join(near_matches)}; expected one of: {expected}")
+    if near_matches:
+        reasons = "; ".join(f"as {source.name}: {mismatch}" for source, mismatch in near_matches)
+        columns = next((mismatch.columns for _, mismatch in near_matches if mismatch.columns), None)
+        raise DocumentRefused(f"found {description}; {reasons}", columns)
+    raise DocumentRefused(
+        f"found {description}, which is none of the {len(SOURCES)} known kinds; aisle sources lists them"
+    )

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
+from orchestration.sources.shared.names import clean_line
+from orchestration.sources.shared.rows import Tab
 
 Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 
@@ -82,11 +84,13 @@ class NotThisSource(Exception):
     Args:
         reason: The text.
         is_near_match: Whether the document resembles this source enough for the reason to be shown to the user.
+        columns: The header of each column that a table probably has, for the user to confirm.
     """
 
-    def __init__(self, reason: str, *, is_near_match: bool = False) -> None:
+    def __init__(self, reason: str, *, is_near_match: bool = False, columns: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
         self.is_near_match = is_near_match
+        self.columns = columns
 
 
 class DamagedDocument(Exception):
@@ -94,7 +98,16 @@ class DamagedDocument(Exception):
 
 
 class DocumentRefused(Exception):
-    """No source can read the document; the message states what was expected and what was found."""
+    """No source can read the document; the message states what was expected and what was found.
+
+    Args:
+        reason: The text.
+        columns: The header of each column that a table probably has: with them as hint it can be read.
+    """
+
+    def __init__(self, reason: str, columns: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.columns = columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +159,22 @@ class Source:
         return f"raw.{self.name.removesuffix('_' + self.record_noun)}_{self.record_noun}"
 
 
+def reject_tab(tab: Tab, reason: str) -> Reject:
+    """The reject for a tab of a workbook that is not read, so that the account of the document has it.
+
+    Args:
+        tab: The tab.
+        reason: Why a visible table is not read.
+    """
+    reasons = {
+        "table": f"not read, {len(tab.rows):,} rows: {reason}",
+        "hidden": f"not read, {len(tab.rows):,} rows: it is hidden; unhide it to have it read",
+        "chart": "not read: it is not a table",
+    }
+    first_rows = "\n".join(" | ".join(row.cells) for row in tab.rows[:3])
+    return Reject(f"tab “{tab.name}”" if tab.name else "the table", reasons[tab.kind], first_rows, is_fault=False)
+
+
 def hash_parts(*parts: object, length: int = 64) -> str:
     """SHA-256 of the parts in hex, cut to a length; a separator keeps ``"ab", "c"`` distinct from ``"a", "bc"``."""
     text = "\x1f".join("" if part is None else str(part) for part in parts)
@@ -153,8 +182,8 @@ def hash_parts(*parts: object, length: int = 64) -> str:
 
 
 def collapse_spaces(text: str) -> str:
-    """The text with each run of white space as one space, and none at the ends."""
-    return " ".join(text.split())
+    """The text with each run of white space as one space, none at the ends, and without invisible characters."""
+    return clean_line(text)
 
 
 def list_first(items: Sequence[str], limit: int = 3) -> str:

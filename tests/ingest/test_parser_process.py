@@ -30,7 +30,7 @@ def build_archive(**parts: str | bytes) -> bytes:
 
 
 HTML = b"<!DOCTYPE html><html><head><title>Sign in - Accounts</title></head><body>Please sign in</body></html>"
-UNCLOSED = build_csv(GOOD) + b'OpenAI,"never closed,3-Mar-24,https://openai.com/x,Robustness,\n' * 3
+UNCLOSED = build_csv(GOOD) + b'OpenAI,"never closed,3-Mar-24\n' * 3
 WRONG = {
     "empty": (b"", "an empty file"),
     "blank": (b"\xef\xbb\xbf  \n \n", "an empty file"),
@@ -43,7 +43,7 @@ WRONG = {
     "sign_in_page": (HTML, "a sign-in page titled “Sign in - Accounts”"),
     "prose": (b"# Notes\nSome thoughts about nothing in particular.\n", "a text of 2 lines that begins “# Notes”"),
     "one_long_line": (b"a" * 10_000_000, "line 1 has 10,000,000 characters"),
-    "unclosed_quote": (UNCLOSED, "a quote that is opened and never closed"),
+    "unclosed_quote": (UNCLOSED, "row 3: line 3: a misplaced quote"),
     "zip": (build_archive(readme="hello"), "a zip archive that is not an XLSX workbook"),
     "cut_zip": (build_archive(readme="hello")[:40], "a damaged zip archive"),
     "forged_workbook": (build_archive(xl__workbook_xml="<workbook><sheets>"), "a workbook that cannot be read"),
@@ -53,7 +53,7 @@ WRONG = {
     ),
     "header_alone": ((",".join(HEADER) + "\n").encode(), "without a single record"),
     "mostly_unreadable": (
-        build_csv(GOOD, [*GOOD[:2], "soon", *GOOD[3:]], [*GOOD[:2], "99-Jun-24", *GOOD[3:]]),
+        build_csv(GOOD, [GOOD[0], "", *GOOD[2:3], "soon", *GOOD[4:]], [*GOOD, "one too many"]),
         "2 of its 3 records are unreadable",
     ),
 }
@@ -68,12 +68,14 @@ def test_wrong_file_is_refused_with_its_description(tmp_path: Path, name: str) -
         parser_process.parse_file(path, path.name, {})
 
 
-def test_refusal_lists_the_expected_documents() -> None:
-    with pytest.raises(
-        DocumentRefused,
-        match="expected one of: .*a lab sheet .*; a captured podcast page .*; a captured forum user page",
-    ):
+def test_refusal_names_the_nearest_kind_and_no_other() -> None:
+    with pytest.raises(DocumentRefused, match="none of the 13 known kinds; aisle sources lists them$"):
         recognise_source(Document(WRONG["prose"][0], "a file"))
+    with pytest.raises(DocumentRefused, match="as lab_sheet: no header row with Company or Lab, Category") as refused:
+        recognise_source(Document(b"Paper title,Link to paper\nA title,https://example.org/1\n", "list.csv"))
+    assert "aisle add --map 'title=Paper title' --map 'url=Link to paper' list.csv" in str(refused.value)
+    assert "forum" not in str(refused.value)
+    assert refused.value.columns == {"title": "Paper title", "url": "Link to paper"}
 
 
 def build_huge_workbook() -> bytes:

@@ -188,9 +188,13 @@ def test_table_row_with_an_invalid_value_is_rejected_with_that_value(row: str, r
     assert len(result.records) == 1
 
 
-def test_table_whose_cells_cannot_be_separated_is_damaged() -> None:
-    with pytest.raises(DamagedDocument, match="quote"):
-        parse_page(f'{HEADER}\n1,,"Ada,,,{HASH},\n')
+def test_misplaced_quote_costs_at_most_its_row() -> None:
+    parsed = parse_page(f'{HEADER}\n1,,"Ada" Lovelace,,,{HASH},\n2,,"Ada,{HASH},\n3,,,,,{HASH},\n')
+    assert [record.values["authors"] for record in parsed.records] == ['"Ada" Lovelace', None]
+    assert [(reject.locator, reject.reason.split(":")[0]) for reject in parsed.rejects] == [("row 3", "line 3")]
+
+
+def test_table_with_two_columns_of_one_name_is_damaged() -> None:
     with pytest.raises(DamagedDocument, match="two columns named entry"):
         parse_page(f"entry,Entry,summary_sha256\n1,1,{HASH}\n")
 

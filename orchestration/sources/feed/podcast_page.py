@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from orchestration.sources.feed.podcast_table import (
     COLUMN_NAMES,
     LINK,
-    find_episode_table,
+    find_episode_tables,
     has_table_header,
     read_table_records,
 )
@@ -97,7 +97,7 @@ def _recognise(document: Document) -> None:
     header = ",".join(COLUMN_NAMES[:6])
     expected = f"lines “A podcast by …” and “Learn more on the … website.”, or a header {header}"
     if document.is_workbook:
-        if not find_episode_table(document):
+        if not find_episode_tables(document):
             raise NotThisSource(f"looked for {expected}; found {document.description} without that header")
         return
     if has_table_header(document):
@@ -114,10 +114,10 @@ def _parse(document: Document) -> ParseResult:
         DamagedDocument: The table's cells cannot be separated, or two of its columns have the same name.
     """
     try:
-        table = find_episode_table(document)
+        tables = find_episode_tables(document)
     except UnreadableDocument as error:
         raise DamagedDocument(str(error)) from error
-    return ParseResult(read_table_records(table) if table else list(_read_page(document.text)))
+    return ParseResult(read_table_records(tables) if tables else list(_read_page(document.text)))
 
 
 def _read_page(text: str) -> Iterator[Record | Reject]:

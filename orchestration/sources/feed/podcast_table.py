@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from orchestration.sources.shared.document import Document, Row
+from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.records import add_notes
-from orchestration.sources.source import DamagedDocument, Record, Reject, collapse_spaces, hash_parts
+from orchestration.sources.shared.rows import Row, Tab
+from orchestration.sources.source import DamagedDocument, Record, Reject, collapse_spaces, hash_parts, reject_tab
 
 COLUMN_NAMES = ("entry", "linked_url", "authors", "narrator", "publisher", "summary_sha256", "summary")
 LINK = re.compile(r"https?://\S+")
@@ -15,8 +16,9 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class EpisodeTable(NamedTuple):
-    """A table of entries: its rows, header first, and the index of the cell of each known column."""
+    """A table of entries: the name of its tab, its rows, header first, and the index of the cell of each column."""
 
+    name: str
     rows: list[Row]
     columns: dict[str, int]
 
@@ -27,8 +29,8 @@ def has_table_header(document: Document) -> bool:
     return {"entry", "summarysha256"} <= {_normalize_header(cell.strip('"')) for cell in cells}
 
 
-def find_episode_table(document: Document) -> EpisodeTable | None:
-    """The first sheet that has the header of the table.
+def find_episode_tables(document: Document) -> list[EpisodeTable | Tab]:
+    """The tabs of the document, each as table if it is visible and has the header; none if no tab has it.
 
     Raises:
         DamagedDocument: Two cells of the header name the same column.
@@ -36,15 +38,26 @@ def find_episode_table(document: Document) -> EpisodeTable | None:
     """
     # a captured page is not read as a table
     if not document.is_workbook and "summarysha256" not in _normalize_header(_get_first_filled_line(document)):
-        return None
-    tables = (EpisodeTable(rows, _find_columns(rows[0])) for rows in document.sheets if rows)
-    return next((table for table in tables if table.columns), None)
+        return []
+    tabs = [tab for tab in document.tabs if tab.rows or tab.kind == "chart"]
+    tables = [EpisodeTable(tab.name, tab.rows, _find_columns(tab.rows[0]) if tab.rows else {}) for tab in tabs]
+    found = [table if table.columns and tab.kind == "table" else tab for tab, table in zip(tabs, tables, strict=True)]
+    return found if any(isinstance(table, EpisodeTable) for table in found) else []
 
 
-def read_table_records(table: EpisodeTable) -> list[Record | Reject]:
-    """The record of each row below the header, or a reject."""
-    header, *rows = table.rows
-    return [_read_row(row, table.columns, len(header.cells), ordinal) for ordinal, row in enumerate(rows, 1)]
+def read_table_records(tables: list[EpisodeTable | Tab]) -> list[Record | Reject]:
+    """The record of each row below the headers, or a reject; a reject for each tab without the header."""
+    items: list[Record | Reject] = []
+    for table in tables:
+        if isinstance(table, EpisodeTable):
+            header, *rows = table.rows
+            prefix = f"tab “{table.name}”, " if len(tables) > 1 else ""
+            items += [
+                _read_row(row, table.columns, len(header.cells), ordinal, prefix) for ordinal, row in enumerate(rows, 1)
+            ]
+        else:
+            items.append(reject_tab(table, "its first row is not the header of a table of episodes"))
+    return items
 
 
 def _get_first_filled_line(document: Document) -> str:
@@ -66,8 +79,10 @@ def _find_columns(row: Row) -> dict[str, int]:
     return columns
 
 
-def _read_row(row: Row, columns: dict[str, int], width: int, ordinal: int) -> Record | Reject:
-    locator = f"row {row.number}"
+def _read_row(row: Row, columns: dict[str, int], width: int, ordinal: int, prefix: str) -> Record | Reject:
+    locator = f"{prefix}row {row.number}"
+    if row.fault:
+        return Reject(locator, row.fault, row.cells[0])
     try:
         values, notes = _parse_values(row.cells, columns, width, ordinal)
     except ValueError as error:

@@ -5,8 +5,6 @@ Whatever cannot be read raises `UnreadableDocument` with a sentence for the pers
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
 import io
 import json
 import math
@@ -14,12 +12,15 @@ import re
 import zipfile
 import zlib
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
+
+from orchestration.sources.shared.delimited import TooManyDamagedRows, read_delimited
+from orchestration.sources.shared.encoding import UndecodableText, decode_text, find_encoding
+from orchestration.sources.shared.rows import Row, Tab
 
 MAX_BYTES = 64 * 2**20
 MAX_LINE_CHARACTERS = 1_000_000
 MAX_UNPACKED_BYTES = 256 * 2**20
-MAX_CELL_CHARACTERS = 200_000
 _MAX_DIGITS = 4000
 _JSON_START = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
 _INVALID_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -27,6 +28,7 @@ _INVALID_CHARACTER = re.compile("[\ud800-\udfff\x00]")
 _UTF16_DECLARATION = re.compile(
     rb"""\A((?:\xef\xbb\xbf)?\s*<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["'])utf-?16(?:le|be)?(?=["'])""", re.IGNORECASE
 )
+_ENCODING_DECLARATION = re.compile(rb"\A\s*<\?xml\b[^>]{0,200}?\bencoding\s*=")
 _XML_ROOT = re.compile(
     r"(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?[^>]*>\s*)*<([A-Za-z][\w:.-]*)"
 )
@@ -34,13 +36,6 @@ _XML_ROOT = re.compile(
 
 class UnreadableDocument(Exception):
     """The bytes are not a readable text or table; the text describes what was found."""
-
-
-class Row(NamedTuple):
-    """One row of a table: its number in the file or sheet (the first is 1) and its cells."""
-
-    number: int
-    cells: list[str]
 
 
 class Document:
@@ -59,12 +54,27 @@ class Document:
 
     @cached_property
     def data(self) -> bytes:
-        """The bytes, unpacked if they are gzipped, and converted to UTF-8 if they are UTF-16.
+        """The bytes, unpacked if they are gzipped, and converted to UTF-8 from another encoding.
 
         Raises:
-            UnreadableDocument: Damaged, cut short, or too large when unpacked.
+            UnreadableDocument: Damaged, cut short, too large when unpacked, or not of its encoding.
         """
-        return _convert_utf16(self._unpacked)
+        data = _convert_utf16(self._unpacked)
+        # XML parsers heed the encoding that the document declares itself
+        if data.startswith(b"PK") or b"\0" in data[:4096] or _ENCODING_DECLARATION.match(data):
+            return data
+        encoding = find_encoding(data, self._charset)
+        if encoding.startswith("utf-8"):
+            return data
+        try:
+            return data.decode(encoding).encode()
+        except UnicodeError as error:
+            raise UnreadableDocument(f"not valid {encoding.upper()} ({error}); save the file as UTF-8") from error
+
+    @property
+    def _charset(self) -> str | None:
+        """The encoding that the host or the user declares, if one does."""
+        return self.hints.get("charset")
 
     @cached_property
     def _unpacked(self) -> bytes:
@@ -130,6 +140,10 @@ class Document:
         Raises:
             UnreadableDocument: A zip archive that is damaged, too large when unpacked, or not a workbook.
         """
+        if self.content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+            raise UnreadableDocument(
+                "an old (.xls) or encrypted workbook; save it as XLSX without a password, or as CSV"
+            )
         if not self.content.startswith(b"PK\x03\x04"):
             return False
         try:
@@ -139,7 +153,7 @@ class Document:
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
             raise UnreadableDocument(f"a damaged zip archive ({error})") from error
         if "xl/workbook.xml" not in names:
-            raise UnreadableDocument("a zip archive that is not an XLSX workbook")
+            raise UnreadableDocument(_describe_archive(names))
         if unpacked > MAX_UNPACKED_BYTES:
             raise UnreadableDocument(
                 f"a workbook that unpacks to {unpacked:,} bytes (at most {MAX_UNPACKED_BYTES:,} are read)"
@@ -156,12 +170,12 @@ class Document:
         content = self.content
         if len(content) > MAX_BYTES:
             raise UnreadableDocument(f"{len(content):,} bytes (at most {MAX_BYTES:,} are read)")
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            text = self._decode("utf-16")
-        else:
-            if b"\0" in content:
-                raise UnreadableDocument(f"binary data (a zero byte at offset {content.index(0):,})")
-            text = self._decode("utf-8-sig")
+        if b"\0" in content and find_encoding(content, self._charset).startswith("utf-8"):
+            raise UnreadableDocument(f"binary data (a zero byte at offset {content.index(0):,})")
+        try:
+            text = decode_text(content, self._charset)
+        except UndecodableText as error:
+            raise UnreadableDocument(str(error)) from error
         if not text.strip():
             raise UnreadableDocument("an empty file")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -171,16 +185,6 @@ class Document:
                     f"line {number} has {len(line):,} characters (at most {MAX_LINE_CHARACTERS:,} are read)"
                 )
         return text
-
-    def _decode(self, encoding: str) -> str:
-        try:
-            return self.content.decode(encoding)
-        except UnicodeDecodeError as error:
-            line = self.content.count(b"\n", 0, error.start) + 1
-            raise UnreadableDocument(
-                f"not valid {encoding.removesuffix('-sig').upper()}: byte 0x{self.content[error.start]:02x} at offset"
-                f" {error.start:,}, line {line}; save the file as UTF-8"
-            ) from error
 
     @cached_property
     def lines(self) -> list[str]:
@@ -234,46 +238,43 @@ class Document:
         )
 
     @cached_property
-    def sheets(self) -> list[list[Row]]:
+    def tabs(self) -> list[Tab]:
         """The tables of the document without blank rows: one for CSV and TSV, one per tab for a workbook.
 
         Raises:
-            UnreadableDocument: The cells cannot be separated (an unclosed quote, a damaged workbook).
+            UnreadableDocument: A damaged workbook, or a text in which too many cells cannot be separated.
         """
-        tables = self._read_workbook() if self.is_workbook else [self._read_delimited()]
-        return [[row for row in table if any(cell.strip() for cell in row.cells)] for table in tables]
+        tabs = self._read_workbook() if self.is_workbook else [Tab("", self._read_delimited())]
+        return [
+            tab._replace(rows=[row for row in tab.rows if row.fault or any(map(str.strip, row.cells))]) for tab in tabs
+        ]
 
     def _read_delimited(self) -> list[Row]:
-        head = "\n".join(self.lines[:20])
-        delimiter = max("\t,;", key=head.count)
-        csv.field_size_limit(MAX_CELL_CHARACTERS)
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=delimiter, strict=True)
-        rows: list[Row] = []
         try:
-            for cells in reader:
-                rows.append(Row(len(rows) + 1, cells))
-        except csv.Error as error:
-            raise UnreadableDocument(
-                f"table record {len(rows) + 1}, up to line {reader.line_num}: {error};"
-                " probably a quote that is opened and never closed"
-            ) from error
-        return rows
+            return read_delimited(self.lines)
+        except TooManyDamagedRows as error:
+            raise UnreadableDocument(str(error)) from error
 
-    def _read_workbook(self) -> list[list[Row]]:
-        import python_calamine
+    def _read_workbook(self) -> list[Tab]:
+        from orchestration.sources.shared.workbook import read_tabs
 
         try:
-            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(self.content))
-            tabs = [book.get_sheet_by_index(index) for index in range(len(book.sheet_names))]
-            return [
-                [
-                    Row(number, [_format_cell(value) for value in row])
-                    for number, row in enumerate(tab.iter_rows(), (tab.start or (0, 0))[0] + 1)
-                ]
-                for tab in tabs
-            ]
-        except Exception as error:  # the library raises various exceptions for a damaged workbook
+            return read_tabs(self.content)
+        except MemoryError:
+            raise
+        except Exception as error:  # the libraries raise various exceptions for a damaged workbook
             raise UnreadableDocument(f"a workbook that cannot be read ({error})") from error
+
+
+def _describe_archive(names: set[str]) -> str:
+    """What a zip archive is that is no XLSX workbook, with the remedy if there is one."""
+    if "xl/workbook.bin" in names:
+        return "a binary workbook (.xlsb); save it as XLSX or CSV"
+    if {"content.xml", "mimetype"} <= names:
+        return "an OpenDocument file; save a spreadsheet as XLSX or CSV"
+    if any(name.startswith("word/") for name in names):
+        return "a Word document; copy its table to a spreadsheet and save that as XLSX or CSV"
+    return "a zip archive that is not an XLSX workbook; unpack it, and add the files in it"
 
 
 def _convert_utf16(data: bytes) -> bytes:
@@ -334,14 +335,3 @@ def _replace_invalid_characters(value: Any) -> Any:
         if isinstance(value, dict)
         else value
     )
-
-
-def _format_cell(value: object) -> str:
-    """The text that a CSV export has for a workbook's value; dates in ISO form."""
-    if isinstance(value, dt.datetime) and value.time() == dt.time():
-        return value.date().isoformat()
-    if isinstance(value, (dt.date, dt.datetime)):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from orchestration.sources.shared.names import clean_line
+
 _MAX_INTEGER = 2**63 - 1
 _MAX_NOTES = 5
 _EMPTY_OBJECT: Mapping[str, Any] = {}
@@ -54,9 +56,9 @@ class Fields:
         return self._read_typed(name, (str,), "a text") or None
 
     def line(self, name: str) -> str | None:
-        """The text with each run of white space as one space; None if missing or empty."""
+        """The text with single spaces and without invisible characters; None if missing or empty."""
         text = self.text(name)
-        return " ".join(text.split()) or None if text else None
+        return clean_line(text) or None if text else None
 
     def integer(self, name: str) -> int | None:
         """The whole number of at most 64 bits; None if missing."""
@@ -111,8 +113,8 @@ class Fields:
         return children
 
     def texts(self, name: str) -> list[str]:
-        """The non-empty texts of a list, each with every run of white space as one space."""
-        lines = [" ".join(entry.split()) for entry in self._read_entries(name, str, "a text")]
+        """The non-empty texts of a list, each as `line` returns it."""
+        lines = [clean_line(entry) for entry in self._read_entries(name, str, "a text")]
         return [line for line in lines if line]
 
     def ignore(self, *names: str) -> None:

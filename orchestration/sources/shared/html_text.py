@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from orchestration.sources.shared.html_tree import parse_html
+from orchestration.sources.shared.names import clean_line
 
 _BLOCK = re.compile(
     r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|dl|dt|dd|h[1-6]|br|hr|blockquote|pre|table|caption|tr|td|th|section|article"
@@ -79,7 +80,7 @@ def title_to_text(title: str | None) -> str | None:
 
 
 def _squeeze_lines(text: str) -> str | None:
-    lines = (" ".join(line.split()) for line in text.splitlines())
+    lines = (clean_line(line) for line in text.splitlines())
     return "\n".join(line for line in lines if line) or None
 
 

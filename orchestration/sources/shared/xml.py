@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestration.sources.source import DamagedDocument
 
@@ -82,3 +82,25 @@ def has_closing_tag(data: bytes, root: str) -> bool:
         re.search(rb"</\s*" + re.escape(root.encode()) + rb"\s*>\s*(?:<!--(?:[^-]|-(?!->))*-->\s*)*$", data[-4096:])
         is not None
     )
+
+
+def iterate_elements(file: IO[bytes], *names: str) -> Iterator[_Element]:
+    """The elements of a long document with these local names, one after the other; each is emptied after its use.
+
+    Raises:
+        DamagedDocument: It is not well formed; the text says where.
+    """
+    from lxml import etree
+
+    tags = [f"{{*}}{name}" for name in names]
+    try:
+        for _, element in etree.iterparse(
+            file, tag=tags, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
+        ):
+            yield element
+            element.clear()
+            parent = element.getparent()
+            while parent is not None and element.getprevious() is not None:
+                del parent[0]
+    except etree.XMLSyntaxError as error:
+        raise DamagedDocument(f"XML that is not well formed: {error}") from error

@@ -8,27 +8,22 @@ because people sort sheets.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.links import link_key
+from orchestration.sources.shared.names import build_title_key
 from orchestration.sources.sheet.captured_cells import split_cells
 from orchestration.sources.sheet.captured_page import CapturedRow, split_rows
+from orchestration.sources.sheet.dates import DayOrder, find_day_order
 from orchestration.sources.sheet.google_sheet import fetch_tab, read_gviz_rows
-from orchestration.sources.sheet.row_cells import RowCells, RowValues, parse_cells
-from orchestration.sources.sheet.table import COLUMN_NAMES, find_table, read_table_cells, require_table
-from orchestration.sources.source import (
-    DamagedDocument,
-    NotThisSource,
-    ParseResult,
-    Record,
-    Reject,
-    Source,
-    collapse_spaces,
-)
+from orchestration.sources.sheet.headers import COLUMN_NAMES
+from orchestration.sources.sheet.row_cells import NotInScope, RowCells, RowValues, parse_cells
+from orchestration.sources.sheet.table import read_tables, require_table
+from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source
 
 
 def _recognise(document: Document) -> None:
@@ -50,7 +45,9 @@ def _parse(document: Document) -> ParseResult:
     Raises:
         DamagedDocument: The header is missing or ambiguous.
     """
-    parsed_rows = [row if isinstance(row, Reject) else _parse_row(row) for row in _read_cells(document)]
+    rows = list(_read_cells(document))
+    order = find_day_order(row.date for row in rows if isinstance(row, RowCells))
+    parsed_rows = [row if isinstance(row, Reject) else _parse_row(row, order) for row in rows]
     shared_links = _find_shared_links([values for row in parsed_rows if isinstance(row, tuple) for values in row[1:]])
     result = ParseResult()
     for row in parsed_rows:
@@ -59,7 +56,7 @@ def _parse(document: Document) -> ParseResult:
         else:
             locator, values = row
             result.items.append(Record(_make_identity(values, shared_links), values, locator))
-    return result
+    return ParseResult(_join_categories(result))
 
 
 def _read_captured_rows(document: Document) -> list[CapturedRow]:
@@ -74,21 +71,41 @@ def _read_cells(document: Document) -> Iterator[RowCells | Reject]:
     if captured_rows := _read_captured_rows(document):
         yield from map(split_cells, captured_rows)
         return
-    table = find_table(document)
-    if table is None:
-        raise DamagedDocument("the header row is missing")
-    yield from read_table_cells(table)
+    yield from read_tables(document)
 
 
-def _parse_row(cells: RowCells) -> tuple[str, RowValues] | Reject:
-    """Locator and values of a row, or a reject for a row without a category or with a value that is not allowed."""
-    if not collapse_spaces(cells.category):
-        reason = "no safety category: the row is not part of the mapping"
-        return Reject(cells.locator, reason, cells.raw_text, is_fault=False)
+def _parse_row(cells: RowCells, order: DayOrder | None) -> tuple[str, RowValues] | Reject:
+    """Locator and values of a row, or a reject for a row that is out of scope or has neither title nor link."""
     try:
-        return cells.locator, parse_cells(cells)
+        return cells.locator, parse_cells(cells, order)
+    except NotInScope as reason:
+        return Reject(cells.locator, str(reason), cells.raw_text, is_fault=False)
     except ValueError as error:
         return Reject(cells.locator, str(error), cells.raw_text)
+
+
+def _join_categories(result: ParseResult) -> list[Record | Reject]:
+    """The records and rejects; a publication that has several rows with different categories has them all in each."""
+    by_identity: dict[str, dict[str, str]] = {}
+    for record in result.records:
+        categories = by_identity.setdefault(record.identity, {})
+        for category in str(record.values["categories"] or "").split("; "):
+            categories.setdefault(category.casefold(), category)
+    return [
+        _set_categories(item, "; ".join(filter(None, by_identity[item.identity].values())))
+        if isinstance(item, Record)
+        else item
+        for item in result.items
+    ]
+
+
+def _set_categories(record: Record, categories: str) -> Record:
+    """The record with all categories of its publication, and a note if its own row has fewer."""
+    if categories == (record.values["categories"] or ""):
+        return record
+    notes = filter(None, [record.values["reading_note"], f"its rows have several categories: {categories}"])
+    note = "; ".join(map(str, notes))
+    return replace(record, values={**record.values, "categories": categories, "reading_note": note})
 
 
 def _find_shared_links(rows: list[RowValues]) -> set[str]:
@@ -105,8 +122,7 @@ def _make_identity(values: RowValues, shared_links: set[str]) -> str:
     key = link_key(str(values["url"])) if values["url"] else ""
     if key and key not in shared_links:
         return key
-    title = re.sub(r"[^a-z0-9+*]", "", str(values["title"]).lower())
-    return f"{key} {values['lab']} {title}"
+    return f"{key} {values['lab'] or ''} {build_title_key(str(values['title']))}"
 
 
 def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
@@ -124,24 +140,44 @@ SOURCE = Source(
             "meaning": "Row number in the sheet, if the document gives it.",
             "minimum": 1,
         },
-        "lab": {"type": "text", "meaning": "Lab, as named in the sheet.", "required": True},
+        "lab": {
+            "type": "text",
+            "meaning": "Lab, as named in the sheet.",
+            "required": True,
+            "warn": frozenset({"required"}),
+        },
         "title": {"type": "text", "meaning": "Title of the publication, as given in the sheet.", "required": True},
         "published_on": {
             "type": "date",
-            "meaning": "Day of publication.",
+            "meaning": "Day of publication, or the first day of the month or year if only that is given.",
             "required": True,
             "minimum": dt.date(1950, 1, 1),
             "maximum": dt.date(2100, 1, 1),
             "warn": frozenset({"required"}),
         },
+        "date_precision": {
+            "type": "text",
+            "meaning": "Whether the day, only the month, or only the year of publication is given.",
+            "one_of": ["day", "month", "year"],
+        },
         "url": {
             "type": "text",
-            "meaning": "Link to the publication.",
+            "meaning": "Link to the publication: the first one of the row.",
             "required": True,
             "matches": r"https?://\S+$",
             "warn": frozenset({"required"}),
         },
-        "category": {"type": "text", "meaning": "Safety category, as named in the sheet.", "required": True},
+        "other_links": {"type": "text", "meaning": "Further links of the row, separated by spaces."},
+        "category": {
+            "type": "text",
+            "meaning": "Safety category, as named in the sheet: the first one of the row.",
+            "required": True,
+            "warn": frozenset({"required"}),
+        },
+        "categories": {
+            "type": "text",
+            "meaning": "All categories of the publication in the document, in its order, separated by semicolons.",
+        },
         "is_duplicate": {
             "type": "boolean",
             "meaning": "Whether the sheet marks the row as a duplicate of another row.",

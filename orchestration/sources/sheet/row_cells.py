@@ -1,4 +1,7 @@
-"""The cells of one row of a lab sheet as texts, and the values that they become in the raw table."""
+"""The cells of one row of a lab sheet as texts, and the values that they become in the raw table.
+
+A cell that cannot be used costs its value, with a note, not the row: only a row without title and link is useless.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orchestration.sources.sheet.dates import parse_date
+from orchestration.sources.shared.names import normalize_name
+from orchestration.sources.sheet.cell_links import parse_links
+from orchestration.sources.sheet.dates import DayOrder, ParsedDate, parse_date
+from orchestration.sources.sheet.glued_text import get_known_categories
 from orchestration.sources.source import collapse_spaces, hash_parts
 
 RowValues: TypeAlias = dict[str, str | int | bool | dt.date | None]
@@ -15,13 +21,26 @@ RowValues: TypeAlias = dict[str, str | int | bool | dt.date | None]
 _RESERVED_LAB = re.compile(r"all|\d{4}|\(.*\)", re.IGNORECASE)  # stands for all labs, a year or "(unattributed)"
 _NO_ABSTRACT = re.compile(r"^abstract not found\.?$", re.IGNORECASE)
 _DUPLICATE_MARK = re.compile(r"^\[duplicate\]\s*", re.IGNORECASE)
-_LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+")
-_TRUE, _FALSE = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "y", "x"}), frozenset({"", "0", "false", "no", "n", "-"})
+# answers to the question whether a row is in scope, where a category is expected
+_NOT_IN_SCOPE = frozenset(
+    {"no", "n", "none", "n/a", "na", "not in scope", "out of scope", "not safety", "not relevant", "irrelevant"}
+    | {"excluded", "exclude", "not applicable", "-", "--"}
+)
+_IN_SCOPE = frozenset({"yes", "y", "in scope", "included", "include", "?", "tbd", "unknown", "to do", "todo"})
+_BETWEEN_CATEGORIES = re.compile(r"[;|\n\r]+")
+_MAYBE_BETWEEN_CATEGORIES = re.compile(r"\s*[,/&+]\s*|\s+and\s+")
+NO_CATEGORY = "no safety category: the row is not part of the mapping"
 
 
 @dataclass(frozen=True)
 class RowCells:
-    """The cells of one row as texts, from a table or from a captured page."""
+    """The cells of one row as texts, from a table or from a captured page.
+
+    Args:
+        link_behind: The address behind the cell of the link or of the title, if one has a hyperlink.
+        has_category_column: Whether the table has categories at all.
+    """
 
     locator: str
     raw_text: str
@@ -36,51 +55,134 @@ class RowCells:
     note: str = ""
     authors: str = ""
     author_labs: str = ""
+    link_behind: str = ""
+    has_category_column: bool = True
 
 
-def parse_cells(cells: RowCells) -> RowValues:
+class NotInScope(Exception):
+    """The sheet itself does not count the row among the publications of its mapping; the message states why."""
+
+
+def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
     """The values of a row, by column of the raw table.
 
+    Args:
+        cells: The row.
+        order: The order of day and month in the sheet's dates, if they show one.
+
     Raises:
-        ValueError: A cell has a value that its column does not allow; the message gives the value and what is expected.
+        ValueError: The row has neither a title nor a link.
+        NotInScope: The row has no category, or a judgement in its place.
     """
-    lab, title = collapse_spaces(cells.lab), collapse_spaces(cells.title)
-    category, duplicate_marks = _DUPLICATE_MARK.subn("", collapse_spaces(cells.category))
-    if not lab or not title:
-        raise ValueError(f"no {'company' if not lab else 'title'}")
-    if _RESERVED_LAB.fullmatch(lab):
-        raise ValueError(f"company “{lab}” is a reserved word of the tables")
-    url = collapse_spaces(cells.url)
-    if url and not _LINK.fullmatch(url):
-        raise ValueError(f"link “{url[:80]}” is not an http(s) address")
-    if cells.sheet_row and not cells.sheet_row.isdecimal():
-        raise ValueError(f"row number “{cells.sheet_row[:20]}” is not a number")
-    duplicate_flag = cells.is_duplicate.strip().lower()
-    if duplicate_flag not in _TRUE | _FALSE:
-        raise ValueError(f"duplicate mark “{duplicate_flag[:20]}” is none of true, false, yes, no, 1, 0")
+    notes = [cells.note] if cells.note else []
+    links = parse_links(cells.url, cells.link_behind)
+    title = collapse_spaces(cells.title)
+    if not title and not links.addresses:
+        raise ValueError("no title and no link")
+    categories, is_marked = _parse_categories(cells, notes)
+    if links.note:
+        notes.append(links.note)
+    if not title:
+        title = links.addresses[0]
+        notes.append("no title: the link stands in its place")
+    elif _is_date(title):
+        notes.append(f"the title “{title}” is a date: a spreadsheet has probably changed it")
+    date = _parse_date(cells.date, order, notes)
     authors, author_labs = _split_list(cells.authors), _split_list(cells.author_labs)
     if authors and author_labs and len(authors) != len(author_labs):
-        raise ValueError(f"{len(authors)} authors but {len(author_labs)} labs of authors")
+        notes.append(f"{len(authors)} authors but {len(author_labs)} labs of authors: the labs are not used")
+        author_labs = []
     abstract = collapse_spaces(cells.abstract)
     if _NO_ABSTRACT.match(abstract):
         abstract = ""
     return {
-        "sheet_row": int(cells.sheet_row) if cells.sheet_row else None,
-        "lab": lab,
+        "sheet_row": _parse_row_number(cells.sheet_row, notes),
+        "lab": _parse_lab(cells.lab, notes),
         "title": title,
-        "published_on": parse_date(cells.date),
-        "url": url or None,
-        "category": category,
-        "is_duplicate": duplicate_marks > 0 or duplicate_flag in _TRUE,
+        "published_on": date.day,
+        "date_precision": date.precision,
+        "url": links.addresses[0] if links.addresses else None,
+        "other_links": " ".join(links.addresses[1:]) or None,
+        "category": categories[0] if categories else None,
+        "categories": "; ".join(categories) or None,
+        "is_duplicate": _parse_duplicate_mark(cells.is_duplicate, notes) or is_marked,
         "abstract": abstract or None,
         "abstract_sha256": hash_parts(abstract) if abstract else None,
-        "reading_note": cells.note or None,
+        "reading_note": "; ".join(notes) or None,
         "authors": "; ".join(authors) or None,
         "author_labs": "; ".join(author_labs) or None,
     }
 
 
+def _parse_categories(cells: RowCells, notes: list[str]) -> tuple[list[str], bool]:
+    """The categories of a row without repetitions, and whether the row is marked as a duplicate.
+
+    Raises:
+        NotInScope: There is no category, or a judgement in its place.
+    """
+    cell, marks = _DUPLICATE_MARK.subn("", cells.category.strip())
+    parts = [name for part in _BETWEEN_CATEGORIES.split(cell) if (name := normalize_name(part))]
+    known = {name.casefold() for name in get_known_categories()}
+    if len(parts) == 1 and parts[0].casefold() not in known:
+        smaller = [part for part in _MAYBE_BETWEEN_CATEGORIES.split(parts[0]) if part]
+        parts = smaller if all(part.casefold() in known for part in smaller) else parts
+    judgements = [part for part in parts if part.casefold() in _NOT_IN_SCOPE]
+    categories = [part for part in parts if part.casefold() not in _NOT_IN_SCOPE | _IN_SCOPE]
+    if judgements and not categories:
+        raise NotInScope(f"“{judgements[0]}” in place of a safety category: judged not in scope")
+    if not parts and cells.has_category_column:
+        raise NotInScope(NO_CATEGORY)
+    if parts and not categories:
+        notes.append(f"“{parts[0]}” is no safety category")
+    categories = list({category.casefold(): category for category in reversed(categories)}.values())[::-1]
+    if len(categories) > 1:
+        notes.append(f"{len(categories)} categories: {'; '.join(categories)}")
+    return categories, marks > 0
+
+
+def _parse_date(cell: str, order: DayOrder | None, notes: list[str]) -> ParsedDate:
+    try:
+        date = parse_date(cell, order)
+    except ValueError as error:
+        notes.append(f"{error}: undated")
+        return ParsedDate(None)
+    if date.note:
+        notes.append(date.note)
+    return date
+
+
+def _is_date(title: str) -> bool:
+    """Whether a title is nothing but a day or a month; a year alone can be a title."""
+    try:
+        return parse_date(title).precision in {"day", "month"}
+    except ValueError:
+        return False
+
+
+def _parse_lab(cell: str, notes: list[str]) -> str | None:
+    lab = normalize_name(cell)
+    if lab and _RESERVED_LAB.fullmatch(lab):
+        notes.append(f"company “{lab}” is a reserved word of the tables")
+        return None
+    return lab or None
+
+
+def _parse_row_number(cell: str, notes: list[str]) -> int | None:
+    number = normalize_name(cell)
+    if number and not (number.isdecimal() and len(number) < 10 and int(number)):
+        notes.append(f"row number “{number[:20]}” is not a number")
+        return None
+    return int(number) if number else None
+
+
+def _parse_duplicate_mark(cell: str, notes: list[str]) -> bool:
+    mark = normalize_name(cell).casefold()
+    if mark not in _TRUE | _FALSE:
+        notes.append(f"duplicate mark “{mark[:20]}” is none of true, false, yes, no, 1, 0")
+    return mark in _TRUE
+
+
 def _split_list(cell: str) -> list[str]:
     """The parts of a cell between semicolons; an empty part, such as the lab of an author without one, is ``-``."""
     cell = cell.strip().removesuffix(";")
-    return [collapse_spaces(part) or "-" for part in cell.split(";")] if cell.strip() else []
+    return [normalize_name(part) or "-" for part in cell.split(";")] if cell.strip() else []

@@ -1,134 +1,127 @@
-"""Rows of a lab sheet that is a table with a header: finds the header row and reads the cells below it."""
+"""Rows of lab sheets that are tables with a header: all tables of all tabs; a tab that is not read is a reject."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from orchestration.sources.shared.document import Document, Row
+from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.rows import Row, Tab
 from orchestration.sources.sheet.google_sheet import read_gviz_rows
+from orchestration.sources.sheet.headers import describe_missing, find_columns, guess_columns, read_given_columns
 from orchestration.sources.sheet.row_cells import RowCells
-from orchestration.sources.source import DamagedDocument, NotThisSource, Reject
+from orchestration.sources.source import DamagedDocument, NotThisSource, Reject, reject_tab
 
-# the headers of each column in the sheets seen so far, in lower case with only letters and digits
-_USUAL_HEADERS = {
-    "sheet_row": {"row", "sheetrow", "rownumber"},
-    "lab": {"company", "lab", "organization", "organisation"},
-    "title": {"title", "papertitle"},
-    "date": {"date", "publishedon", "published", "publicationdate"},
-    "url": {"url", "link"},
-    "category": {"safetycategory", "category"},
-    "is_duplicate": {"isduplicate", "duplicate"},
-    "abstract": {"abstract", "summary"},
-    "authors": {"authors", "author"},
-    "author_labs": {"authorlabs", "authoraffiliations", "affiliations"},
-}
-COLUMN_NAMES = frozenset(_USUAL_HEADERS)
-_REQUIRED = ("lab", "title", "date", "category")
 _HEADER_WITHIN_ROWS = 10
+_MAX_HEADER_CHARACTERS = 60  # of one cell of a header within a table
 
 
-class SheetTable(NamedTuple):
-    """A table with its header.
+class _Header(NamedTuple):
+    """A header row and the index of the cell of each known column."""
 
-    Args:
-        rows: All rows, those above the header too.
-        header_index: Index of the header row.
-        columns: Index of the cell of each known column.
-    """
-
-    rows: list[Row]
-    header_index: int
-    columns: dict[str, int]
-
-
-def find_table(document: Document) -> SheetTable | None:
-    """The first sheet with a header row near its top that has all required columns.
-
-    Raises:
-        DamagedDocument: A header names one column twice.
-    """
-    headers = _get_headers(document)
-    for rows in _read_sheets(document):
-        for index, row in enumerate(rows[:_HEADER_WITHIN_ROWS]):
-            columns = _find_columns(row, headers)
-            if all(name in columns for name in _REQUIRED):
-                return SheetTable(rows, index, columns)
-    return None
+    row: Row
+    columns: Mapping[str, int]
 
 
 def require_table(document: Document) -> None:
-    """Return if the document has a table of publications.
+    """Return if a visible tab of the document has a table of publications.
 
     Raises:
-        NotThisSource: No header row with the required columns; the text gives the first row.
+        NotThisSource: No header row with the required columns; the text gives the nearest one, and how to take it.
         DamagedDocument: A header names one column twice.
     """
-    if find_table(document) is not None:
+    given = read_given_columns(document)
+    tabs = _read_tabs(document)
+    if any(tab.kind == "table" and _find_header(tab, given) for tab in tabs):
         return
-    headers = _get_headers(document)
-    first_row = next((rows[0] for rows in _read_sheets(document) if rows), Row(1, []))
-    required = [
-        name if headers[name] is _USUAL_HEADERS[name] else f"{name} ({next(iter(headers[name]))})" for name in _REQUIRED
-    ]
+    hidden = [tab.name for tab in tabs if tab.kind == "hidden" and _find_header(tab, given)]
+    if hidden:
+        raise NotThisSource(f"the tab “{hidden[0]}” is hidden; unhide it to have it read", is_near_match=True)
+    rows = [row for tab in tabs if tab.kind == "table" for row in tab.rows[:_HEADER_WITHIN_ROWS]]
+    guesses = [(guess, row) for row in rows if (guess := guess_columns(row))]
+    guess, row = max(guesses, key=lambda found: len(found[0])) if guesses else ({}, rows[0] if rows else Row(1, []))
+    is_near_match = bool(guess or given) or document.is_workbook or (not document.is_markup and len(row.cells) > 2)
     raise NotThisSource(
-        f"no header row with {', '.join(required)}; row 1 is “{' | '.join(first_row.cells)[:80]}”",
-        is_near_match=len(_find_columns(first_row, headers)) >= 2 or "columns" in document.hints,
+        describe_missing(document, row, guess), is_near_match=is_near_match, columns=None if given else guess or None
     )
 
 
-def read_table_cells(table: SheetTable) -> Iterator[RowCells | Reject]:
-    """The cells of each row besides the header, or a reject for a row that does not fit the header."""
-    header = table.rows[table.header_index]
-    width = len(header.cells)
-    for index, row in enumerate(table.rows):
-        if index == table.header_index:
-            continue
-        locator, raw_text = f"row {row.number}", " | ".join(row.cells)
-        if index < table.header_index:
-            yield Reject(locator, "above the header row", raw_text)
-        elif [cell.strip() for cell in row.cells[:width]] == [cell.strip() for cell in header.cells]:
-            yield Reject(locator, f"a second header; the first is row {header.number}", raw_text)
-        elif any(cell.strip() for cell in row.cells[width:]):
-            yield Reject(locator, f"{len(row.cells)} cells where the header has {width}", raw_text)
-        else:
-            cells = {
-                name: row.cells[column].strip() if column < len(row.cells) else ""
-                for name, column in table.columns.items()
-            }
-            yield RowCells(locator, raw_text, **{"url": "", "abstract": "", **cells})
+def read_tables(document: Document) -> Iterator[RowCells | Reject]:
+    """The cells of each row of all tables, or a reject for a row that does not fit its header and a tab without one."""
+    given = read_given_columns(document)
+    tabs = _read_tabs(document)
+    has_several = sum(1 for tab in tabs if tab.rows) > 1
+    for tab in tabs:
+        header = _find_header(tab, given) if tab.kind == "table" else None
+        prefix = f"tab “{tab.name}”, " if has_several else ""
+        if header:
+            yield from _read_rows(tab, header, given, prefix, is_workbook=document.is_workbook)
+        elif tab.rows or tab.kind == "chart":
+            yield reject_tab(tab, "none of its first rows is a header with company, title and category")
 
 
-def _read_sheets(document: Document) -> list[list[Row]]:
+def _read_tabs(document: Document) -> list[Tab]:
     gviz_rows = read_gviz_rows(document)
-    return document.sheets if gviz_rows is None else [gviz_rows]
+    return document.tabs if gviz_rows is None else [Tab("", gviz_rows)]
 
 
-def _get_headers(document: Document) -> Mapping[str, set[str]]:
-    """The headers that name each column: those of the feed's setting ``columns``, else the usual ones."""
-    configured = json.loads(document.hints.get("columns", "{}"))
-    return {**_USUAL_HEADERS, **{name: {_normalize_header(header)} for name, header in configured.items()}}
-
-
-def _find_columns(row: Row, headers: Mapping[str, set[str]]) -> dict[str, int]:
-    """Index of the cell of each known column in a header row.
+def _find_header(tab: Tab, given: Mapping[str, str]) -> _Header | None:
+    """The first header row near the top of a tab.
 
     Raises:
-        DamagedDocument: Two cells name the same column.
+        DamagedDocument: It names one column twice.
     """
-    normalized = [_normalize_header(cell) for cell in row.cells]
-    columns: dict[str, int] = {}
-    for name, spellings in headers.items():
-        indexes = [index for index, cell in enumerate(normalized) if cell in spellings]
-        if len(indexes) > 1:
-            cells = ", ".join(row.cells[index] for index in indexes)
-            raise DamagedDocument(f"row {row.number}: two columns for {name} ({cells})")
-        if indexes:
-            columns[name] = indexes[0]
-    return columns
+    for row in tab.rows[:_HEADER_WITHIN_ROWS]:
+        if columns := find_columns(row, given):
+            return _Header(row, columns)
+    return None
 
 
-def _normalize_header(cell: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", cell.lower())
+def _read_rows(
+    tab: Tab, header: _Header, given: Mapping[str, str], prefix: str, *, is_workbook: bool
+) -> Iterator[RowCells | Reject]:
+    first = header.row
+    for row in tab.rows:
+        locator, raw_text = f"{prefix}row {row.number}", " | ".join(row.cells)
+        width = len(header.row.cells)
+        if is_workbook:  # whose rows are all of the same length
+            width = max(index for index, cell in enumerate(header.row.cells, 1) if cell.strip())
+        beyond = [cell.strip() for cell in row.cells[width:] if cell.strip()]
+        if row.number == first.number:
+            continue
+        if row.fault:
+            yield Reject(locator, row.fault, raw_text)
+        elif row.number < first.number:
+            yield Reject(locator, "above the header row", raw_text)
+        elif [cell.strip() for cell in row.cells[:width]] == [cell.strip() for cell in header.row.cells]:
+            yield Reject(locator, f"a second header; the first is row {header.row.number}", raw_text)
+        elif columns := _find_columns_below(row, given):  # a second table below the first
+            header = _Header(row, columns)
+            yield Reject(locator, "another header: the rows below it are read by it", raw_text, is_fault=False)
+        elif beyond and not is_workbook:  # in a text, a delimiter within a cell has moved all cells behind it
+            yield Reject(locator, f"{len(row.cells)} cells where the header has {width}", raw_text)
+        else:
+            yield _build_cells(row, header, locator, raw_text, beyond)
+
+
+def _find_columns_below(row: Row, given: Mapping[str, str]) -> Mapping[str, int]:
+    """The columns of a header row within a table; none for a row of values."""
+    if any(len(cell) > _MAX_HEADER_CHARACTERS for cell in row.cells):
+        return {}
+    try:
+        return find_columns(row, given)
+    except DamagedDocument:
+        return {}
+
+
+def _build_cells(row: Row, header: _Header, locator: str, raw_text: str, beyond: list[str]) -> RowCells:
+    columns, links = header.columns, row.links or {}
+    cells = {name: row.cells[index].strip() if index < len(row.cells) else "" for name, index in columns.items()}
+    # a link belongs to the cell of the link; where there is none, people put it on the title
+    behind = next((links[columns[name]] for name in ("url", "title") if links.get(columns.get(name, -1))), "")
+    note = f"no column for “{beyond[0][:60]}”" if beyond else ""
+    empty = {"lab": "", "title": "", "date": "", "url": "", "category": "", "abstract": ""}
+    has_category = "category" in columns
+    return RowCells(
+        locator, raw_text, **{**empty, **cells}, link_behind=behind, note=note, has_category_column=has_category
+    )
