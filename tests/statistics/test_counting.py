@@ -93,6 +93,7 @@ def test_rule_or_taxonomy_is_added_without_sql(tmp_path: Path) -> None:
         "counting_rule": "duplicates_too",
         "counts": "works",
         "attribution": "whole",
+        "category_attribution": "first",
         "counts_marked_duplicates": True,
     }
     taxonomy = {

@@ -15,8 +15,8 @@ provisional_from = { type = "date", meaning = "First day of the newest three mon
 with record_dates as (
     select
         'lab_sheet' as source,
-        min(published_on) as oldest,
-        max(published_on) as newest
+        min(coalesce(published_on, published_year)) as oldest,
+        max(coalesce(published_on, published_year)) as newest
     from clean.publications
 ),
 

@@ -1,5 +1,87 @@
 -- Table macros of every release: counts by any counting rule, in any taxonomy, at any grain.
 
+-- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.
+create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
+with labels as (
+    select category
+    from mart.counted_publications
+    union
+    select category
+    from clean.publication_categories
+),
+
+-- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
+categories as (
+    select
+        from_category as label,
+        to_category as category,
+        weight
+    from reference.category_crosswalk
+    where to_taxonomy = in_taxonomy
+    union all
+    select
+        labels.category as label,
+        case when taxonomies.is_default then labels.category else '(no counterpart)' end as category,
+        1.0 as weight
+    from labels
+    inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
+    where
+        labels.category not in (select from_category from reference.category_crosswalk where to_taxonomy = in_taxonomy)
+),
+
+labelled_publications as (
+    select
+        counted.*,
+        counted.category as label,
+        1.0 as label_weight
+    from mart.counted_publications as counted
+    inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'first'
+    union all
+    select
+        counted.*,
+        shared.category as label,
+        shared.weight as label_weight
+    from mart.counted_publications as counted
+    inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'shared'
+    inner join clean.publication_categories as shared on counted.publication_id = shared.publication_id
+),
+
+weighted_publications as (
+    select
+        counted.publication_id,
+        counted.published_on,
+        counted.published_year,
+        counted.label,
+        case
+            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
+            else counted.lab
+        end as lab,
+        counted.label_weight * case rules.attribution
+            when 'whole' then counted.whole_weight
+            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+            else coalesce(counted.first_author_weight, counted.whole_weight)
+        end as weight
+    from labelled_publications as counted
+    inner join reference.counting_rules as rules on rules.counting_rule = rule
+    where
+        (rules.counts_marked_duplicates or not counted.is_duplicate)
+        and case
+            when exists (select 1 from reference.counting_rules where counting_rule = rule) then true
+            else error(concat('no counting rule ', rule, '; see reference.counting_rules'))
+        end
+)
+
+select
+    weighted_publications.publication_id,
+    weighted_publications.lab,
+    categories.category,
+    weighted_publications.published_on,
+    weighted_publications.weight * categories.weight as weight,
+    weighted_publications.published_year
+from weighted_publications
+inner join categories on weighted_publications.label = categories.label
+where weighted_publications.weight > 0;
+
 -- The periods of a grain, from the first to the last day that the source covers or has publications of.
 --   grain        month, quarter, year or rolling_12_months (complete windows, one ending with each month)
 create or replace macro publication_periods(grain := 'year') as table
@@ -84,6 +166,16 @@ monthly_counts as (
         counting_rule = rule
         and taxonomy = in_taxonomy
         and published_month is not null
+    union all
+    -- a date of which only the year is known counts in the year and in no shorter period
+    select
+        lab,
+        category,
+        published_year as published_month,
+        sum(weight) as publications
+    from publications_behind(rule := rule, in_taxonomy := in_taxonomy)
+    where grain = 'year' and published_on is null and published_year is not null
+    group by all
 )
 
 select
@@ -206,63 +298,3 @@ select
     is_provisional
 from member_counts
 order by starts_on, member;
-
--- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.
-create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
-with labels as (
-    select distinct category
-    from mart.counted_publications
-),
-
--- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
-categories as (
-    select
-        from_category as label,
-        to_category as category,
-        weight
-    from reference.category_crosswalk
-    where to_taxonomy = in_taxonomy
-    union all
-    select
-        labels.category as label,
-        case when taxonomies.is_default then labels.category else '(no counterpart)' end as category,
-        1.0 as weight
-    from labels
-    inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
-    where
-        labels.category not in (select from_category from reference.category_crosswalk where to_taxonomy = in_taxonomy)
-),
-
-weighted_publications as (
-    select
-        counted.publication_id,
-        counted.published_on,
-        counted.category as label,
-        case
-            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
-            else counted.lab
-        end as lab,
-        case rules.attribution
-            when 'whole' then counted.whole_weight
-            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
-            else coalesce(counted.first_author_weight, counted.whole_weight)
-        end as weight
-    from mart.counted_publications as counted
-    inner join reference.counting_rules as rules on rules.counting_rule = rule
-    where
-        (rules.counts_marked_duplicates or not counted.is_duplicate)
-        and case
-            when exists (select 1 from reference.counting_rules where counting_rule = rule) then true
-            else error(concat('no counting rule ', rule, '; see reference.counting_rules'))
-        end
-)
-
-select
-    weighted_publications.publication_id,
-    weighted_publications.lab,
-    categories.category,
-    weighted_publications.published_on,
-    weighted_publications.weight * categories.weight as weight
-from weighted_publications
-inner join categories on weighted_publications.label = categories.label
-where weighted_publications.weight > 0;

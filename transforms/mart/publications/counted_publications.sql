@@ -7,6 +7,7 @@ publication_id = {}
 lab = { type = "text", meaning = "The lab, named as in reference.labs, or “(no followed lab)” for the share of other authors.", required = true }
 category = {}
 published_on = {}
+published_year = {}
 is_duplicate = {}
 whole_weight = { type = "real", unit = "publications", meaning = "1 at the lab under which the source lists the publication, else 0.", required = true, minimum = 0, maximum = 1 }
 fractional_weight = { type = "real", unit = "publications", meaning = "Share of its authors at the lab; missing if the authors are not known.", minimum = 0, maximum = 1 }
@@ -62,6 +63,7 @@ select
     weights.lab,
     publications.category,
     publications.published_on,
+    publications.published_year,
     publications.is_duplicate,
     weights.whole_weight,
     weights.fractional_weight,

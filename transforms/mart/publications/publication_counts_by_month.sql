@@ -7,20 +7,38 @@ counting_rule = {}
 taxonomy = {}
 lab = { type = "text", meaning = "The lab, “(no followed lab)” for other authors, or “(authors not known)” where the rule needs authors that are missing.", required = true }
 category = {}
-published_month = { type = "date", meaning = "First day of the month of publication; missing for publications without a date." }
+published_month = { type = "date", meaning = "First day of the month of publication; missing for publications without a date and for those known only by year, which `publication_counts()` adds to their year." }
 publications = { type = "real", unit = "publications", meaning = "Publications by the counting rule; fractions where the rule divides a publication.", required = true, minimum = 0 }
 */
-with weight_sums as (
+with category_weights as (
     select
-        lab,
+        publication_id,
+        'first' as category_attribution,
         category,
-        cast(date_trunc('month', published_on) as date) as published_month,
-        is_duplicate,
-        fractional_weight is not null as is_author_known,
-        sum(whole_weight) as whole,
-        sum(fractional_weight) as fractional,
-        sum(first_author_weight) as first_author
-    from mart.counted_publications
+        1.0 as weight
+    from clean.publications
+    union all
+    select
+        publication_id,
+        'shared' as category_attribution,
+        category,
+        weight
+    from clean.publication_categories
+),
+
+weight_sums as (
+    select
+        counted.lab,
+        category_weights.category_attribution,
+        category_weights.category,
+        cast(date_trunc('month', counted.published_on) as date) as published_month,
+        counted.is_duplicate,
+        counted.fractional_weight is not null as is_author_known,
+        sum(counted.whole_weight * category_weights.weight) as whole,
+        sum(counted.fractional_weight * category_weights.weight) as fractional,
+        sum(counted.first_author_weight * category_weights.weight) as first_author
+    from mart.counted_publications as counted
+    inner join category_weights on counted.publication_id = category_weights.publication_id
     group by all
 ),
 
@@ -29,6 +47,7 @@ weights_by_attribution as (
     select
         'whole' as attribution,
         lab,
+        category_attribution,
         category,
         published_month,
         is_duplicate,
@@ -38,6 +57,7 @@ weights_by_attribution as (
     select
         'fractional' as attribution,
         case when is_author_known then lab else '(authors not known)' end as lab,
+        category_attribution,
         category,
         published_month,
         is_duplicate,
@@ -47,6 +67,7 @@ weights_by_attribution as (
     select
         'first_author' as attribution,
         case when is_author_known then lab else '(authors not known)' end as lab,
+        category_attribution,
         category,
         published_month,
         is_duplicate,
@@ -62,7 +83,10 @@ weights_by_rule as (
         weights_by_attribution.published_month,
         sum(weights_by_attribution.weight) as weight
     from weights_by_attribution
-    inner join reference.counting_rules as counting_rules on weights_by_attribution.attribution = counting_rules.attribution
+    inner join reference.counting_rules as counting_rules
+        on
+            weights_by_attribution.attribution = counting_rules.attribution
+            and weights_by_attribution.category_attribution = counting_rules.category_attribution
     where counting_rules.counts_marked_duplicates or not weights_by_attribution.is_duplicate
     group by all
 ),

@@ -23,18 +23,22 @@ select
     publications.publication_id,
     publications.title,
     publications.lab,
-    sheet.lab as lab_as_written,
+    coalesce(sheet.lab, '(no lab)') as lab_as_written,
     publications.category,
-    sheet.category as category_as_written,
+    coalesce(sheet.category, '(no category)') as category_as_written,
     concat(
         'label of the source',
         case
-            when sheet.lab = publications.lab then ''
+            when coalesce(sheet.lab, '(no lab)') = publications.lab then ''
             when lab_aliases.lab = publications.lab or lower(sheet.lab) = lower(publications.lab)
                 then concat('; the lab is another name of ', publications.lab)
             else '; an older version with another lab'
         end,
-        case when lower(sheet.category) != lower(publications.category) then '; an older version with another category' else '' end,
+        case
+            when contains(sheet.categories, '; ') then concat('; one of several categories: ', sheet.categories)
+            when lower(coalesce(sheet.category, '(no category)')) != lower(publications.category) then '; an older version with another category'
+            else ''
+        end,
         case when sheet.is_duplicate then '; marked as a duplicate, so only rules that count rows count it' else '' end
     ) as basis,
     dense_rank() over (partition by publications.publication_id order by sheet.last_seen_at desc, sheet.version_id desc) = 1
