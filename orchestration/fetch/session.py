@@ -64,7 +64,7 @@ class FetchSession:
         log: Receives messages for the user, a line at a time.
         progress: Receives the result after each request.
         environment: Environment variables with the values of secrets.
-        stop: Set to stop the session before its next request.
+        stop: Set to stop before the next request.
     """
 
     lake: Lake
@@ -81,8 +81,7 @@ class FetchSession:
     def __post_init__(self) -> None:
         self.folder = FeedFolder(self.lake, self.feed.name)
         self.journal: Journal = self.folder.open_journal(self.window.name if self.window else "running")
-        self.lines: list[FetchLogLine] = []
-        self.ordinal = 0
+        self.lines, self.ordinal = list[FetchLogLine](), 0
         self.repeated_digests = set[str]()
         self.warnings: list[str] = []
         self.head: dict[str, Any] = {}
@@ -277,8 +276,8 @@ class FetchSession:
                 raise DocumentRefused(f"found {failure}")
             self._record(request, "read", response, content_sha256=self.journal.write_content(response.content))
             return
-        hints = {**request.hints, **build_charset_hint(response.headers), "feed": self.feed.name}
-        hints |= {"feed_url": self.feed.url, "url": response.url}
+        hints = {**request.hints, "feed": self.feed.name, "feed_url": self.feed.url, "url": response.url}
+        hints |= build_charset_hint(response.headers)
         parsed = parse_bytes(response.content, request.name, hints, self.feed.source)[1]
         records, faults = len(parsed.records), [item for item in parsed.rejects if item.is_fault]
         if faults:
