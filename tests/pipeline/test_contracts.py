@@ -278,23 +278,53 @@ def test_silent_source_fails_its_check(tmp_path: Path, last: dt.date, is_alarmin
     assert find_check("no_source_fell_silent").find_violations(lake).is_empty() != is_alarming
 
 
-def test_overlap_of_lists_estimates_missed_works(tmp_path: Path) -> None:
-    snapshots = [make_snapshot(1, "one.csv", 40), make_snapshot(2, "two.csv", 35)]
-    sightings = [make_sighting(1, n, n) for n in range(1, 41)] + [make_sighting(2, n, n) for n in range(21, 56)]
-    papers = [make_publication(n, published_on=dt.date(2023, 1, 1)) for n in range(1, 56)]
+def query_overlap(folder: Path, first: range, second: range, equal: int) -> tuple[object, ...]:
+    """The row of two lists of works; so many of the works of the second list have the same row as in the first."""
+    snapshots = [make_snapshot(1, "one.csv", len(first)), make_snapshot(2, "two.csv", len(second))]
+    sightings = [make_sighting(1, n, n) for n in first]
+    copied = set([n for n in second if n in first][:equal])
+    sightings += [make_sighting(2, n, n) | ({} if n in copied else {"version_id": f"{n} otherwise"}) for n in second]
     release = build_release(
-        Lake(tmp_path),
-        papers,
+        Lake(folder),
+        [make_publication(n, published_on=dt.date(2023, 1, 1)) for n in {*first, *second}],
         raw__snapshots=[s for s, _ in snapshots],
         raw__parses=[p for _, p in snapshots],
         raw__sightings=sightings,
     )
-    query = "select first_works, second_works, both_works, estimated_works, missed_low, missed_works, missed_high, assumptions from mart.list_overlaps"
-    ((first, second, both, estimated, low, missed, high, assumptions),) = fetch_rows(release, query)
-    assert (first, second, both) == (40, 35, 20)
+    query = """
+        select both_works, equal_works, estimated_works, missed_low, missed_works, missed_high, no_estimate_reason, assumptions
+        from mart.list_overlaps
+    """
+    (row,) = fetch_rows(release, query)
+    return row
+
+
+def test_overlap_of_independent_lists_estimates_missed_works(tmp_path: Path) -> None:
+    both, equal, estimated, low, missed, high, reason, assumptions = query_overlap(
+        tmp_path, range(1, 41), range(21, 56), equal=10
+    )
+    assert (both, equal, reason) == (20, 10, None)
     assert estimated == pytest.approx(41 * 36 / 21 - 1)
     assert low <= missed <= high
-    assert "independently" in assumptions
+    assert "independently" in str(assumptions)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "equal", "reason"),
+    [
+        (range(1, 41), range(1, 41), 40, "40 of the 40 works of the shorter list stand in the other"),  # two copies
+        (range(1, 41), range(1, 41), 0, "40 of the 40 works"),  # a copy with another column
+        (range(1, 101), range(92, 102), 0, "9 of the 10 works"),  # an extract with one addition
+        (range(1, 41), range(21, 56), 11, "11 of the 20 common works have equal rows"),  # a copy that was edited
+        (range(1, 41), range(40, 80), 1, "1 of the 1 common works"),
+    ],
+)
+def test_lists_that_come_from_each_other_give_no_estimate(
+    tmp_path: Path, first: range, second: range, equal: int, reason: str
+) -> None:
+    _, _, *estimates, refusal, _ = query_overlap(tmp_path, first, second, equal)
+    assert estimates == [None] * 4
+    assert reason in str(refusal)
 
 
 def test_every_publication_has_evidence_in_a_snapshot(seeded_lake: Lake) -> None:
