@@ -1,13 +1,16 @@
 """Changes of a counting table between two releases, by cause."""
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 import streamlit as st
 
 from dashboards.exports import downloads
 from dashboards.queries.release import get_newest_release, list_readable_releases, report_unreadable
-from dashboards.text import format_release
+from dashboards.text import format_name, format_release
 from dashboards.widgets import filters
 from dashboards.widgets.tables import show_table
+from warehouse.release import Release
 from warehouse.release_diff import CAUSES, explain_changes, list_counting_tables
 
 _CAUSE_MEANINGS = {
@@ -19,6 +22,48 @@ _CAUSE_MEANINGS = {
     "date corrected": "has another date",
     "rule changed": "is counted by a changed rule",
 }
+
+_KEY_NAMES = {"published_month": "month", "published_year": "year"}
+
+
+def describe_table(keys: Sequence[str], measures: Sequence[str]) -> str:
+    """A counting table in words: Publication rows and works by lab and year."""
+    *others, last = [format_name(_KEY_NAMES.get(key, key)) for key in keys]
+    dimensions = f"{', '.join(others)} and {last}" if others else last
+    counted = " and ".join(format_name(measure) if measure != "publication_rows" else "rows" for measure in measures)
+    return f"{counted.capitalize()} by {dimensions}"
+
+
+def describe_tables(tables: Mapping[str, tuple[Sequence[str], Sequence[str]]]) -> dict[str, str]:
+    """The names of counting tables by their descriptions; those of the same numbers also have their names in words."""
+    described: dict[str, str] = {}
+    for name, (keys, measures) in tables.items():
+        label = describe_table(keys, measures)
+        described[f"{label} ({format_name(name.partition('.')[2])})" if label in described else label] = name
+    return described
+
+
+def find_most_detailed(tables: Mapping[str, str], old: Release, new: Release) -> str:
+    """The changed table with the most detail, so that no change cancels out within its numbers; in words.
+
+    Tables for every counting rule and taxonomy come last, since they repeat each change for every rule.
+    """
+    before, now = old.manifest["tables"], new.manifest["tables"]
+
+    def rank(label: str) -> tuple[bool, bool, int]:
+        hashes = [part.get(tables[label], {}).get("content_sha256") for part in (before, now)]
+        return hashes[0] != hashes[1], "counting rule" not in label, label.count(",") + label.count(" and ")
+
+    return max(tables, key=rank)
+
+
+def use_table_name(tables: Mapping[str, str]) -> None:
+    """Accept the name of a table in the address, as links of other pages and earlier versions have it."""
+    label = next((label for label, name in tables.items() if name == st.query_params.get("counts")), None)
+    if label is not None and "counts" not in st.session_state:
+        st.session_state["counts"] = label
+        st.query_params["counts"] = label
+
 
 release = get_newest_release()
 with report_unreadable(release.path):  # the list below leaves out unreadable releases
@@ -36,8 +81,11 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     newer = filters.select_one("Newer release", names[::-1], "new", 160)
     older = filters.select_one("Older release", names[::-1], "old", 160, names[-2])
     with report_unreadable(releases[newer].path):
-        tables = list(list_counting_tables(releases[newer]))
-    table = filters.select_one("Table", tables, "counts", 420, "mart.publications_by_lab_year")
+        tables = describe_tables(list_counting_tables(releases[newer]))
+    use_table_name(tables)
+    default = find_most_detailed(tables, releases[older], releases[newer])
+    counted = filters.select_one("What is counted", list(tables), "counts", 460, default)
+    table = tables[counted]
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing releases")
@@ -62,10 +110,10 @@ else:
     for cause in CAUSES:
         part = changes.filter(pl.col("cause") == cause)
         if not part.is_empty():
-            st.markdown(f"**{cause}** · {part.height:,} changed cells · the publication {_CAUSE_MEANINGS[cause]}")
+            st.markdown(f"**{cause}** · {part.height:,} changed numbers · the publication {_CAUSE_MEANINGS[cause]}")
     rows = changes
     show_table(rows, key="changes")
     st.caption(
-        "The amounts of a cell add up to its change. A publication that moves from one cell to another is in both."
+        "The amounts of a number add up to its change. A publication that moves from one number to another is in both."
     )
     downloads.show_download_buttons(f"changes_{older}_{newer}", downloads.build_table_files(lambda: rows))
