@@ -8,13 +8,14 @@ A new page is one file in ``app_pages/`` and one line in ``PAGES``, or in ``DATA
 import pandas as pd  # noqa: F401, I001
 
 import atexit
+import contextlib
 import gc
 
 import streamlit as st
 
 from warehouse.release import NoRelease
 from dashboards.exports.figure_files import PAGE_PATH_KEY
-from dashboards.widgets.frame import show_staleness
+from dashboards.widgets.frame import EndOfPage, show_staleness, warn_unknown_parameters
 from dashboards.queries.release import MissingData, UnreadableRelease, find_release, get_lake
 from dashboards.widgets.parts import show_missing_data
 
@@ -76,16 +77,30 @@ body:has(.stApp[data-test-connection-state]:not([data-test-connection-state="CON
 }
 </style>"""
 
+# Streamlit marks the current page only in the opened menu
+MARK_DATA_MENU = """<style>
+[data-testid="stTopNavSection"] { font-weight: 600; border-radius: 0.4rem; }
+[data-testid="stTopNavSection"], [data-testid="stTopNavSection"]:hover {
+    background: color-mix(in srgb, currentColor 12%, transparent);
+}
+[data-testid="stTopNavSection"] p { font-weight: 600; }
+</style>"""
+
 # an emoji, since a named icon would be loaded from another host
 st.set_page_config(page_title="aisle", page_icon="📚", layout="wide")
 st.html(STYLE)
 page = st.navigation({"": PAGES, "Data": DATA_PAGES}, position="top")
+if page in DATA_PAGES:
+    st.html(MARK_DATA_MENU)
 st.session_state[PAGE_PATH_KEY] = page.url_path
 frame = st.container()  # always there, so that a message does not move what is below it
 try:
     with frame:
         show_staleness()
-    page.run()
+    with contextlib.suppress(EndOfPage):
+        page.run()
+    with frame:
+        warn_unknown_parameters(page.url_path)
     freeze_libraries()  # by now nearly all are loaded
 except MissingData as error:
     show_missing_data(find_release()[0], error)

@@ -9,6 +9,7 @@ from dashboards.exports import downloads
 from dashboards.queries.release import get_newest_release, list_readable_releases, report_unreadable
 from dashboards.text import format_name, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.release_diff import CAUSES, explain_changes, list_counting_tables
@@ -76,7 +77,7 @@ if len(names) < 2:
         "There is only one release. From the second one on, changes are listed here by cause.",
         icon=":material/history:",
     )
-    st.stop()
+    end_page()
 with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
     newer = filters.select_one("Newer release", names[::-1], "new", 160)
     older = filters.select_one("Older release", names[::-1], "old", 160, names[-2])

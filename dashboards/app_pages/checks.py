@@ -17,6 +17,7 @@ from dashboards.queries.checks import (
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.text import escape_markdown, format_moment, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import show_table
 
 release = select_release()
@@ -46,7 +47,7 @@ metrics[2].metric("Critical failures", sum(check.is_critical for check in failed
 
 if not checks:
     st.info("The manifest of this release lists no checks.", icon=":material/search:")
-    st.stop()
+    end_page()
 shown = filters.select_segment("Show", ["all", "failed", "passed"], "outcome")
 selected = [check for check in checks if shown == "all" or check.passed == (shown == "passed")]
 if not selected:

@@ -14,6 +14,7 @@ from dashboards.queries import curriculum, search
 from dashboards.queries.release import query_column_meanings, select_release
 from dashboards.text import build_page_addresses, format_count, format_release
 from dashboards.widgets import filters, listing
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
@@ -157,7 +158,7 @@ if not totals["entries"] and feeds.is_empty():
         "`aisle add page.txt`, or follow a feed with `aisle fetch`, then run `aisle run`.",
         icon=":material/headphones:",
     )
-    st.stop()
+    end_page()
 if not feeds.is_empty():
     show_feeds(release, feeds)
 if totals["entries"]:

@@ -15,6 +15,7 @@ from dashboards.text import (
     format_release,
 )
 from dashboards.widgets import filters
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import configure_columns, show_table
 
 release = select_release(["reference.dictionary"])
@@ -37,7 +38,7 @@ if table is None:
             f"No table or column matches “{escape_markdown(wanted)}”. Try a shorter word.",
             icon=":material/search:",
         )
-        st.stop()
+        end_page()
     st.header(format_count(tables.height, "table"), anchor=False)
     rows = tables.select(
         "table_name",
@@ -72,7 +73,7 @@ if table is not None:
 if table is not None or wanted:
     if columns.is_empty():
         st.info("No column of this table matches." if table else "No column matches.", icon=":material/search:")
-        st.stop()
+        end_page()
     st.header(format_count(columns.height, "column"), anchor=False)
     origins = build_page_addresses(
         "lineage", release, {"of_table": columns["table_name"], "of_column": columns["column_name"]}

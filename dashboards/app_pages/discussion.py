@@ -14,6 +14,7 @@ from dashboards.queries.release import query_release, select_release
 from dashboards.text import build_page_addresses, format_count, format_name, format_release, show_link
 from dashboards.widgets import filters, listing
 from dashboards.widgets.former_links import read_former_parameter
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
 
 release = select_release(optional=["clean.segments", "clean.forum_posts", "clean.forum_comments"])
@@ -26,7 +27,7 @@ if not unfiltered["items"]:
         '`aisle add --owner "Name" page.txt`, then run `aisle run`.',
         icon=":material/forum:",
     )
-    st.stop()
+    end_page()
 
 kinds = discussion.list_values(release, "kind")
 kind_of = {format_name(kind): kind for kind in kinds}
@@ -44,7 +45,7 @@ st.markdown(
 st.caption(f"A thread is a post with its comments, or a saved page. Data as of {format_release(release)}.")
 if not totals["items"]:
     st.warning("No posts or comments match these filters.", icon=":material/search:")
-    st.stop()
+    end_page()
 undated = st.container()  # a container, so that a message does not move the tabs below it
 if totals["undated"]:
     undated.info(

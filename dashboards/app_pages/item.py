@@ -6,6 +6,7 @@ from dashboards.queries import search
 from dashboards.queries.release import select_release
 from dashboards.text import escape_markdown, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.parts import needs
 from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
@@ -27,7 +28,7 @@ if rows.is_empty():
         icon=":material/search:",
     )
     st.page_link("app_pages/works.py", label="Search", icon=":material/search:")
-    st.stop()
+    end_page()
 
 item = rows.row(0, named=True)
 st.title(escape_markdown(shorten_title(item["title"])), anchor=False)

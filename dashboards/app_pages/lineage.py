@@ -9,6 +9,7 @@ from dashboards.queries.lineage import list_lineage_edges, list_origins, list_us
 from dashboards.queries.release import query_column_meanings, select_release
 from dashboards.text import build_permanent_link, escape_markdown, format_release
 from dashboards.widgets import filters
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import configure_columns, show_table
 
 DEFAULT_TABLE = "mart.publications_by_lab_year"
@@ -50,7 +51,7 @@ else:
 
 if column is None:
     st.info("Choose a column to trace its values back to the sources.", icon=":material/account_tree:")
-    st.stop()
+    end_page()
 for heading, rows, empty_message in (
     (
         f"{column}: inputs",

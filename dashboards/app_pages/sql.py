@@ -10,6 +10,7 @@ from dashboards.figures.query_chart import show_query_chart
 from dashboards.queries.release import select_release
 from dashboards.text import build_permanent_link, format_count, format_release
 from dashboards.widgets import sql_editor
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.sql_box.client import DEFAULT_LIMITS, QueryFailed, QueryResult
@@ -45,7 +46,7 @@ st.caption(
 query, is_pressed = sql_editor.show_editor(release)
 if not query:
     st.info("Type a query, or start from an example.", icon=":material/terminal:")
-    st.stop()
+    end_page()
 running = sql_editor.request_query(release, query, is_rerun=is_pressed)
 if isinstance(running, QueryFailed):
     sql_editor.show_failure(running)

@@ -6,6 +6,7 @@ from dashboards.queries import discussion, search, work
 from dashboards.queries.release import select_release
 from dashboards.text import escape_markdown, format_date, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
+from dashboards.widgets.frame import end_page
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import show_table
 from warehouse.release import Release
@@ -73,7 +74,7 @@ if rows.is_empty():
         icon=":material/search:",
     )
     st.page_link("app_pages/works.py", label="Search", icon=":material/search:")
-    st.stop()
+    end_page()
 
 publication = rows.row(0, named=True)
 st.title(escape_markdown(shorten_title(publication["title"])), anchor=False)

@@ -6,6 +6,7 @@ from dashboards.queries import search
 from dashboards.queries.release import select_release
 from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release, show_link
 from dashboards.widgets import filters, listing
+from dashboards.widgets.frame import end_page
 from warehouse.search.items import ITEM_TABLES
 
 LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
@@ -68,7 +69,7 @@ if not results.total:
             "This release has no items yet. Add a file with `aisle add`, then run `aisle run`.",
             icon=":material/search:",
         )
-    st.stop()
+    end_page()
 
 page_of_items = st.container()
 pages = min(MAX_PAGES, -(-results.total // search.PAGE_SIZE))
