@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from dashboards.queries.release import query_release
+from dashboards.queries.release import query_column_meanings, query_release
 from dashboards.queries.selection import (
     DEFAULT_RULE,
     DIMENSION_PLURALS,
@@ -23,6 +23,15 @@ from warehouse.release import Release
 from warehouse.sql import list_macro_tables
 
 COUNTS_TABLE = "mart.publication_counts_by_month"
+# the counts by month; publications of which only the year is known are in their year and not among the undated
+_COUNTS_BY_YEAR = f"""
+    select counting_rule, taxonomy, lab, category, published_month, publications
+    from {COUNTS_TABLE}
+    union all
+    select $rule, $taxonomy, lab, category, unnest([published_year, null]), unnest([weight, -weight])
+    from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
+    where published_on is null and published_year is not null
+"""
 MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
@@ -91,6 +100,11 @@ def list_covered_months(release: Release) -> dict[str, tuple[dt.date, dt.date]]:
     return {name: (first, last) for name, first, last in query_release(release, query).iter_rows()}
 
 
+def _counts_year_alone(release: Release, selection: Selection) -> bool:
+    """Whether publications of which only the year is known are counted: in years, not in shorter periods."""
+    return selection.grain == "year" and "published_year" in query_column_meanings(release, "mart.counted_publications")
+
+
 def query_totals(release: Release, selection: Selection) -> PublicationTotals:
     """Counts over all periods, and the days that the source covers."""
     conditions, parameters = selection.build_conditions("published_month")
@@ -102,7 +116,7 @@ def query_totals(release: Release, selection: Selection) -> PublicationTotals:
                 case when published_month is null then {undated_conditions} else {conditions} end as is_selected,
                 lab = '(authors not known)' as is_unattributed,
                 publications
-            from mart.publication_counts_by_month
+            from ({_COUNTS_BY_YEAR if _counts_year_alone(release, selection) else COUNTS_TABLE})
             where counting_rule = $rule and taxonomy = $taxonomy
         )
 
@@ -244,12 +258,20 @@ def list_papers(
     filters = replace(selection, since=None, until=None) if span == "undated" else selection
     conditions, parameters = filters.build_conditions("published_on")
     parameters |= selection.counting_parameters
+    behind = "publications_behind(rule := $rule, in_taxonomy := $taxonomy)"
+    if _counts_year_alone(release, selection):
+        behind = f"(select * replace (coalesce(published_on, published_year) as published_on) from {behind})"
     date_condition = f"published_on is {'null' if span == 'undated' else 'not null'}"
     if not isinstance(span, str):
         date_condition = "published_on between $starts_on and $ends_on"
         parameters |= {"starts_on": span[0], "ends_on": span[1]}
     is_whole = """
-        select exists(from reference.counting_rules where counting_rule = $rule and attribution = 'whole')
+        select exists(
+                from reference.counting_rules as rules
+                where counting_rule = $rule and attribution = 'whole'
+                    -- releases of earlier versions lack the column
+                    and coalesce(to_json(rules) ->> 'category_attribution', 'first') = 'first'
+            )
             and exists(from reference.taxonomies where taxonomy = $taxonomy and is_default)
     """
     # a whole count in the default taxonomy has one row per publication, so no distinct is needed
@@ -258,7 +280,7 @@ def list_papers(
         if query_release(release, is_whole, selection.counting_parameters).item()
         else "count(distinct publication_id)"
     )
-    source = f"publications_behind(rule := $rule, in_taxonomy := $taxonomy) where {date_condition} and {conditions}"
+    source = f"{behind} where {date_condition} and {conditions}"
     days = f"""
         with days as (
             select published_on, {count_publications} as publications
@@ -299,7 +321,7 @@ def list_papers(
             $in_all::bigint as in_all
         from clean.publications as publications
         inner join newest on publications.publication_id = newest.publication_id
-        where {is_recent}
+        where ({is_recent} or published_on is null)
         order by published_on desc, lab, title, publications.publication_id
         limit {MAX_PAPERS}
     """

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dashboards.queries import counts
+from dashboards.queries.selection import Grain, Selection
 from tests.support.builders import build_release, fetch_rows
 from tests.support.two_lists import make_list_snapshot, make_row
 from warehouse.lake import Lake
@@ -135,3 +137,23 @@ def test_former_lakes_without_precision_have_days(tmp_path: Path) -> None:
     release = build_from_sheet(Lake(tmp_path), make_version("old", published_on=dt.date(2023, 1, 1)))
     query = "select published_on::varchar, date_precision, category from clean.publications"
     assert fetch_rows(release, query) == [("2023-01-01", "day", "Robustness")]
+
+
+@pytest.mark.parametrize(("grain", "dated", "undated"), [("year", 5, 1), ("quarter", 3, 3), ("month", 3, 3)])
+def test_page_counts_and_lists_a_year_alone_in_its_year(
+    release: Release, grain: Grain, dated: int, undated: int
+) -> None:
+    selection = Selection(rule="works", grain=grain)
+    totals = counts.query_totals(release, selection)
+    assert (totals.selected, totals.dated, totals.undated) == (dated, dated, undated)
+    assert counts.query_counts(release, selection)["publications"].sum() == dated
+    assert counts.list_papers(release, selection, "dated").height == dated
+    assert counts.list_papers(release, selection, "undated").height == undated
+    span = dt.date(2025, 1, 1), dt.date(2025, 12, 31)
+    assert counts.list_papers(release, selection, span)["title"].to_list() == ["of a year"][: dated == 5]
+
+
+def test_page_lists_a_publication_of_two_categories_once(release: Release) -> None:
+    papers = counts.list_papers(release, Selection(rule="works_shared_categories", grain="month"), "dated")
+    assert papers["in_all"].to_list() == [3] * 3
+    assert papers["counted"].to_list() == [1.0] * 3

@@ -6,8 +6,9 @@ with labels as (
     select category
     from mart.counted_publications
     union
-    select category
-    from clean.publication_categories
+    select unnest(string_split(categories, '; ')) as category
+    from mart.counted_publications
+    where contains(categories, '; ')
 ),
 
 -- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
@@ -39,11 +40,10 @@ labelled_publications as (
     union all
     select
         counted.*,
-        shared.category as label,
-        shared.weight as label_weight
+        unnest(string_split(counted.categories, '; ')) as label,
+        1.0 / len(string_split(counted.categories, '; ')) as label_weight
     from mart.counted_publications as counted
     inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'shared'
-    inner join clean.publication_categories as shared on counted.publication_id = shared.publication_id
 ),
 
 weighted_publications as (

@@ -5,7 +5,8 @@ key = ["publication_id", "lab"]
 [columns]
 publication_id = {}
 lab = { type = "text", meaning = "The lab, named as in reference.labs, or “(no followed lab)” for the share of other authors.", required = true }
-category = {}
+category = { type = "text", meaning = "The safety category: the first one if the publication has several.", required = true }
+categories = { type = "text", meaning = "All categories of the publication, named as in reference.categories, separated by semicolons.", required = true }
 published_on = {}
 published_year = {}
 is_duplicate = {}
@@ -13,7 +14,15 @@ whole_weight = { type = "real", unit = "publications", meaning = "1 at the lab u
 fractional_weight = { type = "real", unit = "publications", meaning = "Share of its authors at the lab; missing if the authors are not known.", minimum = 0, maximum = 1 }
 first_author_weight = { type = "real", unit = "publications", meaning = "1 at the lab of its first author, else 0; missing if the authors are not known.", minimum = 0, maximum = 1 }
 */
-with authors_by_lab as (
+with publication_categories as (
+    select
+        publication_id,
+        string_agg(category, '; ' order by category_position) as categories
+    from clean.publication_categories
+    group by publication_id
+),
+
+authors_by_lab as (
     select
         publication_id,
         coalesce(lab, '(no followed lab)') as lab,
@@ -62,6 +71,7 @@ select
     weights.publication_id,
     weights.lab,
     publications.category,
+    publication_categories.categories,
     publications.published_on,
     publications.published_year,
     publications.is_duplicate,
@@ -69,5 +79,6 @@ select
     weights.fractional_weight,
     weights.first_author_weight
 from weights
+inner join publication_categories on weights.publication_id = publication_categories.publication_id
 inner join clean.publications as publications on weights.publication_id = publications.publication_id
 order by weights.publication_id, weights.lab
