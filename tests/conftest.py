@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from orchestration.cli.app import app
+from orchestration.cli.app import main
 from tests.support.browsing import (  # noqa: F401 - fixtures for all
     browser,
     browser_context,
@@ -31,7 +31,9 @@ SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
 
 
-def run_aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_aisle_process(
+    lake: Path, *arguments: str, timeout: int = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command line on a lake in its own process."""
     return subprocess.run(
         [sys.executable, "-c", "from orchestration.cli.app import main; main()", *arguments],
@@ -43,14 +45,22 @@ def run_aisle(lake: Path, *arguments: str, timeout: int = 300, **environment: st
     )
 
 
-def run_aisle_here(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line on a lake in this process, where the libraries of a run are loaded once for several runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "")  # a run sets it; restored here
-        for name, value in {"AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment}.items():
-            patch.setenv(name, value)
-        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+def run_aisle(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a lake in this process, so that its libraries are loaded once for all tests."""
+    variables = {"AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", "DAGSTER_HOME": "", **environment}
+    with pytest.MonkeyPatch.context() as patch, CliRunner().isolation() as (output, errors, _):
+        patch.setattr(sys, "argv", ["aisle", *arguments])
+        for name, value in variables.items():
+            patch.setenv(name, value)  # a run sets DAGSTER_HOME too; restored here
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+    exit_code = code if isinstance(code, int) else int(code is not None)
+    return subprocess.CompletedProcess(arguments, exit_code, output.getvalue().decode(), errors.getvalue().decode())
 
 
 @pytest.fixture(scope="session")

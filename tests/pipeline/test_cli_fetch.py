@@ -11,7 +11,7 @@ from orchestration.fetch.config import ConfigurationError, read_configuration
 from orchestration.fetch.journal import FeedFolder
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
-from tests.conftest import run_aisle, run_aisle_here
+from tests.conftest import run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from tests.support.http_server import HTML_PAGE, ServerRequest, ServerResponse, serve_http
 from tests.support.sheet_server import write_feeds_config
@@ -32,7 +32,7 @@ def test_fetched_data_are_released_by_a_run(lake: Lake) -> None:
         write_feeds_config(lake, [server.host, gone.host], {"sheet": server.url, "gone": gone.url})
         result = run_aisle(lake.root, "fetch")
         requests = len(server.requests) + len(gone.requests)
-        ran = run_aisle_here(lake.root, "run", AISLE_BUNDLED="no")
+        ran = run_aisle(lake.root, "run", AISLE_BUNDLED="no")
         assert len(server.requests) + len(gone.requests) == requests  # a run touches no network
     assert result.returncode == 1
     assert "✓ sheet: 1 requests (1 kept), 1 records" in result.stderr
@@ -57,12 +57,12 @@ def test_fetched_data_are_released_by_a_run(lake: Lake) -> None:
 
 def test_without_a_network_each_feed_reports_it_and_stored_data_are_released(lake: Lake) -> None:
     write_feeds_config(lake, [], {"one": "http://one.invalid/x", "two": "http://127.0.0.1:9/x"}, attempts=2)
-    result = run_aisle(lake.root, "fetch", timeout=60)
+    result = run_aisle(lake.root, "fetch")
     assert result.returncode == 1
     assert "✗ one: one: cannot be reached: the name one.invalid cannot be resolved" in result.stderr
     assert "✗ two: two: 127.0.0.1 leads to 127.0.0.1, which is not a public address" in result.stderr
     assert "Traceback" not in result.stderr
-    assert run_aisle_here(lake.root, "run").returncode == 0
+    assert run_aisle(lake.root, "run").returncode == 0
 
 
 def test_backfill_leaves_the_watermark(lake: Lake) -> None:
@@ -234,7 +234,7 @@ def test_unreadable_configuration_stops_fetches_but_not_files(lake: Lake, tmp_pa
         assert "Traceback" not in result.stderr
     (tmp_path / "sheet.csv").write_bytes(build_csv(GOOD))
     assert run_aisle(lake.root, "add", str(tmp_path / "sheet.csv")).returncode == 0
-    assert run_aisle_here(lake.root, "run").returncode == 0
+    assert run_aisle(lake.root, "run").returncode == 0
 
 
 def test_own_configuration_overrides_the_bundled_key_by_key(

@@ -12,7 +12,7 @@ import pytest
 
 from expectations.cross_table import CrossTableCheck, list_checks
 from orchestration.defs.catalog import list_tables, load_transforms
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from tests.pipeline.test_pipeline import query_lake
 from tests.support.builders import NOW, build_release, fetch_rows, make_publication
 from transforms import engine
@@ -84,8 +84,8 @@ def test_differing_claim_fails_its_check_and_names_the_publications(tmp_path: Pa
         "https://www.anthropic.com/research/reward-tampering,Honest AI\n"
     )
     lake = Lake(tmp_path / "lake")
-    assert run_aisle_here(lake.root, "add", str(sheet)).returncode == 0
-    done = run_aisle_here(lake.root, "run")
+    assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
+    done = run_aisle(lake.root, "run")
     assert done.returncode == 0, done.stderr
     assert "published_counts" in done.stderr
     assert "A late find" in done.stderr
@@ -115,15 +115,15 @@ def test_differing_claim_fails_its_check_and_names_the_publications(tmp_path: Pa
 def test_records_of_a_deleted_snapshot_are_removed(tmp_path: Path) -> None:
     lake, sheet = Lake(tmp_path / "lake"), tmp_path / "wrong.csv"
     sheet.write_text("Company,Title,Date,Safety_category\nOpenAI,A mistake,2-Mar-23,Robustness\n")
-    assert run_aisle_here(lake.root, "add", str(sheet)).returncode == 0
-    assert run_aisle_here(lake.root, "run").returncode == 0
+    assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
+    assert run_aisle(lake.root, "run").returncode == 0
     assert query_lake(lake, "select count(*) from clean.publications") == [(81,)]
     ((identity,),) = query_lake(lake, "select snapshot_id from raw.snapshots where original_name = 'wrong.csv'")
     shutil.rmtree(lake.snapshots / "lab_sheet" / identity)
-    done = run_aisle_here(lake.root, "run")
+    done = run_aisle(lake.root, "run")
     assert f"lab_sheet: {identity} removed" in done.stderr
     assert query_lake(lake, "select count(*) from clean.publications") == [(80,)]
-    diff = run_aisle_here(lake.root, "diff", "v1", "v2", "--format", "csv").stdout
+    diff = run_aisle(lake.root, "diff", "v1", "v2", "--format", "csv").stdout
     assert "source withdrawn,-1,A mistake" in diff
 
 
@@ -252,8 +252,8 @@ def test_missing_records_are_reported_and_kept(tmp_path: Path) -> None:
     reserved = "All,Of everyone,3-Mar-23,https://example.org/all,Robustness,,\n"
     for text in (header + kept + future + gone + reserved, header + kept + future):
         sheet.write_text(text)
-        assert run_aisle_here(lake.root, "add", str(sheet)).returncode == 0
-        done = run_aisle_here(lake.root, "run", AISLE_BUNDLED="no")
+        assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
+        done = run_aisle(lake.root, "run", AISLE_BUNDLED="no")
         assert done.returncode == 0, done.stderr
     assert "records_are_still_listed" in done.stderr
     assert "dates_are_past" in done.stderr

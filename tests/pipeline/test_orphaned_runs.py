@@ -19,7 +19,7 @@ from orchestration.defs import orphans
 from orchestration.defs.leases import EXPIRY_SECONDS, LeaseState, hold_lease, locate_lease, read_lease
 from orchestration.defs.orphans import LeaseRunLauncher, fail_orphaned_runs
 from orchestration.run import configure_dagster
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from warehouse.lake import PROJECT, Lake
 
 # a code location with one asset in a pool; its step waits until a file appears, and a sensor requests runs of it
@@ -268,7 +268,7 @@ def test_a_run_with_nothing_new_also_ends_killed_runs(
     with dg.DagsterInstance.get() as instance:
         killed = add_run(instance, STATUS.STARTED)
         kill(start_process(HOLDS_LEASES.format(runs=[killed], home=str(lake.dagster_home))))
-        result = run_aisle_here(lake.root, "run")
+        result = run_aisle(lake.root, "run")
         assert result.returncode == 0
         assert "marked as failed: 1 runs" in result.stderr
         assert get_status(instance, killed) is STATUS.FAILURE

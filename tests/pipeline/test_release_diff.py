@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.defs.catalog import load_transforms
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from tests.support.builders import PAPER, build_release, make_publication
 from warehouse.lake import Lake
 from warehouse.release import Release, publish_release
@@ -127,7 +127,7 @@ def test_causes_add_up_to_each_change(old: dict[int, dict[str, Any]], new: dict[
 
 
 def test_diff_from_the_command_line(released_lake: Lake) -> None:
-    assert "no number changed" in run_aisle_here(released_lake.root, "diff", "v1", "v1").stdout
+    assert "no number changed" in run_aisle(released_lake.root, "diff", "v1", "v1").stdout
     for arguments, message in (
         (("v1", "v9"), "no release v9; there are v1"),
         (
@@ -135,11 +135,11 @@ def test_diff_from_the_command_line(released_lake: Lake) -> None:
             "counts no publications in both releases; these do: mart.category_share_by_year",
         ),
     ):
-        done = run_aisle_here(released_lake.root, "diff", *arguments)
+        done = run_aisle(released_lake.root, "diff", *arguments)
         assert done.returncode == 1
         assert message in done.stderr
-    assert "42" in run_aisle_here(released_lake.root, "sql", "--as-of", "2999-01-01", "select 42").stdout
+    assert "42" in run_aisle(released_lake.root, "sql", "--as-of", "2999-01-01", "select 42").stdout
     assert (
         "no release of 2020-01-01 or before; the first is of"
-        in run_aisle_here(released_lake.root, "sql", "--as-of", "2020-01-01", "select 1").stderr
+        in run_aisle(released_lake.root, "sql", "--as-of", "2020-01-01", "select 1").stderr
     )
