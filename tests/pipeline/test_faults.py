@@ -95,7 +95,7 @@ def test_run_waits_for_another_and_rejects_a_bad_row_and_warns_of_a_new_category
     assert waiting.returncode == 0, messages
     assert read_current_release(lake).number == 2
     assert "a (1).csv: 3 read, 2 kept, 0 repeated, 1 rejected" in messages
-    assert "a (1).csv: row 4: neither" in run_aisle(lake.root, "rejects").stdout
+    assert "a (1).csv: row 4: no title and no link" in run_aisle(lake.root, "rejects").stdout
     assert "category breaks one_of reference.categories in 1 row (such as Scalable oversight)" in messages
     query = "select publication_rows from mart.publications_by_category_year where category = 'Scalable oversight'"
     with read_current_release(lake).connect() as connection:
