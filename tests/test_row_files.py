@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.exports.downloads import build_table_files
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from warehouse.lake import Lake
 from warehouse.row_files import encode_csv
 
@@ -104,7 +104,7 @@ def test_files_of_pages_have_both_forms() -> None:
 
 def test_command_line_has_a_switch(released_lake: Lake) -> None:
     query = "select '＝1+1' as title, -1 as n"
-    assert run_aisle_here(released_lake.root, "sql", query, "-f", "csv").stdout == "title,n\n'＝1+1,-1\n"
-    with_formulas = run_aisle_here(released_lake.root, "sql", query, "-f", "csv", "--leave-formulas")
+    assert run_aisle(released_lake.root, "sql", query, "-f", "csv").stdout == "title,n\n'＝1+1,-1\n"
+    with_formulas = run_aisle(released_lake.root, "sql", query, "-f", "csv", "--leave-formulas")
     assert with_formulas.stdout == "title,n\n＝1+1,-1\n"
-    assert run_aisle_here(released_lake.root, "sql", query, "-f", "json").stdout == '[{"title":"＝1+1","n":-1}]\n'
+    assert run_aisle(released_lake.root, "sql", query, "-f", "json").stdout == '[{"title":"＝1+1","n":-1}]\n'

@@ -64,20 +64,20 @@ def test_folder_is_added_and_refused_files_are_kept(tmp_path: Path) -> None:
 def test_table_with_other_headers_is_added_with_confirmed_or_given_columns(tmp_path: Path) -> None:
     path, lake = tmp_path / "list.csv", Lake(tmp_path / "lake")
     path.write_text("Paper name,Paper link\nA title,https://example.org/1\n", encoding="utf-8")
-    refused = run_aisle_here(lake.root, "add", str(path))
+    refused = run_aisle(lake.root, "add", str(path))
     assert refused.returncode == 1
     assert "title        from “Paper name”" in refused.stderr
     assert len(list_refused_files(lake)) == 1
-    unknown = run_aisle_here(lake.root, "add", "--map", "name=Paper name", str(path))
+    unknown = run_aisle(lake.root, "add", "--map", "name=Paper name", str(path))
     assert "--map name=Paper name: expected COLUMN=HEADER with a column among abstract, author_labs" in unknown.stderr
-    given = run_aisle_here(lake.root, "add", "--map", "title=Paper name", "--map", "url=Paper link", str(path))
+    given = run_aisle(lake.root, "add", "--map", "title=Paper name", "--map", "url=Paper link", str(path))
     assert given.returncode == 0
     assert list_refused_files(lake) == []
     (snapshot,) = list_snapshots(lake)
     assert json.loads(snapshot.hints["columns"]) == {"title": "Paper name", "url": "Paper link"}
     path.write_text("Paper name,Link to paper\nÜber,https://example.org/1\n", encoding="windows-1252")
-    assert "--encoding windows-1252" in run_aisle_here(lake.root, "add", "--yes", str(path)).stderr
-    assert run_aisle_here(lake.root, "add", "--yes", "--encoding", "windows-1252", str(path)).returncode == 0
+    assert "--encoding windows-1252" in run_aisle(lake.root, "add", "--yes", str(path)).stderr
+    assert run_aisle(lake.root, "add", "--yes", "--encoding", "windows-1252", str(path)).returncode == 0
 
 
 @pytest.mark.parametrize("path", ["no-such-file.csv", "/proc/1/mem"])

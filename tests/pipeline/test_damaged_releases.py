@@ -15,7 +15,7 @@ import pytest
 
 from dashboards.queries import annotations
 from orchestration.run import find_unchanged_release, hash_inputs
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from tests.pipeline.test_faults import write_numbers
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import (
@@ -180,7 +180,7 @@ def test_damaged_record_of_the_last_run_does_not_matter(released_lake: Lake, tmp
     (lake.root / "releases").mkdir(parents=True)
     (lake.root / "last_run.json").write_text(content)
     assert find_unchanged_release(lake) is None
-    assert run_aisle_here(lake.root, "status").returncode == 0
+    assert run_aisle(lake.root, "status").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["half of it", "zero bytes", "missing", "a folder"])
@@ -193,7 +193,7 @@ def test_commands_name_the_damaged_file(copy_release: Callable[..., Lake], name:
         ["status"],
         ["sql", "--release", "v1", "select 1"],
     ):
-        result = run_aisle_here(lake.root, *command)
+        result = run_aisle(lake.root, *command)
         assert result.returncode == (command[0] != "status")
         assert f"{get_file(lake)} is damaged" in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
@@ -207,7 +207,7 @@ def test_command_that_meets_a_changed_byte_names_the_file(copy_release: Callable
     content = bytearray(get_file(lake).read_bytes())
     content[3 * 4096 + block * 262_144 + 100] ^= 0xFF
     get_file(lake).write_bytes(content)
-    result = run_aisle_here(lake.root, "sql", "from clean.publications")
+    result = run_aisle(lake.root, "sql", "from clean.publications")
     assert result.returncode == 1
     assert "checksum" in result.stderr
 
@@ -215,9 +215,9 @@ def test_command_that_meets_a_changed_byte_names_the_file(copy_release: Callable
 def test_damaged_older_release_is_left_out_and_named_when_it_is_needed(copy_release: Callable[..., Lake]) -> None:
     copy_release()
     lake = copy_release("delete from clean.publications where lab = 'OpenAI'", number=2)
-    assert run_aisle_here(lake.root, "diff", "v1", "v2").returncode == 0
+    assert run_aisle(lake.root, "diff", "v1", "v2").returncode == 0
     change_byte(get_file(lake), 0.5)
-    result = run_aisle_here(lake.root, "diff", "v1", "v2")
+    result = run_aisle(lake.root, "diff", "v1", "v2")
     assert result.returncode == 1
     assert f"{get_file(lake)} is damaged: its bytes are not those that were published" in result.stderr
     os.truncate(get_file(lake), 1000)
@@ -225,8 +225,8 @@ def test_damaged_older_release_is_left_out_and_named_when_it_is_needed(copy_rele
     with pytest.raises(DamagedRelease, match=r"aisle\.v1\.duckdb is damaged: it has 1,000 bytes"):
         explain_changes(read_release(lake, 1), read_release(lake, 2), "mart.publications_by_lab_year")
     for command in (["diff", "v1", "v2"], ["sql", "--release", "1", "select 1"]):
-        assert "it has 1,000 bytes" in run_aisle_here(lake.root, *command).stderr
-    assert run_aisle_here(lake.root, "sql", "select 1").returncode == 0
+        assert "it has 1,000 bytes" in run_aisle(lake.root, *command).stderr
+    assert run_aisle(lake.root, "sql", "select 1").returncode == 0
     with pytest.raises(NoRelease, match="no release v7"):
         read_release(lake, 7)
 
@@ -266,11 +266,11 @@ def test_release_files_are_opened_in_one_place() -> None:
 
 def test_table_that_a_release_lacks_is_no_damage(copy_release: Callable[..., Lake]) -> None:
     lake = copy_release("drop table raw.parses")
-    result = run_aisle_here(lake.root, "status")
+    result = run_aisle(lake.root, "status")
     assert result.returncode == 0
     assert "damaged" not in result.stderr + result.stdout
     copy_release("drop table clean.publications", number=2)
-    result = run_aisle_here(lake.root, "diff", "v1", "v2")
+    result = run_aisle(lake.root, "diff", "v1", "v2")
     assert result.returncode == 1
     assert "damaged" not in result.stderr
     assert "lacks a table or column" in result.stderr

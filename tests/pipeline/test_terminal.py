@@ -25,7 +25,7 @@ from orchestration.cli.app import _print_findings
 from orchestration.cli.console import PlainConsole
 from orchestration.cli.query import RowOutput, write_rows
 from orchestration.defs.run_log import RUN_LOG
-from tests.conftest import run_aisle_here
+from tests.conftest import run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from warehouse.lake import PROJECT, Lake
 from warehouse.terminal_text import escape_controls
@@ -146,11 +146,11 @@ def test_lab_in_brackets_is_shown(copy_release: Callable[..., Lake], capsys: pyt
     assert is_harmless(shown)
     query = "select distinct lab, [lab] as labs, {'lab': lab} as s from clean.publications where lab like '[%'"
     for form in ("table", "csv", "json", "markdown"):
-        result = run_aisle_here(lake.root, "sql", query, "--format", form)
+        result = run_aisle(lake.root, "sql", query, "--format", form)
         assert result.returncode == 0
         assert is_harmless(result.stdout) == (form == "table")  # the others are exact for the next program
         assert ("\\u001b[31m" if form == "table" else "[31m") in result.stdout
-    failed = run_aisle_here(lake.root, "sql", f"select 1 as \"{lab}\" from mart.nothing where '{lab}' = 'x'")
+    failed = run_aisle(lake.root, "sql", f"select 1 as \"{lab}\" from mart.nothing where '{lab}' = 'x'")
     assert failed.returncode == 1
     assert is_harmless(failed.stderr)
 
@@ -186,13 +186,13 @@ def _read_terminal(handle: int) -> bytes:
 def test_names_of_files_are_escaped(tmp_path: Path, name: str | bytes) -> None:
     path = tmp_path / (os.fsdecode(name) if isinstance(name, bytes) else name)
     path.write_bytes(build_csv(GOOD))
-    result = run_aisle_here(tmp_path / "lake", "add", str(path))
+    result = run_aisle(tmp_path / "lake", "add", str(path))
     assert is_harmless(result.stderr)
     assert (".csv" in result.stderr, result.returncode == 0) == (True, isinstance(name, str)), result.stderr
     path.write_bytes(b"\x00nothing that is known")
-    refused = run_aisle_here(tmp_path / "lake", "add", str(path))
+    refused = run_aisle(tmp_path / "lake", "add", str(path))
     assert refused.returncode == 1
     assert is_harmless(refused.stderr)
-    status = run_aisle_here(tmp_path / "lake", "rejects")
+    status = run_aisle(tmp_path / "lake", "rejects")
     assert status.returncode == 0
     assert is_harmless(status.stdout)

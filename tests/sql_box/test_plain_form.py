@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, run_aisle_here
+from tests.conftest import PROJECT, run_aisle
 from tests.sql_box.test_sql import ATTEMPTS, Canary, release
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
@@ -151,7 +151,7 @@ def test_query_on_the_command_line_cannot_overwrite_the_release(canary: Canary, 
         f"copy (select 'x') to '{canary.folder / 'out'}'",
         f"from read_text('{canary.folder / 'secret.txt'}')",
     ):
-        result = run_aisle_here(released_lake.root, "sql", query)
+        result = run_aisle(released_lake.root, "sql", query)
         assert result.returncode == 1
         assert "disabled" in result.stderr
         assert "canary" not in result.stdout
@@ -171,7 +171,7 @@ def test_rows_are_not_written_over_the_lake(canary: Canary, tmp_path: Path, form
     os.link(path, tmp_path.parent / f"{tmp_path.name}-{form}")
     before = path.read_bytes()
     output = tmp_path.parent / f"{tmp_path.name}-{form}" if place == "hard link" else tmp_path / place
-    result = run_aisle_here(lake.root, "sql", "select 1 as a", "--format", form, "--output", str(output))
+    result = run_aisle(lake.root, "sql", "select 1 as a", "--format", form, "--output", str(output))
     assert result.returncode == 1
     assert "belongs to the lake" in result.stderr
     assert path.read_bytes() == before
@@ -179,5 +179,5 @@ def test_rows_are_not_written_over_the_lake(canary: Canary, tmp_path: Path, form
 
 def test_output_goes_to_the_file_that_was_named(released_lake: Lake, tmp_path: Path) -> None:
     output = tmp_path / "rows.csv"
-    assert run_aisle_here(released_lake.root, "sql", "select 1 as a", "-f", "csv", "-o", str(output)).returncode == 0
+    assert run_aisle(released_lake.root, "sql", "select 1 as a", "-f", "csv", "-o", str(output)).returncode == 0
     assert output.read_text() == "a\n1\n"
