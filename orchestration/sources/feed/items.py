@@ -7,7 +7,9 @@ its guid. It has a new version when its own content changes, not when the feed i
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.sources.feed.entry import FeedContext, PodcastTags, read_entry
 from orchestration.sources.feed.query import fetch_feed
 from orchestration.sources.shared.document import Document
+from orchestration.sources.shared.html_tree import MAX_ATTRIBUTES, count_most_attributes
 from orchestration.sources.shared.links import complete_address, link_key
 from orchestration.sources.shared.xml import get_local_name, has_closing_tag, parse_xml, replace_surrogate_references
 from orchestration.sources.source import (
@@ -31,6 +34,10 @@ from orchestration.sources.source import (
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_MAX_ENTRIES = 50_000
+_MAX_CATEGORIES = 2_000  # of an entry
+_ENTRY_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>/]", re.IGNORECASE)
+_CATEGORY_START = re.compile(rb"<(?:[\w.-]+:)?(?:category|subject|keywords|tags?)[\s>/]", re.IGNORECASE)
 _ROOT_TAGS = frozenset({"rss", "feed", "rdf:RDF", "RDF", "atom:feed"})
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "feed": {
@@ -82,6 +89,7 @@ def _parse(document: Document) -> ParseResult:
 
     if not has_closing_tag(document.data, document.xml_root or ""):
         raise DamagedDocument(f"a feed that is cut short: it does not end with </{document.xml_root}>")
+    _check_size(document.data)
     # a file object, because feedparser would open a text that looks like a path or an address
     parsed = feedparser.parse(
         io.BytesIO(replace_surrogate_references(document.data)), sanitize_html=False, resolve_relative_uris=True
@@ -115,6 +123,24 @@ def _parse(document: Document) -> ParseResult:
         first_record = first_records.setdefault(identity, record)
         result.items.append(_reject_contradiction(first_record, record) or record)
     return result
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse what no feed has and feedparser, which compares each with each, would read for hours.
+
+    Raises:
+        DamagedDocument: There are too many entries, categories of one entry, or attributes of one tag.
+    """
+    starts = [match.start() for match in _ENTRY_START.finditer(data)]
+    if len(starts) > _MAX_ENTRIES:
+        raise DamagedDocument(f"a feed of {len(starts):,} entries (at most {_MAX_ENTRIES:,} are read)")
+    ends = [*starts, len(data)]
+    for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
+        if (categories := len(_CATEGORY_START.findall(data, start, end))) > _MAX_CATEGORIES:
+            place = f"entry {number}" if number else "the feed itself"
+            raise DamagedDocument(f"{place} has {categories:,} categories (at most {_MAX_CATEGORIES:,} are read)")
+    if (attributes := count_most_attributes(data)) > MAX_ATTRIBUTES:
+        raise DamagedDocument(f"a tag of {attributes:,} or more attributes (at most {MAX_ATTRIBUTES:,} are read)")
 
 
 def _identify_feed(document: Document, feed: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ in whatever language, and is recognised by its position.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -141,6 +142,7 @@ def _read_page(text: str) -> Iterator[Record | Reject]:
 def _split_page(text: str) -> Iterator[_PagePart]:
     """The parts of a captured page, in its order; blank ones only where a closing line ends them."""
     section_start = 0
+    line_breaks = [match.start() for match in re.finditer("\n", text)]
     for closing_line in [*_CLOSING_LINE.finditer(text), None]:
         section_end = closing_line.start() if closing_line else len(text)
         bullets = list(_BULLET.finditer(text[section_start:section_end]))
@@ -150,8 +152,8 @@ def _split_page(text: str) -> Iterator[_PagePart]:
             part, own_closing_line = text[start:end], closing_line if index == len(bullets) else None
             if part.strip() or own_closing_line:
                 part_end = own_closing_line.end() if own_closing_line else start + len(part.rstrip())
-                first_line = text.count("\n", 0, end - len(part.lstrip())) + 1
-                last_line = text.count("\n", 0, part_end) + 1
+                first_line = bisect_left(line_breaks, end - len(part.lstrip())) + 1
+                last_line = bisect_left(line_breaks, part_end) + 1
                 locator = f"lines {first_line}-{last_line}" if last_line > first_line else f"line {first_line}"
                 yield _PagePart(part, locator, index > 0, own_closing_line)
         section_start = closing_line.end() if closing_line else section_end

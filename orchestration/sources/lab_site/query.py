@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import html
-import re
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request, RequestFailed, Response
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.settings import Settings
+from orchestration.sources.shared.xml import get_local_name, parse_xml
+from orchestration.sources.source import DamagedDocument
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 _MAX_DEPTH = 2  # of sitemaps within sitemaps
 
@@ -88,21 +92,26 @@ def _read_sitemap(url: str, *, depth: int) -> Generator[Request, Response, dict[
     """The pages of a sitemap and of the sitemaps in it, each with the text of its time of change or an empty text."""
     response = yield Request(url, f"sitemap {_get_path(url)}", is_kept=False)
     try:
-        text = Document(response.content, url).data.decode("utf-8", "replace")
+        root = parse_xml(Document(response.content, url).data, recover=True)
     except UnreadableDocument as error:
         raise RequestFailed(f"found {error} where a sitemap was expected") from error
-    if not re.search(r"<(?:\w+:)?(?:urlset|sitemapindex)\b", text[:2000]):
+    except DamagedDocument as error:
+        raise RequestFailed("found something else where a sitemap was expected") from error
+    if get_local_name(root) not in {"urlset", "sitemapindex"}:
         raise RequestFailed("found something else where a sitemap was expected")
     pages: dict[str, str] = {}
-    for tag, entry in re.findall(r"<(url|sitemap)>(.*?)</(?:url|sitemap)>", text, re.DOTALL):
-        location, modified_at = (
-            re.search(rf"<{name}>\s*(?:<!\[CDATA\[)?\s*([^<\s\]]+)", entry) for name in ("loc", "lastmod")
-        )
-        if location is None:
+    for entry in root:
+        location, modified_at = (_get_child_text(entry, name) for name in ("loc", "lastmod"))
+        if not location:
             continue
-        address = html.unescape(location[1])
-        if tag == "url":
-            pages[address] = modified_at[1] if modified_at else ""
-        elif depth < _MAX_DEPTH:
-            pages |= yield from _read_sitemap(address, depth=depth + 1)
+        if get_local_name(entry) == "url":
+            pages[location] = modified_at
+        elif get_local_name(entry) == "sitemap" and depth < _MAX_DEPTH:
+            pages |= yield from _read_sitemap(location, depth=depth + 1)
     return pages
+
+
+def _get_child_text(element: _Element, name: str) -> str:
+    """The text of the first child of that name; empty if there is none."""
+    texts = ((child.text or "").strip() for child in element if get_local_name(child) == name)
+    return next(texts, "")

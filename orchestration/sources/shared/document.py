@@ -233,7 +233,7 @@ class Document:
     @property
     def _has_sign_in_form(self) -> bool:
         return (
-            re.search(rb"""<input[^>]*\btype\s*=\s*["']?password|<form[^>]*\baccounts\.google\.com""", self.data)
+            re.search(rb"""<input[^<>]*\btype\s*=\s*["']?password|<form[^<>]*\baccounts\.google\.com""", self.data)
             is not None
         )
 

@@ -11,6 +11,7 @@ import re
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.html_tree import parse_html
 
+_MAX_TITLE = 500
 _SHORT_PAGE, _BRIEF_PAGE = 4000, 700  # characters of text
 _STATUS = r"(http )?(error |status )?(code )?[45]\d\d[\W_]+"
 # a whole title or heading, or a whole part of one between dashes, optionally after an HTTP status
@@ -69,7 +70,8 @@ def describe_failure_page(document: Document) -> str | None:
         return None
     page = parse_html(document.data)
     has_embed = page.css_first("embed, object") is not None
-    titles = [node.text(strip=True) for node in page.css("title, h1")[:4]]
+    # longer titles are of no failure page, and would keep the patterns busy
+    titles = [" ".join(node.text().split())[:_MAX_TITLE] for node in page.css("title, h1")[:4]]
     for node in page.css("script, style, noscript, template, svg, title"):
         node.decompose()
     text = " ".join(page.body.text(separator=" ").split()) if page.body else ""
