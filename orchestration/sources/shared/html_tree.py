@@ -1,8 +1,8 @@
 """Parsing of HTML from outside in linear time.
 
-The parser searches its stack of open elements at most tags, compares the attributes of a tag with each other, and opens
-unclosed formatting elements anew in each block, as the HTML standard has it. Thousands of open elements or attributes
-would make that quadratic. No page has them on purpose, so tags beyond generous limits are left out; their text stays.
+The HTML standard has a tag search among all open elements, the attributes of a tag compared with each other, and the
+formatting elements that were not closed opened in each block again. With thousands of them that would be quadratic. No
+page needs so many: tags beyond generous limits are left out, and their text stays.
 """
 
 from __future__ import annotations
