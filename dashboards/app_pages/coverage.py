@@ -13,6 +13,7 @@ from dashboards.queries.sources import (
     RECORDS_BY_MONTH_QUERY,
     count_undated_records,
     list_dated_sources,
+    list_refused_estimates,
     query_sources,
 )
 from dashboards.text import build_permanent_link, escape_markdown, format_count, format_name, format_release
@@ -104,7 +105,12 @@ def show_gaps(release: Release) -> None:
 def show_snapshots(release: Release) -> None:
     """Show each snapshot compared with earlier ones of the same address or file."""
     show_removed_rows(release)
-    show_mart(release, "mart.snapshot_yields", "No snapshot yet.")
+    show_mart(
+        release,
+        "mart.snapshot_yields",
+        "No snapshot yet.",
+        "The first snapshot of an address or file has nothing to be compared with, so its usual records are blank.",
+    )
 
 
 @needs("Overlapping lists", "mart.list_overlaps")
@@ -115,8 +121,11 @@ def show_overlaps(release: Release) -> None:
         "mart.list_overlaps",
         "No two lists of publications overlap yet.",
         "An estimate of what both lists miss needs two independent lists. Where one was copied from the other or lies "
-        "within it, there is none, and the last column gives the reason.",
+        "within it, there is none.",
     )
+    for first, second, reason in list_refused_estimates(release):
+        names = f"{escape_markdown(first)} and {escape_markdown(second)}"
+        st.markdown(f"**No estimate for {names}:** {escape_markdown(reason)}")
 
 
 @needs("Nowcast of the newest months", "mart.publication_nowcasts")

@@ -21,7 +21,7 @@ from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
 
-@needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends")
+@needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends", optional=counts.MACRO_TABLES)
 def show_history(release: Release) -> None:
     """Show all publications per quarter, by lab."""
     whole = overview.list_trends(release, "all")["sentence"].to_list()
@@ -37,7 +37,7 @@ def show_history(release: Release) -> None:
     )
 
 
-@needs("Share of publications per lab and year", *counts.COUNTED_TABLES)
+@needs("Share of publications per lab and year", *counts.COUNTED_TABLES, optional=counts.MACRO_TABLES)
 def show_lab_shares(release: Release) -> None:
     """Show the share of each lab per year."""
     show_figure(
@@ -53,7 +53,7 @@ def show_lab_shares(release: Release) -> None:
     )
 
 
-@needs("Publications by category", *counts.COUNTED_TABLES)
+@needs("Publications by category", *counts.COUNTED_TABLES, optional=counts.MACRO_TABLES)
 def show_categories(release: Release) -> None:
     """Show the share of each category."""
     selection = Selection(rule=counts.find_works_rule(release))

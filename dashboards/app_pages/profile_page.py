@@ -40,7 +40,7 @@ def show_profile(dimension: Dimension) -> None:
         NoRelease: There is no release.
         UnreadableRelease: The release is damaged or incomplete.
     """
-    release = select_release(NEEDS)
+    release = select_release(NEEDS, counts.MACRO_TABLES)
     names = profile.list_members_by_works(release, dimension)
     if not names:
         st.title(dimension.capitalize(), anchor=False)

@@ -98,7 +98,9 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     )
 
 
-release = select_release([*counts.COUNTED_TABLES, "mart.publication_trends"], ["reference.annotations"])
+release = select_release(
+    [*counts.COUNTED_TABLES, "mart.publication_trends"], ["reference.annotations", *counts.MACRO_TABLES]
+)
 st.title("Publications per lab per category over time", anchor=False)
 selection = filters.show_filter_bar(release)
 paper_queries: list[PaperQuery] = []

@@ -36,10 +36,12 @@ MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
 COUNTED_TABLES = (
-    *sorted(list_macro_tables()),
-    *("mart.counting_rule_totals", "reference.categories", "reference.labs", "clean.publications"),
+    *(COUNTS_TABLE, "mart.counting_rule_totals", "clean.coverage", "clean.publications"),
+    *("reference.categories", "reference.counting_rules", "reference.labs", "reference.taxonomies"),
 )
 """Tables that any count of publications reads, with the names of labs, categories and rules."""
+MACRO_TABLES = tuple(sorted(list_macro_tables()))
+"""Tables that the macros of a new release read; an older one has its own macros, which may read others."""
 
 
 def list_members(release: Release, dimension: Dimension, taxonomy: str = "iaps") -> list[str]:

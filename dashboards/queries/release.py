@@ -195,7 +195,7 @@ def _run_query(cache_key: tuple[int, str, str], query: str, parameters: dict[str
     number, path, _ = cache_key
     release = Release(number, Path(path), {})
     with report_unreadable(release.path, query), _keep_open(cache_key, release).connect() as connection:
-        if cache_key in _without_macros:
+        if cache_key in _without_macros and re.search(r"\bpublication_\w+\(", query):
             connection.execute(TEMPORARY_TABLE_MACROS)
         return connection.sql(query, params=parameters or None).pl()
 

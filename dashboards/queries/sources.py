@@ -98,6 +98,14 @@ def count_removed_rows(release: Release) -> dict[str, int]:
     return dict(query_release(release, query).iter_rows())
 
 
+def list_refused_estimates(release: Release) -> list[tuple[str, str, str]]:
+    """The pairs of lists without an estimate of what both miss, with the reason; none in a release without reasons."""
+    rows = query_release(release, "from mart.list_overlaps order by first_list, second_list")
+    if "no_estimate_reason" not in rows.columns:
+        return []
+    return rows.drop_nulls("no_estimate_reason").select("first_list", "second_list", "no_estimate_reason").rows()
+
+
 def count_undated_records(release: Release) -> dict[str, int]:
     """Number of undated records by source, for the sources that have any."""
     query = """

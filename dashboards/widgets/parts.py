@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec
 
@@ -48,7 +49,7 @@ def needs(title: str, *tables: str, optional: Sequence[str] = ()) -> Callable[[P
 
 def show_missing_data(release: Release, error: MissingData, subject: str = "This page") -> None:
     """Show which tables a release lacks, and how to get one that has them."""
-    names = ", ".join(f"`{escape_markdown(name)}`" if "." in name else escape_markdown(name) for name in error.names)
+    names = ", ".join(f"`{name}`" if re.fullmatch(r"\w+\.\w+", name) else escape_markdown(name) for name in error.names)
     remedy = "Run `aisle run` to publish a release that has it, then reload this page."
     if get_newest_release().number > release.number:
         remedy = "A newer release may have it. Otherwise run `aisle run` to publish one, then reload this page."

@@ -154,3 +154,18 @@ def test_column_that_an_older_release_lacks_is_named(
     assert "lacks the column reason" in text
     assert "cannot be read" not in text
     assert "No file was rejected" in app.success[0].value
+
+
+def test_release_of_before_the_macros_shows_all_that_needs_none(
+    copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = copy_release(
+        "drop macro table publication_periods", "alter table reference.counting_rules drop category_attribution"
+    )
+    app = open_page(lake, monkeypatch, page="overview")
+    assert not app.exception
+    text = read_page_text(app).replace("\\", "")
+    assert text.count("lacks the column category_attribution") == 3  # once for each figure
+    assert "Stale: last fetched" in text
+    assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()
+    assert [metric.value for metric in app.metric if metric.label == "Publications"] == ["78"]
