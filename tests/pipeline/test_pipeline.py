@@ -6,7 +6,6 @@ import csv
 import json
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -16,6 +15,7 @@ from tests.conftest import run_aisle
 from tests.support.two_lists import build_two_list_release
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
+from warehouse.release_file import open_release_file
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BUNDLED = sorted(GOLDEN.glob("*.csv"))  # on the bundled data
@@ -264,7 +264,7 @@ def test_manifest_has_versions_rows_hashes_and_checks(released_lake: Lake) -> No
 
 
 def test_release_opens_by_its_link_and_has_comments(released_lake: Lake) -> None:
-    with duckdb.connect(released_lake.root / "aisle.duckdb", read_only=True) as connection:
+    with open_release_file(released_lake.root / "aisle.duckdb") as connection:
         comments = dict(
             connection.execute(
                 "select column_name, comment from duckdb_columns() where table_name = 'publications'"

@@ -320,7 +320,6 @@ QUERIES = st.one_of(
 @given(QUERIES)
 def test_sandbox_gives_the_same_result_or_error_as_duckdb(release: Release, query: str) -> None:
     with release.connect() as connection:
-        connection.execute("set threads = 1")
         try:
             expected = connection.sql(query).to_arrow_table()
         except (duckdb.Error, OSError) as error:

@@ -20,6 +20,7 @@ from tests.pipeline.test_pipeline import query_lake
 from tests.support.builders import build_release, make_publication
 from transforms import engine
 from warehouse.lake import Lake
+from warehouse.release_file import open_release_file
 from warehouse.sql import SCALAR_MACROS
 from warehouse.statistics import trends
 from warehouse.statistics.functions import register_statistics
@@ -29,7 +30,7 @@ COUNTS = st.lists(st.integers(0, 30).map(float), min_size=4, max_size=40)
 
 @pytest.fixture(scope="module")
 def all_months(released_lake: Lake) -> dict:
-    with duckdb.connect(released_lake.root / "aisle.duckdb", read_only=True) as connection:
+    with open_release_file(released_lake.root / "aisle.duckdb") as connection:
         return connection.sql("from mart.publication_trends where dimension = 'all'").pl().row(0, named=True)
 
 
