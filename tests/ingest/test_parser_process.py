@@ -51,7 +51,6 @@ WRONG = {
         build_archive(xl__workbook_xml="<workbook/>", xl__sheet_xml=b"0" * 300_000_000),
         "a workbook that unpacks to",
     ),
-    "header_alone": ((",".join(HEADER) + "\n").encode(), "without a single record"),
     "mostly_unreadable": (
         build_csv(GOOD, [GOOD[0], "", *GOOD[2:3], "soon", *GOOD[4:]], [*GOOD, "one too many"]),
         "2 of its 3 records are unreadable",
@@ -66,6 +65,12 @@ def test_wrong_file_is_refused_with_its_description(tmp_path: Path, name: str) -
     path.write_bytes(content)
     with pytest.raises(DocumentRefused, match=message):
         parser_process.parse_file(path, path.name, {})
+
+
+@pytest.mark.parametrize("header", [",".join(HEADER), "entry,linked_url,summary_sha256"])
+def test_header_without_rows_is_an_empty_list(header: str) -> None:
+    _, result = parser_process.parse_bytes(f"{header}\n".encode(), "empty.csv", {})
+    assert (result.items, result.is_empty_valid) == ([], True)
 
 
 def test_refusal_names_the_nearest_kind_and_no_other() -> None:

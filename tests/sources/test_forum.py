@@ -121,7 +121,7 @@ def test_windows_miss_no_record_for_any_times(seconds: list[int], syntax: str, m
     forum = FakeForum([start + dt.timedelta(seconds=second) for second in seconds], max_results)
     _, watermark = run_harvest(forum, syntax=syntax)
     assert forum.returned == set(forum.times)
-    assert watermark == NOW.isoformat()
+    assert watermark == (NOW.isoformat() if seconds else None)  # a forum without records may just be blank
 
 
 def test_records_of_one_second_are_separated_by_offsets_up_to_a_limit() -> None:

@@ -17,6 +17,7 @@ from orchestration.sources.openalex_works import SOURCE
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings, Request, RequestFailed
+from orchestration.sources.shared.names import clean_line
 from orchestration.sources.source import DamagedDocument
 from tests.support.fetch_plans import (
     NOW,
@@ -92,7 +93,7 @@ def test_abstract_is_rebuilt_word_for_word(words: list[str]) -> None:
     for position, word in enumerate(words):
         index.setdefault(word, []).append(position)
     (record,) = parse_document(SOURCE, build_page(build_work(abstract_inverted_index=index))).records
-    assert record.values["abstract"] == " ".join(words)
+    assert record.values["abstract"] == clean_line(" ".join(words))
     assert record.values["reading_note"] is None
 
 

@@ -118,7 +118,8 @@ def _parse(document: Document) -> ParseResult:
         tables = find_episode_tables(document)
     except UnreadableDocument as error:
         raise DamagedDocument(str(error)) from error
-    return ParseResult(read_table_records(tables) if tables else list(_read_page(document.text)))
+    records = read_table_records(tables) if tables else list(_read_page(document.text))
+    return ParseResult(records, is_empty_valid=bool(tables) and not records)  # a header without rows is an empty list
 
 
 def _read_page(text: str) -> Iterator[Record | Reject]:

@@ -93,9 +93,10 @@ def fetch_endpoint(endpoint: ForumEndpoint, feed: Feed, cursor: FetchCursor) -> 
     else:
         begin = _start_of_day(earliest)
     end = min(_start_of_day(cursor.end) + dt.timedelta(days=1), cursor.now) if cursor.end else cursor.now
+    received = 0
     for time_field in ("postedAt",) if is_first else ("postedAt", endpoint.edited_field):
-        yield from query.fetch_windows(view, {**terms, "timeField": time_field}, begin, end, width)
-    return cursor.watermark if cursor.start or cursor.end else cursor.now.isoformat()
+        received += yield from query.fetch_windows(view, {**terms, "timeField": time_field}, begin, end, width)
+    return cursor.advance(cursor.now if received else None)
 
 
 def _start_of_day(day: dt.date) -> dt.datetime:
@@ -118,12 +119,17 @@ class _WindowedQuery:
 
     def fetch_windows(
         self, view: str, terms: Mapping[str, Any], begin: dt.datetime, end: dt.datetime, width: dt.timedelta
-    ) -> Generator[Request, Response, None]:
-        """Request all records from begin to end; full windows are halved, sparse ones doubled."""
+    ) -> Generator[Request, Response, int]:
+        """Request all records from begin to end; full windows are halved, sparse ones doubled.
+
+        Returns the number of records, some of them more than once.
+        """
+        received = 0
         while begin < end:
             stop = min(begin + width, end)
             window = {**terms, "after": _format_time(begin), "before": _format_time(stop)}
             count, is_full = self._count_results((yield self._build_request(view, window, 0)), 0)
+            received += count
             if is_full and stop - begin > _MIN_WINDOW:
                 width = max((stop - begin) / 2, _MIN_WINDOW)
                 continue
@@ -138,6 +144,7 @@ class _WindowedQuery:
             begin = stop
             if count < self.limit / 4:
                 width = min(2 * width, _MAX_WINDOW)
+        return received
 
     def find_user_id(self, slug: str) -> Generator[Request, Response, str]:
         """Request the id of a user.

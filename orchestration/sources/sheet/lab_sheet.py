@@ -56,7 +56,8 @@ def _parse(document: Document) -> ParseResult:
         else:
             locator, values = row
             result.items.append(Record(_make_identity(values, shared_links), values, locator))
-    return ParseResult(_join_categories(result))
+    # a header without rows is an empty list
+    return ParseResult(_join_categories(result), is_empty_valid=not rows)
 
 
 def _read_captured_rows(document: Document) -> list[CapturedRow]:
