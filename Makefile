@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check dashboard ui bench clean lock browser screenshots
+.PHONY: help setup run test prove check dashboard ui bench clean lock browser screenshots
 
 help:
 	@echo "make setup      set up .venv, nothing else"
 	@echo "make run        set up, run the whole pipeline on the bundled default, print what it found"
 	@echo "make test       set up, run every check and test"
+	@echo "make prove      repeat all trials by force, and print what was tried, how often, and what failed"
 	@echo "make check      lint, types, SQL, import directions, spelling"
 	@echo "make dashboard  the dashboards, on http://localhost:8501"
 	@echo "make ui         Dagster's own UI, on http://localhost:3000"
@@ -23,6 +24,10 @@ run: .venv/ready
 # where Python is told to keep no bytecode, every process a test starts would compile this project anew
 test: check browser
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2
+
+# kills, damaged inputs, full disks, hostile queries, many sessions: few of each in `make test`, all of them here
+prove: browser .venv/ready
+	env -u PYTHONDONTWRITEBYTECODE AISLE_PROVE=yes $(BIN)/python -m pytest -n 2 -m trials
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -14,8 +14,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 
 from orchestration.cli.app import main
+from tests.support import trials
 from tests.support.browsing import (  # noqa: F401 - fixtures for all
     browser,
     browser_context,
@@ -27,8 +29,20 @@ from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
 from warehouse.release_file import read_file_facts
 
+# few and the same examples in `make test`, others each time in `make prove`
+settings.register_profile("few", derandomize=True, deadline=None)
+settings.register_profile("all", deadline=None)
+settings.load_profile("all" if trials.IS_FULL else "few")
 SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    trials.mark_trials(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    trials.write_trials(terminalreporter)
 
 
 def run_aisle_process(

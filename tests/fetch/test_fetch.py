@@ -31,6 +31,7 @@ from tests.support.sheet_server import (
     run_fetch,
     write_feeds_config,
 )
+from tests.support.trials import scale_trials
 from warehouse.lake import Lake
 
 
@@ -49,8 +50,9 @@ def count_results(lake: Lake) -> Counter[str]:
     return Counter(line.result for line in read_fetch_log(lake))
 
 
-def test_faults_in_a_tenth_of_2000_requests_lose_and_repeat_no_record(lake: Lake) -> None:
-    requests, generator = 2000, random.Random(7)
+@pytest.mark.trials("requests of a fetch, a tenth of them with faults", scale_trials(600, 2000))
+def test_faults_in_a_tenth_of_the_requests_lose_and_repeat_no_record(lake: Lake) -> None:
+    requests, generator = scale_trials(600, 2000), random.Random(7)
     sheet = make_sheet_server(2 * requests, 2)
     slow = ("silence", "drip", "slow_head")
     quick = [fault for fault in TRANSIENT_FAULTS if fault not in slow]

@@ -10,13 +10,15 @@ import pytest
 
 from tests.support.builders import build_release, make_publication
 from tests.support.dashboard_server import list_page_addresses, serve_dashboard
+from tests.support.trials import scale_trials
 from tests.support.websocket_clients import PageReader, PageView, find_inconsistent_views, read_concurrently
 from warehouse.lake import Lake
 
-SESSIONS = 12
+SESSIONS = scale_trials(12, 30)
 AFTER_SECONDS = 4.0
 
 
+@pytest.mark.trials("sessions that read pages while a release is published", SESSIONS)
 def test_new_release_does_not_disturb_open_sessions(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     build_release(lake, [make_publication(f"{n:016x}") for n in range(40)])

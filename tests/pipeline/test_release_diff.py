@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from orchestration.defs.catalog import load_transforms
 from tests.conftest import run_aisle
 from tests.support.builders import PAPER, build_release, make_publication
+from tests.support.trials import scale_trials
 from warehouse.lake import Lake
 from warehouse.release import Release, publish_release
 from warehouse.release_diff import CAUSES, explain_changes, list_counting_tables
@@ -108,7 +109,8 @@ def test_change_without_changed_publications_is_a_rule_change(tmp_path: Path) ->
     ]
 
 
-@settings(max_examples=6, deadline=None)
+@pytest.mark.trials("generated sets of publications", scale_trials(2, 30))
+@settings(max_examples=scale_trials(2, 30), deadline=None)
 @given(PUBLICATIONS, PUBLICATIONS)
 def test_causes_add_up_to_each_change(old: dict[int, dict[str, Any]], new: dict[int, dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from orchestration.sources.shared.records import leave_out_odd_values
 from orchestration.sources.source import DamagedDocument, NotThisSource, Source
 from tests.sources import test_arxiv, test_enrichers, test_feed, test_forum, test_lab_site, test_openalex
 from tests.support.fetch_plans import NOW, encode_json
+from tests.support.trials import scale_trials
 
 JSON_RESPONSES: dict[str, tuple[Source, Any]] = {
     "posts": (test_forum.POSTS, json.loads(test_forum.build_response("posts", test_forum.build_post()))),
@@ -56,6 +57,9 @@ ODD_VALUES: list[Any] = [
     [1],
     {"odd": {}},
 ]
+
+
+DAMAGES = scale_trials(20, 400)  # of each kind of document
 
 
 def list_paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -99,8 +103,9 @@ def test_any_value_can_be_replaced(name: str) -> None:
             parse_content(source, encode_json(replace_value(response, path, odd_value)))
 
 
+@pytest.mark.trials("damaged documents", DAMAGES)
 @pytest.mark.parametrize("name", OTHER_RESPONSES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=DAMAGES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_bytes_can_be_lost_repeated_or_changed(name: str, data: st.DataObject) -> None:
     source, content = OTHER_RESPONSES[name]

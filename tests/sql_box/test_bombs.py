@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sql_box.test_sql import release
+from tests.support.trials import pick_trials
 from warehouse.release import Release
 from warehouse.sql_box import client
 from warehouse.sql_box.client import FailureReason, QueryFailed, QueryLimits
@@ -124,7 +125,8 @@ def read_own_memory_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.trials("SQL queries that use up time or memory")
+@pytest.mark.parametrize("name", pick_trials(list(BOMBS), 8))
 def test_bomb_ends_within_its_limits(release: Release, name: str) -> None:
     files, memory_bytes = sorted(release.path.parent.rglob("*")), read_own_memory_bytes()
     failure, seconds, peak_bytes = run_and_measure(release, BOMBS[name], SMALL_LIMITS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.support.trials import pick_trials
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
 from warehouse.sql_box import client
@@ -369,7 +370,8 @@ def original_files(canary: Canary) -> dict[str, str]:
     return canary.read_hashes()
 
 
-@pytest.mark.parametrize("query", ORDINARY_QUERIES)
+@pytest.mark.trials("ordinary SQL queries in the sandbox")
+@pytest.mark.parametrize("query", pick_trials(ORDINARY_QUERIES, 20))
 def test_ordinary_query_gives_the_same_result_as_duckdb(release: Release, query: str) -> None:
     with release.connect() as connection:
         expected = read_table(connection.sql(query))
@@ -378,7 +380,8 @@ def test_ordinary_query_gives_the_same_result_as_duckdb(release: Release, query:
     assert not result.is_truncated
 
 
-@pytest.mark.parametrize("query", ALL_ATTEMPTS)
+@pytest.mark.trials("hostile SQL queries")
+@pytest.mark.parametrize("query", pick_trials(ALL_ATTEMPTS, 50))
 def test_attempt_fails_and_leaves_no_trace(canary: Canary, original_files: dict[str, str], query: str) -> None:
     with pytest.raises(QueryFailed) as error:
         client.run_query(canary.release, canary.fill_paths(query))

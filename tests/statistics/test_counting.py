@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.pipeline.test_pipeline import query_lake, read_truth
 from tests.support.builders import build_release, fetch_rows, make_publication
+from tests.support.trials import scale_trials
 from warehouse import reference
 from warehouse.lake import Lake
 from warehouse.release import Release
@@ -301,7 +302,8 @@ FACTS = st.fixed_dictionaries(
 AUTHORS = st.lists(st.none() | LABS, max_size=4)
 
 
-@settings(max_examples=6, deadline=None)
+@pytest.mark.trials("generated sets of publications", scale_trials(2, 30))
+@settings(max_examples=scale_trials(2, 30), deadline=None)
 @given(st.lists(st.tuples(FACTS, AUTHORS), max_size=12))
 def test_counts_are_complete_for_every_rule_taxonomy_and_grain(
     papers: list[tuple[dict[str, Any], list[str | None]]],

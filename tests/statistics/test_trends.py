@@ -18,6 +18,7 @@ from scipy import stats
 from orchestration.defs.catalog import load_transforms
 from tests.pipeline.test_pipeline import query_lake
 from tests.support.builders import build_release, make_publication
+from tests.support.trials import scale_trials
 from transforms import engine
 from warehouse.lake import Lake
 from warehouse.release_file import open_release_file
@@ -116,7 +117,8 @@ def test_p_values_are_adjusted_over_all_panels(released_lake: Lake) -> None:
         assert (finding in {"up", "down"}) == (adjusted < 0.05) == (low > 0 or high < 0)
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.trials("generated sets of publications", scale_trials(3, 30))
+@settings(max_examples=scale_trials(3, 30), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 80)), min_size=1, max_size=4))
 def test_finding_is_a_change_only_if_its_corrected_interval_excludes_none(labs: list[tuple[int, int, int]]) -> None:
     papers = [
