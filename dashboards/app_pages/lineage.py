@@ -5,13 +5,21 @@ import streamlit as st
 
 from dashboards.charts import lineage, palette
 from dashboards.queries.dictionary import search_columns, search_tables
-from dashboards.queries.lineage import list_lineage_edges, list_origins, list_uses
+from dashboards.queries.lineage import list_lineage_edges, list_origins, list_steps, list_uses
 from dashboards.queries.release import query_column_meanings, select_release
-from dashboards.text import build_permanent_link, escape_markdown, format_release
+from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release
 from dashboards.widgets import filters
 from dashboards.widgets.frame import end_page
 from dashboards.widgets.tables import configure_columns, show_table
 
+# a graph of so many tables cannot be read on a phone; there it is a list
+NARROW_STYLE = """<style>
+[data-testid="stLayoutWrapper"]:has(> .st-key-lineage_steps) { display: none; }
+@media (max-width: 640px) {
+    [data-testid="stLayoutWrapper"]:has(> .st-key-lineage_steps) { display: flex; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-lineage_graph) { display: none; }
+}
+</style>"""
 DEFAULT_TABLE = "mart.publications_by_lab_year"
 
 release = select_release(["reference.dictionary", "reference.lineage"])
@@ -41,11 +49,17 @@ else:
         + (", ".join(f"`{name}`" for name in below) or "a source or a reference file")
         + (f"; it is used by {', '.join(f'`{name}`' for name in above)}." if above else "; no table uses it.")
     )
-    with st.container(key="lineage graph", height="content"):
+    st.html(NARROW_STYLE)
+    with st.container(key="lineage_graph", height="content"):
         st.graphviz_chart(
             lineage.build_lineage_graph(edges, table, palette.get_text_colour(st.context.theme.type)), width="content"
         )
-    st.caption("Grey: raw records. Brown: reference tables. Blue: clean tables. Green: marts.")
+        st.caption("Grey: raw records. Brown: reference tables. Blue: clean tables. Green: marts.")
+    with st.container(key="lineage_steps"):
+        for direction, heading in (("upstream", "Built from"), ("downstream", "Used by")):
+            for number, tables in enumerate(list_steps(edges, table)[direction], 1):
+                distance = format_count(number, "step")
+                st.markdown(f"**{heading}, {distance} away**\n" + "".join(f"\n- `{name}`" for name in tables))
     with st.expander("The graph as a table"):
         show_table(pl.DataFrame(edges, ["from_table", "table_name"], orient="row"), key="edges")
 

@@ -12,13 +12,29 @@ from dashboards.figures.comparison import show_comparison
 from dashboards.figures.figure import show_figure
 from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, select_papers, select_trend_options
 from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
-from dashboards.queries import counts, trends
+from dashboards.queries import counts, search, trends
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import Selection
-from dashboards.text import build_page_addresses, format_count
+from dashboards.text import build_page_addresses, format_count, format_number
 from dashboards.widgets import filters
+from dashboards.widgets.listing import show_item_downloads
 from dashboards.widgets.tables import configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
+
+# on a phone the figure comes first, and what can be chosen follows it
+NARROW_STYLE = """<style>
+.trends-hint { display: none; font-size: 0.875rem; opacity: 0.75; }
+@media (max-width: 640px) {
+    .trends-hint { display: block; }
+    [data-testid="stLayoutWrapper"]:has(.st-key-trends_options), [data-testid="stVerticalBlock"].st-key-trends_figure,
+    .st-key-trends_figure [data-testid="stVerticalBlock"]:has(.st-key-trends_options) { display: contents; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-trends_options) { display: flex; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-trends_options),
+    [data-testid="stLayoutWrapper"]:has(> .st-key-trends_filters) { order: 1; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-trends_paper_choices) { order: 2; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-trends_papers) { order: 3; }
+}
+</style><div class="trends-hint">Filters and options are below the chart.</div>"""
 
 
 @st.fragment
@@ -33,7 +49,8 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
         selection: What is counted; grain and dimensions are chosen here.
         paper_queries: Empty when the whole page runs; receives the papers to list.
     """
-    options = select_trend_options()
+    with st.container(key="trends_options"):
+        options = select_trend_options()
     # each message has a container: a widget that moves down because a message appears loses its URL parameter
     notice, totals = st.container(), st.container()
     if options.view == "cumulative" and options.grain == "rolling_12_months":
@@ -51,8 +68,9 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
     )
     data = query_figure_data(release, query, parameters)
     charts = st.container()
-    st.subheader("Papers", anchor=False)
-    picked, paper_query = select_papers(release, selection, options.view, data.frame)
+    with st.container(key="trends_paper_choices"):
+        st.subheader("Papers", anchor=False)
+        picked, paper_query = select_papers(release, selection, options.view, data.frame)
     if not paper_queries:
         paper_queries.append(paper_query)
     elif paper_queries != [paper_query]:
@@ -77,7 +95,9 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     )
     listed = f"{format_count(total, 'publication')} listed"
     if papers.height != total:
-        listed = f"{listed}, of which the newest {papers.height:,} are shown"
+        listed = f"{listed}, of which the newest {papers.height:,} are shown and downloaded"
+    if query.span == "dated" and (undated := counts.query_totals(release, query.selection).undated):
+        listed = f"{listed}; {format_number(undated)} more have no date: choose the period “undated”"
     st.caption(f"{listed}. Click a bar or a point above to list the papers behind it, or choose here.")
     show_table(
         papers.drop("publication_id", *([] if papers["counted"].n_unique() > 1 else ["counted"])),
@@ -96,13 +116,22 @@ def show_papers(release: Release, query: PaperQuery) -> None:
         },
         key="papers",
     )
+    show_item_downloads(
+        f"aisle_{release.name}_papers_{query.selection.rule}",
+        "papers",
+        lambda: search.get_items(release, [("publication", item_id) for item_id in papers["publication_id"]]),
+    )
 
 
 release = select_release(
     [*counts.COUNTED_TABLES, "mart.publication_trends"], ["reference.annotations", *counts.MACRO_TABLES]
 )
 st.title("Publications per lab per category over time", anchor=False)
-selection = filters.show_filter_bar(release)
+st.html(NARROW_STYLE)
+with st.container(key="trends_filters"):
+    selection = filters.show_filter_bar(release)
 paper_queries: list[PaperQuery] = []
-show_charts(release, selection, paper_queries)
-show_papers(release, paper_queries[0])
+with st.container(key="trends_figure"):
+    show_charts(release, selection, paper_queries)
+with st.container(key="trends_papers"):
+    show_papers(release, paper_queries[0])

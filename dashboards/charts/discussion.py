@@ -76,6 +76,7 @@ def _draw_stacked_bars(
         title=None,
         orient="top",
         labelColor=text_colour,
+        labelLimit=320,
         columns=alt.ExprRef(f"max(1, floor(width / {150 if by == 'kind' else 240}))"),
     )
     bars: Any = alt.Chart(frame).mark_bar()  # typed, since mark methods return Any

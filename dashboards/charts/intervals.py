@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,12 @@ from dashboards.charts.drawing import FIT_WIDTH
 from dashboards.charts.palette import BLUE
 
 _ROW_PIXELS = 30
+_LINE_LETTERS = 24
+
+
+def _break_name(name: str) -> list[str]:
+    """A name in as many lines as a row has room for; the end of a longer one is cut."""
+    return textwrap.wrap(name, _LINE_LETTERS, max_lines=_ROW_PIXELS // 12, placeholder=" …") or [name]
 
 
 def draw_intervals(
@@ -39,8 +47,16 @@ def draw_intervals(
         text_colour: Colour of text.
         colours: Colours of the members; blue for all if not given.
     """
-    # long names are cut, since a phone would have no room for the bars
-    names = alt.Axis(title=None, labelLimit=170, labelExpr="split(datum.label, ', ')", domain=False, ticks=False)
+    # long names are broken into lines, since a phone would have no room for the bars beside them
+    lines = {str(name): _break_name(str(name)) for name in frame[member]}
+    names = alt.Axis(
+        title=None,
+        labelLimit=0,
+        labelLineHeight=12,
+        labelExpr=f"{json.dumps(lines)}[datum.value]",
+        domain=False,
+        ticks=False,
+    )
     top = max((float(m) for name in (value, high) if isinstance(m := frame[name].max(), int | float)), default=1) or 1
     base: Any = alt.Chart(frame).encode(
         y=alt.Y(f"{member}:N", sort=frame[member].to_list(), axis=names),

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards.charts import intervals
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.figure import show_figure
-from dashboards.figures.trends import describe_source
+from dashboards.figures.shared import describe_source
 from dashboards.queries.comparison import Comparison, compare_rates, describe_selection, query_rates
 from dashboards.queries.selection import Selection
 from dashboards.widgets import filters

@@ -111,7 +111,12 @@ def draw_query_chart(frame: pl.DataFrame, columns: ChartColumns, text_colour: st
             "colour:N",
             scale=alt.Scale(domain=list(colours), range=list(colours.values())),
             legend=alt.Legend(
-                title=columns.colour, orient="top", columns=3, labelColor=text_colour, titleColor=text_colour
+                title=columns.colour,
+                orient="top",
+                columns=3,
+                labelLimit=320,
+                labelColor=text_colour,
+                titleColor=text_colour,
             ),
         )
         encoding["tooltip"].append(alt.Tooltip("colour:N", title=columns.colour))

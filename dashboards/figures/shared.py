@@ -11,13 +11,27 @@ from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
 from dashboards.queries.findings import describe_period_cautions
+from dashboards.queries.freshness import query_data_age, settle_periods
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension, Selection
 from dashboards.queries.trends import View
-from dashboards.text import format_name, format_number
+from dashboards.text import format_date, format_name, format_number
 from warehouse.release import Release
 
-SOURCE = "lab sheets (lab_sheet)"
+
+def describe_source(release: Release, taxonomy: str) -> str:
+    """Where the counts come from, until when if the data are stale, and the taxonomy if it is not the source's own."""
+    titles, age = counts.list_taxonomies(release), query_data_age(release)
+    source = "lab sheets (lab_sheet)"
+    if age.is_stale and age.ends_on:
+        source = f"{source}, stale: they end on {format_date(age.ends_on)}"
+    return source if taxonomy == next(iter(titles)) else f"{source}, in the categories of {titles[taxonomy]}"
+
+
+def list_remainders(release: Release, selection: Selection) -> list[str]:
+    """The caution that publications of a selection have no date, so that no figure over time has them."""
+    undated = counts.query_totals(release, selection).undated
+    return [f"**{format_number(undated)} more without a date** are not drawn."] if undated else []
 
 
 def build_history_figure(
@@ -43,9 +57,10 @@ def build_history_figure(
         view: Kind of chart.
         height: Height of the plot in pixels.
     """
+    remainders = list_remainders(release, selection)
     selection, left_out = counts.limit_members(release, replace(selection, dimensions=(series,)))
     data = query_figure_data(release, *trends.build_query(release, selection, view, series))
-    frame = data.frame
+    frame = settle_periods(data.frame, query_data_age(release))
     # members without publications are left out, unless all are: then their zeros are drawn
     counted = frame.filter(pl.col("publications") > 0)
     present = set((frame if counted.is_empty() else counted)[series])
@@ -68,14 +83,14 @@ def build_history_figure(
         title=title,
         unit="share of publications" if view == "share" else f"publications per {per}",
         rule=selection.rule,
-        source=SOURCE,
+        source=describe_source(release, selection.taxonomy),
         finding=_describe_newest_shares(drawn, series) if finding is None and view == "share" else finding,
         file_name=f"{key}_{selection.grain}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. Publications per {per} by {series}.",
         key=key,
         draw=partial(timeline.draw_single_panel, drawn, look, height),
         meanings=look.meanings,
-        cautions=[*left_out, *describe_period_cautions(frame, view)],
+        cautions=[*remainders, *left_out, *describe_period_cautions(frame, view)],
     )
 
 
@@ -129,7 +144,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
         title=title,
         unit="share of publications, with Wilson intervals at 95 %",
         rule=selection.rule,
-        source=SOURCE,
+        source=describe_source(release, selection.taxonomy),
         finding=finding,
         file_name=f"{key}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. {finding or ''}",
@@ -145,5 +160,5 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
             form=".0%",
             colours=colours,
         ),
-        cautions=cautions,
+        cautions=[*list_remainders(release, selection), *cautions],
     )

@@ -13,6 +13,7 @@ from dashboards.charts import drawing, marks, palette, timeline
 from dashboards.charts.marks import ChartStyle
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.annotations import describe_annotations
+from dashboards.figures.shared import describe_source
 from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
@@ -22,6 +23,7 @@ from dashboards.queries.findings import (
     describe_trends,
     describe_zero_count,
 )
+from dashboards.queries.freshness import describe_age, query_data_age, settle_periods
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Selection
 from dashboards.text import format_date, format_name, format_number
@@ -74,6 +76,7 @@ def build_panels(
         left_out: Sentences on what is selected but not drawn.
     """
     view, series, panel_dimension = options.view, options.series, options.panel_dimension
+    frame = settle_periods(frame, query_data_age(release))
     colours = palette.assign_colours(series, counts.list_members(release, series, selection.taxonomy))
     present = set(frame[series].unique())
     frames = {"": frame}
@@ -157,16 +160,10 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
     )
 
 
-def describe_source(release: Release, taxonomy: str) -> str:
-    """Where the counts come from, and the taxonomy of the categories if it is not the source's own."""
-    titles = counts.list_taxonomies(release)
-    source = "lab sheets (lab_sheet)"
-    return source if taxonomy == next(iter(titles)) else f"{source}, in the categories of {titles[taxonomy]}"
-
-
 def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
-    view, frame = panels.options.view, data.frame
-    cautions = [*(f"**{sentence}**" for sentence in panels.left_out), *describe_period_cautions(frame, view)]
+    view, frame = panels.options.view, settle_periods(data.frame, query_data_age(data.release))
+    left_out = [f"**{sentence}**" for sentence in panels.left_out]
+    cautions = [*left_out, *describe_period_cautions(frame, view)]
     if marks.has_bands(frame, panels.look):
         rule_range = "Bands go from the lowest to the highest count over all applicable counting rules."
         cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else rule_range)
@@ -189,7 +186,11 @@ def show_totals(release: Release, selection: Selection) -> None:
     dated = format_number(totals.dated)
 
     of_all = f" of {dated}" if totals.selected != totals.dated else ""
-    st.markdown(f"##### {format_number(totals.selected)}{of_all} {format_name(rule.name)}")
+    undated = f", and {format_number(totals.undated)} more without a date, not drawn" if totals.undated else ""
+    with_date = " with a date" if totals.undated else ""
+    st.markdown(f"##### {format_number(totals.selected)}{of_all} {format_name(rule.name)}{with_date}{undated}")
+    if stale := describe_age(query_data_age(release)):
+        st.warning(stale, icon=":material/history:")
     if totals.unattributed:
         st.warning(
             f"The authors of {format_number(totals.unattributed)} of {dated} publications are not known, so this rule "
@@ -200,8 +201,6 @@ def show_totals(release: Release, selection: Selection) -> None:
         f"newest record {format_date(totals.newest_on)}" if totals.newest_on else "no dated record",
         f"covers {format_date(totals.covers_from)} to {format_date(totals.covers_until)}",
     ]
-    if totals.undated:
-        facts.append(f"**{format_number(totals.undated)} more without a date, not drawn**")
     taxonomy = counts.list_taxonomies(release)[selection.taxonomy]
     st.caption(f"{rule.meaning} Categories of {taxonomy} · {' · '.join(facts)}")
 

@@ -88,18 +88,18 @@ def list_taxonomies(release: Release) -> dict[str, str]:
     return dict(query_release(release, query).iter_rows())
 
 
-def list_covered_months(release: Release) -> dict[str, tuple[dt.date, dt.date]]:
-    """First and last day of each month that the source covers, fully or partly, by name (``2023-04``)."""
+def list_months(release: Release) -> list[str]:
+    """The months that the source covers or has publications of, by name (``2023-04``)."""
     query = """
-        select strftime(month, '%Y-%m'), cast(month as date), last_day(month)
+        select strftime(month, '%Y-%m')
         from (
-            select unnest(generate_series(date_trunc('month', covers_from), covers_until, interval 1 month)) as month
+            select unnest(generate_series(date_trunc('month', holds_from), holds_until, interval 1 month)) as month
             from clean.coverage
             where source = 'lab_sheet'
         )
         order by month
     """
-    return {name: (first, last) for name, first, last in query_release(release, query).iter_rows()}
+    return query_release(release, query).to_series().to_list()
 
 
 def _counts_year_alone(release: Release, selection: Selection) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from dashboards.queries.release import query_release
@@ -108,3 +110,24 @@ def list_origins(release: Release, table: str, column: str) -> pl.DataFrame:
 def list_uses(release: Release, table: str, column: str) -> pl.DataFrame:
     """All columns derived from a column, at any distance, nearest first."""
     return query_release(release, _USES_QUERY, {"table_name": table, "column_name": column})
+
+
+def list_steps(edges: Collection[tuple[str, str]], table: str) -> dict[str, list[list[str]]]:
+    """The tables that a table is built from, and those that are built from it, by the number of steps between them.
+
+    Args:
+        edges: Pairs of a table and one that is built from it, as of `list_lineage_edges`.
+        table: Name of the table.
+
+    Returns:
+        ``upstream`` and ``downstream``, each with the names one step away, two steps away, and so on; a table that is
+        reached in several ways is where it is reached first.
+    """
+    steps = {}
+    for direction, pairs in (("upstream", [(target, source) for source, target in edges]), ("downstream", edges)):
+        seen, found = {table}, list[list[str]]()
+        while reached := sorted({end for start, end in pairs if start in (found[-1] if found else [table])} - seen):
+            seen.update(reached)
+            found.append(reached)
+        steps[direction] = found
+    return steps

@@ -121,8 +121,8 @@ def describe_concentration(release: Release, dimension: Dimension, name: str) ->
             phrase = {"lab": "come from {:,} labs", "category": "lie in {:,} categories"}[other]
             return (
                 f"Its {row['works']:,.0f} works {phrase.format(row['groups'])}, as evenly spread as over "
-                f"{row['effective_number']:.1f} equally large ones (exponential of the entropy; "
-                f"Herfindahl-Hirschman index {row['hhi']:.2f})."
+                f"{row['effective_number']:.1f} equally large ones: two works drawn at random are of the same "
+                f"{other} in {row['hhi']:.0%} of all draws."
             )
     return None
 

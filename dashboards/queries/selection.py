@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -94,6 +96,27 @@ def find_period(day: dt.date, month_count: int) -> tuple[dt.date, dt.date]:
     first = (day.month - 1) // month_count * month_count + 1
     after = dt.date(day.year + (first + month_count > 12), (first + month_count - 1) % 12 + 1, 1)
     return dt.date(day.year, first, 1), after - dt.timedelta(days=1)
+
+
+_MONTH_FORMATS = ("%Y-%m", "%Y-%m-%d", "%Y/%m", "%m/%Y", "%m.%Y", "%m-%Y", "%B %Y", "%b %Y", "%Y %B", "%Y %b")
+
+
+def parse_span(text: str) -> tuple[dt.date, dt.date] | None:
+    """First and last day of the month, quarter or year that a person wrote: 2023-05, May 2023, 5/2023, 2023 Q2, 2023.
+
+    None if the text is none of these.
+    """
+    written = " ".join(text.replace(",", " ").split())
+    if match := re.fullmatch(r"(\d{4})(?:[ -]?[Qq]([1-4]))?", written):
+        year, quarter = int(match[1]), match[2]
+        if not dt.MINYEAR <= year < dt.MAXYEAR:
+            return None
+        return find_period(dt.date(year, 3 * int(quarter or 1), 1), 3 if quarter else 12)
+    for form in _MONTH_FORMATS:
+        with contextlib.suppress(ValueError):
+            day = dt.datetime.strptime(written, form).date()  # noqa: DTZ007 - a day has no time zone
+            return find_period(day, 1) if day.year < dt.MAXYEAR else None
+    return None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards.queries import counts
-from dashboards.queries.selection import Selection
+from dashboards.queries.selection import Selection, parse_span
 from dashboards.text import escape_markdown
 from warehouse.release import Release
 
@@ -87,6 +89,39 @@ def select_optional(
     )
 
 
+def select_span_end(
+    label: str, months: Sequence[str], key: str, notes: DeltaGenerator
+) -> tuple[dt.date, dt.date] | None:
+    """A month, chosen or typed in one of the forms of `parse_span`; its first and last day, or None for all time.
+
+    Args:
+        label: Label of the filter.
+        months: The months to choose from.
+        key: Its key, also in the URL.
+        notes: A container for a message, which must not move the filters: they would lose their URL parameters.
+    """
+    written = st.selectbox(
+        label,
+        months,
+        index=None,
+        key=key,
+        placeholder="All time",
+        width=150,
+        bind="query-params",
+        accept_new_options=True,
+        filter_mode="contains",
+        help="Choose a month, or type it: 2023-05, May 2023, 2023 Q2 or 2023.",
+    )
+    span = parse_span(str(written)) if written else None
+    if written and span is None:
+        notes.warning(
+            f"{label}: {escape_markdown(str(written)[:200])} is not one of the options, nor a month such as 2023-05 or "
+            "May 2023. It is ignored.",
+            icon=":material/warning:",
+        )
+    return span
+
+
 def select_many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
     """Any number of options; none for all."""
     warn_unknown_values(label, options, key)
@@ -126,21 +161,22 @@ def show_filter_bar(
             categories = select_many("Categories", members, f"{prefix}categories")
     rule = rules[0]
     since = until = None
+    notes = st.container()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if "count" in shown:
             rule = select_one("Counting rule", rules, f"{prefix}count", 190)
         if "taxonomy" in shown:
             taxonomy = select_one("Taxonomy", taxonomies, key, 180)
         if "span" in shown:
-            months = counts.list_covered_months(release)
-            since = select_optional("From", list(months), f"{prefix}since", 130, "All time")
-            until = select_optional("Until", list(months)[::-1], f"{prefix}until", 130, "All time")
+            months = counts.list_months(release)
+            since = select_span_end("From", months, f"{prefix}since", notes)
+            until = select_span_end("Until", months[::-1], f"{prefix}until", notes)
     return Selection(
         labs,
         categories,
         rule,
         taxonomy,
         "year",
-        since=months[since][0] if since else None,
-        until=months[until][1] if until else None,
+        since=since[0] if since else None,
+        until=until[1] if until else None,
     )

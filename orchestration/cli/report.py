@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict
 
@@ -18,6 +20,9 @@ from orchestration.sources.registry import SOURCES
 from warehouse.lake import Lake
 from warehouse.release import DamagedRelease, NoRelease, read_current_release
 
+_MAX_YEARS = 6  # fit beside names of labs into 80 characters
+_MAX_LABS = 20
+
 _PER_SOURCE = """
 select
     source,
@@ -31,10 +36,18 @@ group by source
 
 
 _FINDINGS = """
-select lab, year(published_year), cast(sum(publication_rows) as bigint), cast(sum(works) as bigint)
-from mart.publications_by_lab_year
-group by cube (lab, year(published_year))
+select
+    lab,
+    year(published_month),
+    cast(coalesce(sum(publications) filter (where counting_rule = 'rows'), 0) as bigint),
+    cast(coalesce(sum(publications) filter (where counting_rule = 'works'), 0) as bigint)
+from mart.publication_counts_by_month
+inner join reference.taxonomies using (taxonomy)
+where is_default and counting_rule in ('rows', 'works')
+group by all
 """
+
+_COVERED_YEARS = "select distinct year(published_year) from mart.publications_by_lab_year"
 
 _PART_YEARS = """
 select year(published_year), strftime(any_value(covers_until), '%-d %b')
@@ -102,6 +115,8 @@ def build_status_table(lake: Lake) -> RichTable | None:
 def build_findings_table(lake: Lake) -> RichTable | str:
     """Publications by lab and year in the newest release: rows, with works in brackets where they differ.
 
+    The newest `_MAX_YEARS` years and the `_MAX_LABS` largest labs have their own columns and rows; the others
+    are added up, and so are publications without a date, so that the table fits a terminal and its totals are whole.
     Without a dated publication, a message instead of a table.
 
     Raises:
@@ -111,18 +126,34 @@ def build_findings_table(lake: Lake) -> RichTable | str:
     with _connect_current_release(lake) as connection:
         rows = connection.execute(_FINDINGS).fetchall()
         parts = dict(connection.execute(_PART_YEARS).fetchall())
-    years = sorted({year for _, year, _, _ in rows if year is not None})
+        years = sorted(year for (year,) in connection.execute(_COVERED_YEARS).fetchall())
     if not years:
-        return "no dated publications yet: add a lab sheet with `aisle add`"
-    counts = {(lab, year): (publications, works) for lab, year, publications, works in rows}
+        undated = sum(publications for _, _, publications, _ in rows)
+        missing = f" ({undated:,} without a date)" if undated else ""
+        return f"no dated publications yet{missing}: add a lab sheet with `aisle add`"
+    totals = Counter[str]()
+    for lab, _, publications, _ in rows:
+        totals[lab] += publications
+    largest = sorted(lab for lab, _ in totals.most_common(_MAX_LABS))
+    others = f"{len(totals) - len(largest):,} other labs"
+    earlier = f"before {years[-_MAX_YEARS]}" if len(years) > _MAX_YEARS else ""
+    counts: dict[tuple[str, int | str], tuple[int, int]] = {}
+    for lab, year, publications, works in rows:
+        column = "undated" if year is None else year if year in years[-_MAX_YEARS:] else earlier
+        for cell in itertools.product((lab if lab in largest else others, "all"), (column, "all")):
+            counted = counts.get(cell, (0, 0))
+            counts[cell] = counted[0] + publications, counted[1] + works
+    columns: list[int | str] = [*([earlier] if earlier else []), *years[-_MAX_YEARS:]]
+    columns += ["undated", "all"] if ("all", "undated") in counts else ["all"]
     table = RichTable(show_edge=False, title="publications: rows (works)", title_justify="left")
     table.add_column("lab")
-    for year in years:
-        table.add_column(f"{year} to {parts[year]}" if parts.get(year) else str(year), justify="right")
-    table.add_column("all", justify="right")
-    for lab in [*sorted({lab for lab, *_ in rows if lab is not None}), None]:
-        cells = (counts.get((lab, year), (0, 0)) for year in [*years, None])
-        table.add_row(lab or "all", *(f"{count} ({works})" if count != works else str(count) for count, works in cells))
+    for column in columns:
+        covered = f"{column} to {parts[column]}" if parts.get(column) else str(column)
+        table.add_column(covered, justify="right")
+    for lab in [*largest, *([others] if len(totals) > len(largest) else []), "all"]:
+        cells = (counts.get((lab, column), (0, 0)) for column in columns)
+        texts = (f"{count:,} ({works:,})" if count != works else f"{count:,}" for count, works in cells)
+        table.add_row(lab, *texts)
     return table
 
 

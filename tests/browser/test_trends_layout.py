@@ -83,3 +83,33 @@ def test_address_keeps_choices_when_a_message_disappears(open_trends_page: OpenP
     choose_option(page, "From", "2024-02")  # which the reader sees to leave no such period
     expect(page.get_by_text(re.compile(r"^5 publications listed"))).to_have_count(0)
     expect(page.get_by_text("is not one of the options")).to_have_count(0)
+
+
+def test_figure_comes_before_the_filters_on_a_phone(open_trends_page: OpenPage) -> None:
+    def find_top(page: Page, selector: str) -> float:
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None
+        return box["y"]
+
+    chart, filters, options, papers = (
+        '[data-testid="stVegaLiteChart"]',
+        ".st-key-trends_filters",
+        ".st-key-trends_options",
+        ".st-key-trends_papers",
+    )
+    phone = open_trends_page(width=390)
+    assert find_top(phone, chart) < 1000
+    tops = [find_top(phone, selector) for selector in (chart, filters, options, papers)]
+    assert tops == sorted(tops)
+    wide = open_trends_page(width=1400)
+    tops = [find_top(wide, selector) for selector in (filters, options, chart, papers)]
+    assert tops == sorted(tops)
+
+
+def test_month_is_typed(open_trends_page: OpenPage) -> None:
+    page = open_trends_page()
+    page.get_by_role("combobox", name="From").fill("May 2024")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("22 of 78 works")).to_be_visible()  # whole years
+    page.reload()
+    expect(page.get_by_text("22 of 78 works")).to_be_visible()

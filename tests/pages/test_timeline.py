@@ -16,7 +16,7 @@ import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.charts import marks, timeline
+from dashboards.charts import marks, palette, timeline
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.trends import View
 from dashboards.text import format_number, format_number_column
@@ -202,3 +202,42 @@ for thread in threads:
 def test_drawing_and_converting_in_parallel_do_not_deadlock() -> None:
     # with a Python function in a Polars expression, the server hung within a second or two
     subprocess.run([sys.executable, "-c", _DRAW_AND_CONVERT], cwd=PROJECT, check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize("text_colour", [palette.get_text_colour("light"), palette.get_text_colour("dark")])
+def test_heat_map_goes_from_the_page_to_its_opposite_in_every_cell(text_colour: str) -> None:
+    """More is further from the colour of the page; provisional cells are on the same scale; zeros have no colour."""
+    frame = (
+        build_frame("heat map")
+        .tail(8)
+        .with_columns(
+            publications=pl.Series([0.0, 1.0, 8.0, 2.0, 0.0, 3.0, 1.0, 4.0]),
+            is_provisional=pl.Series([False] * 4 + [True] * 4),
+        )
+    )
+    style = replace(build_style("heat map"), text_colour=text_colour, axis_maximum=8)
+    layers = timeline.draw_panel(frame, style, 200)["layer"]
+    cells = next(layer for layer in layers if layer.get("name") == "marks")
+    colour = cells["encoding"]["color"]
+    assert colour["scale"]["domain"] == [0, 8]
+    assert colour["legend"] is not None
+    least, most = (sum(int(part[n : n + 2], 16) for n in (1, 3, 5)) for part in colour["scale"]["range"])
+    is_dark_page = text_colour == palette.get_text_colour("dark")
+    assert (most > least) == is_dark_page
+    assert abs(most - least) > 255
+    assert "fillOpacity" not in cells["encoding"]
+    rows = cells["data"]["values"]
+    assert min(row["publications"] for row in rows) > 0
+    assert {row["frame"] for row in rows} == {None, text_colour}
+    numbers = next(layer for layer in layers if layer["mark"]["type"] == "text")
+    zeros = {row["text_colour"] for row in numbers["data"]["values"] if row["publications"] == 0}
+    others = {row["text_colour"] for row in numbers["data"]["values"] if row["publications"] > 0}
+    assert zeros == {palette.GREY}
+    assert not zeros & others
+
+
+def test_zero_of_an_uncovered_period_is_not_written_as_one() -> None:
+    frame = build_frame("heat map").head(8).with_columns(publications=pl.lit(0.0))
+    layers = timeline.draw_panel(frame, build_style("heat map"), 200)["layer"]
+    numbers = next(layer for layer in layers if layer["mark"]["type"] == "text")
+    assert numbers["data"]["values"] == []
