@@ -144,7 +144,7 @@ def test_covered_periods_between_uncovered_ones_are_not_named() -> None:
     is_outside = pl.col("period").is_in(["2015-01", "2015-02", "2016-05", "2019-12"])
     part = pl.when(is_outside).then(pl.lit("not covered"))
     (caution,) = describe_period_cautions(
-        build_frame("bars").with_columns(is_part_period=is_outside, covered_part=part), "heat map"
+        build_frame("bars").with_columns(is_part_period=is_outside, covered_part=part), "bars"
     )
     assert caution.startswith(
         "**2015-01 to 2015-02 and 2016-05 and 2019-12: not covered by the source**, so drawn pale."
