@@ -10,7 +10,6 @@ from dashboards.exports.figure_files import Figure, build_address
 from dashboards.figures.figure import show_figure
 from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import counts, profile
-from dashboards.queries.freshness import describe_age, query_data_age
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
 from dashboards.text import (
@@ -54,9 +53,6 @@ def show_profile(dimension: Dimension) -> None:
         rule = filters.select_one("Counting rule", rules, "count", 190)
     heading.title(f"{_ICON[dimension]} {escape_markdown(name)}", anchor=False)
     st.caption(f"Data as of {format_release(release)}")
-    with st.container():
-        if stale := describe_age(query_data_age(release)):
-            st.warning(stale, icon=":material/history:")
     selection = profile.select_member(dimension, name, rule)
     evidence_counts = profile.query_evidence_counts(release, dimension, name)
     definitions = profile.list_definitions(release, dimension, name)

@@ -10,8 +10,8 @@ import polars as pl
 from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
+from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import describe_period_cautions
-from dashboards.queries.freshness import query_data_age, settle_periods
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension, Selection
 from dashboards.queries.trends import View

@@ -17,13 +17,13 @@ from dashboards.figures.shared import describe_source
 from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
+from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import (
     describe_period_cautions,
     describe_share_cautions,
     describe_trends,
     describe_zero_count,
 )
-from dashboards.queries.freshness import describe_age, query_data_age, settle_periods
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Selection
 from dashboards.text import format_date, format_name, format_number
@@ -189,8 +189,6 @@ def show_totals(release: Release, selection: Selection) -> None:
     undated = f", and {format_number(totals.undated)} more without a date, not drawn" if totals.undated else ""
     with_date = " with a date" if totals.undated else ""
     st.markdown(f"##### {format_number(totals.selected)}{of_all} {format_name(rule.name)}{with_date}{undated}")
-    if stale := describe_age(query_data_age(release)):
-        st.warning(stale, icon=":material/history:")
     if totals.unattributed:
         st.warning(
             f"The authors of {format_number(totals.unattributed)} of {dated} publications are not known, so this rule "
