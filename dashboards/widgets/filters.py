@@ -89,20 +89,53 @@ def select_optional(
     )
 
 
+def settle_month(months: Sequence[str], key: str, *, is_last: bool) -> None:
+    """Write a month that was typed, or that stands in the address, as it is in the list; call before any filter.
+
+    Args:
+        months: The months to choose from.
+        key: Key of the filter.
+        is_last: Whether the span of time ends with the month.
+    """
+    written = str(st.session_state.get(key, st.query_params.get(key)) or "")
+    if not written or written in months:
+        return
+    span = parse_span(written)
+    month = f"{span[is_last]:%Y-%m}" if span else None
+    if span is None:
+        st.session_state[f"{key} ignored"] = written
+    if key in st.session_state:
+        st.session_state[key] = month
+    elif month != written:  # a widget takes its first value from the address
+        if month is None:
+            del st.query_params[key]
+        else:
+            st.query_params[key] = month
+        st.rerun()
+
+
 def select_span_end(
-    label: str, months: Sequence[str], key: str, notes: DeltaGenerator
-) -> tuple[dt.date, dt.date] | None:
-    """A month, chosen or typed in one of the forms of `parse_span`; its first and last day, or None for all time.
+    label: str, months: Sequence[str], key: str, notes: DeltaGenerator, *, is_last: bool = False
+) -> dt.date | None:
+    """A month, chosen or typed in one of the forms of `parse_span`: its first or last day, or None for all time.
 
     Args:
         label: Label of the filter.
         months: The months to choose from.
         key: Its key, also in the URL.
         notes: A container for a message, which must not move the filters: they would lose their URL parameters.
+        is_last: Whether the span of time ends with the month.
     """
-    written = st.selectbox(
+    if ignored := st.session_state.pop(f"{key} ignored", None):
+        notes.warning(
+            f"{label}: {escape_markdown(ignored[:200])} is not one of the options, nor a month such as 2023-05 or "
+            "May 2023. It is ignored.",
+            icon=":material/warning:",
+        )
+    wanted = st.session_state.get(key, st.query_params.get(key))
+    month = st.selectbox(
         label,
-        months,
+        months if wanted in (None, *months) else [*months, wanted],
         index=None,
         key=key,
         placeholder="All time",
@@ -112,14 +145,8 @@ def select_span_end(
         filter_mode="contains",
         help="Choose a month, or type it: 2023-05, May 2023, 2023 Q2 or 2023.",
     )
-    span = parse_span(str(written)) if written else None
-    if written and span is None:
-        notes.warning(
-            f"{label}: {escape_markdown(str(written)[:200])} is not one of the options, nor a month such as 2023-05 or "
-            "May 2023. It is ignored.",
-            icon=":material/warning:",
-        )
-    return span
+    span = parse_span(str(month)) if month else None
+    return span[is_last] if span else None
 
 
 def select_many(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
@@ -143,6 +170,10 @@ def show_filter_bar(
         prefix: Put before the URL parameters, for the second bar of a page.
         taxonomy: The taxonomy where it cannot be chosen here; the default one if missing.
     """
+    months = counts.list_months(release)
+    if "span" in shown:
+        settle_month(months, f"{prefix}since", is_last=False)
+        settle_month(months, f"{prefix}until", is_last=True)
     rules = [rule.name for rule in counts.list_counting_rules(release)]
     taxonomies = list(counts.list_taxonomies(release))
     # the taxonomy is chosen below the categories that depend on it
@@ -168,15 +199,14 @@ def show_filter_bar(
         if "taxonomy" in shown:
             taxonomy = select_one("Taxonomy", taxonomies, key, 180)
         if "span" in shown:
-            months = counts.list_months(release)
             since = select_span_end("From", months, f"{prefix}since", notes)
-            until = select_span_end("Until", months[::-1], f"{prefix}until", notes)
+            until = select_span_end("Until", months[::-1], f"{prefix}until", notes, is_last=True)
     return Selection(
         labs,
         categories,
         rule,
         taxonomy,
         "year",
-        since=since[0] if since else None,
-        until=until[1] if until else None,
+        since=since,
+        until=until,
     )

@@ -156,3 +156,31 @@ def test_old_release_stays_selected_on_other_pages(
     app = app.switch_page("app_pages/labs.py").run()
     assert "release v1" in read_page_text(app)
     assert app.query_params["release"] in ("v1", ["v1"])
+
+
+def test_months_of_an_address_may_be_written_in_words(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(released_lake, monkeypatch, since="May 2023", until="2023 Q4", per="month")
+    assert not app.exception
+    assert not app.warning
+    assert (app.selectbox(key="since").value, app.selectbox(key="until").value) == ("2023-05", "2023-12")
+    assert read_figure_table(app)["period"].unique().sort().to_list() == [f"2023-{month:02}" for month in range(5, 13)]
+
+
+def test_papers_of_the_charts_can_be_downloaded_with_their_remainder(
+    copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = copy_release(
+        *(
+            f"update {table} = null where category = 'Unlearning'"
+            for table in (
+                "clean.publications set published_on",
+                "mart.counted_publications set published_on",
+                "mart.publication_counts_by_month set published_month",
+            )
+        )
+    )
+    app = open_page(lake, monkeypatch)
+    assert "2 more have no date: choose the period “undated”" in read_page_text(app)
+    assert "76 works with a date, and 2 more without a date, not drawn" in read_page_text(app)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert {"CSV", "Parquet", "BibTeX"} <= set(labels)
