@@ -31,7 +31,8 @@ def describe_source(release: Release, taxonomy: str) -> str:
 def list_remainders(release: Release, selection: Selection) -> list[str]:
     """The caution that publications of a selection have no date, so that no figure over time has them."""
     undated = counts.query_totals(release, selection).undated
-    return [f"**{format_number(undated)} more without a date** are not drawn."] if undated else []
+    date = "date" if selection.grain == "year" else "known month"  # of some, only the year is known
+    return [f"**{format_number(undated)} more without a {date}** are not drawn."] if undated else []
 
 
 def build_history_figure(

@@ -186,8 +186,9 @@ def show_totals(release: Release, selection: Selection) -> None:
     dated = format_number(totals.dated)
 
     of_all = f" of {dated}" if totals.selected != totals.dated else ""
-    undated = f", and {format_number(totals.undated)} more without a date, not drawn" if totals.undated else ""
-    with_date = " with a date" if totals.undated else ""
+    date = "date" if selection.grain == "year" else "known month"  # of some, only the year is known
+    undated = f", and {format_number(totals.undated)} more without a {date}, not drawn" if totals.undated else ""
+    with_date = f" with a {date}" if totals.undated else ""
     st.markdown(f"##### {format_number(totals.selected)}{of_all} {format_name(rule.name)}{with_date}{undated}")
     if totals.unattributed:
         st.warning(
