@@ -141,8 +141,8 @@ def test_undated_publications_are_counted_and_can_be_listed(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = copy_release(
-        "update clean.publications set published_on = null where category = 'Unlearning'",
-        "update mart.counted_publications set published_on = null where category = 'Unlearning'",
+        "update clean.publications set published_on = null, published_year = null where category = 'Unlearning'",
+        "update mart.counted_publications set published_on = null, published_year = null where category = 'Unlearning'",
         "update mart.publication_counts_by_month set published_month = null where category = 'Unlearning'",
     )
     app = open_page(lake, monkeypatch)

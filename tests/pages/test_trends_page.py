@@ -173,8 +173,8 @@ def test_papers_of_the_charts_can_be_downloaded_with_their_remainder(
         *(
             f"update {table} = null where category = 'Unlearning'"
             for table in (
-                "clean.publications set published_on",
-                "mart.counted_publications set published_on",
+                "clean.publications set published_year = null, published_on",
+                "mart.counted_publications set published_year = null, published_on",
                 "mart.publication_counts_by_month set published_month",
             )
         )
