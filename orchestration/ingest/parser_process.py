@@ -274,7 +274,8 @@ def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
         refused = f"found an error of the service: {error}" if error else f"found {found}"
         return {"refused": refused, "columns": reason.columns}
     except (DamagedDocument, UnreadableDocument) as damage:
-        return {"refused": f"found a damaged file: {damage}"}
+        error = find_service_error(document)
+        return {"refused": f"found an error of the service: {error}" if error else f"found a damaged file: {damage}"}
     except DocumentRefused as refusal:
         return {"refused": str(refusal), "columns": refusal.columns}
     except MemoryError:
