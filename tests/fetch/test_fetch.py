@@ -86,6 +86,7 @@ def test_faults_in_a_tenth_of_the_requests_lose_and_repeat_no_record(lake: Lake)
     assert tables["raw.fetches"].filter(pl.col("result") == "refused").height == len(results) - 1
 
 
+FETCH_KILLS = scale_trials(4, 20)
 FETCH_SCRIPT = """
 import os, sys
 from pathlib import Path
@@ -97,15 +98,18 @@ with enable_sheet_fetch():
 """
 
 
+@pytest.mark.trials("kills of a fetch", FETCH_KILLS)
 def test_repeatedly_killed_session_completes_without_gap_or_repeat(lake: Lake) -> None:
-    sheet = make_sheet_server(300)
+    pages_in_all, generator = 15 * FETCH_KILLS, random.Random(2)
+    works = 5 * pages_in_all
+    sheet = make_sheet_server(works)
     with serve_http(sheet) as server:
         write_feeds_config(lake, [server.host], {"works": server.url})
         kills = 0
         while True:
-            before = len(server.requests)
+            last = len(server.requests) + (generator.randint(4, 15) if kills < FETCH_KILLS else sys.maxsize)
             process = subprocess.Popen([sys.executable, "-c", FETCH_SCRIPT, str(lake.root)], cwd=PROJECT)
-            while len(server.requests) < before + 11 + kills and process.poll() is None:
+            while len(server.requests) < last and process.poll() is None:
                 time.sleep(0.002)
             if process.poll() is not None:
                 break
@@ -114,16 +118,16 @@ def test_repeatedly_killed_session_completes_without_gap_or_repeat(lake: Lake) -
             kills += 1
             assert FeedFolder(lake, "works").state.watermark is None
         assert process.returncode == 0
-        assert kills >= 3
+        assert kills > FETCH_KILLS / 2
         pages = Counter(request.query.get("page", "0") for request in server.requests if request.path == "/")
-    assert set(pages) == {str(page) for page in range(60)}
-    assert sum(pages.values()) <= 60 + kills  # only the request that was running at a kill is repeated
-    assert FeedFolder(lake, "works").state.watermark == "300"
+    assert set(pages) == {str(page) for page in range(pages_in_all)}
+    assert sum(pages.values()) <= pages_in_all + kills  # only the request that was running at a kill is repeated
+    assert FeedFolder(lake, "works").state.watermark == str(works)
     lines = [line for line in read_fetch_log(lake) if line.result != "unchanged"]
     assert len({line.session_id for line in lines}) == 1
     tables = build_raw_tables(lake)
-    assert list_titles(tables) == sorted(f"Work {number}" for number in range(300))
-    assert tables["raw.sightings"].height == 300
+    assert list_titles(tables) == sorted(f"Work {number}" for number in range(works))
+    assert tables["raw.sightings"].height == works
     assert not list(FeedFolder(lake, "works").path.glob("running"))
 
 

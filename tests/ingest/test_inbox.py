@@ -165,6 +165,7 @@ def test_file_put_in_its_place_while_it_is_moved_aside_is_put_back(lake: Lake, m
     assert {(lake.inbox / name).read_bytes() for name in list_inbox(lake)} == {NEW, HTML}
 
 
+@pytest.mark.trials("what killed runs leave in the inbox")
 def test_file_aside_of_a_killed_run_is_put_back_and_taken(lake: Lake) -> None:
     aside = lake.inbox / "person" / ".taking-killed"
     aside.mkdir(parents=True)
@@ -177,6 +178,7 @@ def test_file_aside_of_a_killed_run_is_put_back_and_taken(lake: Lake) -> None:
     assert not aside.exists()
 
 
+@pytest.mark.trials("full disk", 2)
 def test_lake_that_is_full_loses_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -229,6 +231,7 @@ def test_file_that_is_too_large_is_moved_to_the_refused_ones(
     assert list_inbox(lake) == set()
 
 
+@pytest.mark.trials("what killed runs leave in the inbox")
 def test_large_file_of_a_killed_move_is_moved_by_the_next_run(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "MAX_BYTES", 10)
     path = lake.inbox / "large.csv"
@@ -295,6 +298,7 @@ def test_file_that_cannot_be_removed_is_kept_and_reported(lake: Lake, monkeypatc
     assert list_inbox(lake) == {"sheet.csv"}
 
 
+@pytest.mark.trials("what killed runs leave in the inbox")
 def test_drafts_of_killed_adds_are_removed(lake: Lake) -> None:
     drafts = [lake.snapshots / "lab_sheet" / ".draft-1", lake.refused / ".draft-2"]
     for draft in drafts:

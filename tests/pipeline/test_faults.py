@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,11 +16,15 @@ import pytest
 
 from tests.conftest import PROJECT, run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
+from tests.support.trials import pick_trials, scale_trials
 from warehouse.lake import Lake, LakeBusy, replace_file
 from warehouse.release import NoRelease, list_releases, publish_release, read_current_release
 from warehouse.table import Table, parse_table
 
 NUMBERS = {"row": "A number.", "key": ["number"], "columns": {"number": {"type": "integer", "meaning": "The number."}}}
+
+PUBLISHER_KILLS = scale_trials(3, 20)
+FILE_LIMITS_BYTES = (300_000, 10_000, 30_000, 100_000, 200_000, 500_000, 700_000, 1_000_000)
 
 NASTIEST = "a 'lake' \"*\" (1) {1} $HOME ~ ü;&=+,@!`<x> é\u200d:"
 # runs the whole job with the SQL files of the folder that is its argument
@@ -74,6 +79,7 @@ def test_broken_critical_limit_keeps_the_last_release(lake: Lake, tmp_path: Path
     assert read_current_release(lake).number == 2
 
 
+@pytest.mark.trials("two runs at once")
 def test_run_waits_for_another_and_rejects_a_bad_row_and_warns_of_a_new_category(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "a (1).csv"
     other = ["OpenAI", "Another title", "1-Jan-2024", "https://openai.com/another", *GOOD[4:]]
@@ -118,8 +124,9 @@ def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.trials("kills while releases are published", PUBLISHER_KILLS)
 def test_killed_publisher_leaves_the_last_release(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake, generator = Lake(tmp_path), random.Random(3)
     numbers = write_numbers(lake, range(10))
     publish_release(lake, [numbers], {})
     script = """
@@ -130,13 +137,13 @@ lake = Lake(Path(sys.argv[1]))
 for turn in range(1000):
     publish_release(lake, [write_numbers(lake, range(turn + 11))], {})
 """
-    for turn in range(5):
+    for _ in range(PUBLISHER_KILLS):
         writer = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT)
         before = read_current_release(lake).number
         while read_current_release(lake).number == before and writer.poll() is None:
             time.sleep(0.01)
         assert read_current_release(lake).number > before, "the writer published nothing"
-        time.sleep(0.02 * turn)  # killed at another point of its work each time
+        time.sleep(generator.uniform(0, 0.1))  # killed at another point of its work each time
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         left = read_current_release(lake)
@@ -151,7 +158,9 @@ for turn in range(1000):
     assert not list(lake.releases.glob(".building-*"))
 
 
-def test_full_disk_leaves_no_half_release(tmp_path: Path) -> None:
+@pytest.mark.trials("full disk")
+@pytest.mark.parametrize("limit_bytes", pick_trials(FILE_LIMITS_BYTES, 1))
+def test_full_disk_leaves_no_half_release(tmp_path: Path, limit_bytes: int) -> None:
     lake = Lake(tmp_path)
     publish_release(lake, [write_numbers(lake, range(10))], {})
     script = """
@@ -161,12 +170,11 @@ from tests.pipeline.test_faults import write_numbers, publish_release, Lake
 lake = Lake(Path(sys.argv[1]))
 numbers = write_numbers(lake, range(200_000))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 publish_release(lake, [numbers], {})
 """
-    result = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(limit_bytes)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert "File too large" in result.stderr or "Could not write" in result.stderr
     assert read_current_release(lake).number == 1

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.launcher import WorkerStatus
 
 from orchestration.defs import orphans
 from orchestration.defs.leases import EXPIRY_SECONDS, LeaseState, hold_lease, locate_lease, read_lease
 from orchestration.defs.orphans import LeaseRunLauncher, fail_orphaned_runs
 from orchestration.run import configure_dagster
 from tests.conftest import run_aisle
+from tests.support.trials import trials_only
 from warehouse.lake import PROJECT, Lake
 
 # a code location with one asset in a pool; its step waits until a file appears, and a sensor requests runs of it
@@ -178,6 +180,10 @@ def test_runs_of_a_killed_process_end_and_those_of_a_live_one_go_on(
     kill(start_process(HOLDS_LEASES.format(runs=list(dead.values()), home=str(lake.dagster_home))))
     holder = start_process(HOLDS_LEASES.format(runs=list(live.values()), home=str(lake.dagster_home)))
     try:
+        for runs, health in ((dead, WorkerStatus.FAILED), (live, WorkerStatus.RUNNING)):  # as Dagster's daemon sees it
+            run = instance.get_run_by_id(runs[STATUS.STARTED])
+            assert run is not None
+            assert instance.run_launcher.check_run_worker_health(run).status is health
         assert set(fail_orphaned_runs(instance)) == set(dead.values())
         for status, end in ends.items():
             assert get_status(instance, dead[status]) is end
@@ -222,6 +228,27 @@ def test_run_that_is_ended_by_a_signal_has_failed_at_once(instance: dg.DagsterIn
     assert run.status is STATUS.FAILURE
 
 
+def test_killed_run_that_dagster_launches_fails_and_leaves_its_pool(
+    instance: dg.DagsterInstance, lake: Lake, tmp_path: Path
+) -> None:
+    (tmp_path / "location.py").write_text(CODE_LOCATION)
+    command = [sys.executable, "-m", "dagster", "job", "execute", "-f", str(tmp_path / "location.py")]
+    process = subprocess.Popen([*command, "-j", "__ASSET_JOB"], cwd=PROJECT, text=True, process_group=0)
+    try:
+        wait_until((tmp_path / "executes").exists, process)
+        (run,) = instance.get_runs()
+        assert read_lease(locate_lease(lake.dagster_home, run.run_id)).state is LeaseState.held
+        assert fail_orphaned_runs(instance) == []
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert fail_orphaned_runs(instance) == [run.run_id]
+    assert get_status(instance, run.run_id) is STATUS.FAILURE
+    assert instance.get_runs(dg.RunsFilter(statuses=[STATUS.STARTED])) == []  # those that hold a place and their pools
+
+
+@trials_only
+@pytest.mark.trials("kills of runs of Dagster's daemon", 8)
 def test_daemon_runs_what_is_queued_behind_killed_runs(
     instance: dg.DagsterInstance, lake: Lake, tmp_path: Path
 ) -> None:

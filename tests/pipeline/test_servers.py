@@ -12,9 +12,15 @@ import time
 from pathlib import Path
 from typing import IO
 
+import dagster as dg
 import httpx
 import pytest
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from starlette.testclient import TestClient
 
+from orchestration.cli import webserver
+from tests.support.trials import trials_only
 from warehouse.lake import PROJECT
 
 # a server that starts a process of its own; both write a line when they are up, and keep standard output open
@@ -36,6 +42,13 @@ with ServerGroup() as group:
 sys.exit(code)
 """
 BUFFERED = {**os.environ, "PYTHONUNBUFFERED": ""}  # so that lines are written whole
+# headers of a request to Dagster's UI, which is also served as lake.example.org, and the status of the response
+REQUESTS = (
+    ({}, 200),
+    ({"Host": "lake.example.org"}, 200),
+    ({"Host": "evil.example"}, 403),
+    ({"Origin": "http://evil.example"}, 403),
+)
 IGNORE = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 
 
@@ -127,6 +140,22 @@ def test_servers_end_without_the_guardian_of_the_group() -> None:
     assert "the process that guards the servers has ended" in errors
 
 
+def test_dagsters_web_server_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISLE_HOSTS", "lake.example.org")
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as context,
+        TestClient(webserver._create_guarded_app(context), base_url="http://localhost") as client,
+    ):
+        for headers, status in REQUESTS:
+            response = client.post("/graphql", json={"query": "{ version }"}, headers=headers)
+            assert response.status_code == status, headers
+            assert response.headers["x-frame-options"] == "DENY"
+            assert ('"version"' in response.text) == (status == 200)
+
+
+@trials_only
+@pytest.mark.trials("requests from elsewhere to Dagster's UI", len(REQUESTS))
 def test_dagsters_ui_refuses_requests_from_elsewhere_and_ends_with_aisle(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -148,12 +177,7 @@ def test_dagsters_ui_refuses_requests_from_elsewhere_and_ends_with_aisle(tmp_pat
             except httpx.TransportError:
                 time.sleep(0.2)
         query = {"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"}
-        for headers, status in (
-            ({}, 200),
-            ({"Host": "lake.example.org"}, 200),
-            ({"Host": "evil.example"}, 403),
-            ({"Origin": "http://evil.example"}, 403),
-        ):
+        for headers, status in REQUESTS:
             response = httpx.post(url, json=query, headers=headers, timeout=60)
             assert response.status_code == status, headers
             assert response.headers["x-frame-options"] == "DENY"

@@ -1,7 +1,8 @@
 """Trials by force (kills, damaged inputs, hostile queries): a few of each in `make test`, all of them in `make prove`.
 
 A test of this sort has the marker ``trials("what is tried", how_often)``; it counts as one trial without the number.
-`make prove` prints what was tried, how often, and what failed.
+`make prove` prints what was tried, how often, and what failed. `trials_only` leaves a slow test to it, where a cheaper
+one proves the same in `make test`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 IS_FULL = os.environ.get("AISLE_PROVE") == "yes"
+trials_only = pytest.mark.skipif(not IS_FULL, reason="runs in `make prove`, a cheaper test in its place here")
 
 
 def scale_trials(few: int, all_trials: int) -> int:
