@@ -104,7 +104,13 @@ def list_months(release: Release) -> list[str]:
 
 def _counts_year_alone(release: Release, selection: Selection) -> bool:
     """Whether publications of which only the year is known are counted: in years, not in shorter periods."""
-    return selection.grain == "year" and "published_year" in query_column_meanings(release, "mart.counted_publications")
+    if selection.grain != "year" or "published_year" not in query_column_meanings(release, "mart.counted_publications"):
+        return False
+    # few lakes have any, and the others are spared the longer queries
+    query = """
+        select exists(from mart.counted_publications where published_on is null and published_year is not null)
+    """
+    return bool(query_release(release, query).item())
 
 
 def query_totals(release: Release, selection: Selection) -> PublicationTotals:
@@ -276,24 +282,34 @@ def list_papers(
             )
             and exists(from reference.taxonomies where taxonomy = $taxonomy and is_default)
     """
-    # a whole count in the default taxonomy has one row per publication, so no distinct is needed
-    count_publications = (
-        "count(*)"
-        if query_release(release, is_whole, selection.counting_parameters).item()
-        else "count(distinct publication_id)"
-    )
     source = f"{behind} where {date_condition} and {conditions}"
+    is_in_table = query_release(release, is_whole, selection.counting_parameters).item() and not _counts_year_alone(
+        release, selection
+    )
+    # a whole count in the default taxonomy is in the table of counts, whose months make up every period; others are
+    # added up here, which takes a thousand times longer
+    counted = f"""
+        select published_on, count(distinct publication_id) as publications
+        from {source}
+        group by published_on
+    """
+    if is_in_table:
+        counted = f"""
+            select published_month as published_on, sum(publications) as publications
+            from {COUNTS_TABLE}
+            where
+                counting_rule = $rule and taxonomy = $taxonomy
+                and {f"{date_condition} and {conditions}".replace("published_on", "published_month")}
+            group by published_month
+        """
     days = f"""
-        with days as (
-            select published_on, {count_publications} as publications
-            from {source}
-            group by published_on
-        )
-
         select
             cast(sum(publications) as bigint) as in_all,
             coalesce(max(published_on) filter (where so_far >= {MAX_PAPERS}), min(published_on)) as since
-        from (select *, sum(publications) over (order by published_on desc) as so_far from days)
+        from (
+            select *, sum(publications) over (order by published_on desc) as so_far
+            from ({counted})
+        )
     """
     # the first day of the list is found first, so that the titles of older publications are not read
     in_all, since = query_release(release, days, parameters).row(0)

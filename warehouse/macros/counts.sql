@@ -3,12 +3,9 @@
 -- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.
 create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
 with labels as (
-    select category
-    from mart.counted_publications
-    union
-    select unnest(string_split(categories, '; ')) as category
-    from mart.counted_publications
-    where contains(categories, '; ')
+    select distinct counts.category
+    from mart.publication_counts_by_month as counts
+    inner join reference.taxonomies as taxonomies on counts.taxonomy = taxonomies.taxonomy and taxonomies.is_default
 ),
 
 -- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
