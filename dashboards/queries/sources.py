@@ -81,6 +81,9 @@ def list_dated_sources(release: Release) -> list[str]:
 
 def count_removed_rows(release: Release) -> dict[str, int]:
     """Number of rows by list that an earlier snapshot had and no newest snapshot of any list has."""
+    has_older = "select exists(from mart.snapshot_yields where source = 'lab_sheet' and not is_newest)"
+    if not query_release(release, has_older).item():
+        return {}  # nothing can have been removed, and the sightings of a large list need not be read
     query = """
         with sightings as (
             select yields.stream, yields.is_newest, sightings.record_id
