@@ -23,6 +23,7 @@ from orchestration.sources.shared.html_text import html_to_text
 from orchestration.sources.shared.html_tree import limit_nesting, parse_html
 from orchestration.sources.source import DamagedDocument, DocumentRefused
 from tests.sources import test_arxiv, test_enrichers, test_feed, test_forum, test_lab_site, test_openalex
+from tests.support.trials import pick_trials
 
 LENGTH, NEGLIGIBLE_SECONDS, LIMIT, RUNS = 4000, 0.25, 8, 3
 
@@ -124,7 +125,8 @@ def find_growth(function: Callable[[bytes], object], build: Callable[[int], byte
     return min(ratios)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.trials("slow documents", len(SHAPES))
+@pytest.mark.parametrize("kind", pick_trials(list(KINDS), 7))
 def test_time_grows_no_more_than_the_document(kind: str) -> None:
     growths = {
         name: find_growth(parse, lambda length, shape=shape: KINDS[kind](shape(length)))
@@ -153,7 +155,8 @@ MANY: dict[str, Callable[[int], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.trials("slow documents")
+@pytest.mark.parametrize("name", pick_trials(list(MANY), 4))
 def test_time_grows_no_more_than_the_number_of_parts(name: str) -> None:
     growth = find_growth(parse, MANY[name])
     assert growth is None or growth < LIMIT

@@ -131,6 +131,7 @@ def canary(release: Release, tmp_path: Path) -> Canary:
     return Canary(replace(release, path=path), folder)
 
 
+@pytest.mark.trials("queries that write or read files in the plain form", 250)
 def test_no_query_writes_or_reads_a_file(canary: Canary) -> None:
     before, home = canary.read_hashes(), Path("~/.duckdb").expanduser()
     home_files = sorted(home.rglob("*"))
