@@ -27,7 +27,7 @@ test: check browser
 
 # kills, damaged inputs, full disks, hostile queries, many sessions: few of each in `make test`, all of them here
 prove: browser .venv/ready
-	env -u PYTHONDONTWRITEBYTECODE AISLE_PROVE=yes $(BIN)/python -m pytest -n 2 -m trials
+	env -u PYTHONDONTWRITEBYTECODE AISLE_PROVE=yes $(BIN)/python -m pytest -n 2 -m trials -o faulthandler_timeout=1800
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

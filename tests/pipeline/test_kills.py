@@ -49,7 +49,8 @@ sys.addaudithook(count)
 from orchestration.cli.app import main
 main()
 """
-ADD_KILLS, RUN_KILLS = scale_trials(3, 40), scale_trials(1, 20)
+ADD_KILLS = scale_trials(3, 40)
+RUN_LAKES, RUN_KILLS = scale_trials(1, 4), scale_trials(1, 5)  # so many lakes, and kills on each
 TOUCHED_BY_A_RUN = 600  # about as often a run with one new file touches the lake, half of it Dagster's database
 
 
@@ -124,10 +125,11 @@ def check_release(lake: Lake, before: Release, rows: int) -> Release:
 
 
 @pytest.mark.trials("kills of aisle run", RUN_KILLS)
+@pytest.mark.parametrize("seed", range(5, 5 + RUN_LAKES))
 def test_killed_run_leaves_a_whole_release_and_the_next_counts_all(
-    released_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    released_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    lake, generator, kills = Lake(tmp_path / "lake"), random.Random(5), 0
+    lake, generator, kills = Lake(tmp_path / "lake"), random.Random(seed), 0
     shutil.copytree(released_lake.root, lake.root, symlinks=True)
     release = read_current_release(lake)
     with release.connect() as connection:
