@@ -130,7 +130,7 @@ def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
     page.mouse.move(*position)
     tooltip = page.locator("#vg-tooltip-element.visible tr")
     when = "So far, until" if view == "cumulative" else "Period"
-    expect(tooltip.first).to_have_text(f"{when}2024-07, may still be filling up")
+    expect(tooltip.first).to_have_text(f"{when}2024-07")
     expect(tooltip.filter(has_text="Enhancing human feedback")).to_have_count(1)
     page.mouse.click(*position)
     expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")

@@ -225,7 +225,8 @@ def test_figure_has_finding_and_cautions(released_lake: Lake, monkeypatch: pytes
     assert "OpenAI\\: 11 works in 31 whole months" in page_text
     assert "no clear change" in page_text
     assert "Fewer than 30 publications in all" in page_text
-    assert "the newest three months may still be filling up" in page_text
+    assert "stale\\: they end on 31 Jul 2024" in page_text
+    assert "may still be filling up" not in page_text  # nothing will come any more
 
 
 def test_work_page_shows_its_snapshot(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

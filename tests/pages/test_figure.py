@@ -151,7 +151,7 @@ def test_profile_numbers_match_the_marts(release: Release) -> None:
             "select effective_number, hhi from mart.concentration where scope = 'OpenAI' and over_dimension = 'category'"
         ).fetchall()
     assert f"{effective:.1f} equally large" in (sentence or "")
-    assert f"index {hhi:.2f})" in (sentence or "")
+    assert f"in {hhi:.0%} of all draws" in (sentence or "")
 
 
 def test_comparison_matches_the_mart(release: Release) -> None:
