@@ -64,8 +64,8 @@ def click_mark(page: Page, mark: str) -> None:
     page.locator(mark).click()
 
 
-def download_file(page: Page, label: str) -> tuple[str, bytes]:
-    """Name and content of the file of a download button."""
+def download_file(page: Page, label: str, within: str = "body") -> tuple[str, bytes]:
+    """Name and content of the file of a download button within an element of the page."""
     with page.expect_download() as download:
-        page.get_by_role("button", name=label, exact=True).click()
+        page.locator(within).get_by_role("button", name=label, exact=True).click()
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()

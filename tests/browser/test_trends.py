@@ -174,21 +174,24 @@ def test_downloads_have_the_drawn_numbers(open_trends_page: OpenPage) -> None:
         expect(page.get_by_text(f"{expected} publications listed")).to_be_visible()
         wait_until_idle(page)
         page.get_by_role("tab", name="Download").first.click()
-        name, content = download_file(page, "CSV")
+        name, content = download_file(page, "CSV", ".st-key-trends_figure")
         assert name == f"publications_by_lab_category_month_{count}_v1.csv"
         rows = pl.read_csv(io.BytesIO(content), try_parse_dates=True)
-        name, content = download_file(page, "Parquet")
+        name, content = download_file(page, "Parquet", ".st-key-trends_figure")
         assert name == f"publications_by_lab_category_month_{count}_v1.parquet"
         exact = pl.read_parquet(io.BytesIO(content))
         assert rows["publications"].sum() == exact["publications"].sum() == expected
         assert rows.columns == exact.columns
         assert rows.height == exact.height
         assert rows["starts_on"].to_list() == exact["starts_on"].to_list()
-    _, drawing = download_file(page, "SVG")
+    _, drawing = download_file(page, "SVG", ".st-key-trends_figure")
     assert b"<svg" in drawing
     assert b"counted by works" in drawing
-    _, picture = download_file(page, "PNG")
+    _, picture = download_file(page, "PNG", ".st-key-trends_figure")
     assert picture.startswith(b"\x89PNG")
+    name, content = download_file(page, "CSV", ".st-key-trends_papers")
+    assert name == "aisle_v1_papers_works.csv"
+    assert pl.read_csv(io.BytesIO(content)).height == 78
 
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "#46525e"), ("dark", "#c8d0d8")])
