@@ -31,11 +31,10 @@ def query_freshness(release: Release, today: dt.date) -> pl.DataFrame:
         with items as ({select_items(kinds)}),
 
         dated as (
-            select snapshots.source, count(distinct (kind, item_id)) as items, max(published_on) as newest_record_on
+            select sightings.source, count(*) as items, max(published_on) as newest_record_on
             from items
-            inner join (select distinct record_id, snapshot_id from raw.sightings) as sightings using (record_id)
-            inner join raw.snapshots as snapshots using (snapshot_id)
-            group by snapshots.source
+            inner join (select distinct record_id, source from raw.sightings) as sightings using (record_id)
+            group by sightings.source
         ),
 
         fetched as (
