@@ -105,8 +105,8 @@ def test_every_source_has_its_newest_record_or_a_reason_why_not(
         for name in sources
     ]
     add += [
-        f"insert into raw.sightings by name (select * replace ('{name}' as snapshot_id, '{name} 1' as record_id)"
-        " from raw.sightings limit 1)"
+        f"insert into raw.sightings by name (select * replace ('{name}' as snapshot_id, '{name} 1' as record_id,"
+        f" '{name}' as source) from raw.sightings limit 1)"
         for name in sources
     ]
     add += [
