@@ -71,11 +71,11 @@ def test_empty_search_offers_all_items(visit_page: OpenPage) -> None:
 def test_open_tab_is_in_the_address(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     page.get_by_role("tab", name="SQL").first.click()
-    expect(page.get_by_text("from publication_counts").first).to_be_visible()
+    expect(page.get_by_text("from publication_cells").first).to_be_visible()
     wait_until_idle(page)
     expect_parameters(page, trends_tab="SQL")
     page.reload()
     expect(page.get_by_role("tab", name="SQL").first).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_text("from publication_counts").first).to_be_visible()
+    expect(page.get_by_text("from publication_cells").first).to_be_visible()
     page.get_by_role("tab", name="Cite").first.click()
     expect(page.get_by_text("content SHA-256").first).to_be_visible()
