@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 
 from orchestration.cli import guardian
+from orchestration.cli.console import log
 from warehouse.lake import PROJECT
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -85,7 +86,7 @@ class ServerGroup:
             pid, code = event
             name = self._servers.get(pid, "the process that guards the servers")
             if len(self._servers) > 1 or pid not in self._servers:
-                sys.stderr.write(f"{name} has ended with {code}, so the others end too\n")
+                log(f"{name} has ended with {code}, so the others end too")
             return code or 1
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:

@@ -78,10 +78,11 @@ def test_long_list_shows_the_newest_papers_and_the_total(
         " from clean.publications as source cross join range(1, 20) as numbers (n)",
         "insert into mart.counted_publications by name select source.* replace (publication_id || n as publication_id)"
         " from mart.counted_publications as source cross join range(1, 20) as numbers (n)",
+        "update mart.publication_counts_by_month set publications = 20 * publications",
     )
     app = open_page(lake, monkeypatch)
     assert not app.exception
-    assert "1,560 publications listed, of which the newest 1,000 are shown" in read_page_text(app)
+    assert "1,560 publications listed, of which the newest 1,000 are shown and downloaded" in read_page_text(app)
     assert read_paper_table(app).height == 1000
 
 

@@ -258,8 +258,9 @@ def test_missing_records_are_reported_and_kept(tmp_path: Path) -> None:
     assert "records_are_still_listed" in done.stderr
     assert "dates_are_past" in done.stderr
     titles = "select title, published_on is null from clean.publications order by title"
-    assert query_lake(lake, titles) == [("Gone", False), ("Kept", False), ("Not yet", True)]
-    assert query_lake(lake, "select reason from raw.rejects") == [("company “All” is a reserved word of the tables",)]
+    assert query_lake(lake, titles) == [("Gone", False), ("Kept", False), ("Not yet", True), ("Of everyone", False)]
+    notes = "select lab, reading_note from raw.lab_sheet_publications where title = 'Of everyone'"
+    assert query_lake(lake, notes) == [(None, "company “All” is a reserved word of the tables")]
     shared = "select lab, fractional_weight from mart.counted_publications as c inner join clean.publications using (publication_id) where title = 'Kept' order by 1"
     assert query_lake(lake, shared.replace("select lab", "select c.lab")) == [("OpenAI", 0.5), ("xAI", 0.5)]
     months = "select max(ends_on) from publication_counts(grain := 'month')"

@@ -137,7 +137,7 @@ def test_only_one_place_makes_consoles_and_none_reads_markup() -> None:
 
 
 def test_lab_in_brackets_is_shown(copy_release: Callable[..., Lake], capsys: pytest.CaptureFixture[str]) -> None:
-    tables = ("clean.publications", "mart.publications_by_lab_year")
+    tables = ("clean.publications", "mart.publications_by_lab_year", "mart.publication_counts_by_month")
     lab = HOSTILE.replace("\x00", "")
     lake = copy_release(*(f"update {table} set lab = '{lab}' where lab = 'OpenAI'" for table in tables))
     _print_findings(lake)
