@@ -24,7 +24,6 @@ from orchestration.sources.registry import get_source
 from orchestration.sources.shared.encoding import build_charset_hint
 from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.lake import Lake, escape_unprintable, replace_file
-from warehouse.table import utc_now
 
 BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
 _FACTS = "snapshot.json"
@@ -175,7 +174,7 @@ def add_content(
     except DocumentRefused as refusal:
         store_refused(lake, name, content, str(refusal))
         raise
-    facts = {"origin": origin, "original_name": name, "fetched_at": utc_now(), "hints": hints}
+    facts = {"origin": origin, "original_name": name, "fetched_at": dt.datetime.now(dt.UTC), "hints": hints}
     return _store_added(lake, content, source, result, facts)
 
 
