@@ -132,7 +132,7 @@ def find_growth(function: Callable[[bytes], object], build: Callable[[int], byte
 
 
 @pytest.mark.trials("slow documents", len(SHAPES))
-@pytest.mark.parametrize("kind", pick_trials(list(KINDS), 7))
+@pytest.mark.parametrize("kind", pick_trials(list(KINDS), 4))
 def test_time_grows_no_more_than_the_document(kind: str) -> None:
     growths = {
         name: find_growth(parse, lambda length, shape=shape: KINDS[kind](shape(length)))
