@@ -45,20 +45,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     trials.write_trials(terminalreporter)
 
 
-def run_aisle_process(
-    lake: Path, *arguments: str, timeout: int = 300, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line on a lake in its own process."""
-    return subprocess.run(
-        [sys.executable, "-c", "from orchestration.cli.app import main; main()", *arguments],
-        env={**os.environ, "AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-
-
 def run_aisle(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line on a lake in this process, so that its libraries are loaded once for all tests."""
     variables = {"AISLE_LAKE": str(lake), "COLUMNS": "200", "NO_COLOR": "1", "DAGSTER_HOME": "", **environment}
