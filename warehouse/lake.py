@@ -23,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from warehouse.table import Table, utc_now
+from warehouse.terminal_text import escape_name
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 # the Delta library and SQLAlchemy (for Dagster's database) read paths as URLs, whatever form they are given in
 _NOT_IN_PATHS = "#?%\\|^[]"
-_DIRECTIONS = frozenset(
-    "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)  # they reorder text on screen
 _CONTENT_KEY = "content_sha256"
 
 
@@ -74,11 +72,11 @@ class Lake:
         try:
             root = Path(given).expanduser().resolve()
         except (OSError, RuntimeError) as error:  # a loop of links, a person who does not exist
-            raise UnusableLake(f"{escape_unprintable(given)} cannot hold a lake: {error}") from error
+            raise UnusableLake(f"{escape_name(given)} cannot hold a lake: {error}") from error
         if bad := dict.fromkeys(c for c in str(root) if c in _NOT_IN_PATHS or _is_control(c)):
             raise UnusableLake(
-                f"{escape_unprintable(root)} cannot hold a lake: its path contains"
-                f" {escape_unprintable(' '.join(bad))}, but may contain anything except {' '.join(_NOT_IN_PATHS)},"
+                f"{escape_name(root)} cannot hold a lake: its path contains"
+                f" {escape_name(' '.join(bad))}, but may contain anything except {' '.join(_NOT_IN_PATHS)},"
                 " control characters and bytes that are not UTF-8;"
                 " name another folder with AISLE_LAKE, or move the project"
             )
@@ -213,19 +211,9 @@ class Lake:
                 file.truncate(0)
 
 
-def escape_unprintable(text: str | Path) -> str:
-    """A text in one line: characters that control its display and bytes that are not UTF-8 appear as escapes."""
-    return "".join(_escape(c) if _is_control(c) or c in _DIRECTIONS else c for c in str(text))
-
-
 def _is_control(character: str) -> bool:
     """Whether a character is a control character, a line separator, or a byte that is not UTF-8."""
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
 
 
 def _open_log(path: Path) -> DeltaTable | None:

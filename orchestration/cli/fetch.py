@@ -12,8 +12,8 @@ import typer
 
 from orchestration.cli.columns import ColumnConfirmation, build_table_hints
 from orchestration.cli.console import err, fail, log, open_lake, out, show_line
-from warehouse.lake import Lake, escape_unprintable
-from warehouse.terminal_text import escape_controls
+from warehouse.lake import Lake
+from warehouse.terminal_text import escape_controls, escape_name
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -79,16 +79,16 @@ def add(
                 added = add_file(lake, Path(name), hints=hints, confirm_columns=confirm)
         except FileRefused as refusal:
             refused += 1
-            log(f"✗ {escape_unprintable(name)}: refused: {refusal}; it was left where it is")
+            log(f"✗ {escape_name(name)}: refused: {refusal}; it was left where it is")
         except DocumentRefused as refusal:
             refused += 1
-            log(f"✗ {escape_unprintable(name)}: refused: {refusal}; kept under {lake.refused}")
+            log(f"✗ {escape_name(name)}: refused: {refusal}; kept under {lake.refused}")
         except (OSError, HttpRequestFailed, ValueError) as error:
             refused += 1
             reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-            log(f"✗ {escape_unprintable(name)}: {reason}")
+            log(f"✗ {escape_name(name)}: {reason}")
         else:
-            _log_added_file(escape_unprintable(name), added)
+            _log_added_file(escape_name(name), added)
     if refused:
         raise fail(f"{refused} of {total} were not added")
     log("next: aisle run")
@@ -108,18 +108,18 @@ def _list_names(paths: list[str]) -> tuple[list[str], int]:
                 found = find_files(Path(path))
             except OSError as error:
                 refused += 1
-                log(f"✗ {escape_unprintable(path)}: cannot be read: {error.strerror}")
+                log(f"✗ {escape_name(path)}: cannot be read: {error.strerror}")
                 continue
             names += map(str, found.files)
             for file, reason in found.skipped:
-                skipped.setdefault(reason, []).append(escape_unprintable(file.name))
+                skipped.setdefault(reason, []).append(escape_name(file.name))
             for file, reason in found.refused:
                 refused += 1
-                log(f"✗ {escape_unprintable(file)}: refused: found {reason}; it was left where it is")
+                log(f"✗ {escape_name(file)}: refused: found {reason}; it was left where it is")
         elif (reason := find_reason_to_skip(Path(path).name)) in {None, HIDDEN}:
             names.append(path)
         else:
-            skipped.setdefault(reason, []).append(escape_unprintable(Path(path).name))
+            skipped.setdefault(reason, []).append(escape_name(Path(path).name))
     for reason, files in skipped.items():
         what = f"{reason}, by the name; rename it to add it" if reason == INCOMPLETE else reason
         log(f"skipped {list_first(files)}: {what}")

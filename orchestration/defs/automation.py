@@ -11,7 +11,8 @@ import dagster as dg
 from orchestration.defs.feeds import GROUP
 from orchestration.ingest.inbox_files import describe_waiting_files, find_waiting_files
 from orchestration.run import JOB
-from warehouse.lake import Lake, escape_unprintable
+from warehouse.lake import Lake
+from warehouse.terminal_text import escape_name
 
 _IS_IDLE = ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.any_deps_in_progress()
 UPDATE_WITH_NEW_INPUT = (
@@ -57,6 +58,6 @@ def inbox(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason(f"nothing in {folder}")
     waiting = find_waiting_files(folder)
     if not waiting.ready and not waiting.refused:
-        unsettled = "; ".join(f"{escape_unprintable(path.name)}: {reason}" for path, reason in waiting.unsettled)
+        unsettled = "; ".join(f"{escape_name(path.name)}: {reason}" for path, reason in waiting.unsettled)
         return dg.SkipReason(unsettled or f"nothing in {folder}")
     return dg.RunRequest(run_key=describe_waiting_files(folder, waiting))

@@ -32,8 +32,9 @@ from orchestration.ingest.snapshots import add_bundled, add_content, get_content
 from orchestration.ingest.stored_folders import hash_file, remove_drafts
 from orchestration.sources.shared.document import MAX_BYTES
 from orchestration.sources.source import DocumentRefused
-from warehouse.lake import Lake, escape_unprintable, replace_file
+from warehouse.lake import Lake, replace_file
 from warehouse.table import utc_now
+from warehouse.terminal_text import escape_name
 
 _ASIDE = ".taking-"
 _MAX_NAME_BYTES = 240  # a file system allows 255
@@ -88,7 +89,7 @@ def add_waiting_files(lake: Lake, log: Callable[[str], None]) -> None:
 
 
 def _show(lake: Lake, path: Path) -> str:
-    return escape_unprintable(path.relative_to(lake.inbox))
+    return escape_name(path.relative_to(lake.inbox))
 
 
 def _log_left(lake: Lake, waiting: WaitingFiles, log: Callable[[str], None]) -> None:

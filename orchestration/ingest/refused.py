@@ -13,8 +13,9 @@ from pathlib import Path
 
 from orchestration.ingest.files import FileChanged, get_state, open_file
 from orchestration.ingest.stored_folders import CONTENT, hash_file, lock_stored_documents, write_folder
-from warehouse.lake import Lake, escape_unprintable, sync_folder
+from warehouse.lake import Lake, sync_folder
 from warehouse.table import utc_now
+from warehouse.terminal_text import escape_name
 
 _FACTS = "refusal.json"
 
@@ -65,7 +66,7 @@ def store_refused(lake: Lake, name: str, content: bytes, reason: str) -> str:
 
 def record_unreadable(lake: Lake, name: str, reason: str) -> None:
     """Record once that a file could not be read; there are no bytes of it."""
-    sha256 = hashlib.sha256(f"{escape_unprintable(name)}\n{reason}".encode()).hexdigest()
+    sha256 = hashlib.sha256(f"{escape_name(name)}\n{reason}".encode()).hexdigest()
     with lock_stored_documents(lake):
         if not (folder := lake.refused / sha256[:16]).exists():
             write_folder(folder, None, _describe(sha256, name, 0, reason), _FACTS)
@@ -130,5 +131,5 @@ def _rename(path: Path, target: Path) -> bool:
 
 
 def _describe(sha256: str, name: str, size_bytes: int, reason: str) -> dict[str, object]:
-    facts = asdict(RefusedFile(sha256, escape_unprintable(name), size_bytes, reason, utc_now()))
+    facts = asdict(RefusedFile(sha256, escape_name(name), size_bytes, reason, utc_now()))
     return facts | {"refused_at": facts["refused_at"].isoformat()}

@@ -23,7 +23,8 @@ from orchestration.ingest.stored_folders import CONTENT, encode_json, hash_file,
 from orchestration.sources.registry import get_source
 from orchestration.sources.shared.encoding import build_charset_hint
 from orchestration.sources.source import DocumentRefused, ParseResult
-from warehouse.lake import Lake, escape_unprintable, replace_file
+from warehouse.lake import Lake, replace_file
+from warehouse.terminal_text import escape_name
 
 BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
 _FACTS = "snapshot.json"
@@ -165,7 +166,7 @@ def add_content(
         DocumentRefused: No source can read them; they are stored under ``refused/`` with the reason.
         OSError: The lake cannot be written.
     """
-    name = escape_unprintable(name)
+    name = escape_name(name)
     hints = hints or {}
     try:
         source, result, hints = _parse_with_columns(

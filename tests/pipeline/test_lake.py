@@ -13,8 +13,9 @@ import pytest
 from orchestration import run
 from orchestration.run import find_unchanged_release, hash_code, hash_inputs
 from tests.pipeline.test_faults import NASTIEST, write_numbers
-from warehouse.lake import Lake, UnusableLake, escape_unprintable
+from warehouse.lake import Lake, UnusableLake
 from warehouse.release import publish_release
+from warehouse.terminal_text import escape_name
 
 
 @pytest.mark.parametrize("character", [*"#?%\\|^[]", "\t", "\n", "\x01", "\x7f", "\x85", "\udcff"])
@@ -25,7 +26,7 @@ def test_path_that_a_lake_cannot_have_is_refused(
     with pytest.raises(UnusableLake, match="but may contain anything except") as error:
         Lake.from_environment()
     message = str(error.value)
-    assert message.startswith(f"{tmp_path}/a{escape_unprintable(character)}lake cannot hold a lake: ")
+    assert message.startswith(f"{tmp_path}/a{escape_name(character)}lake cannot hold a lake: ")
     assert message.isprintable()
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import pty
@@ -28,7 +29,7 @@ from orchestration.defs.run_log import RUN_LOG
 from tests.conftest import run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from warehouse.lake import PROJECT, Lake
-from warehouse.terminal_text import escape_controls
+from warehouse.terminal_text import escape_controls, escape_name
 
 HOSTILE = "[/red] [bold]x[/] :smile: \x1b[31m\x07\x9b2J\u202egnp.exe\u2066\r\x00\u2028[link=http://x]"
 TEXTS = st.text(
@@ -71,6 +72,34 @@ def print_everywhere(text: str) -> str:
 @given(TEXTS)
 def test_no_text_commands_the_terminal(text: str) -> None:
     assert is_harmless(escape_controls(text))
+
+
+@given(TEXTS)
+def test_json_whose_controls_are_written_out_is_still_json(text: str) -> None:
+    assert json.loads(escape_controls(json.dumps(text, ensure_ascii=False))) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\x1b[31m.csv", "a\\x1b[31m.csv"),
+        ("a\tb\nc", "a\\tb\\nc"),
+        ("odd\udce9.csv", "odd\\xe9.csv"),
+        ("\u202egpj", "\\u202egpj"),
+        ("\U000e0041", "\\U000e0041"),
+        ("\ud800", "\\ud800"),
+        ("é 论文 ✓", "é 论文 ✓"),
+    ],
+)
+def test_name_is_shown_in_one_line(name: str, shown: str) -> None:
+    assert escape_name(name) == shown
+    assert escape_name(Path("in") / name) == f"in/{shown}"
+
+
+@given(TEXTS)
+def test_any_name_is_shown_in_one_harmless_line(text: str) -> None:
+    assert is_harmless(escape_name(text))
+    assert len(escape_name(text).splitlines()) <= 1
 
 
 @pytest.mark.parametrize(
