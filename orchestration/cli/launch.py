@@ -13,20 +13,25 @@ from warehouse.lake import Lake
 
 
 def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
-    """Run the whole job in this process, on the instance that the UI shows; returns whether it succeeded."""
+    """Run the whole job in this process, on the instance that the UI shows; returns whether it succeeded.
+
+    The caller has taken the files of the inbox: those that come later are for the next run.
+    """
     configure_dagster(lake)
     import dagster as dg
 
     from orchestration.definitions import load_definitions
     from orchestration.defs.automation import RUN_ALL
     from orchestration.defs.leases import hold_lease
+    from orchestration.defs.tables import INBOX_TAKEN_FOR
 
     mark_orphaned_runs(lake, log)
     treat_hangup_as_termination()
     with dg.DagsterInstance.get() as instance:
         job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
         with hold_lease(lake.dagster_home, run_id):
-            return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id).success
+            tags = {INBOX_TAKEN_FOR: run_id}
+            return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, tags=tags).success
 
 
 def treat_hangup_as_termination() -> None:

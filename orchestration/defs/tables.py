@@ -38,6 +38,8 @@ from warehouse import reference
 from warehouse.table import Table
 
 INBOX = dg.AssetKey(["inbox"])
+INBOX_TAKEN_FOR = "aisle/inbox_taken_for"
+"""Tag with the id of the run for which a command has just taken the files of the inbox."""
 
 Events: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -169,7 +171,8 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake_run: LakeResource, tables: list[Table]
     ) -> Mapping[str, pl.DataFrame]:
         lake, selected = lake_run.lake, [sources[table] for table in tables if table in sources]
-        add_waiting_files(lake, context.log.info)
+        if context.run.tags.get(INBOX_TAKEN_FOR) != context.run.run_id:  # a repeated run has the tags of the first
+            add_waiting_files(lake, context.log.info)
         if len(selected) == len(SOURCES):
             # noted before they are read: what is fetched from now on is for the next run
             lake_run.run.inputs = hash_inputs(lake)
