@@ -38,7 +38,7 @@ NARROW_STYLE = """<style>
 
 
 @st.fragment
-def show_charts(release: Release, selection: Selection, paper_queries: list[PaperQuery]) -> None:
+def show_charts(release: Release, selection: Selection, paper_queries: list[PaperQuery | None]) -> None:
     """Show the charts of a selection and the choices of how they are drawn and which papers are listed.
 
     A fragment: a choice within it does not send the filters above and the papers below again. If another list of papers
@@ -47,7 +47,7 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
     Args:
         release: The release.
         selection: What is counted; grain and dimensions are chosen here.
-        paper_queries: Empty when the whole page runs; receives the papers to list.
+        paper_queries: Empty when the whole page runs; receives the papers to list, or none if nothing can be drawn.
     """
     with st.container(key="trends_options"):
         options = select_trend_options()
@@ -61,7 +61,10 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
         options = replace(options, grain="month")
     selection = replace(selection, grain=options.grain, dimensions=options.dimensions)
     with totals:
-        show_totals(release, selection)
+        can_draw = show_totals(release, selection)
+    if not can_draw:
+        set_paper_query(paper_queries, None)
+        return
     drawn, left_out = counts.limit_members(release, selection)
     query, parameters = trends.build_query(
         release, drawn, options.view, options.series, is_ranged=options.has_rule_range
@@ -71,11 +74,7 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
     with st.container(key="trends_paper_choices"):
         st.subheader("Papers", anchor=False)
         picked, paper_query = select_papers(release, selection, options.view, data.frame)
-    if not paper_queries:
-        paper_queries.append(paper_query)
-    elif paper_queries != [paper_query]:
-        st.rerun()
-
+    set_paper_query(paper_queries, paper_query)
     panels = build_panels(release, selection, options, data.frame, picked, left_out)
     with charts:
         on_click = partial(select_clicked_papers, options.series, options.panel_dimension)
@@ -84,6 +83,14 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
             show_causes_link(panels.look.annotations)
         if options.is_compared:
             show_comparison(release, selection)
+
+
+def set_paper_query(paper_queries: list[PaperQuery | None], query: PaperQuery | None) -> None:
+    """Pass the papers to list to the page; rerun the whole page if it lists others."""
+    if not paper_queries:
+        paper_queries.append(query)
+    elif paper_queries != [query]:
+        st.rerun()
 
 
 def show_papers(release: Release, query: PaperQuery) -> None:
@@ -130,8 +137,9 @@ st.title("Publications per lab per category over time", anchor=False)
 st.html(NARROW_STYLE)
 with st.container(key="trends_filters"):
     selection = filters.show_filter_bar(release)
-paper_queries: list[PaperQuery] = []
+paper_queries: list[PaperQuery | None] = []
 with st.container(key="trends_figure"):
     show_charts(release, selection, paper_queries)
-with st.container(key="trends_papers"):
-    show_papers(release, paper_queries[0])
+if paper_queries[0] is not None:
+    with st.container(key="trends_papers"):
+        show_papers(release, paper_queries[0])

@@ -179,8 +179,8 @@ def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
     return cautions
 
 
-def show_totals(release: Release, selection: Selection) -> None:
-    """Show how many publications are selected, by which rule, in which covered time; stop if nothing can be drawn."""
+def show_totals(release: Release, selection: Selection) -> bool:
+    """Show how many publications are selected, by which rule, in which covered time; whether they can be drawn."""
     rule = next(rule for rule in counts.list_counting_rules(release) if rule.name == selection.rule)
     totals = counts.query_totals(release, selection)
     dated = format_number(totals.dated)
@@ -205,17 +205,18 @@ def show_totals(release: Release, selection: Selection) -> None:
 
     if selection.since and selection.until and selection.since > selection.until:
         st.warning("“From” is after “Until”: choose an earlier month for “From”.", icon=":material/search:")
-        st.stop()
+        return False
     if totals.dated == 0:
         st.info(
             "This release has no dated publication. Add a sheet with `aisle add`, then run `aisle run`.",
             icon=":material/search:",
         )
-        st.stop()
+        return False
     if totals.selected == 0:
         if totals.unattributed:
             st.info(
                 "Nothing can be counted by this rule. Choose another counting rule above.", icon=":material/search:"
             )
-            st.stop()
+            return False
         st.info("No publication matches these filters. The charts show zeros.", icon=":material/search:")
+    return True
