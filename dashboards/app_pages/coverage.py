@@ -11,6 +11,7 @@ from dashboards.figures.figure import show_figure
 from dashboards.queries.release import query_column_meanings, query_release, select_release
 from dashboards.queries.sources import (
     RECORDS_BY_MONTH_QUERY,
+    REMOVED_TABLE,
     count_undated_records,
     list_dated_sources,
     list_refused_estimates,
@@ -101,10 +102,16 @@ def show_gaps(release: Release) -> None:
     show_mart(release, "mart.source_silences", "No source claims to cover a span of time.")
 
 
-@needs("Snapshots compared with earlier ones", "mart.snapshot_yields", "raw.sightings")
+@needs("Rows removed from lists", REMOVED_TABLE)
+def show_removed(release: Release) -> None:
+    """Show a message for each list from which rows were removed."""
+    show_removed_rows(release)
+
+
+@needs("Snapshots compared with earlier ones", "mart.snapshot_yields")
 def show_snapshots(release: Release) -> None:
     """Show each snapshot compared with earlier ones of the same address or file."""
-    show_removed_rows(release)
+    show_removed(release)
     show_mart(
         release,
         "mart.snapshot_yields",

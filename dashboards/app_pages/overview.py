@@ -9,9 +9,10 @@ from dashboards.figures import shared
 from dashboards.figures.figure import show_figure
 from dashboards.queries import counts, overview
 from dashboards.queries.checks import list_failed_checks
-from dashboards.queries.freshness import STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
+from dashboards.queries.freshness import FRESHNESS_TABLE, STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.queries.selection import Selection
+from dashboards.queries.sources import REMOVED_TABLE
 from dashboards.text import build_page_addresses, escape_markdown, format_count, format_name, format_release
 from dashboards.widgets import filters
 from dashboards.widgets.evidence import show_removed_rows
@@ -69,13 +70,13 @@ def show_trends(release: Release) -> None:
                 st.markdown(f"- {escape_markdown(row['sentence'])}")
 
 
-@needs("Rows removed from lists", "mart.snapshot_yields", "raw.sightings")
+@needs("Rows removed from lists", REMOVED_TABLE)
 def show_removed(release: Release) -> None:
     """Show a message for each list from which rows were removed."""
     show_removed_rows(release)
 
 
-@needs("Freshness", "raw.snapshots", "raw.parses", "raw.sightings", "clean.coverage", optional=ITEM_TABLES)
+@needs("Freshness", FRESHNESS_TABLE)
 def show_freshness(release: Release) -> None:
     """Show the newest snapshot and record of each source."""
     fresh = query_freshness(release, dt.datetime.now(dt.UTC).date())

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboards.queries import discussion, search, work
 from dashboards.queries.release import select_release
+from dashboards.queries.sources import REMOVED_TABLE, find_lists_without
 from dashboards.text import escape_markdown, format_date, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
 from dashboards.widgets.frame import end_page
@@ -13,6 +14,17 @@ from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
 MAX_MENTIONS = 50
+
+
+@needs("Whether a list still has it", REMOVED_TABLE)
+def show_removal(release: Release, publication_id: str) -> None:
+    """Show a message if the publication was removed from its lists, where it is still counted."""
+    for stream, listed_at in find_lists_without(release, publication_id):
+        st.info(
+            f"**No longer in {escape_markdown(stream)}, but still counted.** The last snapshot that has it is of "
+            f"{format_date(listed_at)}. To leave it out, mark it as a duplicate in the list, then run `aisle run`.",
+            icon=":material/playlist_remove:",
+        )
 
 
 @needs("Similar publications", "mart.alike_publications", "clean.publications")
@@ -87,6 +99,7 @@ if publication["is_duplicate"]:
 if shorten_title(publication["title"]).endswith(" …"):
     with st.expander("The whole title"):
         st.text(publication["title"])
+show_removal(release, publication_id)
 show_web_link("Open the publication", publication["url"])
 st.caption(f"Data as of {format_release(release)} · identifier `{publication['publication_id']}`")
 

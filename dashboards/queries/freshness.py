@@ -9,8 +9,8 @@ import polars as pl
 from dashboards.queries.release import query_release
 from dashboards.text import format_count, format_date
 from warehouse.release import Release
-from warehouse.search.items import list_available_kinds, select_items
 
+FRESHNESS_TABLE = "mart.source_freshness"
 STALE_FETCH_DAYS = 30  # since the newest snapshot
 STALE_RECORD_DAYS = 92  # since the newest record, or since the end of what is covered
 
@@ -23,47 +23,9 @@ def query_freshness(release: Release, today: dt.date) -> pl.DataFrame:
         today: The day up to which ages are counted.
 
     Returns:
-        ``source``, ``snapshots``, ``newest_snapshot_at``, ``records_read``, ``items`` (distinct ones that the release
-        has), ``newest_record_on``, ``covers_until`` and ``state``: whether it is stale, and why a date is missing.
+        The columns of ``mart.source_freshness`` and ``state``: whether the source is stale, and why a date is missing.
     """
-    kinds = list_available_kinds(release.manifest["tables"])
-    query = f"""
-        with items as ({select_items(kinds)}),
-
-        dated as (
-            select sightings.source, count(*) as items, max(published_on) as newest_record_on
-            from items
-            inner join (select distinct record_id, source from raw.sightings) as sightings using (record_id)
-            group by sightings.source
-        ),
-
-        fetched as (
-            select source, count(*) as snapshots, max(fetched_at) as newest_snapshot_at
-            from raw.snapshots
-            group by source
-        ),
-
-        read as (
-            select source, cast(sum(records_read) as bigint) as records_read
-            from raw.parses
-            group by source
-        )
-
-        select
-            fetched.source,
-            snapshots,
-            newest_snapshot_at,
-            records_read,
-            coalesce(items, 0) as items,
-            newest_record_on,
-            covers_until
-        from fetched
-        left join read using (source)
-        left join dated using (source)
-        left join clean.coverage as coverage using (source)
-        order by source
-    """
-    rows = query_release(release, query)
+    rows = query_release(release, f"from {FRESHNESS_TABLE} order by source")
     return rows.with_columns(
         state=pl.Series([_describe_source(row, today) for row in rows.iter_rows(named=True)], dtype=pl.String)
     )

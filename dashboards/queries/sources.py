@@ -9,6 +9,8 @@ import polars as pl
 from dashboards.queries.release import query_release
 from warehouse.release import Release
 
+REMOVED_TABLE = "mart.removed_publications"
+
 SOURCES_QUERY = """
     with fetched as (
         select
@@ -81,24 +83,14 @@ def list_dated_sources(release: Release) -> list[str]:
 
 def count_removed_rows(release: Release) -> dict[str, int]:
     """Number of rows by list that an earlier snapshot had and no newest snapshot of any list has."""
-    has_older = "select exists(from mart.snapshot_yields where source = 'lab_sheet' and not is_newest)"
-    if not query_release(release, has_older).item():
-        return {}  # nothing can have been removed, and the sightings of a large list need not be read
-    query = """
-        with sightings as (
-            select yields.stream, yields.is_newest, sightings.record_id
-            from mart.snapshot_yields as yields
-            inner join raw.sightings as sightings on yields.snapshot_id = sightings.snapshot_id
-            where yields.source = 'lab_sheet'
-        )
-
-        select stream, count(distinct record_id) as removed_rows
-        from sightings
-        where record_id not in (select record_id from sightings where is_newest)
-        group by stream
-        order by stream
-    """
+    query = f"select stream, count(*) from {REMOVED_TABLE} group by stream order by stream"
     return dict(query_release(release, query).iter_rows())
+
+
+def find_lists_without(release: Release, publication_id: str) -> list[tuple[str, dt.datetime]]:
+    """The lists that a publication was removed from, each with the time of the last snapshot that has it."""
+    query = f"select stream, last_listed_at from {REMOVED_TABLE} where publication_id = $id order by stream"
+    return query_release(release, query, {"id": publication_id}).rows()
 
 
 def list_refused_estimates(release: Release) -> list[tuple[str, str, str]]:

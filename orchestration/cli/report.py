@@ -57,6 +57,9 @@ group by all
 """
 
 
+_REMOVED = "mart.removed_publications"
+
+
 @contextlib.contextmanager
 def _connect_current_release(lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection to the newest release for the project's own queries, which fail only if it cannot be read.
@@ -158,7 +161,7 @@ def build_findings_table(lake: Lake) -> RichTable | str:
 
 
 def describe_status(lake: Lake) -> list[str]:
-    """Lines on the release, the last run and its failed checks, feeds that are not complete, and refused files."""
+    """Lines on the release, the last run and its failed checks, removed rows, incomplete feeds, and refused files."""
     lines = []
     try:
         release = read_current_release(lake)
@@ -179,6 +182,7 @@ def describe_status(lake: Lake) -> list[str]:
         for check in failed:
             message = check.get("message", check.get("says", ""))  # earlier versions wrote "says"
             lines.append(f"  {'✗' if check['is_critical'] else '!'} {check['table']}: {check['check']}: {message}")
+    lines += _describe_removed_rows(lake)
     for feed in list_fetched_feeds(lake):
         try:
             state = FeedFolder(lake, feed).state
@@ -190,6 +194,23 @@ def describe_status(lake: Lake) -> list[str]:
     if refused := list_refused_files(lake):
         lines.append(f"refused files: {len(refused)} (aisle rejects)")
     return lines
+
+
+def _describe_removed_rows(lake: Lake) -> list[str]:
+    """A line for each list from which rows were removed; none for a release that does not have the table of them."""
+    try:
+        if _REMOVED not in read_current_release(lake).manifest["tables"]:
+            return []
+        with _connect_current_release(lake) as connection:
+            query = f"select stream, count(*) from {_REMOVED} group by stream order by stream"
+            removed = connection.execute(query).fetchall()
+    except (NoRelease, DamagedRelease):  # shown by the status itself
+        return []
+    return [
+        f"{stream}: {rows:,} {'row' if rows == 1 else 'rows'} of an earlier snapshot {'is' if rows == 1 else 'are'} no"
+        " longer in it, but still counted; to leave out a row, mark it as a duplicate in the list"
+        for stream, rows in removed
+    ]
 
 
 def list_rejects(lake: Lake) -> pl.DataFrame:

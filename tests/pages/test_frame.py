@@ -10,8 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.queries.freshness import describe_staleness, query_freshness
+from dashboards.queries.freshness import FRESHNESS_TABLE, describe_staleness, query_freshness
 from dashboards.queries.overview import count_contents
+from dashboards.queries.sources import REMOVED_TABLE
+from orchestration.cli.report import describe_status
+from orchestration.defs.catalog import load_transforms
 from tests.support.app_tests import open_page, read_page_text
 from tests.support.dashboard_server import list_page_addresses
 from warehouse.lake import PROJECT, Lake
@@ -45,6 +48,7 @@ def test_unknown_parameters_are_named_on_every_page(released_lake: Lake, monkeyp
         ("works", {"lab": "OpenAI", "kind": "publication", "q": "x", "sort": "newest", "page": "1"}),
         ("trends", {"labs": "OpenAI", "view": "lines", "per": "quarter", "since": "2023-01", "events": "true"}),
         ("discussion", {"author": "x", "kinds": "post"}),
+        ("trends", {"since": "2024-01", "until": "2023-01"}),
         ("changes", {"old": "v1", "new": "v1"}),
     ],
 )
@@ -52,6 +56,29 @@ def test_known_parameters_are_not_reported(
     released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str, parameters: dict[str, str]
 ) -> None:
     assert "no choice named" not in read_warnings(released_lake, monkeypatch, page, parameters)
+
+
+@pytest.mark.parametrize(
+    ("page", "parameters"),
+    [
+        ("trends", {"since": "2024-01", "until": "2023-01"}),
+        ("trends", {"labs": "Anthropic", "since": "2019-01", "until": "2019-02"}),
+        ("work", {"id": "none"}),
+        ("works", {"q": "no such word"}),
+        ("discussion", {"author": "nobody"}),
+        ("item", {"kind": "post", "id": "none"}),
+    ],
+)
+def test_unknown_parameter_is_named_where_there_is_nothing_to_show(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str, parameters: dict[str, str]
+) -> None:
+    warnings = read_warnings(released_lake, monkeypatch, page, {**parameters, "no_such": "1"})
+    assert "This page has no choice named no_such" in warnings
+
+
+def test_unknown_parameter_is_named_in_an_empty_lake(empty_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in list_page_addresses(empty_lake):
+        assert "no choice named no_such" in read_warnings(empty_lake, monkeypatch, page, {"no_such": "1"}), page
 
 
 def test_unknown_parameter_is_reported_when_the_page_is_opened_only(
@@ -105,17 +132,16 @@ def test_every_source_has_its_newest_record_or_a_reason_why_not(
         for name in sources
     ]
     add += [
-        f"insert into raw.sightings by name (select * replace ('{name}' as snapshot_id, '{name} 1' as record_id,"
-        f" '{name}' as source) from raw.sightings limit 1)"
-        for name in sources
-    ]
-    add += [
         "insert into clean.feed_items (feed_item_id, feed, title, published_at, audio_url) values"
         " ('feed_items 1', 'f', 'An episode', '2026-01-02 03:04:05+00', 'https://example.org/1.mp3'), ('feed_items 2', 'f', 'A post', null, null)",
         "insert into clean.papers (paper_id, source, title, published_on) values"
         " ('arxiv_papers 1', 'arxiv_papers', 'A paper', '2026-02-03'), ('lab_pages 1', 'lab_pages', 'A page', null)",
         "insert into clean.forum_posts (forum_post_id, site, title, posted_at) values"
         " ('forum_posts 1', 'lw', 'A post', '2026-03-04 23:59:00+00')",
+    ]
+    add += [
+        f"delete from {FRESHNESS_TABLE}",
+        f"insert into {FRESHNESS_TABLE} by name {load_transforms()[FRESHNESS_TABLE].query}",
     ]
     lake = copy_release(*add)
     monkeypatch.setenv("AISLE_LAKE", str(lake.root))
@@ -148,6 +174,7 @@ def test_rows_removed_from_a_list_are_reported_as_still_counted(
         "update mart.snapshot_yields set is_newest = false where snapshot_id != 'later' and source = 'lab_sheet'",
         "insert into raw.sightings by name (select * replace ('later' as snapshot_id) from raw.sightings"
         " where source = 'lab_sheet' and record_id not in (select min(publication_id) from clean.publications))",
+        f"insert into {REMOVED_TABLE} by name {load_transforms()[REMOVED_TABLE].query}",
     )
     for page in ("overview", "coverage"):
         app = open_page(lake, monkeypatch, page=page)
@@ -155,3 +182,14 @@ def test_rows_removed_from_a_list_are_reported_as_still_counted(
         message = next(str(info.value) for info in app.info if "still counted" in str(info.value))
         assert message.startswith("**1 row of an earlier snapshot of")
         assert "mark it as a duplicate" in message
+    removed, kept = read_current_release(lake), "select max(publication_id) from clean.publications"
+    with removed.connect() as connection:
+        ((removed_id,),) = connection.execute(f"select publication_id from {REMOVED_TABLE}").fetchall()
+        ((kept_id,),) = connection.execute(kept).fetchall()
+    app = open_page(lake, monkeypatch, page="work", id=removed_id)
+    assert "**No longer in lab\\_publications.csv, but still counted.**" in app.info[0].value
+    assert "20 Nov 2026" in app.info[0].value
+    assert not open_page(lake, monkeypatch, page="work", id=kept_id).info
+    assert "lab_publications.csv: 1 row of an earlier snapshot is no longer in it, but still counted" in "\n".join(
+        describe_status(lake)
+    )

@@ -26,17 +26,20 @@ from warehouse.table import LAYERS
 CASES = [
     ("overview", "mart.publication_trends", "Share of publications per lab and year"),
     ("overview", "mart.counting_rule_totals", "Stale: last fetched"),
-    ("overview", "raw.sightings", "Publications by category"),
+    ("overview", "mart.source_freshness", "Publications by category"),
+    ("overview", "mart.removed_publications", "Publications by category"),
     ("overview", "clean.coverage", "AI safety research in numbers"),
     ("coverage", "mart.list_overlaps", "Records of lab sheet per month"),
     ("coverage", "mart.source_silences", "Records of lab sheet per month"),
     ("coverage", "mart.coverage_by_source_month", "Permanent link"),
+    ("coverage", "mart.removed_publications", "Records of lab sheet per month"),
     ("coverage", "raw.parses", "Permanent link"),
     ("published_numbers", "mart.lab_watch_scores", "Each claim is recounted"),
     ("published_numbers", "mart.published_counts", "The formula is from AI Lab Watch"),
     ("rejects", "raw.refused_files", "Every record that is read"),
     ("work", "mart.counted_publications", "Permanent link"),
     ("work", "mart.alike_publications", "Permanent link"),
+    ("work", "mart.removed_publications", "Permanent link"),
     ("work", "mart.publication_evidence", "No other publication has the same"),
     ("item", "raw.sightings", "identifier"),
     ("curriculum", "mart.episodes_by_linked_site", "No episode links"),
@@ -62,7 +65,7 @@ def drop_table(lake: Lake, table: str, *, is_in_manifest: bool) -> None:
 
 @pytest.mark.parametrize(
     ("page", "table", "other", "is_in_manifest"),
-    [*((*case, False) for case in CASES), (*CASES[4], True), (*CASES[18], True)],
+    [*((*case, False) for case in CASES), (*CASES[5], True), (*CASES[21], True)],
 )
 def test_missing_table_is_named_and_other_parts_show(
     copy_release: Callable[..., Lake],

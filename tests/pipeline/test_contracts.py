@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -250,12 +251,24 @@ def test_missing_records_are_reported_and_kept(tmp_path: Path) -> None:
     future = "xAI,Not yet,2-Mar-99,https://example.org/future,Robustness,C,xAI\n"
     gone = "OpenAI,Gone,3-Mar-23,https://example.org/gone,Robustness,D,-\n"
     reserved = "All,Of everyone,3-Mar-23,https://example.org/all,Robustness,,\n"
+    lake.inbox.mkdir(parents=True)
+    (lake.inbox / "not yet.csv.part").write_text("a")
+    os.mkfifo(lake.inbox / "pipe.csv")
     for text in (header + kept + future + gone + reserved, header + kept + future):
         sheet.write_text(text)
         assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
         done = run_aisle(lake.root, "run", AISLE_BUNDLED="no")
         assert done.returncode == 0, done.stderr
+    assert done.stderr.count("left not yet.csv.part in the inbox") == 1
+    assert done.stderr.count("refused pipe.csv: found") == 1
     assert "records_are_still_listed" in done.stderr
+    removed = (
+        "sheet.csv: 2 rows of an earlier snapshot are no longer in it, but still counted; to leave out a row, mark"
+    )
+    assert removed in done.stdout
+    assert removed in run_aisle(lake.root, "status").stdout
+    titles = "select title from mart.removed_publications join clean.publications using (publication_id) order by 1"
+    assert query_lake(lake, titles) == [("Gone",), ("Of everyone",)]
     assert "dates_are_past" in done.stderr
     titles = "select title, published_on is null from clean.publications order by title"
     assert query_lake(lake, titles) == [("Gone", False), ("Kept", False), ("Not yet", True), ("Of everyone", False)]

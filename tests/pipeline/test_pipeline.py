@@ -25,6 +25,7 @@ EMPTY_ON_BUNDLED_DATA = {
     "mart.list_overlaps",
     "mart.publication_nowcasts",
     "mart.published_count_differences",
+    "mart.removed_publications",
     "mart.segments_by_author",
 }
 

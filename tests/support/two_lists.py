@@ -3,7 +3,8 @@
 The first list is the published study: six works of 2023, ingested on 1 January 2024. The second list was last seen on
 15 June 2025. It repeats four works of the study (three of them changed), adds two of 2023, and has four works for every
 month since January 2024. Of these four, two are reported in the month of publication, one a month later, and one two
-months later, so that 50 %, 75 % and all works of the newest three months are reported.
+months later, so that 50 %, 75 % and all works of the newest three months are reported. A third list, without dates,
+has lost one of its two rows in its second snapshot.
 """
 
 from __future__ import annotations
@@ -17,24 +18,26 @@ from tests.support.builders import build_release
 from warehouse.lake import Lake
 from warehouse.release import Release
 
-STUDY, SECOND_LIST, PAGE = (f"{number:016x}" for number in (1, 2, 3))
+STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED = (f"{number:016x}" for number in range(1, 6))
 STUDY_SEEN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 LIST_SEEN_AT = dt.datetime(2025, 6, 15, tzinfo=dt.UTC)
 DELAYS = (0, 0, 1, 2)  # months
 MARTS = (
     "mart.counted_publications",
+    "mart.snapshot_yields",
     "mart.alike_publications",
     "mart.list_overlaps",
     "mart.publication_nowcasts",
     "mart.published_count_differences",
     "mart.published_counts",
+    "mart.removed_publications",
     "mart.segments_by_author",
 )
 
 
 def build_two_list_release(lake: Lake) -> Release:
     """Publish a release of the two lists and the page, with the tables in `MARTS` and those that they read."""
-    records = [*make_study(), *make_second_list(), *make_monthly_works()]
+    records = [*make_study(), *make_second_list(), *make_monthly_works(), *make_third_list()]
     return build_release(
         lake,
         None,
@@ -49,7 +52,13 @@ def build_two_list_release(lake: Lake) -> Release:
         raw__snapshots=[
             make_list_snapshot(STUDY, "study.csv", STUDY_SEEN_AT, origin="bundled"),
             make_list_snapshot(SECOND_LIST, "second.csv", LIST_SEEN_AT),
+            make_list_snapshot(THIRD_LIST, "third.csv", STUDY_SEEN_AT),
+            make_list_snapshot(SHORTENED, "third.csv", LIST_SEEN_AT),
             make_list_snapshot(PAGE, "page.html", LIST_SEEN_AT, source="forum_page"),
+        ],
+        raw__parses=[
+            make_row("raw.parses", snapshot_id=name, source="lab_sheet", records_read=read)
+            for name, read in ((THIRD_LIST, 2), (SHORTENED, 1))
         ],
         raw__lab_sheet_publications=records,
         raw__sightings=[
@@ -106,6 +115,13 @@ def make_monthly_works() -> Iterator[dict[str, Any]]:
                 published_on = dt.date(2024 + month // 12, month % 12 + 1, 10)
                 key = f"work {published_on:%Y-%m} {place}"
                 yield make_record(key, SECOND_LIST, ordinal, seen_at, published_on=published_on)
+
+
+def make_third_list() -> Iterator[dict[str, Any]]:
+    """Two undated works, of which the second snapshot of the list has only the first."""
+    for snapshot_id, seen_at, works in ((THIRD_LIST, STUDY_SEEN_AT, 2), (SHORTENED, LIST_SEEN_AT, 1)):
+        for number in range(1, works + 1):
+            yield make_record(f"third {number}", snapshot_id, number, seen_at)
 
 
 def make_record(key: str, snapshot_id: str, ordinal: int, first_seen_at: dt.datetime, **values: Any) -> dict[str, Any]:
