@@ -13,6 +13,8 @@ import polars as pl
 from warehouse.lake import Lake
 from warehouse.sql import connect_tables, list_source_tables
 
+MAX_VIOLATIONS = 1_000
+
 _UNBALANCED_ACCOUNTS = """
 with sightings as (
     select snapshot_id, count(*) as sighting_rows from raw.sightings group by snapshot_id
@@ -120,6 +122,19 @@ select * from weights_by_category where weights is null or abs(weights - 1) > 1e
 
 
 @dataclass(frozen=True)
+class Violations:
+    """The rows that violate a check.
+
+    Args:
+        rows: The first of them, at most `MAX_VIOLATIONS`.
+        count: Number of all of them.
+    """
+
+    rows: pl.DataFrame
+    count: int
+
+
+@dataclass(frozen=True)
 class CrossTableCheck:
     """A check across tables.
 
@@ -142,17 +157,34 @@ class CrossTableCheck:
         """Names of the tables that the query reads."""
         return list_source_tables(self.query)
 
-    def find_violations(self, lake: Lake) -> pl.DataFrame:
+    def find_violations(self, lake: Lake) -> Violations:
         """The rows that violate the check; none if it passes.
 
         Raises:
             duckdb.Error: The query fails; the message names the check.
         """
         with connect_tables(lake, self.source_tables, self.query) as connection:
-            try:
-                return connection.sql(self.query).pl()
-            except duckdb.Error as error:
-                raise type(error)(f"check {self.name}: {error}") from error
+            return self.query_violations(connection)
+
+    def query_violations(self, connection: duckdb.DuckDBPyConnection) -> Violations:
+        """The rows that violate the check, in a connection that has its tables under their names.
+
+        Only the first rows are kept in memory; the others are counted as they come.
+
+        Raises:
+            duckdb.Error: The query fails; the message names the check.
+        """
+        try:
+            batches = connection.sql(self.query).to_arrow_reader(MAX_VIOLATIONS)
+            rows, count = pl.DataFrame(pl.from_arrow(batches.schema.empty_table())), 0
+            for batch in batches:
+                if count < MAX_VIOLATIONS:
+                    first = batch.slice(0, MAX_VIOLATIONS - count)
+                    rows = rows.vstack(pl.DataFrame(pl.from_arrow(first)))
+                count += batch.num_rows
+        except duckdb.Error as error:
+            raise type(error)(f"check {self.name}: {error}") from error
+        return Violations(rows, count)
 
 
 def list_checks() -> list[CrossTableCheck]:

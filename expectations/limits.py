@@ -1,27 +1,39 @@
-"""Checks the declared limits of a table with Great Expectations; no other module imports it.
+"""Checks the declared limits of a table, at a cost that is a fraction of the table.
 
-The suite is generated from the declaration: exact columns, unique key, and the limits of each column. The library
-takes about six seconds of CPU to load, so it is loaded at the first check.
+DuckDB evaluates every limit in one statement over all rows. Great Expectations, which would need them all in memory,
+judges the rows of a small table, and of a large one rows of each broken limit and a random sample of the others. Where
+the two disagree on a row, no result is better than the other: the check ends with an error.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import Any, TypeAlias
 
+import duckdb
 import polars as pl
 
-from warehouse.table import Column, Table
+from expectations import limit_sql as sql
+from expectations.judge import judge_rows
+from expectations.limit_sql import COLUMNS, UNIQUE, Condition, quote_name
+from expectations.patterns import create_matcher
+from warehouse.sql import configure_connection
+from warehouse.table import SQL_TYPES, Table
 
-if TYPE_CHECKING:
-    from great_expectations.core.batch_definition import BatchDefinition
-
+JUDGED_ROWS = 10_000  # judging as many takes Great Expectations about a second
 MAX_EXAMPLES = 5
+MAX_KEYS = 1_000
+_POSITION = "position_of_row"
+_numbers = count()
+
+Allowed: TypeAlias = Callable[[str], Sequence[str]]
+
+
+class LimitDisagreement(RuntimeError):
+    """Great Expectations and DuckDB disagree on a limit; the message names it and rows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Breach:
         limit: The limit: ``required``, ``minimum``, …, ``unique`` for the key, ``columns`` for the table.
         is_critical: Whether it blocks the release.
         rows: Number of rows that break it.
-        keys: Keys of the rows that break it.
+        keys: Keys of rows that break it, the first ones in the order of the key: as many as were wanted.
         examples: Some of the violating values.
         message: The limit and the violation as a sentence.
     """
@@ -47,24 +59,26 @@ class Breach:
     message: str = ""
 
 
-@cache
-def _load_library() -> tuple[Any, BatchDefinition[Any]]:
-    """The library and one batch definition for all frames; a new one per frame would add a tenth to each check."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+@dataclass(frozen=True)
+class CheckedTable:
+    """What the check of a table found.
 
-        context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    asset = context.data_sources.add_pandas("lake").add_dataframe_asset("table")
-    return gx, asset.add_batch_definition_whole_dataframe("all rows")
+    Args:
+        rows: Number of rows.
+        breaches: The limits, critical and warning, that rows break.
+        observed: For each column and limit what is observed: the number of missing values, the smallest or largest
+            value, the number of different values; for ``unique`` the number of keys, for ``columns`` that of columns.
+        is_exact: Whether numbers of different values are counted; of a large table some are estimated.
+    """
+
+    rows: int
+    breaches: tuple[Breach, ...]
+    observed: Mapping[tuple[str, str], Any]
+    is_exact: bool = True
 
 
-def check_table(table: Table, frame: pl.DataFrame, allowed: Callable[[str], Sequence[str]]) -> list[Breach]:
-    """All declared limits, critical and warning, that the frame breaks.
+def check_table(table: Table, frame: pl.DataFrame, allowed: Allowed) -> list[Breach]:
+    """All declared limits, critical and warning, that the rows of a frame break, with the keys of all of them.
 
     Args:
         table: The declaration.
@@ -72,86 +86,245 @@ def check_table(table: Table, frame: pl.DataFrame, allowed: Callable[[str], Sequ
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
     """
     if frame.is_empty() and frame.columns == list(table.schema):
-        return []  # an empty frame breaks no other limit, and half of the tables of a new lake are empty
-    gx, batches = _load_library()
-    columns = {"column": ", ".join(table.schema), "limit": "columns"}
-    expectations = [gx.expectations.ExpectTableColumnsToMatchOrderedList(column_list=list(table.schema), meta=columns)]
-    if frame.height:
-        expectations.append(_expect_unique_key(gx.expectations, list(table.key)))
-        expectations += [
-            _expect_limit(gx.expectations, column, limit, allowed)
-            for column in table.columns
-            for limit in column.limits
-        ]
-    pandas = frame.to_pandas(use_pyarrow_extension_array=True)
-    for name, dtype in table.schema.items():
-        if isinstance(dtype, (pl.Date, pl.Datetime)):  # compared with Python dates, which Arrow arrays do not support
-            pandas[name] = pandas[name].astype(object)
-    batch = batches.get_batch({"dataframe": pandas})
-
-    def validate(suite: list[Any], **result_format: Any) -> list[Any]:
-        # one validation per suite costs a third of one validation per expectation
-        results = batch.validate(
-            gx.ExpectationSuite(name=table.name, expectations=suite), result_format=result_format
-        ).results
-        if len(results) != len(suite):
-            raise RuntimeError(f"{table.name}: {len(results)} of {len(suite)} limits were checked")
-        return results
-
-    # finding the rows costs as much again, so it is done for broken limits only
-    results = validate(expectations, result_format="BOOLEAN_ONLY")
-    broken = [_read_meta(result) for result in results if not result.success]
-    failed = [expectation for expectation in expectations if tuple(expectation.meta.values()) in broken]
-    if not failed:
-        return []
-    details = validate(
-        failed,
-        result_format="COMPLETE",
-        unexpected_index_column_names=list(table.key),
-        partial_unexpected_count=MAX_EXAMPLES,
-    )
-    return [_build_breach(table, result) for result in details]
+        return []  # half of the tables of a new lake are empty
+    with duckdb.connect() as connection:
+        configure_connection(connection)
+        connection.register("checked_rows", frame)
+        return list(check_relation(table, connection, "checked_rows", allowed, max_keys=None).breaches)
 
 
-def _read_meta(result: Any) -> tuple[str, str]:
-    """Column and limit of a result, from the metadata of its expectation."""
-    meta = result.expectation_config.meta
-    return meta["column"], meta["limit"]
+def check_relation(
+    table: Table,
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    allowed: Allowed,
+    *,
+    max_keys: int | None = MAX_KEYS,
+    judged_rows: int = JUDGED_ROWS,
+) -> CheckedTable:
+    """Check the declared limits of a table or view in a DuckDB connection.
+
+    Args:
+        table: The declaration.
+        connection: The connection, with no unfinished result.
+        relation: Name of the table or view, as SQL.
+        allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
+        max_keys: How many keys of the rows that break a limit to return; None for all.
+        judged_rows: How many rows Great Expectations may see.
+
+    Raises:
+        DeclarationError: A limit does not fit the type of its column.
+        LimitDisagreement: Great Expectations and DuckDB disagree on rows.
+        RuntimeError: Great Expectations cannot check a limit.
+    """
+    return _RelationCheck(table, connection, relation, allowed, judged_rows).check(max_keys)
 
 
-def _expect_unique_key(gx: Any, key: list[str]) -> Any:
-    meta = {"column": ", ".join(key), "limit": "unique"}
-    if len(key) == 1:
-        return gx.ExpectColumnValuesToBeUnique(column=key[0], meta=meta)
-    return gx.ExpectCompoundColumnsToBeUnique(column_list=key, ignore_row_if="never", meta=meta)
+@dataclass(frozen=True)
+class _Measurement:
+    """Number of rows, of rows that break each limit (by column and limit), and what is observed for each."""
+
+    rows: int
+    broken: Mapping[tuple[str, str], int]
+    observed: Mapping[tuple[str, str], Any]
 
 
-def _expect_limit(gx: Any, column: Column, limit: str, allowed: Callable[[str], Sequence[str]]) -> Any:
-    meta = {"column": column.name, "limit": limit}
-    if limit == "required":
-        return gx.ExpectColumnValuesToNotBeNull(column=column.name, meta=meta)
-    if limit == "minimum":
-        return gx.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.minimum, meta=meta)
-    if limit == "maximum":
-        return gx.ExpectColumnValuesToBeBetween(column=column.name, max_value=column.maximum, meta=meta)
-    if limit == "matches":
-        return gx.ExpectColumnValuesToMatchRegex(column=column.name, regex=f"^(?:{column.matches})", meta=meta)
-    values = allowed(column.one_of) if isinstance(column.one_of, str) else column.one_of
-    return gx.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(values or ()), meta=meta)
+@dataclass(frozen=True)
+class _RelationCheck:
+    """One check of one relation."""
+
+    table: Table
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    allowed: Allowed
+    judged_rows: int
+
+    def check(self, max_keys: int | None) -> CheckedTable:
+        described = self.connection.execute(f"describe {self.relation}").fetchall()
+        types = {name: kind.lower() for name, kind, *_ in described}
+        columns = {("*", COLUMNS): len(types)}
+        if problem := _compare_columns(self.table, types):
+            name = ", ".join(self.table.schema)
+            if list(types) != list(self.table.schema):
+                self._require_agreement(pl.DataFrame(schema=list(types)), {(name, COLUMNS): []})
+            ((rows,),) = self.connection.execute(f"select count(*) from {self.relation}").fetchall()
+            return CheckedTable(rows, (Breach(name, COLUMNS, True, rows, (), message=problem),), columns)
+        first_rows = self._select_values(f"from {self.relation} limit {self.judged_rows + 1}")
+        is_small = first_rows.height <= self.judged_rows
+        with create_matcher(self.connection) as matcher:
+            conditions = sql.list_conditions(self.table, self.allowed, matcher.build_match, is_exact=is_small)
+            if is_small:  # the query behind a view is not made again
+                with self._register(first_rows) as relation:
+                    measured = self._measure(relation, conditions)
+                    self._judge(first_rows, conditions, measured)
+                    breaches = self._build_breaches(relation, conditions, measured, max_keys)
+            else:
+                measured = self._measure(self.relation, conditions)
+                self._judge(self._pick_rows(conditions, measured), conditions, measured)
+                breaches = self._build_breaches(self.relation, conditions, measured, max_keys)
+        return CheckedTable(measured.rows, breaches, {**columns, **measured.observed}, is_small)
+
+    @property
+    def _unique(self) -> tuple[str, str]:
+        return ", ".join(self.table.key), UNIQUE
+
+    @property
+    def _values(self) -> str:
+        """The columns for ``select``; those without a limit are null, since nothing is judged there."""
+        return ", ".join(
+            f"{sql.build_value(column) if column.limits or column.name in self.table.key else 'null'}"
+            f"::{SQL_TYPES[column.type]} as {quote_name(column.name)}"
+            for column in self.table.columns
+        )
+
+    def _select_values(self, clauses: str) -> pl.DataFrame:
+        return self.connection.sql(f"select {self._values} {clauses}").pl()
+
+    @contextmanager
+    def _register(self, frame: pl.DataFrame) -> Generator[str]:
+        """A name under which the connection has a frame, with the position of each row."""
+        name = f"rows_to_judge_{next(_numbers)}"
+        self.connection.register(name, frame.with_row_index(_POSITION))
+        try:
+            yield name
+        finally:
+            self.connection.unregister(name)
+
+    def _measure(self, relation: str, conditions: Sequence[Condition]) -> _Measurement:
+        statement = sql.build_measurement(self.table, relation, conditions)
+        ((rows, repeated, not_unique, *values),) = self.connection.execute(statement).fetchall()
+        names = [(condition.column, condition.limit) for condition in conditions]
+        return _Measurement(
+            rows,
+            {self._unique: not_unique, **dict(zip(names, values[::2], strict=True))},
+            {self._unique: rows - repeated, **dict(zip(names, values[1::2], strict=True))},
+        )
+
+    def _pick_rows(self, conditions: Sequence[Condition], measured: _Measurement) -> pl.DataFrame:
+        """Rows of a large relation to be judged: some that break each broken limit, and a sample of the others.
+
+        No row is there twice, since that would repeat its key.
+        """
+        broken = [condition for condition in conditions if measured.broken[condition.column, condition.limit]]
+        limits = len(broken) + bool(measured.broken[self._unique])
+        if not limits:
+            return self._sample(self.judged_rows)
+        share = max(self.judged_rows // 2 // limits, 2)
+        parts = [pl.DataFrame(schema=self.table.schema)]
+        if broken:
+            branches = " union all ".join(
+                f"(select {self._values} from {self.relation} where {condition.broken} limit {share})"
+                for condition in broken
+            )
+            parts.append(self.connection.sql(f"select distinct * from ({branches})").pl())
+        if measured.broken[self._unique]:
+            parts.append(
+                self.connection.sql(sql.build_repeated_rows(self.table, self.relation, self._values, share)).pl()
+            )
+        others = self._sample(max(self.judged_rows - sum(part.height for part in parts), 1))
+        with self._register(others) as relation:
+            failing = self._find_failing(relation, conditions)
+        positions = {position for found in failing.values() for position in found}
+        parts.append(others.filter(~pl.int_range(pl.len()).is_in(list(positions))))
+        return pl.concat(parts)
+
+    def _sample(self, rows: int) -> pl.DataFrame:
+        return self._select_values(f"from {self.relation} using sample reservoir({rows} rows)")
+
+    def _find_failing(self, relation: str, conditions: Sequence[Condition]) -> dict[tuple[str, str], list[int]]:
+        """The positions of the rows of a registered frame that break each limit."""
+        is_repeated = (
+            f"{sql.build_has_key(self.table)} and count(*) over (partition by {sql.build_key(self.table)}) > 1"
+        )
+        flags = ", ".join([is_repeated, *(condition.broken for condition in conditions)])
+        found = self.connection.execute(
+            f"select {_POSITION}, flags from (select {_POSITION}, [{flags}] as flags from {relation})"
+            f" where list_contains(flags, true) order by {_POSITION}"
+        ).fetchall()
+        names = [self._unique, *((condition.column, condition.limit) for condition in conditions)]
+        failing = {name: [position for position, flags in found if flags[i]] for i, name in enumerate(names)}
+        return {name: positions for name, positions in failing.items() if positions}
+
+    def _judge(self, frame: pl.DataFrame, conditions: Sequence[Condition], measured: _Measurement) -> None:
+        """Have Great Expectations judge rows of the relation.
+
+        Raises:
+            LimitDisagreement: It finds other rows that break a limit, or another limit broken.
+        """
+        if frame.is_empty():
+            return
+        with self._register(frame) as relation:
+            failing = self._find_failing(relation, conditions)
+        broken = {name for name, rows in measured.broken.items() if rows}
+        if unlike := broken ^ failing.keys():
+            raise LimitDisagreement(f"{self._describe(*min(unlike))}: it is not the same for all rows and for some")
+        self._require_agreement(frame, failing)
+
+    def _require_agreement(self, frame: pl.DataFrame, failing: Mapping[tuple[str, str], list[int]]) -> None:
+        judged = judge_rows(self.table, frame, self.allowed)
+        for name in sorted({*judged, *failing}):
+            own, other = failing.get(name), judged.get(name)
+            if own == other:
+                continue
+            rows = sorted({*(own or ())} ^ {*(other or ())})[:MAX_EXAMPLES]
+            shown = frame[rows].select(self.table.key).rows() if rows else []
+            raise LimitDisagreement(
+                f"{self._describe(*name)}: Great Expectations finds {len(other or ())} rows that break it where DuckDB"
+                f" finds {len(own or ())}; they differ at {_show_keys(self.table, shown) or 'the columns'}"
+            )
+
+    def _describe(self, column: str, limit: str) -> str:
+        value = f" {getattr(self.table.column(column), limit)!s:.80}" if limit not in (UNIQUE, COLUMNS) else ""
+        return f"{self.table.name}.{column}: limit {limit}{value}"
+
+    def _build_breaches(
+        self, relation: str, conditions: Sequence[Condition], measured: _Measurement, max_keys: int | None
+    ) -> tuple[Breach, ...]:
+        breaches = []
+        if rows := measured.broken[self._unique]:
+            keys = self._select_keys(sql.build_repeated_keys(self.table, relation), max_keys)
+            breaches.append(_build_breach(self.table, *self._unique, rows, keys, ()))
+        for condition in conditions:
+            if rows := measured.broken[condition.column, condition.limit]:
+                source = f"{relation} where {condition.broken}"
+                keys = self._select_keys(f"select {sql.build_key_values(self.table)} from {source}", max_keys)
+                examples = (
+                    f"select {condition.value} from {source} order by {sql.build_key(self.table)} limit {MAX_EXAMPLES}"
+                )
+                values = [] if condition.limit == "required" else self.connection.sql(examples).pl().to_series()
+                breaches.append(_build_breach(self.table, condition.column, condition.limit, rows, keys, tuple(values)))
+        return tuple(breaches)
+
+    def _select_keys(self, query: str, max_keys: int | None) -> tuple[tuple[Any, ...], ...]:
+        limit = "" if max_keys is None else f" limit {max_keys}"
+        return tuple(self.connection.sql(f"from ({query}) order by all{limit}").pl().iter_rows())
 
 
-def _build_breach(table: Table, result: Any) -> Breach:
-    details, (name, limit) = result.result, _read_meta(result)
-    if not details:
-        raise RuntimeError(f"{table.name}.{name}: limit {limit} could not be checked: {result.exception_info}")
-    indexes = details.get("unexpected_index_list") or []
-    keys = tuple(tuple(index[column] for column in table.key) for index in indexes)
-    examples = () if limit == "required" else tuple(details.get("partial_unexpected_list") or ())[:MAX_EXAMPLES]
-    rows = int(details.get("unexpected_count") or len(keys))
-    shown = examples or tuple(f"{'/'.join(table.key)} {'/'.join(map(str, key))}" for key in keys[:MAX_EXAMPLES])
-    sample = f" (such as {', '.join(dict.fromkeys(str(example)[:80] for example in shown))})" if shown else ""
-    limits = {"required": "is missing", "unique": "is not unique", "columns": "are not the declared columns"}
-    problem = limits.get(limit) or f"breaks {limit} {getattr(table.column(name), limit)!s:.80}"
-    is_critical = limit in {"columns", "unique"} or limit not in table.column(name).warn
-    message = f"{name} {problem} in {rows} {'row' if rows == 1 else 'rows'}{sample}"
-    return Breach(name, limit, is_critical, rows, keys, examples, message)
+def _compare_columns(table: Table, types: Mapping[str, str]) -> str:
+    """How the columns of a relation differ from the declared ones, as a sentence; empty if they do not."""
+    declared = {column.name: SQL_TYPES[column.type] for column in table.columns}
+    problems = [
+        *(f"{name} is missing" for name in declared if name not in types),
+        *(f"{name} is not declared" for name in types if name not in declared),
+        *(f"{name} is {types[name]}, not {kind}" for name, kind in declared.items() if types.get(name, kind) != kind),
+    ]
+    if not problems and list(types) != list(declared):
+        problems = [f"their order is {', '.join(types)}"]
+    return f"the columns are not the declared ones: {', '.join(problems)}" if problems else ""
+
+
+def _build_breach(
+    table: Table, name: str, limit: str, rows: int, keys: tuple[tuple[Any, ...], ...], examples: tuple[Any, ...]
+) -> Breach:
+    texts = list(dict.fromkeys(str(example)[:80] for example in examples))
+    shown = ", ".join(texts) or _show_keys(table, keys[:MAX_EXAMPLES])
+    problem = {"required": "is missing", UNIQUE: "is not unique"}.get(limit)
+    problem = problem or f"breaks {limit} {getattr(table.column(name), limit)!s:.80}"
+    is_critical = limit == UNIQUE or limit not in table.column(name).warn
+    count = f"{rows} {'row' if rows == 1 else 'rows'}"
+    return Breach(name, limit, is_critical, rows, keys, examples, f"{name} {problem} in {count} (such as {shown})")
+
+
+def _show_keys(table: Table, keys: Sequence[tuple[Any, ...]]) -> str:
+    texts = dict.fromkeys(f"{'/'.join(table.key)} {'/'.join(map(str, key))[:80]}" for key in keys)
+    return ", ".join(texts)

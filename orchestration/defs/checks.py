@@ -10,10 +10,11 @@ makes the table, which can be subset, so that a check can be run alone on the ta
 from collections.abc import Iterator
 
 import dagster as dg
+import duckdb
 import polars as pl
 
 from expectations import cross_table
-from expectations.limits import MAX_EXAMPLES, check_table
+from expectations.limits import MAX_EXAMPLES, check_relation
 from expectations.observed import describe_expectations
 from orchestration.defs.errors import fail_without_retry
 from orchestration.defs.resources import LakeResource
@@ -21,6 +22,7 @@ from orchestration.defs.specs import build_asset_key
 from orchestration.ingest.limits import list_allowed_values
 from orchestration.run import CheckResult, LakeRun
 from warehouse.lake import Lake
+from warehouse.sql import configure_connection, connect_tables
 from warehouse.table import Table
 
 LIMITS, WARNINGS = "limits", "warnings"
@@ -42,15 +44,32 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
 
 
 def check_limits(run: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
-    """Check the declared limits of a table and add the results to the record of the run."""
-    breaches = check_table(table, table.conform(frame), list_allowed_values)
+    """Check the declared limits of a table that is a frame, and add the results to the record of the run."""
+    with duckdb.connect() as connection:
+        configure_connection(connection)
+        connection.register("checked_table", table.conform(frame))
+        yield from check_relation_limits(run, table, connection, "checked_table")
+
+
+def check_relation_limits(
+    run: LakeRun, table: Table, connection: duckdb.DuckDBPyConnection, relation: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Check the declared limits of a table, and add the results to the record of the run.
+
+    Args:
+        run: The record of the run.
+        table: The declaration.
+        connection: A connection that has the table.
+        relation: Its name there, or that of a view of it.
+    """
+    checked = check_relation(table, connection, relation, list_allowed_values)
     for spec in list_limit_checks(table):
         is_critical = spec.name == LIMITS
-        own = [breach for breach in breaches if breach.is_critical == is_critical]
+        own = [breach for breach in checked.breaches if breach.is_critical == is_critical]
         message = "; ".join(breach.message for breach in own)
         versions = {table.name: run.get_version(table.name)}
         run.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
-        expectations = describe_expectations(table, frame, own, is_critical=is_critical)
+        expectations = describe_expectations(table, checked, is_critical=is_critical)
         yield dg.AssetCheckResult(
             asset_key=build_asset_key(table.name),
             check_name=spec.name,
@@ -58,7 +77,7 @@ def check_limits(run: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg
             severity=dg.AssetCheckSeverity.ERROR if is_critical else dg.AssetCheckSeverity.WARN,
             description=message or None,
             metadata={
-                "rows_checked": frame.height,
+                "rows_checked": checked.rows,
                 "expectations": dg.MetadataValue.table([dg.TableRecord(row) for row in expectations]),
             },
         )
@@ -71,25 +90,25 @@ def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCh
         FileNotFoundError: A table that it reads was never written.
     """
     violations = check.find_violations(run.lake)
-    examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.head(3).to_dicts())
-    rows = f"{violations.height} {'row' if violations.height == 1 else 'rows'}"
+    examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.rows.head(3).to_dicts())
+    rows = f"{violations.count} {'row' if violations.count == 1 else 'rows'}"
     message = f"broken by {rows}: {examples}" if examples else ""
     versions = {name: run.get_version(name) for name in check.source_tables}
-    run.add_check(CheckResult(check.table, check.name, violations.is_empty(), check.is_critical, message, versions))
+    run.add_check(CheckResult(check.table, check.name, not violations.count, check.is_critical, message, versions))
     return dg.AssetCheckResult(
         asset_key=build_asset_key(check.table),
         check_name=check.name,
-        passed=violations.is_empty(),
+        passed=not violations.count,
         severity=dg.AssetCheckSeverity.ERROR if check.is_critical else dg.AssetCheckSeverity.WARN,
         description=message or None,
         metadata={
-            "failing_rows": violations.height,
+            "failing_rows": violations.count,
             "examples": dg.MetadataValue.table(
                 [
                     dg.TableRecord({k: str(v) for k, v in row.items()})
-                    for row in violations.head(MAX_EXAMPLES).to_dicts()
+                    for row in violations.rows.head(MAX_EXAMPLES).to_dicts()
                 ],
-                schema=dg.TableSchema([dg.TableColumn(name) for name in violations.columns]),
+                schema=dg.TableSchema([dg.TableColumn(name) for name in violations.rows.columns]),
             ),
             "query": dg.MetadataValue.md(f"```sql\n{check.query.strip()}\n```"),
         },
@@ -127,7 +146,11 @@ def repeat_stale_checks(run: LakeRun, tables: list[Table]) -> list[CheckResult]:
     lake: Lake = run.lake
     for table in tables:
         if any(run.find_result(table.name, spec.name) is None for spec in list_limit_checks(table)):
-            list(check_limits(run, table, lake.read(table)))
+            if lake.read_state(table.name) is None:
+                list(check_limits(run, table, table.frame()))
+                continue
+            with connect_tables(lake, [table.name], "") as connection:
+                list(check_relation_limits(run, table, connection, table.name))
     for check in cross_table.list_checks():
         if run.find_result(check.table, check.name) is None:
             check_tables(run, check)
