@@ -56,9 +56,10 @@ def show_differences(release: Release) -> None:
 @needs("The AI Lab Watch score", "mart.lab_watch_scores")
 def show_scores(release: Release) -> None:
     """Show the score of each lab with its formula."""
+    # one below the other, since a phone would cut off a line of both
     st.latex(
-        r"r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \qquad "
-        r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right)"
+        r"\begin{gathered} r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \\[1em] "
+        r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right) \end{gathered}"
     )
     st.write(
         "n are the works of the newest covered year and the two before it, f is the covered fraction of the newest "

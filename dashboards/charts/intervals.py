@@ -14,12 +14,13 @@ from dashboards.charts.drawing import FIT_WIDTH
 from dashboards.charts.palette import BLUE
 
 _ROW_PIXELS = 30
+_LINE_PIXELS = 12
 _LINE_LETTERS = 24
 
 
 def _break_name(name: str) -> list[str]:
     """A name in as many lines as a row has room for; the end of a longer one is cut."""
-    return textwrap.wrap(name, _LINE_LETTERS, max_lines=_ROW_PIXELS // 12, placeholder=" …") or [name]
+    return textwrap.wrap(name, _LINE_LETTERS, max_lines=_ROW_PIXELS // _LINE_PIXELS, placeholder=" …") or [name]
 
 
 def draw_intervals(
@@ -52,8 +53,12 @@ def draw_intervals(
     names = alt.Axis(
         title=None,
         labelLimit=0,
-        labelLineHeight=12,
+        labelLineHeight=_LINE_PIXELS,
         labelExpr=f"{json.dumps(lines)}[datum.value]",
+        # else the first line of a name would be beside the middle of its bar
+        labelOffset=alt.condition(
+            f"length({json.dumps(lines)}[datum.value]) > 1", alt.value(-_LINE_PIXELS / 2), alt.value(0)
+        ),
         domain=False,
         ticks=False,
     )

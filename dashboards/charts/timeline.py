@@ -181,9 +181,13 @@ def _build_period_axis(frame: pl.DataFrame, style: ChartStyle) -> Spec:
         period: [*label, f"({periods[period]})"] if periods[period] else label for period, label in labelled.items()
     }
     labels = json.dumps(labelled)
-    years = {period: label for period, label in labelled.items() if label[-1]}
+    # beside the first quarter of a year there is no room for the year of the one before it
+    starts = {period: label for period, label in labelled.items() if period.endswith(("-Q1", "-01"))}
+    years = starts or {period: label for period, label in labelled.items() if label[-1]}
     if years != labelled:  # where months or quarters do not fit, only years are labelled
-        labels = f"({style.build_step(len(periods))} < 10 ? {json.dumps(years)} : {labels})"
+        # each quarter has a label, of the months every third
+        needed_pixels = 34 if grain == "quarter" and len(periods) <= FEW_PERIODS else 10
+        labels = f"({style.build_step(len(periods))} < {needed_pixels} ? {json.dumps(years)} : {labels})"
     if len(periods) <= FEW_PERIODS and with_coverage != labelled:
         # neighbouring labels need their whole width; a single one has room beside it
         needed_pixels = 80 if sum(part is not None for part in periods.values()) > 1 else 36

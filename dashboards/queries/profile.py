@@ -86,7 +86,7 @@ def list_definitions(release: Release, dimension: Dimension, name: str) -> pl.Da
                 taxonomies.title,
                 crosswalk.to_category,
                 categories.definition,
-                concat(crosswalk.confidence, ': ', crosswalk.basis)
+                concat(crosswalk.confidence, ' confidence: ', crosswalk.basis)
             from reference.category_crosswalk as crosswalk
             inner join reference.taxonomies as taxonomies on crosswalk.to_taxonomy = taxonomies.taxonomy
             left join reference.categories as categories

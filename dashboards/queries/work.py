@@ -37,7 +37,8 @@ _WEIGHTS = """
 """
 _CATEGORIES = """
     select taxonomies.title as taxonomy, coalesce(crosswalk.to_category, publications.category) as category,
-        coalesce(crosswalk.weight, 1.0) as weight, coalesce(crosswalk.confidence, 'label of the source') as basis
+        coalesce(crosswalk.weight, 1.0) as weight,
+        coalesce('correspondence of ' || crosswalk.confidence || ' confidence', 'label of the source') as basis
     from clean.publications as publications
     cross join reference.taxonomies as taxonomies
     left join reference.category_crosswalk as crosswalk

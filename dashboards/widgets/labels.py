@@ -57,7 +57,7 @@ _LABELS = {
     "nowcast_works": "Final count, estimated",
     "p_adjusted": "p-value, corrected",
     "p_value": "p-value",
-    "published_value": "As published",
+    "published_value": "Published number",
     "rate_ratio": "Ratio of the rates",
     "records_gone": "Records no longer listed",
     "records_per_day": "Records a day",

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import altair as alt
 import polars as pl
@@ -16,7 +16,7 @@ import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.charts import marks, palette, timeline
+from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.trends import View
 from dashboards.text import format_number, format_number_column
@@ -158,6 +158,12 @@ def test_numbers_have_thousands_separators_and_at_most_two_decimals(value: float
     assert format_number(value) == expected
 
 
+def read_year_labels(chart: dict[str, Any]) -> list[str]:
+    """The years that are labels of a drawn chart; labels that would overlap are in the file too, but transparent."""
+    texts = re.findall(r'<text[^>]* opacity="1"[^>]*>.*?</text>', vl_convert.vegalite_to_svg(chart))
+    return [year for text in texts for year in re.findall(r">(20\d\d)</", text)]
+
+
 @pytest.mark.parametrize("view", get_args(View))
 def test_every_year_has_its_label_at_any_width(view: View) -> None:
     years = build_frame(view).filter(pl.col("starts_on").dt.month() == 1)
@@ -166,8 +172,36 @@ def test_every_year_has_its_label_at_any_width(view: View) -> None:
     for width in range(400, 1500, 37):
         for count in (2, 3, 5):
             chart = timeline.draw_page_panel(years.tail(2 * count), of_years, 200, text_colour="#222")
-            labels = re.findall(r">(20\d\d)</", vl_convert.vegalite_to_svg({**chart, "width": width}))
+            labels = read_year_labels({**chart, "width": width})
             assert labels == ["2015", "2016", "2017", "2018", "2019"][-count:], (width, count)
+
+
+@pytest.mark.parametrize("count", [5, 9, 11, 12, 20])
+def test_every_year_of_quarters_has_its_label_at_any_width(count: int) -> None:
+    quarters = build_frame("bars").filter(pl.col("starts_on").dt.month().is_in([1, 4, 7, 10]))
+    name = pl.format("{}-Q{}", pl.col("starts_on").dt.year(), pl.col("starts_on").dt.quarter())
+    frame = quarters.with_columns(period=name, covered_part=None).tail(2 * count)
+    style = replace(build_style("bars"), grain="quarter")
+    starting = {period[:4] for period in frame["period"] if period.endswith("Q1")}
+    for width in range(180, 1500, 37):
+        chart = timeline.draw_page_panel(frame, style, 200, text_colour="#222")
+        labels = read_year_labels({**chart, "width": width})
+        assert set(labels) >= starting, (width, count)
+
+
+@pytest.mark.parametrize("name", ["Short", "Model organisms of misalignment", "Name (of several words) & <signs>"])
+def test_name_of_a_bar_is_centred_beside_it(name: str) -> None:
+    frame = pl.DataFrame({"member": ["First", name], "value": [0.5, 0.4], "low": [0.4, 0.3], "high": [0.6, 0.5]})
+    drawn = intervals.draw_intervals(
+        frame, member="member", value="value", low="low", high="high", title="Share", form="%", text_colour="#222"
+    )
+    svg = vl_convert.vegalite_to_svg(drawn.to_dict())
+    first, second = re.findall(
+        r'<text text-anchor="end" transform="translate\(-?[\d.]+,([\d.]+)\)[^>]*>(.+?)</text>', svg
+    )
+    line_distances = [float(distance) for distance in re.findall(r'dy="([\d.]+)"', second[1])]
+    assert len(line_distances) == (len(name) > 24)
+    assert float(second[0]) + sum(line_distances) / 2 == float(first[0]) + 30
 
 
 @given(st.lists(st.one_of(st.integers(0, 10**9), st.integers(0, 10**9).map(lambda n: n / 64)), min_size=1))
