@@ -54,7 +54,7 @@ settings = { from = "FIRST" }
 
 def make_comments() -> list[tuple[str, dict[str, object]]]:
     """Random comments of 50 to 400 words with their times, oldest first."""
-    generator = random.Random(1)  # noqa: S311
+    generator = random.Random(1)
     moments = sorted(FIRST + dt.timedelta(seconds=generator.randrange(DAYS * 86400)) for _ in range(COMMENTS))
     comments = []
     for number, moment in enumerate(moments):

@@ -49,11 +49,15 @@ class RecordVersion:
 
 
 def identify_record(source: Source, snapshot: Snapshot, ordinal: int, record: Record) -> RecordVersion:
-    """The record with its identities; volatile columns do not make a new version."""
+    """The record with its identities."""
+    return RecordVersion(snapshot, ordinal, record, *compute_ids(source, record))
+
+
+def compute_ids(source: Source, record: Record) -> tuple[str, str]:
+    """Identity of a record and of its version; volatile columns do not make a new version."""
     record_id = hash_parts(source.name, record.identity, length=ID_LENGTH)
     content = {name: value for name, value in record.values.items() if name not in source.volatile_columns}
-    version_id = hash_parts(record_id, json.dumps(content, default=str, sort_keys=True), length=ID_LENGTH)
-    return RecordVersion(snapshot, ordinal, record, record_id, version_id)
+    return record_id, hash_parts(record_id, json.dumps(content, default=str, sort_keys=True), length=ID_LENGTH)
 
 
 def merge_versions(source: Source, stored: pl.DataFrame, versions: list[RecordVersion]) -> pl.DataFrame:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from orchestration.sources import openalex_bulk
+from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
 from orchestration.sources.shared.fetch_plan import (
     Feed,
@@ -279,4 +281,11 @@ SOURCE = Source(
     fetch=_fetch,
     question_settings=("filter",),
     is_windowed=True,
+    bulk=BulkForm(
+        is_first_record=openalex_bulk.is_work,
+        build_query=openalex_bulk.build_query,
+        read_record=_read_work,
+        fields=openalex_bulk.FIELDS,
+        object_fields=openalex_bulk.OBJECT_FIELDS,
+    ),
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.names import clean_line
@@ -132,6 +133,7 @@ class Source:
         is_windowed: Whether ``fetch`` can be limited to the days from ``FetchCursor.start`` to ``FetchCursor.end``.
         companions: Names of the sources that read other records of the same documents, such as the comments on the
             page of a post; a document that is added is stored for them too if they recognise it.
+        bulk: How its bulk files are recognised and read, which can have any number of records, if it has some.
         has_private_feeds: Whether its feeds belong to single users (such as their own sheet), so that none is bundled
             in ``orchestration/fetch/feeds.toml``.
     """
@@ -151,6 +153,7 @@ class Source:
     question_settings: tuple[str, ...] = ()
     is_windowed: bool = False
     companions: tuple[str, ...] = ()
+    bulk: BulkForm | None = None
     has_private_feeds: bool = False
 
     @property

@@ -1,0 +1,129 @@
+"""Bulk files: what a source declares to have them read by one SQL statement, and the expressions that these share.
+
+A statement reads the table ``lines`` (``line_number``, ``record_ordinal``, ``line``) and returns one row per line with
+its ``outcome``: ``kept``, with the columns of the source; ``odd`` for a line that it does not read, because a value is
+not of the usual form, so that the parser of the source reads that line; or ``out of scope``, with the ``reason``. The
+expressions give what the parsers give: texts of ordinary characters are handled in SQL, others by their functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration.sources.gate import Gate
+
+if TYPE_CHECKING:
+    from orchestration.sources.shared.fields import Fields
+
+ID_LENGTH = 16
+# between texts that are tested together: a character of private use, which no parser changes
+SEPARATOR = "\ue000"
+# characters that stay as they are when a line is cleaned: visible, and composed with no neighbour; without < and &
+ORDINARY = (
+    r"!-%\x{27}-;=-~\x{a1}-\x{ac}\x{ae}-\x{2af}\x{391}-\x{3a1}\x{3a3}-\x{3c9}\x{400}-\x{482}\x{48a}-\x{52f}\x{621}-\x{63a}"
+    r"\x{641}-\x{64a}\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20bf}\x{2190}-\x{2328}\x{232b}-\x{27ff}"
+    r"\x{3001}-\x{3029}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
+)
+_TAG = r"<[a-zA-Z/!]|&#?[^\s&;]+;"
+_NUMBER = "-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
+# a value of another type that became a text
+_NO_TEXT = rf"(?:^|{SEPARATOR})(?:[\[{{]|(?:true|false|{_NUMBER})(?:{SEPARATOR}|$))"
+
+
+@dataclass(frozen=True)
+class BulkForm:
+    """How bulk files of a source are recognised and read.
+
+    Args:
+        is_first_record: Whether the JSON object on the first line is a record of the source.
+        build_query: The statement, for a gate or for none, that reads the table ``lines``.
+        read_record: Identity and column values of one record, for the lines that the statement does not read.
+        fields: Names of the fields that it reads, which are the columns of a bulk file in Parquet.
+        object_fields: Those that hold an object; in Parquet they can be columns of JSON text.
+    """
+
+    is_first_record: Callable[[Mapping[str, Any]], bool]
+    build_query: Callable[[Gate | None], str]
+    read_record: Callable[[Fields], tuple[str, dict[str, Any]]]
+    fields: tuple[str, ...]
+    object_fields: tuple[str, ...] = ()
+
+
+def quote(text: str) -> str:
+    """A text as SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def clean_text(text: str) -> str:
+    """SQL of a text as `clean_line` gives it; null if nothing is left."""
+    ordinary = rf"[{ORDINARY}&<]+(?: [{ORDINARY}&<]+)*"
+    return f"case when regexp_full_match({text}, '{ordinary}') then {text} else nullif(clean_line({text}), '') end"
+
+
+def clean_title(text: str) -> str:
+    """SQL of a title as `title_to_text` gives it."""
+    ordinary = rf"[{ORDINARY}]+(?: [{ORDINARY}]+)*"
+    return f"case when regexp_full_match({text}, '{ordinary}') then {text} else title_to_text({text}) end"
+
+
+def clean_html(text: str) -> str:
+    """SQL of a text as `html_to_text` gives it."""
+    ordinary = rf"[{ORDINARY}&<]+(?: [{ORDINARY}&<]+)*"
+    return (
+        f"case when regexp_full_match({text}, '{ordinary}') and not regexp_matches({text}, '{_TAG}') then {text}"
+        f" else html_to_text({text}) end"
+    )
+
+
+def squeeze(text: str) -> str:
+    """SQL of a text of ordinary characters as `clean_line` gives it: without blanks at the ends or beside another."""
+    return f"case when contains({text}, '  ') then trim(regexp_replace({text}, ' +', ' ', 'g')) else trim({text}) end"
+
+
+def has_odd_text(joined: str) -> str:
+    """SQL of whether a text of several, joined by the separator, needs a parser: for a character, or no text at all."""
+    return f"coalesce(regexp_matches({joined}, '[^ {ORDINARY}&<{SEPARATOR}]|{_NO_TEXT}'), false)"
+
+
+def has_keyword(gate: Gate, *texts: str) -> str:
+    """SQL of whether one of the texts has a keyword of the gate; never null."""
+    text = f"concat_ws('{SEPARATOR}', {', '.join(texts)})"
+    tests = [
+        f"regexp_matches({text}, {quote(keywords)})"
+        + (f" and regexp_matches({text}, {quote(context)})" if context else "")
+        for keywords, context in gate.keywords
+    ]
+    return f"(({') or ('.join(tests)}))"
+
+
+def has_lab(gate: Gate, affiliations: str) -> str:
+    """SQL of whether printed affiliations have a lab of the gate; never null."""
+    tests = (f"coalesce(regexp_matches({affiliations}, {quote(pattern)}), false)" for pattern in gate.affiliations)
+    return f"({' or '.join(tests)})"
+
+
+def join_distinct(texts: str) -> str:
+    """SQL of the distinct texts of a list in order, joined as `join_texts` does; null if there are none."""
+    # quadratic, but for the rare lists of hundreds that have repetitions
+    distinct = f"list_filter({texts}, lambda x, i: list_position({texts}, x) = i)"
+    distinct = f"case when list_unique({texts}) = len({texts}) then {texts} else {distinct} end"
+    return f"nullif(array_to_string({distinct}, '; '), '')"
+
+
+def build_version_text(columns: Iterable[str], types: Mapping[str, str]) -> str:
+    """SQL of the JSON text of the columns as Python's ``json.dumps`` writes it, but for characters outside of ASCII."""
+    parts = [f"""'"{name}": ' || {_build_json_value(name, types[name])}""" for name in sorted(columns)]
+    return "'{' || " + " || ', ' || ".join(parts) + " || '}'"
+
+
+def _build_json_value(name: str, kind: str) -> str:
+    if kind == "text":
+        return f"coalesce(cast(to_json({name}) as varchar), 'null')"
+    if kind == "timestamp":
+        fraction = f"case when microsecond({name}) % 1000000 = 0 then '' else strftime({name}, '.%f') end"
+        return f"""coalesce('"' || strftime({name}, '%Y-%m-%d %H:%M:%S') || {fraction} || '+00:00"', 'null')"""
+    if kind == "date":
+        return f"""coalesce('"' || cast({name} as varchar) || '"', 'null')"""
+    return f"coalesce(cast({name} as varchar), 'null')"
