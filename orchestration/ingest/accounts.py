@@ -9,12 +9,10 @@ from typing import Any
 import polars as pl
 
 from orchestration.ingest.parse import ParsedSnapshots, compute_parser_version
-from orchestration.ingest.raw_tables import load_shared_tables
+from orchestration.ingest.raw_tables import ACCOUNT_TABLES, load_shared_tables
 from orchestration.ingest.snapshots import Snapshot
 from orchestration.sources.source import Source
 
-# the shared tables with rows for each parsed snapshot
-ACCOUNT_TABLES = ("parses", "sightings", "rejects", "unparsed_fields")
 _LOGGED_ONE_BY_ONE = 20
 
 

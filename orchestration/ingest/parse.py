@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from orchestration.ingest.identity import ID_LENGTH, RecordVersion, identify_record
+from orchestration.ingest.identity import RecordVersion, identify_record
 from orchestration.ingest.parser_process import AlteredFile, parse_file
-from orchestration.ingest.raw_tables import SHARED_TABLES_PATH
+from orchestration.ingest.parser_version import compute_parser_version as compute_parser_version
 from orchestration.ingest.snapshots import DamagedSnapshot, Snapshot, get_content_path
-from orchestration.sources.source import DocumentRefused, ParseResult, Record, Reject, Source, hash_parts
+from orchestration.sources.source import DocumentRefused, ParseResult, Record, Reject, Source
 from warehouse.lake import Lake
-from warehouse.reference import FOLDER as REFERENCE
 
 _PROGRESS_SECONDS = 3.0
-_PARSERS = Path(__file__).parents[1] / "sources"
 
 
 @dataclass
@@ -40,19 +33,6 @@ class ParsedSnapshots:
     rejects: list[dict[str, Any]] = field(default_factory=list)
     unparsed_fields: list[dict[str, Any]] = field(default_factory=list)
     records_read: Counter[str] = field(default_factory=Counter)
-
-
-@cache
-def _hash_parser(source: Source) -> str:
-    files = sorted([*_PARSERS.rglob("*.py"), SHARED_TABLES_PATH, *REFERENCE.glob("*.csv")])
-    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    return hash_parts(source.name, json.dumps(source.columns, default=str), *hashes, length=ID_LENGTH)
-
-
-def compute_parser_version(source: Source, hints: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Hash of all that a parsed snapshot depends on besides its bytes: code, declarations, reference data, hints."""
-    version = _hash_parser(source)
-    return hash_parts(version, json.dumps(dict(hints), sort_keys=True), length=ID_LENGTH) if hints else version
 
 
 def parse_snapshots(

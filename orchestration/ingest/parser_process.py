@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import datetime as dt
 import hashlib
 import importlib
 import itertools
@@ -32,32 +31,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from orchestration.sources.registry import get_source, recognise_source
-from orchestration.sources.shared.document import Document, UnreadableDocument
-from orchestration.sources.shared.failure_page import describe_failure_page
-from orchestration.sources.shared.records import leave_out_odd_values
-from orchestration.sources.shared.service_error import find_service_error
-from orchestration.sources.source import (
-    DamagedDocument,
-    DocumentRefused,
-    NotThisSource,
-    ParseResult,
-    Record,
-    Reject,
-    list_first,
-)
+from orchestration.ingest.document_parser import decode_result, encode_value, parse_document
+from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.sql_box.confine import get_signal_name, limit_resources
 
 MEMORY_BYTES = 2 * 2**30
 CPU_SECONDS = 60
 WALL_SECONDS = 180
 PROJECT = Path(__file__).parents[2]
-_TOLERATED_FAULTS = 10  # with as many unreadable records, the response of a feed has probably changed its format
 _PARSER_LIBRARIES = ("feedparser", "lxml.etree", "lxml.html", "python_calamine", "selectolax.lexbor")
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
@@ -93,7 +78,7 @@ def parse_file(
     response = _send_request(request, b"")
     if "altered" in response:
         raise AlteredFile(response["altered"])
-    return _decode_result(response)
+    return decode_result(response)
 
 
 def parse_bytes(
@@ -105,7 +90,7 @@ def parse_bytes(
         DocumentRefused: The document is a failure page, not of this source, damaged, or crashed its parser.
     """
     request = {"name": name, "hints": dict(hints), "source": source, "must_recognise": source is not None}
-    return _decode_result(_send_request(request, content))
+    return decode_result(_send_request(request, content))
 
 
 def detect_failure_page(content: bytes) -> str | None:
@@ -137,16 +122,6 @@ def _send_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     if "refused" in response:
         raise DocumentRefused(response["refused"], response.get("columns"))
     return response
-
-
-def _decode_result(response: dict[str, Any]) -> tuple[str, ParseResult]:
-    items: list[Record | Reject] = [
-        Record(item["identity"], {k: _decode_value(v) for k, v in item["values"].items()}, item["locator"])
-        if "identity" in item
-        else Reject(**item)
-        for item in response["items"]
-    ]
-    return response["source"], ParseResult(items, Counter(response["unparsed_fields"]), response["is_empty_valid"])
 
 
 class _ParserProcess:
@@ -240,63 +215,6 @@ def _read_frame(file: IO[bytes]) -> bytes:
     return content
 
 
-def _encode_value(value: object) -> object:
-    if isinstance(value, dt.datetime):
-        return {"moment": value.isoformat()}
-    if isinstance(value, dt.date):
-        return {"date": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _decode_value(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return dt.datetime.fromisoformat(value["moment"]) if "moment" in value else dt.date.fromisoformat(value["date"])
-
-
-def _handle_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """Recognise and parse one document, in the child; the response to its request."""
-    document = Document(content, request["name"], request["hints"])
-    try:
-        failure_page = describe_failure_page(document)
-        if request.get("only_failure_page"):
-            error = find_service_error(document)
-            return {"failure_page": failure_page or (f"an error of the service: {error}" if error else None)}
-        if failure_page is not None:
-            return {"refused": f"found {failure_page}"}
-        source = get_source(request["source"]) if request["source"] else recognise_source(document)
-        if request.get("must_recognise"):
-            source.recognise(document)
-        result = leave_out_odd_values(source, source.parse(document))
-    except NotThisSource as reason:
-        error = find_service_error(document)
-        found = f"{document.description}, as {source.name}: {reason}; expected {source.expected}"
-        refused = f"found an error of the service: {error}" if error else f"found {found}"
-        return {"refused": refused, "columns": reason.columns}
-    except (DamagedDocument, UnreadableDocument) as damage:
-        error = find_service_error(document)
-        return {"refused": f"found an error of the service: {error}" if error else f"found a damaged file: {damage}"}
-    except DocumentRefused as refusal:
-        return {"refused": str(refusal), "columns": refusal.columns}
-    except MemoryError:
-        return {"refused": f"found a file that needs more than {MEMORY_BYTES:,} bytes of memory to parse"}
-    faults = [item for item in result.rejects if item.is_fault]
-    # a response of a feed is often small: one damaged record in it must not block the feed
-    tolerated = _TOLERATED_FAULTS if "feed" in request["hints"] else 1
-    if len(faults) >= max(len(result.records), tolerated):
-        worst = list_first([f"{item.locator}: {item.reason}" for item in faults])
-        reason = f"{len(faults)} of its {len(result.items)} records are unreadable ({worst})"
-        return {"refused": f"found a document of {source.name}, but {reason}"}
-    if not result.records and not (result.is_empty_valid or (faults and tolerated > 1)):
-        return {"refused": f"found a document of {source.name} without a single record"}
-    return {
-        "source": source.name,
-        "items": [vars(item) for item in result.items],
-        "unparsed_fields": result.unparsed_fields,
-        "is_empty_valid": result.is_empty_valid,
-    }
-
-
 def _read_file(request: dict[str, Any]) -> bytes:
     try:
         content = Path(request["path"]).read_bytes()
@@ -313,13 +231,15 @@ def _run_child(request: dict[str, Any], content: bytes, output: int) -> None:
     os.close(0)
     os.close(1)
     try:
-        response = _handle_request(request, _read_file(request) if "path" in request else content)
+        response = parse_document(request, _read_file(request) if "path" in request else content)
     except AlteredFile as error:
         response = {"altered": str(error)}
+    except MemoryError:
+        response = {"refused": f"found a file that needs more than {MEMORY_BYTES:,} bytes of memory to parse"}
     except Exception as error:  # a fault in a parser is a reason to refuse the file too
         response = {"refused": f"found a file that crashed its parser: {type(error).__name__}: {error}"}
     with os.fdopen(output, "wb") as file:
-        file.write(json.dumps(response, default=_encode_value).encode())
+        file.write(json.dumps(response, default=encode_value).encode())
 
 
 def _read_response(read_end: int, child: int) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from expectations.cross_table import list_checks
-from orchestration.ingest import parse, raw
+from orchestration.ingest import parser_version, raw
 from orchestration.ingest.fetch_log import FetchLogLine
 from orchestration.ingest.raw_tables import declare_record_table, list_raw_tables, load_shared_tables
 from orchestration.ingest.snapshots import add_file, list_snapshots
@@ -127,7 +127,7 @@ def test_changed_parser_reads_everything_again(tmp_path: Path, monkeypatch: pyte
     add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
     first = conform_tables(raw.update_raw_tables(lake, no_log))
     write_tables(lake, first)
-    monkeypatch.setattr(parse, "_hash_parser", lambda _: "another")
+    monkeypatch.setattr(parser_version, "_hash_parser", lambda _: "another")
     again = conform_tables(raw.update_raw_tables(lake, lines.append))
     assert "lab_sheet: the parser or a hint has changed, reading all 1 snapshots again" in lines
     assert_frame_equal(again["raw.lab_sheet_publications"], first["raw.lab_sheet_publications"])
