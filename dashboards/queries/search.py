@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -14,7 +14,7 @@ import streamlit as st
 from dashboards.queries.release import get_cache_key, query_release, report_unreadable
 from dashboards.queries.sql_text import fill_parameters
 from warehouse.release import Release
-from warehouse.search.items import NO_VALUE, UNDATED, ItemKind, list_available_kinds, select_items
+from warehouse.search.items import NO_VALUE, UNDATED, list_available_kinds, select_items
 
 if TYPE_CHECKING:
     from warehouse.search.index import SearchIndex, SearchResult
@@ -202,11 +202,11 @@ def get_items(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFram
         items: Kind and identity of each; items that the release lacks are left out.
     """
     kinds = {kind for kind, _ in items}
-    ids = {f"id_{place}": identity for place, (_, identity) in enumerate(items)}
-    names = ", ".join(f"${name}" for name in ids) or "null"
     item_kinds = [
-        _keep_rows(kind, names) for kind in list_available_kinds(release.manifest["tables"]) if kind.kind in kinds
+        item_kind for item_kind in list_available_kinds(release.manifest["tables"]) if item_kind.kind in kinds
     ]
+    ids = {f"id_{place}": identity for place, (_, identity) in enumerate(items)}
+    # one parameter per identity, so that DuckDB filters by them first
     query = f"""
         select items.*
         from ({select_items(item_kinds)}) as items
@@ -216,18 +216,10 @@ def get_items(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFram
                 unnest($ids::varchar[]) as item_id,
                 unnest(range(len($ids::varchar[]))) as place
         ) as wanted using (kind, item_id)
+        where items.item_id in ({", ".join(f"${name}" for name in ids) or "null"})
         order by place
     """
     return _query_uncached(release, query, {"kinds": [kind for kind, _ in items], "ids": list(ids.values()), **ids})
-
-
-def _keep_rows(kind: ItemKind, names: str) -> ItemKind:
-    """The kind with only the items whose identity one of the named parameters has.
-
-    DuckDB finds the rows in one column, then reads only these of the others; a filter on the column reads all rows.
-    """
-    rows = f"rowid in (select rowid from {kind.table} where {kind.item_id} in ({names}))"
-    return replace(kind, row_filter=f"{kind.row_filter} and {rows}" if kind.row_filter else rows)
 
 
 def _query_uncached(release: Release, query: str, parameters: Mapping[str, Any]) -> pl.DataFrame:

@@ -7,12 +7,7 @@ import polars as pl
 from dashboards.queries.release import query_release
 from warehouse.release import Release
 
-# DuckDB finds the row in one column, then reads only this row of the others
-_WORK = """
-    select *
-    from clean.publications
-    where rowid in (select rowid from clean.publications where publication_id = $id)
-"""
+_WORK = "select * from clean.publications where publication_id = $id"
 _WEIGHTS = """
     select
         rules.counting_rule,
