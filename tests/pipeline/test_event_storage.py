@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from orchestration.defs.event_storage import PooledEventLogStorage
+from orchestration.defs.retention import prune_runs
 from orchestration.run import configure_dagster
 from warehouse.lake import Lake
 
@@ -71,3 +72,68 @@ def test_threads_lose_no_event_and_few_files_stay_open(instance: dg.DagsterInsta
     instance.wipe()
     assert instance.get_runs_count() == 0
     assert dg.materialize([numbers], instance=instance).success
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def letters() -> None: ...
+
+
+@dg.asset
+def broken() -> None:
+    raise dg.Failure("always")
+
+
+def make(instance: dg.DagsterInstance, *assets: dg.AssetsDefinition, partition: str | None = None) -> str:
+    return dg.materialize([*assets], instance=instance, raise_on_error=False, partition_key=partition).run_id
+
+
+def list_runs(instance: dg.DagsterInstance) -> set[str]:
+    return {run.run_id for run in instance.get_runs()}
+
+
+def test_old_runs_are_deleted_except_those_that_hold_the_newest_of_something(instance: dg.DagsterInstance) -> None:
+    partitions = [make(instance, letters, partition=name) for name in ("a", "b")]
+    old = [make(instance, numbers) for _ in range(2)] + [make(instance, broken)]
+    queued = instance.create_run_for_job(dg.define_asset_job("job").resolve(asset_graph=GRAPH)).run_id
+    newest = [make(instance, numbers) for _ in range(2)]
+    folder = Path(os.environ["DAGSTER_HOME"])
+    assert prune_runs(instance, 50) == []
+    assert set(prune_runs(instance, 2)) == set(old)
+    assert list_runs(instance) == {*partitions, queued, *newest}
+    assert {path.stem for path in (folder / "history" / "runs").glob("*-*.db")} <= {*partitions, queued, *newest}
+    assert {path.name for path in (folder / "storage").iterdir()} == {*partitions, *newest}
+    assert "ASSET_CHECK_EVALUATION" in list_events(instance, newest[0])
+    record = instance.get_latest_materialization_event(dg.AssetKey("numbers"))
+    assert record is not None
+    assert record.run_id == newest[1]
+    assert instance.get_materialized_partitions(dg.AssetKey("letters")) == {"a", "b"}
+    key = dg.AssetCheckKey(dg.AssetKey("numbers"), "is_small")
+    checks = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+    assert {check.run_id for check in checks} == {*newest, queued}
+    assert prune_runs(instance, 1) == [newest[0]]
+    assert make(instance, numbers) in list_runs(instance)
+
+
+def test_disk_of_deleted_events_is_given_back(instance: dg.DagsterInstance) -> None:
+    for _ in range(4):
+        make(instance, numbers)
+    index = Path(os.environ["DAGSTER_HOME"]) / "history" / "runs" / "index.db"
+    storage = instance.event_log_storage
+    assert isinstance(storage, PooledEventLogStorage)
+    with storage.index_connection() as connection:  # as much as many runs of tables write
+        connection.exec_driver_sql("update event_logs set event = event || printf('%.20000c', ' ')")
+    with storage.index_connection() as connection:
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    before = index.stat().st_size
+    assert prune_runs(instance, 1)
+    with storage.index_connection() as connection:
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    assert index.stat().st_size < before / 2
+
+
+def test_another_storage_is_left_alone(instance: dg.DagsterInstance) -> None:
+    run_ids = {make(instance, numbers) for _ in range(2)}
+    (Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    with dg.DagsterInstance.get() as default:
+        assert prune_runs(default, 1) == []
+        assert list_runs(default) == run_ids
