@@ -78,10 +78,9 @@ def build_bibliography(lake: Lake, rows: int, log: Callable[[str], None] = print
         lake.write(tables[name], tables[name].conform(frame))
     for name, transform in load_transforms().items():
         started = time.monotonic()
-        frame = engine.run_transform(transform, lake)
-        lake.write(transform.table, frame)
+        state = engine.make_table(transform, lake)
         if time.monotonic() - started > 5:
-            log(f"{name}: {frame.height:,} rows in {time.monotonic() - started:.0f} s")
+            log(f"{name}: {state.rows:,} rows in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
     release, _ = publish_release(lake, tables.values(), {})
     log(f"published in {time.monotonic() - started:.0f} s")

@@ -29,6 +29,7 @@ select
     records_kept,
     records_repeated,
     records_rejected,
+    records_out_of_scope,
     coalesce(sighting_rows, 0) as rows_in_sightings,
     coalesce(reject_rows, 0) as rows_in_rejects
 from raw.snapshots
@@ -37,7 +38,7 @@ left join sightings on snapshots.snapshot_id = sightings.snapshot_id
 left join rejects on snapshots.snapshot_id = rejects.snapshot_id
 where
     parses.snapshot_id is null
-    or records_read != records_kept + records_repeated + records_rejected
+    or records_read != records_kept + records_repeated + records_rejected + records_out_of_scope
     or records_kept + records_repeated != coalesce(sighting_rows, 0)
     or records_rejected != coalesce(reject_rows, 0)
 """
@@ -193,7 +194,7 @@ def list_checks() -> list[CrossTableCheck]:
         CrossTableCheck(
             "accounts_add_up",
             "raw.parses",
-            "For every snapshot, records read = kept + repeated + rejected.",
+            "For every snapshot, records read = kept + repeated + rejected + out of scope.",
             _UNBALANCED_ACCOUNTS,
             True,
         ),

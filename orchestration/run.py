@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.release import NoRelease, Release, read_current_release
+from warehouse.scratch import remove_left_spills
 from warehouse.table import utc_now
 
 JOB = "run_all"  # Dagster's name of the job over all tables and the release
@@ -75,6 +76,18 @@ class CheckResult:
     code_version: str = ""
 
 
+class TableInputs(Protocol):
+    """What the rows of a table made by SQL depend on."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tables."""
+
+    @property
+    def code_version(self) -> str:
+        """Hash of all else: its SQL, its declaration, the functions that it calls."""
+
+
 @dataclass
 class LakeRun:
     """The record of a run.
@@ -95,11 +108,17 @@ class LakeRun:
     _versions: dict[str, int] = field(default_factory=dict, repr=False)
     _made_from: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
-    def set_version(self, table: str, version: int, source_tables: Iterable[str] = ()) -> None:
+    def set_version(self, table: str, version: int, made_from: TableInputs | None = None) -> None:
         """Note the Delta version of a table that this run has written, and of the tables that it was made from."""
         self._versions[table] = version
-        sources = {name: self.get_version(name) for name in source_tables}
-        self._made_from[table] = {"code_version": hash_code(), "sources": sources}
+        if made_from is not None:
+            sources = {name: self.get_version(name) for name in made_from.inputs}
+            self._made_from[table] = {"code_version": made_from.code_version, "sources": sources, "version": version}
+
+    def is_current(self, table: str, inputs: TableInputs) -> bool:
+        """Whether a table was made from the present versions of its inputs by the same code, and is still there."""
+        made_from = self.read_made_from().get(table, {})
+        return table not in self.find_outdated({table: inputs}) and made_from.get("version") == self.get_version(table)
 
     def get_version(self, table: str) -> int:
         """The present Delta version of a table; -1 if it was never written."""
@@ -111,14 +130,14 @@ class LakeRun:
     def add_check(self, result: CheckResult) -> None:
         """Add a result; it replaces an earlier one of the same check."""
         self.checks = [other for other in self.checks if (other.table, other.check) != (result.table, result.check)]
-        self.checks.append(replace(result, code_version=hash_code()))
+        self.checks.append(result)
 
-    def find_result(self, table: str, check: str) -> CheckResult | None:
-        """The newest result of a check, if it is about the present code and the present versions of its tables."""
+    def find_result(self, table: str, check: str, code_version: str) -> CheckResult | None:
+        """The newest result of a check, if it is about this code and the present versions of its tables."""
         for result in self.read_checks():
             if (result.table, result.check) == (table, check):
                 is_current = all(self.get_version(name) == version for name, version in result.versions.items())
-                return result if is_current and result.code_version == hash_code() else None
+                return result if is_current and result.code_version == code_version else None
         return None
 
     def read_checks(self) -> list[CheckResult]:
@@ -131,19 +150,19 @@ class LakeRun:
         """For each table, the code version and the versions of the source tables that it was made from."""
         return {**_read_stored(self.lake).get("made_from", {}), **self._made_from}
 
-    def find_outdated(self, tables: Mapping[str, Iterable[str]]) -> dict[str, str]:
-        """The tables that were not made from the present versions of their source tables, each with the reason.
+    def find_outdated(self, tables: Mapping[str, TableInputs]) -> dict[str, str]:
+        """The tables that were not made from the present versions of their inputs, each with the reason.
 
         Args:
-            tables: The source tables of each table.
+            tables: The inputs of each table.
         """
         made_from, outdated = self.read_made_from(), {}
-        for table, source_tables in tables.items():
+        for table, inputs in tables.items():
             entry = made_from.get(table, {})
-            changed = [name for name in source_tables if entry.get("sources", {}).get(name) != self.get_version(name)]
+            changed = [name for name in inputs.inputs if entry.get("sources", {}).get(name) != self.get_version(name)]
             if changed:
                 outdated[table] = f"{table} was not made from the present {', '.join(changed)}"
-            elif entry.get("code_version") != hash_code():
+            elif entry.get("code_version") != inputs.code_version:
                 outdated[table] = f"{table} was made by other code"
         return outdated
 
@@ -181,6 +200,7 @@ def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]
         is_whole: Whether the run is of the whole job, rather than of some tables or checks.
     """
     run = LakeRun(lake, run_id, utc_now().isoformat(), is_whole)
+    remove_left_spills(lake.root)
     try:
         yield run
     finally:

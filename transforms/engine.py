@@ -1,18 +1,17 @@
-"""Runs transforms: computes the table of a SQL file from the current tables of the lake."""
+"""Runs transforms: makes the table of a SQL file from the current tables of the lake, without leaving the engine."""
 
 from __future__ import annotations
 
 import duckdb
-import polars as pl
 
 from transforms.reader import Transform
-from warehouse.lake import Lake
+from warehouse.lake import Lake, TableState
 from warehouse.sql import connect_tables
 from warehouse.statistics.functions import register_statistics
 
 
-def run_transform(transform: Transform, lake: Lake) -> pl.DataFrame:
-    """The rows that a transform returns, with the declared columns and types, sorted by key.
+def make_table(transform: Transform, lake: Lake) -> TableState:
+    """Make the table of a transform: the rows that its query returns, with the declared columns and types.
 
     Raises:
         FileNotFoundError: A source table is not in the lake.
@@ -20,11 +19,12 @@ def run_transform(transform: Transform, lake: Lake) -> pl.DataFrame:
         duckdb.Error: The query fails; the message names the file.
     """
     with (
-        connect_tables(lake, transform.source_tables, transform.query) as connection,
+        connect_tables(
+            lake, transform.source_tables, transform.query, sightings_of=transform.sightings_of
+        ) as connection,
         register_statistics(connection, transform.query),
     ):
         try:
-            frame = connection.sql(transform.query).pl()
+            return lake.write_query(transform.table, connection, transform.query)
         except duckdb.Error as error:
             raise type(error)(f"{transform.path}: {error}") from error
-    return transform.table.conform(frame)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from warehouse.sql import list_source_tables
-from warehouse.table import DeclarationError, Table, parse_table
+from warehouse.parts import SIGHTINGS
+from warehouse.sql import list_source_tables, select_scalar_macros
+from warehouse.statistics.functions import read_statistics_code
+from warehouse.table import DeclarationError, Table, describe_table, parse_table
 
 FOLDER = Path(__file__).parent
 _HEAD = re.compile(r"\A/\*\n(?P<toml>.*?)\*/\s*(?P<query>.*)\Z", re.DOTALL)
@@ -31,12 +35,28 @@ class Transform:
         query: The query.
         source_tables: Names of the tables that the query reads, sorted.
         path: The file.
+        sightings_of: The raw tables whose records in ``raw.sightings`` it reads, from ``sightings_of`` in its head; all
+            if there is none. It is not made again when records of other sources arrive.
     """
 
     table: Table
     query: str
     source_tables: tuple[str, ...]
     path: Path
+    sightings_of: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tables whose change can change its rows."""
+        tables = {*self.source_tables, *self.sightings_of}
+        return tuple(sorted(tables - {SIGHTINGS} if self.sightings_of else tables))
+
+    @cached_property
+    def code_version(self) -> str:
+        """Hash of all that decides its rows besides its inputs: the file, what it inherits, macros, functions."""
+        texts = [self.path.read_text(encoding="utf-8"), describe_table(self.table), select_scalar_macros(self.query)]
+        texts += read_statistics_code(self.query)
+        return sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def read_transforms(other_tables: Iterable[Table], folder: Path = FOLDER) -> dict[str, Transform]:
@@ -75,9 +95,18 @@ def read_transforms(other_tables: Iterable[Table], folder: Path = FOLDER) -> dic
             continue
         path, toml, query, sources = heads[name]
         try:
+            sightings_of = _take_sightings(toml, sources, declared)
             table = parse_table(name, toml, [declared[source] for source in sources])
         except (DeclarationError, TypeError) as error:
             raise DeclarationError(f"{path}: {error}") from error
         declared[name] = table
-        transforms[name] = Transform(table, query, sources, path)
+        transforms[name] = Transform(table, query, sources, path, sightings_of)
     return transforms
+
+
+def _take_sightings(toml: dict[str, Any], sources: tuple[str, ...], declared: Mapping[str, Table]) -> tuple[str, ...]:
+    """The setting ``sightings_of`` of a head, removed from it."""
+    tables = tuple(toml.pop("sightings_of", ()))
+    if unknown := [table for table in tables if SIGHTINGS not in sources or table not in declared]:
+        raise DeclarationError(f"sightings_of names {', '.join(unknown)}, of which it reads no {SIGHTINGS}")
+    return tables

@@ -7,26 +7,38 @@ always see one committed version.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import io
 import os
-import shutil
 import unicodedata
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError
+import duckdb
 
-from warehouse.table import Table, utc_now
+from warehouse import parts
+from warehouse.delta import (
+    DELTA_TYPES,
+    DataFile,
+    adopt_data_file,
+    build_select,
+    commit_files,
+    hash_columns,
+    list_data_files,
+    measure_file,
+    open_log,
+    quote_literal,
+    read_commit,
+    write_draft,
+)
+from warehouse.scratch import open_scratch
+from warehouse.table import SQL_TYPES, Table, utc_now
 from warehouse.terminal_text import escape_name
 
 if TYPE_CHECKING:
-    import pyarrow.dataset as ds
+    import polars as pl
+    from deltalake import DeltaTable
 
 PROJECT = Path(__file__).parents[1]
 # the Delta library and SQLAlchemy (for Dagster's database) read paths as URLs, whatever form they are given in
@@ -112,66 +124,139 @@ class Lake:
         layer, _, short_name = name.partition(".")
         return self.root / "tables" / layer / short_name
 
-    def _open_delta(self, name: str) -> DeltaTable | None:
-        """The newest version of a table; none if it was never written, or is damaged, so that it is made again."""
-        delta = _open_log(self.locate_table(name))
-        return delta if delta is not None and _has_all_files(self.locate_table(name), delta) else None
+    def open_table(self, name: str) -> tuple[DeltaTable, list[DataFile]] | None:
+        """The newest version of a table and its files; none if it was never written, or is damaged."""
+        path = self.locate_table(name)
+        delta = open_log(path)
+        files = None if delta is None else list_data_files(path, delta)
+        return None if delta is None or files is None else (delta, files)
 
     def read_state(self, name: str) -> TableState | None:
         """The newest version of a table; none if it was never written or is damaged."""
-        delta = self._open_delta(name)
-        if delta is None:
+        opened = self.open_table(name)
+        if opened is None:
             return None
-        commit = next(iter(delta.history(1)), {})
+        commit = read_commit(opened[0])
         if _CONTENT_KEY not in commit:  # its last commit is damaged
             return None
-        return TableState(delta.version(), int(commit["rows"]), commit[_CONTENT_KEY])
+        return TableState(opened[0].version(), int(commit["rows"]), commit[_CONTENT_KEY])
 
     def read(self, table: Table) -> pl.DataFrame:
-        """The newest version of a table with the declared columns; no rows if it was never written or is damaged.
+        """The newest version of a small table with the declared columns; no rows if it is not there or is damaged.
 
         Columns declared after it was written are null.
         """
-        delta = self._open_delta(table.name)
-        if delta is None:
-            return table.frame()
-        frame = pl.DataFrame(pl.from_arrow(delta.to_pyarrow_table()))
-        columns = [
-            name if name in frame.columns else pl.lit(None, kind).alias(name) for name, kind in table.schema.items()
-        ]
-        return table.conform(frame.select(columns))
+        with open_scratch(self.root) as connection:
+            try:
+                self.create_view(connection, table.name)
+            except FileNotFoundError:
+                return table.frame()
+            stored = {row[0] for row in connection.execute(f"describe {table.name}").fetchall()}
+            columns = ", ".join(f'"{name}"' if name in stored else f'null as "{name}"' for name in table.schema)
+            return table.conform(connection.sql(f"select {columns} from {table.name}").pl())
 
-    def open_dataset(self, name: str) -> ds.Dataset:
-        """The newest version of a table as an Arrow data set, for a query engine to scan.
+    def create_view(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        *,
+        sightings_of: Collection[str] = (),
+        alias: str | None = None,
+    ) -> None:
+        """Create a view of the newest version of a table, under its own name, in a DuckDB connection.
+
+        Args:
+            connection: The connection; its time zone is UTC.
+            name: Name of the table.
+            sightings_of: For `parts.SIGHTINGS`, the raw tables whose records are wanted; all if there is none.
+            alias: The name of a temporary view to create instead.
 
         Raises:
             FileNotFoundError: The table was never written, or is damaged.
         """
-        delta = self._open_delta(name)
-        if delta is None:
+        delta, files = self._require_table(name)
+        description = parts.PartsDescription.read(delta.metadata().description)
+        relation = _read_files(delta, files)
+        if description is not None:
+            self._create_places(connection)
+        if description is not None and description.source is None:
+            relation = f"({parts.select_sightings(self._list_parts(sightings_of))})"
+        elif description is not None:
+            columns = [field.name for field in delta.schema().fields]
+            relation = f"({parts.select_versions(relation, columns, description.volatile_columns)})"
+        if alias is None:
+            connection.execute(f"create schema if not exists {name.partition('.')[0]}")
+            connection.execute(f"create or replace view {name} as from {relation}")
+        else:
+            connection.execute(f"create or replace temp view {alias} as from {relation}")
+
+    def create_parts_view(self, connection: duckdb.DuckDBPyConnection, name: str, view: str) -> None:
+        """Create a view of all records in the parts of a raw table, of whatever snapshot.
+
+        Raises:
+            FileNotFoundError: The table was never written, or is damaged.
+        """
+        connection.execute(f"create or replace view {view} as from {_read_files(*self._require_table(name))}")
+
+    def _require_table(self, name: str) -> tuple[DeltaTable, list[DataFile]]:
+        opened = self.open_table(name)
+        if opened is None:
             raise FileNotFoundError(f"{name} is not in the lake {self.root}: run `aisle run`")
-        return delta.to_pyarrow_dataset()
+        return opened
+
+    def _create_places(self, connection: duckdb.DuckDBPyConnection) -> None:
+        query = parts.select_places(_read_files(*self._require_table(parts.SNAPSHOTS)))
+        connection.execute(f"create temp table if not exists {parts.PLACES} as {query}")
+
+    def _list_parts(self, names: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The source and the relation of parts of each raw table."""
+        for folder in sorted((self.root / "tables" / "raw").iterdir()):
+            name = f"raw.{folder.name}"
+            opened = self.open_table(name) if not names or name in names else None
+            description = parts.PartsDescription.read(opened[0].metadata().description) if opened else None
+            if opened is not None and description is not None and description.source is not None:
+                yield description.source, _read_files(*opened)
 
     def write(self, table: Table, frame: pl.DataFrame) -> TableState:
-        """Replace the content of a table in one commit; unchanged content is not written again.
+        """Replace the content of a table by a small frame; unchanged content is not written again.
 
         Raises:
             DeclarationError: Columns or types are not the declared ones.
         """
-        frame = table.conform(frame)
-        content = hash_content(frame)
-        stored = self.read_state(table.name)
-        if stored is not None and stored.content_sha256 == content:
-            return stored
-        properties = CommitProperties(custom_metadata={_CONTENT_KEY: content, "rows": str(frame.height)})
-        path = self.locate_table(table.name)
-        if _open_log(path) is None and path.exists():  # what is left of it cannot be read
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_deltalake(path, frame.to_arrow(), mode="overwrite", schema_mode="overwrite", commit_properties=properties)
+        with open_scratch(self.root) as connection:
+            connection.register("frame", table.conform(frame))
+            return self.write_query(table, connection, "from frame")
+
+    def write_query(self, table: Table, connection: duckdb.DuckDBPyConnection, query: str) -> TableState:
+        """Replace the content of a table by the rows of a query in one commit; unchanged content is not kept twice.
+
+        Raises:
+            DeclarationError: Columns or types are not the declared ones.
+            duckdb.Error: The query fails.
+        """
+        folder, names = self.locate_table(table.name), [column.name for column in table.columns]
+        select = build_select(connection, table.name, table.columns, query)
+        with write_draft(connection, folder, select) as draft:
+            measured = measure_file(connection, names, draft)
+            content, stored = hash_columns(names, measured.rows, measured.row_hash), self.read_state(table.name)
+            if stored is not None and stored.content_sha256 == content:
+                return stored
+            file = adopt_data_file(folder, measured)
+        return self.commit(table, content, file.rows, added=[file], is_overwrite=True)
+
+    def commit(self, table: Table, content_sha256: str, rows: int, **changes: Any) -> TableState:
+        """Commit files of a table, see `warehouse.delta.commit_files`, as the version with this content.
+
+        Raises:
+            OSError: The new version cannot be read back.
+        """
+        folder = self.locate_table(table.name)
+        metadata = {_CONTENT_KEY: content_sha256, "rows": str(rows)}
+        columns = changes.pop("columns", table.columns)
+        commit_files(folder, columns, metadata, **changes)
         written = self.read_state(table.name)
-        if written is None or written.content_sha256 != content:
-            raise OSError(f"{table.name}: the new version cannot be read back from {path}")
+        if written is None or written.content_sha256 != content_sha256:
+            raise OSError(f"{table.name}: the new version cannot be read back from {folder}")
         return written
 
     @contextmanager
@@ -216,28 +301,13 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
-def _open_log(path: Path) -> DeltaTable | None:
-    """A table as its log describes it; none if there is no log or it is damaged."""
-    try:
-        return DeltaTable(path) if DeltaTable.is_deltatable(str(path)) else None
-    except DeltaError:
-        return None
-
-
-def _has_all_files(path: Path, delta: DeltaTable) -> bool:
-    """Whether the files of the newest version are there with the sizes that the log gives."""
-    files = pl.DataFrame(delta.get_add_actions(flatten=True)).select("path", "size_bytes")
-    try:
-        return all((path / name).stat().st_size == size_bytes for name, size_bytes in files.iter_rows())
-    except FileNotFoundError:
-        return False
-
-
-def hash_content(frame: pl.DataFrame) -> str:
-    """SHA-256 of the column names and rows of a frame, in order; the same on every machine."""
-    buffer = io.BytesIO()
-    frame.write_ndjson(buffer)
-    return hashlib.sha256(",".join(frame.columns).encode() + b"\n" + buffer.getvalue()).hexdigest()
+def _read_files(delta: DeltaTable, files: Collection[DataFile]) -> str:
+    """The relation of the rows in the files of a table, as SQL."""
+    if files:
+        return f"read_parquet([{', '.join(quote_literal(str(file.path)) for file in files)}])"
+    types = {kind: SQL_TYPES[name] for name, kind in DELTA_TYPES.items()}
+    columns = (f'null::{types[str(field.type.type)]} as "{field.name}"' for field in delta.schema().fields)
+    return f"(select {', '.join(columns)} where false)"
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -23,7 +23,8 @@ from typing import Any
 import duckdb
 
 from warehouse import dictionary
-from warehouse.lake import Lake, TableState, hash_content, replace_file, sync_folder
+from warehouse.delta import hash_frame
+from warehouse.lake import Lake, TableState, replace_file, sync_folder
 from warehouse.release_file import (
     DamagedFile,
     check_file,
@@ -232,7 +233,7 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
         states[table.name] = state
     dictionary_rows = dictionary.build_dictionary([*tables, dictionary.TABLE])
     contents = {name: state.content_sha256 for name, state in states.items()}
-    contents[dictionary.TABLE.name] = hash_content(dictionary_rows)
+    contents[dictionary.TABLE.name] = hash_frame(dictionary_rows)
     with contextlib.suppress(NoRelease):  # a damaged release is replaced
         newest = read_current_release(lake)
         released = {name: table["content_sha256"] for name, table in newest.manifest["tables"].items()}

@@ -15,6 +15,7 @@ import polars as pl
 
 from warehouse import dictionary
 from warehouse.lake import Lake
+from warehouse.scratch import limit_memory
 from warehouse.sql import (
     SCALAR_MACROS,
     TABLE_MACROS,
@@ -51,16 +52,20 @@ class DamagedFile(OSError):
 
 def write_release_file(path: Path, lake: Lake, tables: list[Table], dictionary_rows: pl.DataFrame) -> None:
     """Write all tables with their descriptions and the macros into a new DuckDB file."""
-    with duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION}) as connection:
+    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
+    with duckdb.connect(path, config=config) as connection:
         configure_connection(connection)
+        limit_memory(connection, lake.root)
         connection.execute(SCALAR_MACROS)
         for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
             connection.execute(f"create schema {layer}")
         for table in tables:
-            connection.register("rows_of_table", lake.open_dataset(table.name))
+            lake.create_view(connection, table.name, alias="rows_of_table")
             _fill_table(connection, table)
+        connection.execute("drop view if exists rows_of_table")
         connection.register("rows_of_table", dictionary_rows)
         _fill_table(connection, dictionary.TABLE)
+        connection.unregister("rows_of_table")
         if list_macro_tables() <= {table.name for table in tables}:
             connection.execute(TABLE_MACROS)
         connection.execute("checkpoint")
@@ -76,7 +81,6 @@ def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     for column in table.columns:
         comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
         connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
-    connection.unregister("rows_of_table")
 
 
 def open_release_file(path: Path) -> duckdb.DuckDBPyConnection:

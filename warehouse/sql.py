@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,10 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
+from warehouse.delta import quote_literal as quote_literal
 from warehouse.lake import Lake
+from warehouse.scratch import configure_connection as configure_connection
+from warehouse.scratch import open_scratch
 from warehouse.table import LAYERS, DeclarationError
 
 _MACROS = Path(__file__).parent / "macros"
@@ -28,21 +31,6 @@ TEMPORARY_TABLE_MACROS = TABLE_MACROS.replace("create or replace macro", "create
 def list_macro_tables() -> frozenset[str]:
     """Names of the tables that the table macros read; a release that lacks one of them has no table macros."""
     return frozenset(re.findall(rf"\b(?:from|join) ((?:{'|'.join(LAYERS)})\.\w+)", TABLE_MACROS))
-
-
-def configure_connection(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set UTC as time zone, and turn off an optimiser of DuckDB that loses a LIMIT.
-
-    In DuckDB 2.0.0 statistics propagation treats a left join with a provably empty side as an empty result and drops
-    the LIMIT above it, so that the query returns too many rows.
-    """
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set disabled_optimizers = 'statistics_propagation'")
-
-
-def quote_literal(text: str) -> str:
-    """A text as SQL literal, for statements that take no parameters."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def list_source_tables(query: str) -> tuple[str, ...]:
@@ -85,18 +73,25 @@ def select_scalar_macros(query: str) -> str:
 
 
 @contextmanager
-def connect_tables(lake: Lake, tables: Iterable[str], query: str) -> Generator[duckdb.DuckDBPyConnection]:
+def connect_tables(
+    lake: Lake, tables: Iterable[str], query: str = "", *, sightings_of: Collection[str] = ()
+) -> Generator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection in UTC for a query: with a view of each table under its own name, and the macros it calls.
+
+    DuckDB stays within its part of the memory budget and writes what does not fit to a folder of the lake.
+
+    Args:
+        lake: The lake.
+        tables: Names of the tables.
+        query: The query.
+        sightings_of: The raw tables of which ``raw.sightings`` are wanted; all if there is none.
 
     Raises:
         FileNotFoundError: A table was never written.
+        InvalidMemory: The memory budget is no amount of memory.
     """
-    with duckdb.connect() as connection:
-        configure_connection(connection)
+    with open_scratch(lake.root) as connection:
         connection.execute(select_scalar_macros(query))
         for name in tables:
-            layer, _, short_name = name.partition(".")
-            connection.execute(f"create schema if not exists {layer}")
-            connection.register(f"{layer}__{short_name}", lake.open_dataset(name))
-            connection.execute(f"create view {name} as from {layer}__{short_name}")
+            lake.create_view(connection, name, sightings_of=sightings_of)
         yield connection

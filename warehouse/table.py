@@ -8,6 +8,7 @@ data dictionary are generated from it.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -233,6 +234,12 @@ def parse_table(name: str, declared: Mapping[str, Any], source_tables: Iterable[
             upstream_columns.setdefault(column.name, column)
     columns = (parse_column(name, key, value, upstream_columns.get(key)) for key, value in declared["columns"].items())
     return Table(name, declared["row"], tuple(declared["key"]), tuple(columns))
+
+
+def describe_table(table: Table) -> str:
+    """The declaration as text, the same in every process, to notice when it changes."""
+    columns = [{**vars(column), "warn": sorted(column.warn)} for column in table.columns]
+    return json.dumps([table.name, table.row, table.key, columns], default=str)
 
 
 def utc_now() -> dt.datetime:

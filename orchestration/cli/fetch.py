@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestration.fetch.config import Configuration
     from orchestration.fetch.journal import FetchResult
-    from orchestration.ingest.snapshots import AddedFile
+    from orchestration.ingest.snapshots import AddedFile, Snapshot
 
 _QUIET_SECONDS, _INTERVAL_SECONDS = 2.0, 5.0
 _DAY = ["%Y-%m-%d"]
@@ -47,6 +48,12 @@ def add(
     is_confirmed: Annotated[
         bool, typer.Option("--yes", help="Take tables with the columns that they probably have, without a question.")
     ] = False,
+    is_in_place: Annotated[
+        bool, typer.Option("--in-place", help="Read bulk files where they are instead of keeping a copy in the lake.")
+    ] = False,
+    is_ungated: Annotated[
+        bool, typer.Option("--ungated", help="Keep all records of bulk files, not only those in the gate's scope.")
+    ] = False,
 ) -> None:
     """Add files and addresses to the lake; each is recognised by its content, or refused with the reason.
 
@@ -55,12 +62,13 @@ def add(
     requested once, with the settings of its feed if it has one; to fetch it regularly, configure a feed. Write a
     secret in an address as '${NAME}' of an environment variable. A table with unusual headers is shown with the columns
     that it probably has and taken if you confirm them; or name them with `--map`. Refused files are kept in the lake.
+
+    Bulk files of any size (parts of OpenAlex's snapshot, arXiv's metadata file, the alignment research dataset) are
+    read by the next run; those over 64 MB stay where they are. Records out of the gate's scope are only counted.
     Next: `aisle run`.
     """
-    from orchestration.fetch.add_address import add_address
     from orchestration.fetch.http import HttpRequestFailed
     from orchestration.ingest.files import FileRefused
-    from orchestration.ingest.snapshots import add_file
     from orchestration.sources.source import DocumentRefused
 
     lake, hints = open_lake(), {**_build_hints(owner, url), **build_table_hints(mappings, encoding)}
@@ -70,13 +78,10 @@ def add(
         raise fail("no file to add")
     if url and (len(names) > 1 or _is_address(names[0])):
         raise fail("--url is the address of one saved page: use it with that one file alone")
+    adder = _Adder(lake, hints, is_confirmed=is_confirmed, is_in_place=is_in_place, is_gated=not is_ungated)
     for name in names:
-        confirm = ColumnConfirmation(name, is_confirmed)
         try:
-            if _is_address(name):
-                added = add_address(lake, name, hints, confirm_columns=confirm)
-            else:
-                added = add_file(lake, Path(name), hints=hints, confirm_columns=confirm)
+            added = adder.add(name)
         except FileRefused as refusal:
             refused += 1
             log(f"✗ {escape_name(name)}: refused: {refusal}; it was left where it is")
@@ -92,6 +97,34 @@ def add(
     if refused:
         raise fail(f"{refused} of {total} were not added")
     log("next: aisle run")
+
+
+@dataclass
+class _Adder:
+    """Adds files and addresses one after the other, with the same options."""
+
+    lake: Lake
+    hints: dict[str, str]
+    is_confirmed: bool
+    is_in_place: bool
+    is_gated: bool
+    _places: dict[str, Snapshot] | None = None
+
+    def add(self, name: str) -> AddedFile:
+        """Add one file or address; raises what `add_address`, `add_bulk_file` and `add_file` raise."""
+        from orchestration.fetch.add_address import add_address
+        from orchestration.ingest.bulk_files import add_bulk_file, find_bulk_source_of, index_places
+        from orchestration.ingest.snapshots import add_file
+
+        confirm = ColumnConfirmation(name, self.is_confirmed)
+        if _is_address(name):
+            return add_address(self.lake, name, self.hints, confirm_columns=confirm)
+        if source := find_bulk_source_of(Path(name)):
+            if self._places is None:
+                self._places = index_places(self.lake)
+            flags = {"is_in_place": self.is_in_place, "is_gated": self.is_gated}
+            return add_bulk_file(self.lake, Path(name), source, self._places, **flags)
+        return add_file(self.lake, Path(name), hints=self.hints, confirm_columns=confirm)
 
 
 def _list_names(paths: list[str]) -> tuple[list[str], int]:
@@ -142,7 +175,8 @@ def _is_address(text: str) -> bool:
 
 def _log_added_file(name: str, added: AddedFile) -> None:
     snapshot = added.snapshot
-    content = f"{snapshot.source}, {added.records} records" + (f", {added.rejects} rejected" if added.rejects else "")
+    records = "a bulk file" if added.records is None else f"{added.records} records"
+    content = f"{snapshot.source}, {records}" + (f", {added.rejects} rejected" if added.rejects else "")
     content += f", of the feed {snapshot.feed}" if snapshot.feed else ""
     when = "new" if added.is_new else f"already stored since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
     remark = f"; {added.remark}" if added.remark else ""

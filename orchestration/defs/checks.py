@@ -8,24 +8,25 @@ makes the table, which can be subset, so that a check can be run alone on the ta
 # no postponed annotations here: Dagster reads the type of `context`
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import dagster as dg
-import duckdb
-import polars as pl
 
+import expectations
 from expectations import cross_table
 from expectations.limits import MAX_EXAMPLES, check_relation
 from expectations.observed import describe_expectations
 from orchestration.defs.errors import fail_without_retry
 from orchestration.defs.resources import LakeResource
-from orchestration.defs.specs import build_asset_key
+from orchestration.defs.specs import build_asset_key, hash_texts
 from orchestration.ingest.limits import list_allowed_values
 from orchestration.run import CheckResult, LakeRun
-from warehouse.lake import Lake
-from warehouse.sql import configure_connection, connect_tables
-from warehouse.table import Table
+from warehouse.sql import connect_tables
+from warehouse.table import Table, describe_table
 
 LIMITS, WARNINGS = "limits", "warnings"
+_CODE = Path(expectations.__file__).parent
 
 
 def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
@@ -43,33 +44,27 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_limits(run: LakeRun, table: Table, frame: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
-    """Check the declared limits of a table that is a frame, and add the results to the record of the run."""
-    with duckdb.connect() as connection:
-        configure_connection(connection)
-        connection.register("checked_table", table.conform(frame))
-        yield from check_relation_limits(run, table, connection, "checked_table")
+@cache
+def hash_limits(table: Table) -> str:
+    """Hash of all that decides the result of a table's limits besides its rows: declaration, allowed values, code."""
+    code = [file.read_text(encoding="utf-8") for file in sorted(_CODE.glob("*.py"))]
+    references = {column.one_of for column in table.columns if isinstance(column.one_of, str)}
+    allowed = [f"{name} {list_allowed_values(name)}" for name in sorted(references)]
+    return hash_texts(describe_table(table), *allowed, *code)
 
 
-def check_relation_limits(
-    run: LakeRun, table: Table, connection: duckdb.DuckDBPyConnection, relation: str
-) -> Iterator[dg.AssetCheckResult]:
-    """Check the declared limits of a table, and add the results to the record of the run.
-
-    Args:
-        run: The record of the run.
-        table: The declaration.
-        connection: A connection that has the table.
-        relation: Its name there, or that of a view of it.
-    """
-    checked = check_relation(table, connection, relation, list_allowed_values)
+def check_limits(run: LakeRun, table: Table) -> Iterator[dg.AssetCheckResult]:
+    """Check the declared limits of a table as it is in the lake, and add the results to the record of the run."""
+    with connect_tables(run.lake, [table.name]) as connection:
+        checked = check_relation(table, connection, table.name, list_allowed_values)
     for spec in list_limit_checks(table):
         is_critical = spec.name == LIMITS
         own = [breach for breach in checked.breaches if breach.is_critical == is_critical]
         message = "; ".join(breach.message for breach in own)
         versions = {table.name: run.get_version(table.name)}
-        run.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions))
-        expectations = describe_expectations(table, checked, is_critical=is_critical)
+        code = hash_limits(table)
+        run.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions, code))
+        described = describe_expectations(table, checked, is_critical=is_critical)
         yield dg.AssetCheckResult(
             asset_key=build_asset_key(table.name),
             check_name=spec.name,
@@ -78,8 +73,28 @@ def check_relation_limits(
             description=message or None,
             metadata={
                 "rows_checked": checked.rows,
-                "expectations": dg.MetadataValue.table([dg.TableRecord(row) for row in expectations]),
+                "expectations": dg.MetadataValue.table([dg.TableRecord(row) for row in described]),
             },
+        )
+
+
+def find_limit_results(run: LakeRun, table: Table) -> list[CheckResult] | None:
+    """The newest results of a table's limits; none if the table or its limits have changed since."""
+    found = [run.find_result(table.name, spec.name, hash_limits(table)) for spec in list_limit_checks(table)]
+    results = [result for result in found if result is not None]
+    return results if len(results) == len(found) else None
+
+
+def repeat_results(results: list[CheckResult]) -> Iterator[dg.AssetCheckResult]:
+    """Results of an earlier run, as results of this one."""
+    for result in results:
+        yield dg.AssetCheckResult(
+            asset_key=build_asset_key(result.table),
+            check_name=result.check,
+            passed=result.passed,
+            severity=dg.AssetCheckSeverity.ERROR if result.is_critical else dg.AssetCheckSeverity.WARN,
+            description=result.message or None,
+            metadata={"not_repeated": "The table and its limits are those of the last check."},
         )
 
 
@@ -94,7 +109,8 @@ def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCh
     rows = f"{violations.count} {'row' if violations.count == 1 else 'rows'}"
     message = f"broken by {rows}: {examples}" if examples else ""
     versions = {name: run.get_version(name) for name in check.source_tables}
-    run.add_check(CheckResult(check.table, check.name, not violations.count, check.is_critical, message, versions))
+    passed, code = not violations.count, hash_texts(check.query)
+    run.add_check(CheckResult(check.table, check.name, passed, check.is_critical, message, versions, code))
     return dg.AssetCheckResult(
         asset_key=build_asset_key(check.table),
         check_name=check.name,
@@ -143,16 +159,11 @@ def repeat_stale_checks(run: LakeRun, tables: list[Table]) -> list[CheckResult]:
     A run that makes only some of the tables needs this: a check between tables belongs to one of them, and another of
     them may have changed.
     """
-    lake: Lake = run.lake
     for table in tables:
-        if any(run.find_result(table.name, spec.name) is None for spec in list_limit_checks(table)):
-            if lake.read_state(table.name) is None:
-                list(check_limits(run, table, table.frame()))
-                continue
-            with connect_tables(lake, [table.name], "") as connection:
-                list(check_relation_limits(run, table, connection, table.name))
+        if run.get_version(table.name) >= 0 and find_limit_results(run, table) is None:
+            list(check_limits(run, table))
     for check in cross_table.list_checks():
-        if run.find_result(check.table, check.name) is None:
+        if run.find_result(check.table, check.name, hash_texts(check.query)) is None:
             check_tables(run, check)
     known = {(table.name, spec.name) for table in tables for spec in list_limit_checks(table)}
     known |= {(check.table, check.name) for check in cross_table.list_checks()}

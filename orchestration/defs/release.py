@@ -42,8 +42,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
     run = lake_run.run
     checks = fail_without_retry(lambda: repeat_stale_checks(run, list_tables()))
     problems = [f"{result.table}: {result.message}" for result in checks if result.is_critical and not result.passed]
-    transforms = load_transforms().items()
-    problems += run.find_outdated({name: transform.source_tables for name, transform in transforms}).values()
+    problems += run.find_outdated(load_transforms()).values()
     if problems:
         raise dg.Failure("; ".join(["no release", *problems]), allow_retries=False)
     facts = {

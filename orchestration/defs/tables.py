@@ -6,7 +6,7 @@ limits. Every step can be subset, so that one source, one table or one check can
 
 # no postponed annotations here: Dagster reads the type of `context`
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from orchestration.defs.automation import UPDATE_WITH_NEW_INPUT, UPDATE_WITH_UPSTREAM
 from orchestration.defs.catalog import load_transforms, trace_table
-from orchestration.defs.checks import check_limits, list_limit_checks
+from orchestration.defs.checks import check_limits, find_limit_results, list_limit_checks, repeat_results
 from orchestration.defs.errors import RETRY, fail_without_retry
 from orchestration.defs.feeds import build_feed_key, build_raw_freshness, build_table_freshness
 from orchestration.defs.resources import LakeResource
@@ -27,14 +27,15 @@ from orchestration.defs.specs import (
 )
 from orchestration.fetch.config import Configuration
 from orchestration.ingest.inbox import add_waiting_files
-from orchestration.ingest.parse import compute_parser_version
+from orchestration.ingest.parser_version import compute_parser_version
 from orchestration.ingest.raw import update_raw_tables
 from orchestration.ingest.raw_tables import SHARED_TABLES_PATH, declare_record_table, load_shared_tables
-from orchestration.run import hash_inputs
+from orchestration.run import LakeRun, hash_inputs
 from orchestration.sources.registry import SOURCES
 from transforms import engine, lineage
 from transforms.reader import Transform
 from warehouse import reference
+from warehouse.lake import TableState
 from warehouse.table import Table
 
 INBOX = dg.AssetKey(["inbox"])
@@ -44,17 +45,14 @@ INBOX_TAKEN_FOR = "aisle/inbox_taken_for"
 Events: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
-def _write_table(lake_run: LakeResource, table: Table, frame: pl.DataFrame) -> dict[str, Any]:
-    """Write a table to the lake; returns the metadata of its materialisation."""
-    state = lake_run.lake.write(table, frame)
-    transform = load_transforms().get(table.name)
-    lake_run.run.set_version(table.name, state.version, transform.source_tables if transform else ())
+def _describe_state(lake_run: LakeResource, name: str, state: TableState) -> dict[str, Any]:
+    """The metadata of the materialisation of a table."""
     return {
         "dagster/row_count": state.rows,
-        "dagster/column_lineage": build_column_lineage(table.name),
+        "dagster/column_lineage": build_column_lineage(name),
         "delta_version": state.version,
         "content_sha256": state.content_sha256,
-        "path": dg.MetadataValue.path(lake_run.lake.locate_table(table.name)),
+        "path": dg.MetadataValue.path(lake_run.lake.locate_table(name)),
     }
 
 
@@ -62,46 +60,68 @@ def _make_tables(
     context: dg.AssetExecutionContext,
     lake_run: LakeResource,
     tables: list[Table],
-    make: Callable[[list[Table]], Mapping[str, pl.DataFrame]],
+    make: Callable[[list[Table]], Collection[str]],
 ) -> Events:
-    """Make the selected tables, write and check them; tables of which only a check is selected are checked as they are.
+    """Make and check the selected tables; tables of which only a check is selected are checked as they are.
 
-    Shared tables that ``make`` returns but that are not selected are also written and reported as materialised.
+    A table made by SQL from the same tables as before is not made again, and one that has not changed since its last
+    check is not checked again. Shared tables that ``make`` writes but that are not selected are reported too.
     """
+    run = lake_run.run
     selected = [table for table in tables if build_asset_key(table.name) in context.selected_asset_keys]
-    frames = dict(fail_without_retry(lambda: make(selected))) if selected else {}
+    transforms = load_transforms()
+    current = [t for t in selected if t.name in transforms and run.is_current(t.name, transforms[t.name])]
+    to_make = [table for table in selected if table not in current]
+    written = set(fail_without_retry(lambda: make(to_make))) if to_make else set()
     checks = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for table in tables:
         key = build_asset_key(table.name)
-        if table.name in frames:
-            frame = frames[table.name]
-            metadata = _write_table(lake_run, table, frame)
-            context.log.info(f"{table.name}: {frame.height:,} rows")
-            version = dg.DataVersion(metadata["content_sha256"])
+        has_checks = any(asset == key for asset, _ in checks)
+        if not (table.name in written or table in current or has_checks):
+            continue
+        state = run.lake.read_state(table.name)
+        if state is None:
+            raise dg.Failure(f"{table.name} was never made: materialise it first", allow_retries=False)
+        if table.name in written or table in current:
+            run.set_version(table.name, state.version, transforms.get(table.name))
+            metadata = _describe_state(lake_run, table.name, state)
+            if table in current:
+                metadata["not_made_again"] = "The tables it reads and its SQL are the same as when it was made."
+            else:
+                context.log.info(f"{table.name}: {state.rows:,} rows")
+            version = dg.DataVersion(state.content_sha256)
             if table in selected:
                 yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
             else:
                 context.log_event(
                     dg.AssetMaterialization(key, metadata=metadata, tags={"dagster/data_version": version.value})
                 )
-        elif any(asset == key for asset, _ in checks):
-            if lake_run.lake.read_state(table.name) is None:
-                raise dg.Failure(f"{table.name} was never made: materialise it first", allow_retries=False)
-            frame = lake_run.lake.read(table)
-        else:
-            continue
-        if any(asset == key for asset, _ in checks):
-            for result in check_limits(lake_run.run, table, frame):
-                if result.description:
-                    context.log.warning(f"{table.name}: {result.description}")
-                if (key, result.check_name) in checks:
-                    yield result
+        if has_checks:
+            yield from _check_table(context, run, table, {name for asset, name in checks if asset == key})
+
+
+def _check_table(
+    context: dg.AssetExecutionContext, run: LakeRun, table: Table, names: Collection[str]
+) -> Iterator[dg.AssetCheckResult]:
+    """The results of the selected checks of a table's limits; earlier ones if nothing has changed since."""
+    earlier = None if table in _list_checked_alone(context, table) else find_limit_results(run, table)
+    results = check_limits(run, table) if earlier is None else repeat_results(earlier)
+    for result in results:
+        if result.description:
+            context.log.warning(f"{table.name}: {result.description}")
+        if result.check_name in names:
+            yield result
+
+
+def _list_checked_alone(context: dg.AssetExecutionContext, table: Table) -> list[Table]:
+    """The table, if its checks are selected without it: a person who does that wants them made again."""
+    return [] if build_asset_key(table.name) in context.selected_asset_keys else [table]
 
 
 def _build_tables_asset(
     name: str,
     specs: Mapping[Table, dg.AssetSpec],
-    make: Callable[[dg.AssetExecutionContext, LakeResource, list[Table]], Mapping[str, pl.DataFrame]],
+    make: Callable[[dg.AssetExecutionContext, LakeResource, list[Table]], Collection[str]],
 ) -> dg.AssetsDefinition:
     tables = list(specs)
 
@@ -133,9 +153,13 @@ def build_reference_asset() -> dg.AssetsDefinition:
         )
         for table in reference.list_reference_tables()
     }
-    return _build_tables_asset(
-        "reference", specs, lambda _, __, tables: {table.name: reference.read_table(table) for table in tables}
-    )
+
+    def write(_: object, lake_run: LakeResource, tables: list[Table]) -> Collection[str]:
+        for table in tables:
+            lake_run.lake.write(table, reference.read_table(table))
+        return [table.name for table in tables]
+
+    return _build_tables_asset("reference", specs, write)
 
 
 def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
@@ -167,16 +191,15 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         for table in load_shared_tables().values()
     }
 
-    def ingest(
-        context: dg.AssetExecutionContext, lake_run: LakeResource, tables: list[Table]
-    ) -> Mapping[str, pl.DataFrame]:
+    def ingest(context: dg.AssetExecutionContext, lake_run: LakeResource, tables: list[Table]) -> Collection[str]:
         lake, selected = lake_run.lake, [sources[table] for table in tables if table in sources]
         if context.run.tags.get(INBOX_TAKEN_FOR) != context.run.run_id:  # a repeated run has the tags of the first
             add_waiting_files(lake, context.log.info)
         if len(selected) == len(SOURCES):
             # noted before they are read: what is fetched from now on is for the next run
             lake_run.run.inputs = hash_inputs(lake)
-        return update_raw_tables(lake, context.log.info, selected)
+        update_raw_tables(lake, context.log.info, selected)
+        return [*(source.table_name for source in selected), *(table.name for table in load_shared_tables().values())]
 
     return _build_tables_asset("ingest", specs, ingest)
 
@@ -194,8 +217,9 @@ def build_lineage_asset() -> dg.AssetsDefinition:
         automation=UPDATE_WITH_UPSTREAM,
     )
 
-    def trace(*_: object) -> Mapping[str, pl.DataFrame]:
-        return {lineage.TABLE.name: pl.concat(trace_table(name) for name in transforms)}
+    def trace(_: object, lake_run: LakeResource, __: object) -> Collection[str]:
+        lake_run.lake.write(lineage.TABLE, pl.concat(trace_table(name) for name in transforms))
+        return [lineage.TABLE.name]
 
     return _build_tables_asset("lineage", {lineage.TABLE: spec}, trace)
 
@@ -207,14 +231,15 @@ def build_transform_asset(transform: Transform) -> dg.AssetsDefinition:
         table,
         [build_asset_key(source) for source in transform.source_tables],
         code=transform.path,
-        code_version=hash_texts(transform.path.read_text(encoding="utf-8")),
+        code_version=transform.code_version,
         kinds={"duckdb", "deltalake"},
         freshness=build_table_freshness(),
         automation=UPDATE_WITH_UPSTREAM,
     )
 
-    def run_query(_: object, lake_run: LakeResource, __: object) -> Mapping[str, pl.DataFrame]:
-        return {table.name: engine.run_transform(transform, lake_run.lake)}
+    def run_query(_: object, lake_run: LakeResource, __: object) -> Collection[str]:
+        engine.make_table(transform, lake_run.lake)
+        return [table.name]
 
     return _build_tables_asset(table.name.replace(".", "__"), {table: spec}, run_query)
 

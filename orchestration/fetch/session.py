@@ -290,6 +290,7 @@ class FetchSession:
             self.lake,
             response.content,
             self.feed.source,
+            parsed,
             original_name=request.name,
             fetched_at=self._read_clock(),
             hints=hints,

@@ -1,84 +1,75 @@
-"""The account of each snapshot: records read = kept + repeated + rejected, with a sighting for each not rejected."""
+"""The account of each snapshot: records read = kept + repeated + rejected + out of scope."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from orchestration.ingest.parse import ParsedSnapshots, compute_parser_version
-from orchestration.ingest.raw_tables import ACCOUNT_TABLES, load_shared_tables
 from orchestration.ingest.snapshots import Snapshot
 from orchestration.sources.source import Source
 
 _LOGGED_ONE_BY_ONE = 20
+_RESULTS = ("read", "kept", "repeated", "rejected", "out_of_scope")
 
 
-def build_accounts(
-    source: Source, snapshots: list[Snapshot], parsed: ParsedSnapshots, known_records: Iterable[str]
-) -> dict[str, pl.DataFrame]:
-    """The rows that newly parsed snapshots add to the `ACCOUNT_TABLES`.
+@dataclass(frozen=True)
+class Account:
+    """The account of one snapshot, a row of ``raw.parses``.
 
     Args:
-        source: The source of the snapshots.
-        snapshots: The newly parsed snapshots, oldest first.
-        parsed: What they hold; records that break a critical limit are among the rejects.
-        known_records: Each ``record_id`` that snapshots parsed before have.
+        snapshot_id: The snapshot.
+        source: Name of its source.
+        parser_version: Hash of all that it was parsed with.
+        records_read: Records found in it.
+        records_kept: Records that no older snapshot has.
+        records_repeated: Records that an older snapshot has, or an earlier place of this one.
+        records_rejected: Records that could not be used.
+        records_out_of_scope: Records that the gate left out.
+        is_new: Whether it was parsed by this update.
     """
-    known, kept, repeated = set(known_records), Counter[str](), Counter[str]()
-    sightings: list[dict[str, Any]] = []
-    occurrences = Counter[tuple[str, str]]()
-    for version in parsed.versions:
-        snapshot_id, record_id = version.snapshot.snapshot_id, version.record_id
-        occurrences[snapshot_id, record_id] += 1
-        (repeated if record_id in known else kept)[snapshot_id] += 1
-        known.add(record_id)
-        sightings.append(
-            {
-                "snapshot_id": snapshot_id,
-                "record_ordinal": version.ordinal,
-                "source": source.name,
-                "record_id": record_id,
-                "version_id": version.version_id,
-                "occurrence": occurrences[snapshot_id, record_id],
-                "locator": version.record.locator,
-            }
-        )
-    rejected = Counter(reject["snapshot_id"] for reject in parsed.rejects)
-    parses = [
-        {
-            "snapshot_id": (snapshot_id := snapshot.snapshot_id),
-            "source": source.name,
-            "parser_version": compute_parser_version(source, snapshot.hints),
-            "records_read": parsed.records_read[snapshot_id],
-            "records_kept": kept[snapshot_id],
-            "records_repeated": repeated[snapshot_id],
-            "records_rejected": rejected[snapshot_id],
-        }
-        for snapshot in snapshots
-    ]
-    rows = {
-        "parses": parses,
-        "sightings": sightings,
-        "rejects": parsed.rejects,
-        "unparsed_fields": parsed.unparsed_fields,
-    }
-    return {name: load_shared_tables()[name].frame(rows[name]) for name in ACCOUNT_TABLES}
+
+    snapshot_id: str
+    source: str
+    parser_version: str
+    records_read: int
+    records_kept: int = 0
+    records_repeated: int = 0
+    records_rejected: int = 0
+    records_out_of_scope: int = 0
+    is_new: bool = False
+
+
+def build_account_rows(
+    accounts: Iterable[Account], first_seen: Mapping[str, tuple[int, int]] | None
+) -> list[dict[str, Any]]:
+    """The rows of ``raw.parses`` for the snapshots of a source.
+
+    Args:
+        accounts: The accounts.
+        first_seen: For each snapshot, how many records it was the first to have, and how many it has in all; none if
+            no snapshot of the source has changed, so that the numbers are still right.
+    """
+    rows = []
+    for account in accounts:
+        row = {name: value for name, value in vars(account).items() if name != "is_new"}
+        if first_seen is not None:
+            kept, records = first_seen.get(account.snapshot_id, (0, 0))
+            row |= {"records_kept": kept, "records_repeated": records - kept}
+        rows.append(row)
+    return rows
 
 
 def log_accounts(
     source: Source, snapshots: list[Snapshot], parses: list[dict[str, Any]], log: Callable[[str], None]
 ) -> None:
-    """Log the account of each snapshot, or their sum where there are many."""
-    if len(snapshots) > _LOGGED_ONE_BY_ONE:
-        total = {name: sum(parse[name] for parse in parses) for name in parses[0] if name.startswith("records_")}
-        accounts = [(f"{len(snapshots):,} snapshots", total)]
-    else:
-        accounts = [(snapshot.original_name, parse) for snapshot, parse in zip(snapshots, parses, strict=True)]
-    for name, account in accounts:
-        counts = ", ".join(
-            f"{account[f'records_{result}']} {result}" for result in ("read", "kept", "repeated", "rejected")
-        )
+    """Log the account of each newly parsed snapshot, or their sum where there are many."""
+    by_snapshot = {row["snapshot_id"]: row for row in parses}
+    named = [(snapshot.original_name, by_snapshot[snapshot.snapshot_id]) for snapshot in snapshots]
+    if len(named) > _LOGGED_ONE_BY_ONE:
+        total = {f"records_{result}": sum(row[f"records_{result}"] for _, row in named) for result in _RESULTS}
+        named = [(f"{len(snapshots):,} snapshots", total)]
+    for name, account in named:
+        shown = [result for result in _RESULTS if result != "out_of_scope" or account["records_out_of_scope"]]
+        counts = ", ".join(f"{account[f'records_{result}']} {result.replace('_', ' ')}" for result in shown)
         log(f"{source.name}: {name}: {counts}")

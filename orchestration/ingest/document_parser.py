@@ -61,8 +61,13 @@ def parse_document(request: dict[str, Any], content: bytes) -> dict[str, Any]:
         return {"refused": f"found a document of {source.name}, but {reason}"}
     if not result.records and not (result.is_empty_valid or (faults and tolerated > 1)):
         return {"refused": f"found a document of {source.name} without a single record"}
+    return encode_result(source.name, result)
+
+
+def encode_result(source: str, result: ParseResult) -> dict[str, Any]:
+    """What a document of a source holds, as the response of a parser process."""
     return {
-        "source": source.name,
+        "source": source,
         "items": [vars(item) for item in result.items],
         "unparsed_fields": result.unparsed_fields,
         "is_empty_valid": result.is_empty_valid,

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.ingest.bulk_files import add_bulk_content, find_bulk_source_of
 from orchestration.ingest.files import (
     HIDDEN,
     INCOMPLETE,
@@ -119,6 +120,8 @@ def _store_file(lake: Lake, path: Path, state: FileState, log: Callable[[str], N
     name = _show(lake, path)
     if state.size_bytes > MAX_BYTES:
         reason = f"found {state.size_bytes:,} bytes; the limit is {MAX_BYTES:,}"
+        if find_bulk_source_of(path):
+            reason += ", except for bulk files that `aisle add` reads where they are: move it out of the lake first"
         sha256, is_moved = move_to_refused(lake, path, reason)
         log(f"refused {name}: {reason}; it is kept as {locate_refused(lake, sha256)}")
         return [] if is_moved else [_StoredFile(path, state, locate_refused(lake, sha256), sha256)]
@@ -145,14 +148,18 @@ def _store(lake: Lake, path: Path, content: bytes, log: Callable[[str], None]) -
         log(f"refused {name}: {UTF8_REASON}; it is kept as {locate_refused(lake, sha256)}: rename it and add it again")
         return locate_refused(lake, sha256)
     try:
-        added = add_content(lake, path.name, content, origin="inbox")
+        if source := find_bulk_source_of(path):
+            added = add_bulk_content(lake, path.name, content, source)
+        else:
+            added = add_content(lake, path.name, content, origin="inbox")
     except DocumentRefused as refusal:
         stored = locate_refused(lake, hashlib.sha256(content).hexdigest())
         log(f"refused {name}: {refusal}; it is kept as {stored}")
         return stored
     snapshot, remark = added.snapshot, f"; {added.remark}" if added.remark else ""
     when = "" if added.is_new else f", already stored since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-    log(f"added {name}: {added.records} records of {snapshot.source}{when}{remark}")
+    what = "a bulk file" if added.records is None else f"{added.records} records"
+    log(f"added {name}: {what} of {snapshot.source}{when}{remark}")
     return get_content_path(lake, snapshot)
 
 

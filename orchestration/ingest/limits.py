@@ -9,6 +9,7 @@ from orchestration.ingest.identity import RecordVersion
 from orchestration.ingest.parse import ParsedSnapshots, build_reject_row
 from orchestration.ingest.raw_tables import declare_record_table
 from orchestration.sources.source import Reject, Source
+from warehouse.parts import SEEN_COLUMNS
 from warehouse.reference import list_names
 from warehouse.table import Column, Table
 
@@ -41,6 +42,7 @@ def find_broken_limits(table: Table, versions: list[RecordVersion]) -> dict[str,
         return {}
     distinct = {version.version_id: version for version in versions}
     reasons: dict[str, list[str]] = {}
+    table = Table(table.name, table.row, ("version_id",), tuple(c for c in table.columns if c.name not in SEEN_COLUMNS))
     rows = table.frame(version.to_row() for version in distinct.values())
     for breach in check_table(table, rows, list_allowed_values):
         if not breach.is_critical:

@@ -27,9 +27,8 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
-from orchestration.ingest.identity import ID_LENGTH
 from orchestration.ingest.raw_tables import ACCOUNT_TABLES
-from orchestration.sources.source import Source, hash_parts
+from orchestration.sources.source import ID_LENGTH, Source, hash_parts
 from warehouse.lake import PROJECT
 
 _SOURCES, _REGISTRY, _REFERENCE = "orchestration.sources", "orchestration.sources.registry", "warehouse.reference"

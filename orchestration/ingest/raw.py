@@ -1,117 +1,196 @@
 """The raw tables: new snapshots are parsed once, and each of their records is accounted for once.
 
 The way of a record: ``snapshots`` keeps the bytes, ``parse`` reads them in the ``parser_process``, ``identity`` finds
-out which record and version it is, ``limits`` rejects what breaks a critical limit, ``accounts`` counts it.
+out which record and version it is, ``limits`` rejects what breaks a critical limit, ``parts`` keeps it, ``accounts``
+counts it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
+import duckdb
 import polars as pl
 
-from orchestration.ingest.accounts import ACCOUNT_TABLES, build_accounts, log_accounts
+from orchestration.ingest.accounts import Account, build_account_rows, log_accounts
+from orchestration.ingest.bulk_stage import compute_version, read_bulk_snapshots
 from orchestration.ingest.fetch_log import parse_moment, read_fetch_log
-from orchestration.ingest.identity import find_last_fetches, merge_versions, update_last_seen
 from orchestration.ingest.limits import reject_broken_versions
-from orchestration.ingest.parse import compute_parser_version, parse_snapshots
+from orchestration.ingest.parse import parse_snapshots
+from orchestration.ingest.parsed import forget_parsed
+from orchestration.ingest.parser_version import compute_parser_version
+from orchestration.ingest.parts import (
+    SHARED_PARTS,
+    TableParts,
+    add_staged_part,
+    commit_records,
+    commit_shared,
+    commit_sightings,
+    count_first_seen,
+    drop_snapshots,
+    list_present,
+    merge_small_files,
+    open_parts,
+    write_parsed,
+)
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import Snapshot, list_snapshots
 from orchestration.sources.registry import SOURCES
 from orchestration.sources.source import Source, list_first
 from warehouse.lake import Lake
+from warehouse.sql import connect_tables
 
-Frames = dict[str, pl.DataFrame]
+Log = Callable[[str], None]
 
 
-def update_raw_tables(lake: Lake, log: Callable[[str], None], sources: Sequence[Source] = SOURCES) -> Frames:
-    """Parse the new snapshots of some sources and bring their raw tables up to date.
+@dataclass
+class SourceUpdate:
+    """What an update does to the raw table of one source.
+
+    Args:
+        source: The source.
+        snapshots: Its snapshots, oldest first.
+        accounts: The account of each snapshot that is parsed already and stays as it is.
+        parts: The parts of its raw table.
+        is_changed: Whether a snapshot was parsed, parsed again or withdrawn.
+    """
+
+    source: Source
+    snapshots: list[Snapshot]
+    accounts: dict[str, Account]
+    parts: TableParts
+    is_changed: bool = field(default=False)
+
+
+def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES) -> None:
+    """Parse the new snapshots of some sources and bring their raw tables and the shared ones up to date.
 
     In the shared tables, the rows of other sources stay as they are stored. Their new snapshots are left out of
     ``raw.snapshots`` too, so that each snapshot listed there has its account in ``raw.parses``.
+
+    A snapshot counts as parsed once ``raw.parses``, which is written last, has it: what a killed run wrote for others
+    is removed by the next one.
 
     Args:
         lake: The lake.
         log: Receives a line for each step.
         sources: The sources to update.
 
-    Returns:
-        The raw tables of these sources and all shared tables, by name, to be written in the order of
-        `list_raw_tables`: a snapshot counts as parsed once ``raw.parses``, the last, has it.
+    Raises:
+        DamagedSnapshot: The bytes of some snapshots are not what was stored; nothing is changed.
     """
     snapshots = list_snapshots(lake)
-    stored = _read_accounts(lake, log)
-    tables: Frames = {}
-    accounts: list[Frames] = []
-    for source in SOURCES:
-        account = {name: frame.filter(pl.col("source") == source.name) for name, frame in stored.items()}
-        if source in sources:
-            own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
-            tables[source.table_name], account = _update_source(lake, source, own, account, log)
-        accounts.append(account)
-    for name in ACCOUNT_TABLES:
-        tables[f"raw.{name}"] = pl.concat(account[name] for account in accounts)
-    others = [source.name for source in SOURCES if source not in sources]
-    parsed_before = pl.col("snapshot_id").is_in(stored["parses"]["snapshot_id"].to_list())
-    tables["raw.snapshots"] = pl.concat(
-        [
-            _read_rows(lake, "snapshots", others).filter(parsed_before),
-            _build_snapshots([snapshot for snapshot in snapshots if snapshot.source not in others]),
-        ]
-    )
-    tables["raw.fetches"] = _update_fetches(lake, others)
-    tables["raw.refused_files"] = load_shared_tables()["refused_files"].frame(map(asdict, list_refused_files(lake)))
-    last_fetches = find_last_fetches(tables["raw.fetches"], tables["raw.sightings"])
-    for source in sources:
-        tables[source.table_name] = update_last_seen(tables[source.table_name], last_fetches)
-    return tables
-
-
-def _read_accounts(lake: Lake, log: Callable[[str], None]) -> Frames:
-    """The stored rows of the account tables; no rows if a shared table is lost, so that everything is parsed again."""
     shared = load_shared_tables()
-    stored = {name: lake.read(shared[name]) for name in ACCOUNT_TABLES}
-    lost = [table.name for table in shared.values() if lake.read_state(table.name) is None]
-    if lost and stored["parses"].height:
-        log(f"{', '.join(lost)} not in the lake: reading all snapshots again")
-        return {name: frame.clear() for name, frame in stored.items()}
-    # rows that a killed run wrote for a snapshot without an account do not count
-    is_parsed = pl.col("snapshot_id").is_in(stored["parses"]["snapshot_id"].to_list())
-    return {name: frame.filter(is_parsed) for name, frame in stored.items()}
+    shared_parts = {name: open_parts(lake, shared[name.removeprefix("raw.")]) for name in SHARED_PARTS}
+    stored = _read_accounts(lake, shared_parts, log)
+    updates = []
+    with connect_tables(lake, []) as connection:
+        for source in SOURCES:
+            own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
+            parts = open_parts(lake, declare_record_table(source), source)
+            accounts = {row["snapshot_id"]: Account(**row) for row in stored if row["source"] == source.name}
+            update = SourceUpdate(source, own, accounts, parts)
+            if source in sources:
+                _update_source(lake, connection, update, shared_parts, log)
+            updates.append(update)
+        changed = [update for update in updates if update.is_changed]
+        for parts in [*(update.parts for update in changed), *shared_parts.values()]:
+            merge_small_files(lake, connection, parts)
+        others = [source.name for source in SOURCES if source not in sources]
+        fetches = _update_fetches(lake, others)
+        seen = _update_snapshots(lake, snapshots, others, [row["snapshot_id"] for row in stored], fetches)
+        for update in updates:
+            if update.source in sources:
+                own_rows = seen.filter(pl.col("source") == update.source.name)
+                commit_records(lake, connection, update.parts, update.source, own_rows)
+    lake.write(shared["snapshots"], seen)
+    lake.write(shared["fetches"], fetches)
+    commit_sightings(lake, [update.parts for update in updates])
+    for parts in shared_parts.values():
+        commit_shared(lake, parts)
+    lake.write(shared["refused_files"], shared["refused_files"].frame(map(asdict, list_refused_files(lake))))
+    rows = []
+    for update in updates:
+        first_seen = count_first_seen(lake, update.source) if update.is_changed else None
+        account_rows = build_account_rows(update.accounts.values(), first_seen)
+        if update.is_changed:
+            new = [snapshot for snapshot in update.snapshots if update.accounts[snapshot.snapshot_id].is_new]
+            log_accounts(update.source, new, account_rows, log)
+        rows += account_rows
+    lake.write(shared["parses"], shared["parses"].frame(rows))
+    for source in sources:
+        forget_parsed(lake, source.name)
+
+
+def _read_accounts(lake: Lake, shared_parts: dict[str, TableParts], log: Log) -> list[dict[str, Any]]:
+    """The stored rows of ``raw.parses``; none if a shared table is lost, so that everything is parsed again."""
+    stored = lake.read(load_shared_tables()["parses"])
+    lost = [name for name, parts in shared_parts.items() if parts.is_new]
+    if stored.height and (lost or stored["records_out_of_scope"].null_count()):  # earlier versions had no such column
+        reason = f"{', '.join(lost)} not in the lake" if lost else "the lake is of an earlier version"
+        log(f"{reason}: reading all snapshots again")
+        return []
+    return stored.to_dicts()
 
 
 def _update_source(
-    lake: Lake, source: Source, snapshots: list[Snapshot], stored: Frames, log: Callable[[str], None]
-) -> tuple[pl.DataFrame, Frames]:
-    """The raw table of a source with all its snapshots parsed, and its rows of the account tables."""
-    table = declare_record_table(source)
-    rows = lake.read(table).filter(pl.col("version_id").is_in(stored["sightings"]["version_id"].to_list()))
-    if reason := _find_reason_to_reparse(lake, source, snapshots, stored["parses"]):
-        log(f"{source.name}: {reason}, reading all {len(snapshots)} snapshots again")
-        stored, rows = {name: frame.clear() for name, frame in stored.items()}, rows.clear()
-    done = set(stored["parses"]["snapshot_id"])
-    new = [snapshot for snapshot in snapshots if snapshot.snapshot_id not in done]
-    parsed = parse_snapshots(lake, source, new, log)
-    reject_broken_versions(source, parsed)
-    added = build_accounts(source, new, parsed, rows["record_id"])
-    log_accounts(source, new, added["parses"].to_dicts(), log)
-    accounts = {name: pl.concat([stored[name], added[name]]) for name in ACCOUNT_TABLES}
-    return merge_versions(source, rows, parsed.versions), accounts
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    update: SourceUpdate,
+    shared_parts: dict[str, TableParts],
+    log: Log,
+) -> None:
+    """Parse what is not parsed yet, and remove what is withdrawn or was parsed otherwise."""
+    source, name = update.source, update.parts.table.name
+    known = {snapshot.snapshot_id for snapshot in update.snapshots}
+    versions = {snapshot.snapshot_id: _compute_version(source, snapshot) for snapshot in update.snapshots}
+    if update.accounts and update.parts.is_new:
+        log(f"{source.name}: {name} is not in the lake as parts, reading all {len(known)} snapshots again")
+        update.accounts.clear()
+    if gone := sorted(set(update.accounts) - known):
+        log(f"{source.name}: {list_first(gone)} removed")
+    outdated = [one for one in update.accounts if one in known and update.accounts[one].parser_version != versions[one]]
+    if outdated:
+        log(f"{source.name}: the parser or a hint has changed, reading {_count_snapshots(len(outdated))} again")
+    for snapshot_id in [*gone, *outdated]:
+        del update.accounts[snapshot_id]
+    own_parts = {name: update.parts, **shared_parts}
+    for table_name, parts in own_parts.items():
+        present = list_present(connection, parts, None if table_name == name else source.name)
+        drop_snapshots(lake, connection, parts, present - set(update.accounts))
+    new = [snapshot for snapshot in update.snapshots if snapshot.snapshot_id not in update.accounts]
+    update.is_changed = bool(new or gone)
+    documents, bulk_files = [s for s in new if not s.is_bulk], [s for s in new if s.is_bulk]
+    for batch, parsed in parse_snapshots(lake, source, documents, log):
+        reject_broken_versions(source, parsed)
+        write_parsed(lake, connection, own_parts, name, parsed)
+        rejected = parsed.count_rejects()
+        for snapshot in batch:
+            one = snapshot.snapshot_id
+            update.accounts[one] = Account(
+                snapshot_id=one,
+                source=source.name,
+                parser_version=versions[one],
+                records_read=parsed.records_read[one],
+                records_rejected=rejected[one],
+                is_new=True,
+            )
+
+    for staged in read_bulk_snapshots(lake, source, bulk_files, versions, log):
+        account = add_staged_part(lake, connection, own_parts, source, staged)
+        update.accounts[account.snapshot_id] = replace(account, parser_version=versions[account.snapshot_id])
 
 
-def _find_reason_to_reparse(lake: Lake, source: Source, snapshots: list[Snapshot], parses: pl.DataFrame) -> str | None:
-    """Why the snapshots that were parsed before must be parsed again, if they must."""
-    versions = dict(parses.select("snapshot_id", "parser_version").iter_rows())
-    if versions and lake.read_state(source.table_name) is None:
-        return f"{source.table_name} is not in the lake"
-    if gone := sorted(set(versions) - {snapshot.snapshot_id for snapshot in snapshots}):
-        return f"{list_first(gone)} removed"
-    current = {snapshot.snapshot_id: compute_parser_version(source, snapshot.hints) for snapshot in snapshots}
-    if any(version != current[snapshot_id] for snapshot_id, version in versions.items()):
-        return "the parser or a hint has changed"
-    return None
+def _compute_version(source: Source, snapshot: Snapshot) -> str:
+    version = compute_parser_version(source, snapshot.hints)
+    return compute_version(source, snapshot, version) if snapshot.is_bulk else version
+
+
+def _count_snapshots(count: int) -> str:
+    return f"{count:,} {'snapshot' if count == 1 else 'snapshots'}"
 
 
 def _read_rows(lake: Lake, name: str, sources: list[str]) -> pl.DataFrame:
@@ -119,9 +198,23 @@ def _read_rows(lake: Lake, name: str, sources: list[str]) -> pl.DataFrame:
     return lake.read(load_shared_tables()[name]).filter(pl.col("source").is_in(sources))
 
 
-def _build_snapshots(snapshots: list[Snapshot]) -> pl.DataFrame:
+def _update_snapshots(
+    lake: Lake, snapshots: list[Snapshot], left_out: list[str], parsed_before: list[str], fetches: pl.DataFrame
+) -> pl.DataFrame:
+    """``raw.snapshots``; the sources that are left out keep the stored rows of snapshots that have an account."""
     table = load_shared_tables()["snapshots"]
-    return table.frame({name: getattr(snapshot, name) for name in table.schema} for snapshot in snapshots)
+    kept = _read_rows(lake, "snapshots", left_out).filter(pl.col("snapshot_id").is_in(parsed_before))
+    lost = set(parsed_before) - set(kept["snapshot_id"])
+    columns = [name for name in table.schema if name != "last_seen_at"]
+    new = table.frame(
+        {name: getattr(snapshot, name) for name in columns} | {"last_seen_at": snapshot.fetched_at}
+        for snapshot in snapshots
+        if snapshot.source not in left_out or snapshot.snapshot_id in lost
+    )
+    last = fetches.drop_nulls("snapshot_id").group_by("snapshot_id").agg(last_fetch=pl.col("fetched_at").max())
+    new = new.join(last, on="snapshot_id", how="left", maintain_order="left")
+    new = new.with_columns(pl.max_horizontal("last_seen_at", "last_fetch").alias("last_seen_at")).select(*table.schema)
+    return pl.concat([kept, new])
 
 
 def _update_fetches(lake: Lake, left_out: list[str]) -> pl.DataFrame:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.ingest.files import UTF8_REASON, FileRefused, is_utf8, read_file
+from orchestration.ingest.hints import merge_hints
+from orchestration.ingest.parsed import keep_parsed
 from orchestration.ingest.parser_process import parse_bytes
 from orchestration.ingest.refused import forget_refused, store_refused
 from orchestration.ingest.stored_folders import CONTENT, encode_json, hash_file, lock_stored_documents, write_folder
@@ -28,7 +30,6 @@ from warehouse.terminal_text import escape_name
 
 BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
 _FACTS = "snapshot.json"
-_ADDRESSES = frozenset({"url", "feed_url", "page_url"})
 Origin = Literal["bundled", "file", "inbox", "fetch"]
 # whether the columns that a table probably has are right, given the header of each column
 ConfirmColumns = Callable[[Mapping[str, str]], bool]
@@ -63,6 +64,9 @@ class Snapshot:
         hints: What is known of it from outside: from a person (``owner``), or a feed (``feed``, a mapping of columns).
         http_status: Status of the response, if it was fetched.
         headers: Some headers of that response, in lower case.
+        path: Where its bytes are, if they are read in place and not kept in the lake.
+        modified_at_ns: Time of the last change of the file at that path.
+        is_bulk: Whether it is a bulk file, which is read by a statement of the engine.
     """
 
     snapshot_id: str
@@ -77,6 +81,9 @@ class Snapshot:
     hints: dict[str, str] = field(default_factory=dict)
     http_status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    path: str | None = None
+    modified_at_ns: int | None = None
+    is_bulk: bool = False
 
     @property
     def feed(self) -> str | None:
@@ -88,18 +95,32 @@ class Snapshot:
 class AddedFile:
     """The result of adding a file: its snapshot, whether that is new, the number of records and rejects, and a remark.
 
+    The number of records of a bulk file is not known before a run reads it.
+
     The remark reports hints that changed or were not used, and another source that has the same bytes.
     """
 
     snapshot: Snapshot
     is_new: bool
-    records: int
+    records: int | None
     rejects: int
     remark: str = ""
 
 
+@dataclass(frozen=True)
+class FileReference:
+    """A file that is read in place: its path, hash, size in bytes, and the time of its last change."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    modified_at_ns: int
+
+
 def get_content_path(lake: Lake, snapshot: Snapshot) -> Path:
     """Path of the bytes of a snapshot."""
+    if snapshot.path is not None:
+        return Path(snapshot.path)
     return lake.snapshots / snapshot.source / snapshot.snapshot_id / CONTENT
 
 
@@ -214,13 +235,16 @@ def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, f
     """Store a document that a person added, also for the companions of its source that recognise it."""
     snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
     forget_refused(lake, snapshot.sha256)
+    keep_parsed(lake, source, snapshot.snapshot_id, snapshot.hints, result)
     remarks = [remark]
     for companion in get_source(source).companions:
         try:
             _, other = parse_bytes(content, facts["original_name"], facts["hints"], companion)
         except DocumentRefused:
             continue
-        is_new = _store_snapshot(lake, content, companion, is_by_hand=True, **facts)[1] or is_new
+        other_snapshot, is_other_new, _ = _store_snapshot(lake, content, companion, is_by_hand=True, **facts)
+        keep_parsed(lake, companion, other_snapshot.snapshot_id, other_snapshot.hints, other)
+        is_new = is_new or is_other_new
         counts = f"also {len(other.records)} records of {companion}"
         remarks.append(counts + (f", {len(other.rejects)} not read" if other.rejects else ""))
     return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), "; ".join(filter(None, remarks)))
@@ -243,8 +267,8 @@ def _parse_with_columns(
         return *parse(hints), hints
 
 
-def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tuple[Snapshot, bool]:
-    """Store a response that its feed's source could parse as a snapshot.
+def store_fetched(lake: Lake, content: bytes, source: str, result: ParseResult, **facts: Any) -> tuple[Snapshot, bool]:
+    """Store a response that its feed's source could parse, with the result, as a snapshot.
 
     Returns:
         The snapshot, and whether it is new.
@@ -253,7 +277,20 @@ def store_fetched(lake: Lake, content: bytes, source: str, **facts: Any) -> tupl
         OSError: The lake cannot be written, or a snapshot in it is damaged.
     """
     snapshot, is_new, _ = _store_snapshot(lake, content, source, origin="fetch", **facts)
+    if is_new:
+        keep_parsed(lake, source, snapshot.snapshot_id, snapshot.hints, result)
     return snapshot, is_new
+
+
+def store_bulk_file(
+    lake: Lake, content: bytes | FileReference, source: str, **facts: Any
+) -> tuple[Snapshot, bool, str]:
+    """Store a bulk file, or where it is, as a snapshot; the snapshot, whether it is new, and a remark.
+
+    Raises:
+        OSError: The lake cannot be written, or a snapshot in it is damaged.
+    """
+    return _store_snapshot(lake, content, source, is_by_hand=True, is_bulk=True, **facts)
 
 
 def read_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
@@ -287,6 +324,8 @@ def _read_metadata(folder: Path) -> Snapshot:
         metadata = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         metadata["fetched_at"] = dt.datetime.fromisoformat(metadata["fetched_at"])
         snapshot = Snapshot(**metadata)
+        if snapshot.path is not None:  # looked at only when it is read: until then it may be on a disk that is away
+            return snapshot
         size_bytes = (folder / CONTENT).stat().st_size
     except FileNotFoundError as error:
         raise DamagedSnapshot.of(folder, f"{Path(error.filename).name} is missing") from error
@@ -298,18 +337,26 @@ def _read_metadata(folder: Path) -> Snapshot:
 
 
 def _store_snapshot(
-    lake: Lake, content: bytes, source: str, *, is_by_hand: bool = False, **facts: Any
+    lake: Lake, content: bytes | FileReference, source: str, *, is_by_hand: bool = False, **facts: Any
 ) -> tuple[Snapshot, bool, str]:
     """Store bytes, the same bytes of a source once; the snapshot, whether it is new, and a remark."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
+    if isinstance(content, FileReference):
+        sha256, size_bytes, kept = content.sha256, content.size_bytes, None
+        salted = hashlib.sha256(f"{source}\n{sha256}".encode()).hexdigest()
+        facts |= {"path": content.path, "modified_at_ns": content.modified_at_ns}
+    else:
+        sha256, size_bytes, kept = hashlib.sha256(content).hexdigest(), len(content), content
+        salted = hashlib.sha256(f"{source}\n".encode() + content).hexdigest()
     # without the lock two sources with the same content could both take the unsalted identity
     with lock_stored_documents(lake):
         for identity in (sha256[:16], salted[:16]):
             if (folder := lake.snapshots / source / identity).exists():
-                is_repaired = _repair_content(folder, content, sha256)
+                is_repaired = kept is not None and _repair_content(folder, kept, sha256)
                 stored = _read_metadata(folder)
-                snapshot, remark = _merge_hints(stored, facts, is_by_hand)
+                snapshot, remark = merge_hints(stored, facts, is_by_hand)
+                if stored.path is not None:  # the file may have been moved since, or is kept in the lake now
+                    places = {name: facts.get(name) for name in ("path", "modified_at_ns")}
+                    snapshot = replace(snapshot, **places)
                 if snapshot != stored:
                     _replace_file(folder / _FACTS, encode_json(_build_metadata(snapshot)))
                 repair = "its stored bytes were damaged and are whole again"
@@ -317,8 +364,8 @@ def _store_snapshot(
         others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/{_FACTS}"))
         facts.setdefault("licence", get_source(source).licence)
         identity = (salted if others else sha256)[:16]
-        snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=len(content), **facts)
-        write_folder(lake.snapshots / source / identity, content, _build_metadata(snapshot), _FACTS)
+        snapshot = Snapshot(snapshot_id=identity, source=source, sha256=sha256, size_bytes=size_bytes, **facts)
+        write_folder(lake.snapshots / source / identity, kept, _build_metadata(snapshot), _FACTS)
     return snapshot, True, f"the same bytes are stored as {others[0]} too" if others else ""
 
 
@@ -333,31 +380,6 @@ def _repair_content(folder: Path, content: bytes, sha256: str) -> bool:
 def _replace_file(path: Path, content: bytes) -> None:
     replace_file(path, content)
     path.chmod(0o444)
-
-
-def _merge_hints(stored: Snapshot, facts: dict[str, Any], is_by_hand: bool) -> tuple[Snapshot, str]:
-    """The snapshot with new hints, and a remark on what changed or was not used.
-
-    Hints of a feed take precedence over those of a person, since they apply to all its snapshots. A feed that only
-    comes with another address changes nothing: one page can have several.
-    """
-    hints: dict[str, str] = facts.get("hints") or {}
-    new = {name: value for name, value in hints.items() if stored.hints.get(name) != value}
-    compared = {name for name in {**stored.hints, **hints} if name not in _ADDRESSES}
-    is_same_feed = stored.feed is not None and hints.get("feed") == stored.feed
-    is_changed = any(stored.hints.get(name) != hints.get(name) for name in compared) if is_same_feed else bool(new)
-    if not (is_changed or (new and is_by_hand)):
-        return stored, ""
-    new_text = ", ".join(f"{name} “{value}”" for name, value in new.items() if name != "feed_url")
-    if stored.origin == "bundled":
-        return stored, f"it is bundled with the project: {new_text} is not used"
-    if stored.feed is not None and not is_same_feed:
-        return stored, f"it belongs to the feed {stored.feed}: {new_text} is not used"
-    merged = hints if is_same_feed else {**stored.hints, **hints}
-    fetched = {name: facts[name] for name in ("origin", "url", "http_status", "headers", "licence") if name in facts}
-    changed = replace(stored, hints=merged, **(fetched if facts["origin"] == "fetch" else {}))
-    old_text = ", ".join(f"{name} “{stored.hints[name]}”" for name in new if name in stored.hints)
-    return changed, f"now with {new_text or 'other hints'}" + (f" instead of {old_text}" if old_text else "")
 
 
 def _build_metadata(snapshot: Snapshot) -> dict[str, object]:

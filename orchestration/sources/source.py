@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from orchestration.sources.shared.bulk_sql import ID_LENGTH as ID_LENGTH
 from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan

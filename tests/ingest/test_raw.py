@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from expectations.cross_table import list_checks
-from orchestration.ingest import parser_version, raw
+from orchestration.ingest import parts, raw
 from orchestration.ingest.fetch_log import FetchLogLine
 from orchestration.ingest.raw_tables import declare_record_table, list_raw_tables, load_shared_tables
 from orchestration.ingest.snapshots import add_file, list_snapshots
 from orchestration.sources.registry import get_source
 from tests.sources.test_lab_sheet import GOOD, PAGE_HEADER, build_csv, build_page_row
-from warehouse.lake import Lake, replace_file
+from tests.support.raw_tables import preview_update, update_and_read
+from warehouse.lake import Lake, TableState, replace_file
 
 OTHER = ["Anthropic", "Another title", "4-Mar-24", "https://www.anthropic.com/research/other", "Honest AI", ""]
-
-
-def no_log(_: str) -> None:
-    """Drop a line of the log."""
 
 
 def add_sheet(lake: Lake, folder: Path, name: str, *rows: list[str]) -> None:
     path = folder / name
     path.write_bytes(build_csv(*rows))
     add_file(lake, path)
-
-
-def write_tables(lake: Lake, tables: Mapping[str, pl.DataFrame], first: int | None = None) -> None:
-    for declaration in list_raw_tables()[:first]:
-        if declaration.name in tables:
-            lake.write(declaration, tables[declaration.name])
-
-
-def conform_tables(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    return {declaration.name: declaration.conform(tables[declaration.name]) for declaration in list_raw_tables()}
 
 
 def list_accounts(tables: dict[str, pl.DataFrame]) -> list[tuple[int, ...]]:
@@ -53,9 +42,9 @@ def list_accounts(tables: dict[str, pl.DataFrame]) -> list[tuple[int, ...]]:
 def test_record_seen_again_is_one_record_with_all_evidence(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
-    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    update_and_read(lake)
     add_sheet(lake, tmp_path, "second.csv", OTHER, [GOOD[0], "A title, corrected", *GOOD[2:]], OTHER)
-    tables = raw.update_raw_tables(lake, no_log)
+    tables = update_and_read(lake)
     assert list_accounts(tables) == [(2, 2, 0, 0), (3, 0, 3, 0)]
     rows = tables["raw.lab_sheet_publications"]
     assert rows.height == 3  # two records, of which one has two versions
@@ -77,7 +66,7 @@ def test_row_of_a_page_with_a_damaged_number_is_accounted_for(tmp_path: Path) ->
     (tmp_path / "page.txt").write_text(PAGE_HEADER + "".join(rows), encoding="utf-8")
     added = add_file(lake, tmp_path / "page.txt")
     assert (added.records, added.rejects) == (3, 1)
-    tables = raw.update_raw_tables(lake, no_log)
+    tables = update_and_read(lake)
     assert list_accounts(tables) == [(4, 3, 0, 1)]
     assert tables["raw.rejects"]["reason"].to_list() == ["row 4 expected, got “4?x”"]
 
@@ -89,7 +78,7 @@ def test_order_of_rows_makes_no_new_version(tmp_path: Path) -> None:
         numbered = [f"Row,{content[0]}", *(f"{n},{line}" for n, line in enumerate(content[1:], 2))]
         (tmp_path / name).write_text("\n".join(numbered), encoding="utf-8")
         add_file(lake, tmp_path / name)
-    tables = raw.update_raw_tables(lake, no_log)
+    tables = update_and_read(lake)
     assert tables["raw.lab_sheet_publications"].height == 2
     newest = list_snapshots(lake)[-1]
     expected = {"two.csv": ["A title", "Another title"], "one.csv": ["Another title", "A title"]}[newest.original_name]
@@ -99,37 +88,86 @@ def test_order_of_rows_makes_no_new_version(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("written", range(len(list_raw_tables())))
-def test_run_killed_between_tables_counts_nothing_twice_and_loses_nothing(tmp_path: Path, written: int) -> None:
+class Killed(BaseException):
+    """The process is killed."""
+
+
+def kill_at_commit(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let the update end as if killed at its commit with this number, from 0."""
+    numbers, commit = itertools.count(), Lake.commit
+
+    def commit_or_die(*arguments: Any, **options: Any) -> TableState:
+        if next(numbers) == number:
+            raise Killed
+        return commit(*arguments, **options)
+
+    monkeypatch.setattr(Lake, "commit", commit_or_die)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_run_killed_between_tables_counts_nothing_twice_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     lake = Lake(tmp_path / "lake")
     add_sheet(lake, tmp_path, "first.csv", GOOD)
-    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    update_and_read(lake)
     add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
-    expected = conform_tables(raw.update_raw_tables(lake, no_log))
-    write_tables(lake, expected, written)
-    again = conform_tables(raw.update_raw_tables(lake, no_log))
-    for name, frame in expected.items():
-        assert_frame_equal(again[name], frame)
+    expected = preview_update(lake)
+    with monkeypatch.context() as patch:
+        kill_at_commit(patch, number)
+        with contextlib.suppress(Killed):
+            update_and_read(lake)
+    assert_same_tables(update_and_read(lake), expected)
+
+
+def test_parts_are_written_anew_without_the_snapshots_that_are_withdrawn(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    add_sheet(lake, tmp_path, "first.csv", GOOD)
+    only_first = update_and_read(lake)
+    add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    update_and_read(lake)
+    shutil.rmtree(lake.snapshots / "lab_sheet" / list_snapshots(lake)[1].snapshot_id)
+    assert_same_tables(update_and_read(lake), only_first)
+    assert_accounts_hold(lake)
+
+
+def test_many_small_parts_are_merged(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    for number in range(70):
+        add_sheet(lake, tmp_path, "sheet.csv", [GOOD[0], f"Title {number}", *GOOD[2:]])
+        if number % 2 == 0:
+            update_and_read(lake, sources=[SHEET])
+    opened = lake.open_table(SHEET.table_name)
+    assert opened is not None
+    many = len(opened[1])
+    expected = preview_update(lake)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(parts, "_MAX_SMALL_FILES", 10)
+        assert_same_tables(update_and_read(lake), expected)
+    opened = lake.open_table(SHEET.table_name)
+    assert opened is not None
+    assert many == 35
+    assert len(opened[1]) == 1
+    assert_accounts_hold(lake)
 
 
 def test_nothing_new_changes_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
-    first = conform_tables(raw.update_raw_tables(lake, no_log))
-    write_tables(lake, first)
+    update_and_read(lake)
     versions = [lake.read_state(declaration.name) for declaration in list_raw_tables()]
-    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    update_and_read(lake)
     assert [lake.read_state(declaration.name) for declaration in list_raw_tables()] == versions
 
 
 def test_changed_parser_reads_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, lines = Lake(tmp_path / "lake"), []
     add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER)
-    first = conform_tables(raw.update_raw_tables(lake, no_log))
-    write_tables(lake, first)
-    monkeypatch.setattr(parser_version, "_hash_parser", lambda _: "another")
-    again = conform_tables(raw.update_raw_tables(lake, lines.append))
-    assert "lab_sheet: the parser or a hint has changed, reading all 1 snapshots again" in lines
+    first = update_and_read(lake)
+    monkeypatch.setattr(raw, "compute_parser_version", lambda *_: "another")
+    again = update_and_read(lake, lines.append)
+    assert "lab_sheet: the parser or a hint has changed, reading 1 snapshot again" in lines
     assert_frame_equal(again["raw.lab_sheet_publications"], first["raw.lab_sheet_publications"])
     assert list_accounts(again) == list_accounts(first)
 
@@ -142,7 +180,7 @@ def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path) -> None
     metadata = json.loads(facts.read_bytes()) | {"sha256": sha256(content).hexdigest(), "size_bytes": len(content)}
     replace_file(path, content)
     replace_file(facts, json.dumps(metadata).encode())
-    tables = raw.update_raw_tables(lake, no_log)
+    tables = update_and_read(lake)
     assert list_accounts(tables) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in tables["raw.rejects"]["reason"][0]
 
@@ -156,8 +194,7 @@ def test_hint_added_later_is_used(tmp_path: Path) -> None:
     owners = []
     for hints in ({}, {"owner": "A"}, {"owner": "B"}, {}):
         added = add_file(lake, page, hints=hints)
-        tables = raw.update_raw_tables(lake, no_log)
-        write_tables(lake, tables)
+        tables = update_and_read(lake)
         owners.append((added.remark, set(tables["raw.forum_page_segments"]["page_owner"])))
         account = tables["raw.parses"].row(0, named=True)
         assert tables["raw.parses"].height == 1
@@ -174,10 +211,9 @@ def test_hint_added_later_is_used(tmp_path: Path) -> None:
 def test_lost_table_is_made_again(tmp_path: Path, lost: str) -> None:
     lake = Lake(tmp_path / "lake")
     add_sheet(lake, tmp_path, "first.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
-    first = conform_tables(raw.update_raw_tables(lake, no_log))
-    write_tables(lake, first)
+    first = update_and_read(lake)
     shutil.rmtree(lake.locate_table(lost))
-    again = conform_tables(raw.update_raw_tables(lake, no_log))
+    again = update_and_read(lake)
     for name, frame in first.items():
         assert_frame_equal(again[name], frame)
 
@@ -210,15 +246,11 @@ def two_sources(tmp_path: Path) -> Lake:
     add_sheet(lake, tmp_path, "first.csv", GOOD, third, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
     add_page(lake, tmp_path, "first.txt", PAGE, "A")
     log_fetches(lake, "2040-01-01T00:00:00+00:00")
-    write_tables(lake, raw.update_raw_tables(lake, no_log))
+    update_and_read(lake)
     add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER)
     add_page(lake, tmp_path, "second.txt", PAGE.replace("Yep", "Yes"), "B")
     log_fetches(lake, "2041-01-01T00:00:00+00:00")
     return lake
-
-
-def full_update(lake: Lake) -> dict[str, pl.DataFrame]:
-    return conform_tables(raw.update_raw_tables(lake, no_log))
 
 
 def assert_same_tables(tables: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
@@ -235,10 +267,10 @@ def assert_accounts_hold(lake: Lake) -> None:
 
 def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake) -> None:
     lake, shared = two_sources, load_shared_tables()
-    expected = full_update(lake)
+    expected = preview_update(lake)
     before = {name: lake.read(declaration) for name, declaration in shared.items()}
-    tables = raw.update_raw_tables(lake, no_log, [SHEET])
-    assert set(tables) == {SHEET.table_name, *(declaration.name for declaration in shared.values())}
+    page = lake.read_state("raw.forum_page_segments")
+    tables = update_and_read(lake, sources=[SHEET])
     for name, declaration in shared.items():
         updated = declaration.conform(tables[declaration.name])
         if name == "refused_files":
@@ -252,18 +284,15 @@ def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake) -> None:
         ("forum_page", 1),
         ("lab_sheet", 2),
     ]
-    page = lake.read_state("raw.forum_page_segments")
-    write_tables(lake, tables)
     assert lake.read_state("raw.forum_page_segments") == page
     assert_accounts_hold(lake)
 
 
 def test_full_update_after_one_of_a_source_is_as_a_full_update_alone(two_sources: Lake) -> None:
-    expected = full_update(two_sources)
-    write_tables(two_sources, raw.update_raw_tables(two_sources, no_log, [SHEET]))
-    tables = full_update(two_sources)
+    expected = preview_update(two_sources)
+    update_and_read(two_sources, sources=[SHEET])
+    tables = update_and_read(two_sources)
     assert_same_tables(tables, expected)
-    write_tables(two_sources, tables)
     assert_accounts_hold(two_sources)
 
 
@@ -271,30 +300,33 @@ def test_sources_can_be_updated_one_after_the_other_from_nothing(tmp_path: Path)
     lake, lines = Lake(tmp_path / "lake"), []
     add_sheet(lake, tmp_path, "first.csv", GOOD)
     add_page(lake, tmp_path, "first.txt", PAGE, "A")
-    expected = full_update(lake)
+    expected = preview_update(lake)
     for name in ("forum_page", "lab_sheet"):
-        write_tables(lake, raw.update_raw_tables(lake, lines.append, [get_source(name)]))
+        update_and_read(lake, lines.append, [get_source(name)])
         assert_accounts_hold(lake)
-    assert_same_tables(full_update(lake), expected)
+    assert_same_tables(update_and_read(lake), expected)
     assert not any("again" in line for line in lines)
 
 
-@pytest.mark.parametrize("written", ["raw.lab_sheet_publications", "raw.forum_page_segments", "raw.rejects"])
-def test_update_of_one_source_after_a_killed_run_keeps_the_accounts(two_sources: Lake, written: str) -> None:
-    expected = full_update(two_sources)
-    names = [declaration.name for declaration in list_raw_tables()]
-    write_tables(two_sources, expected, names.index(written) + 1)
-    write_tables(two_sources, raw.update_raw_tables(two_sources, no_log, [SHEET]))
+@pytest.mark.parametrize("number", range(9))
+def test_update_of_one_source_after_a_killed_run_keeps_the_accounts(
+    two_sources: Lake, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    expected = preview_update(two_sources)
+    with monkeypatch.context() as patch:
+        kill_at_commit(patch, number)
+        with contextlib.suppress(Killed):
+            update_and_read(two_sources)
+    update_and_read(two_sources, sources=[SHEET])
     assert_accounts_hold(two_sources)
-    assert_same_tables(full_update(two_sources), expected)
+    assert_same_tables(update_and_read(two_sources), expected)
 
 
 @pytest.mark.parametrize("lost", ["raw.sightings", "raw.snapshots", "raw.forum_page_segments"])
 def test_lost_table_is_made_again_when_its_sources_are_updated(two_sources: Lake, lost: str) -> None:
     lake = two_sources
-    expected = full_update(lake)
-    write_tables(lake, expected)
+    expected = preview_update(lake)
     shutil.rmtree(lake.locate_table(lost))
-    write_tables(lake, raw.update_raw_tables(lake, no_log, [SHEET]))
+    update_and_read(lake, sources=[SHEET])
     assert_accounts_hold(lake)
-    assert_same_tables(full_update(lake), expected)
+    assert_same_tables(update_and_read(lake), expected)

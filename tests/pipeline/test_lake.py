@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from orchestration import run
-from orchestration.run import find_unchanged_release, hash_code, hash_inputs
+from orchestration.run import find_unchanged_release, hash_inputs
 from tests.pipeline.test_faults import NASTIEST, write_numbers
 from warehouse.lake import Lake, UnusableLake
+from warehouse.memory import InvalidMemory, read_engine_budget
 from warehouse.release import publish_release
+from warehouse.scratch import open_scratch
+from warehouse.table import DeclarationError
 from warehouse.terminal_text import escape_name
 
 
@@ -111,7 +114,7 @@ def released(tmp_path: Path) -> Lake:
     release, _ = publish_release(lake, [write_numbers(lake, range(7))], {})
     with run.record_run(lake, "a run", is_whole=True) as record:
         record.inputs, record.release = hash_inputs(lake), release.number
-        record.add_check(run.CheckResult("mart.numbers", "limits", True, True, code_version=hash_code()))
+        record.add_check(run.CheckResult("mart.numbers", "limits", True, True))
     assert find_unchanged_release(lake) == release
     return lake
 
@@ -134,3 +137,53 @@ def test_damaged_table_is_made_again(released: Lake, name: str) -> None:
     assert json.loads((released.root / "last_run.json").read_bytes())["release"] == 1
     assert find_unchanged_release(released) is not None
     assert not publish_release(released, [numbers], {})[1]
+
+
+def test_same_rows_in_another_order_make_no_new_version(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    table = write_numbers(lake, range(3000))
+    before, files = lake.read_state(table.name), lake.open_table(table.name)
+    for order in ("number desc", "hash(number)"):
+        with open_scratch(tmp_path) as connection:
+            lake.write_query(table, connection, f"select number from range(3000) as r (number) order by {order}")
+        assert lake.read_state(table.name) == before
+    assert files is not None
+    assert {file.name for file in lake.locate_table(table.name).glob("*.parquet")} == {f.path.name for f in files[1]}
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select 'x' as number", "mart.numbers.number is varchar, declared is bigint"),
+        ("select 1.5::double as number", "mart.numbers.number is double, declared is bigint"),
+        ("select 1 as other", "missing .'number'., undeclared .'other'."),
+        ("select 1 as number, 2 as more", "undeclared .'more'."),
+    ],
+)
+def test_query_with_other_columns_or_types_is_no_table(tmp_path: Path, query: str, message: str) -> None:
+    lake = Lake(tmp_path)
+    table = write_numbers(lake, range(3))
+    with open_scratch(tmp_path) as connection, pytest.raises(DeclarationError, match=message):
+        lake.write_query(table, connection, query)
+    assert lake.read(table).height == 3
+
+
+def test_query_that_needs_more_than_its_memory_spills_to_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AISLE_MEMORY", "512MiB")
+    lake = Lake(tmp_path)
+    table = write_numbers(lake, range(3))
+    with open_scratch(tmp_path) as connection:
+        wide = "select i as number, repeat(md5(i::varchar), 8) as text from range(600000) as r (i) order by text"
+        lake.write_query(table, connection, f"select number from ({wide}) order by hash(text)")
+    state = lake.read_state(table.name)
+    assert state is not None
+    assert state.rows == 600_000
+
+
+@pytest.mark.parametrize("text", ["much", "1", "5 kB", "-1GB", "100MB", "1TBB"])
+def test_memory_that_is_no_amount_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("AISLE_MEMORY", text)
+    with pytest.raises(InvalidMemory, match="but must be at least 512MiB"):
+        read_engine_budget()

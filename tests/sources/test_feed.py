@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from orchestration.ingest import raw
 from orchestration.ingest.parser_process import parse_bytes
 from orchestration.ingest.snapshots import add_file
 from orchestration.sources.feed.items import SOURCE
@@ -18,6 +17,7 @@ from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, Request, RequestFailed, Response
 from orchestration.sources.source import DamagedDocument, DocumentRefused
 from tests.support.fetch_plans import NOW, SAMPLES, build_table, needs_samples, parse_document, run_fetch_plan
+from tests.support.raw_tables import update_and_read
 from warehouse.lake import Lake
 
 URL = "https://example.org/feed.xml"
@@ -128,7 +128,7 @@ def test_entry_that_contradicts_an_earlier_one_is_rejected(tmp_path: Path) -> No
     lake = Lake(tmp_path / "lake")
     (tmp_path / "feed.xml").write_bytes(content)
     add_file(lake, tmp_path / "feed.xml")
-    account = raw.update_raw_tables(lake, lambda _: None)["raw.parses"].row(0, named=True)
+    account = update_and_read(lake)["raw.parses"].row(0, named=True)
     assert [account[f"records_{what}"] for what in ("read", "kept", "repeated", "rejected")] == [3, 2, 0, 1]
 
 

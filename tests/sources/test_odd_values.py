@@ -101,7 +101,7 @@ def parse_kept(source: Source, content: bytes, **hints: str) -> ParseResult:
     document = Document(content, "odd", hints)
     source.recognise(document)
     result = leave_out_odd_values(source, source.parse(document))
-    declare_record_table(source).frame(version.to_row() for version in identify_records(source, result))
+    find_broken_limits(declare_record_table(source), identify_records(source, result))
     return result
 
 

@@ -59,7 +59,7 @@ def build_release(
         if name in rows:
             lake.write(transform.table, transform.table.frame(rows[name]))
         elif only is None or name in only or not name.startswith("mart."):
-            lake.write(transform.table, engine.run_transform(transform, lake))
+            engine.make_table(transform, lake)
         else:
             continue
         written.append(transform.table)

@@ -12,13 +12,12 @@ import polars as pl
 import pytest
 
 from orchestration.defs.catalog import load_transforms
-from orchestration.ingest import raw
-from orchestration.ingest.raw_tables import list_raw_tables
 from orchestration.ingest.snapshots import add_file
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import FetchPlan, Request, Response
 from orchestration.sources.source import ParseResult, Source
 from tests.conftest import SHARED
+from tests.support.raw_tables import update_and_read
 from transforms import engine
 from warehouse import reference
 from warehouse.lake import Lake
@@ -64,16 +63,12 @@ def build_table(tmp_path: Path, name: str, *documents: bytes) -> pl.DataFrame:
         path = tmp_path / f"{number}.txt"
         path.write_bytes(content)
         add_file(lake, path)
-    frames = raw.update_raw_tables(lake, lambda _: None)
-    for declared in list_raw_tables():
-        lake.write(declared, frames.get(declared.name, declared.frame()))
-    made = None
+    update_and_read(lake)
     for transform in load_transforms().values():
         if transform.table.name in (name, *find_upstream_tables(name)):
-            made = engine.run_transform(transform, lake)
-            lake.write(transform.table, made)
+            engine.make_table(transform, lake)
             if transform.table.name == name:
-                return made
+                return lake.read(transform.table)
     raise AssertionError(f"no table {name}")
 
 

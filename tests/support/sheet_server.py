@@ -19,11 +19,10 @@ import polars as pl
 from orchestration.fetch.config import read_configuration
 from orchestration.fetch.journal import FetchResult
 from orchestration.fetch.runner import fetch_feeds
-from orchestration.ingest import raw as ingest
-from orchestration.ingest.raw_tables import list_raw_tables
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request
 from orchestration.sources.sheet import lab_sheet
 from tests.support.http_server import ServerRequest, ServerResponse
+from tests.support.raw_tables import update_and_read
 from warehouse.lake import Lake
 
 OVERLAP = 3
@@ -140,10 +139,7 @@ def run_fetch(lake: Lake, *names: str, messages: list[str] | None = None, **opti
 
 def build_raw_tables(lake: Lake) -> dict[str, pl.DataFrame]:
     """Update the raw tables and write them to the lake, as a run does."""
-    frames = ingest.update_raw_tables(lake, lambda _: None)
-    for table in list_raw_tables():
-        lake.write(table, frames[table.name])
-    return {table.name: table.conform(frames[table.name]) for table in list_raw_tables()}
+    return update_and_read(lake)
 
 
 def list_titles(tables: dict[str, pl.DataFrame]) -> list[str]:

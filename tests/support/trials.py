@@ -41,7 +41,7 @@ def write_trials(reporter: pytest.TerminalReporter) -> None:
     tried, failed = Counter[str](), Counter[str]()
     reports = [report for reports in reporter.stats.values() for report in reports if hasattr(report, "when")]
     for report in reports:
-        properties = dict(report.user_properties)
+        properties = dict(getattr(report, "user_properties", ()))
         if "what is tried" in properties and (report.when == "call" or report.failed):
             tried[properties["what is tried"]] += properties["how often"]
             failed[properties["what is tried"]] += report.failed

@@ -161,7 +161,13 @@ def make_claim(claim: str, **values: Any) -> dict[str, Any]:
 
 def make_list_snapshot(snapshot_id: str, name: str, fetched_at: dt.datetime, **values: Any) -> dict[str, Any]:
     """A row of ``raw.snapshots``."""
-    facts = {"sha256": snapshot_id * 4, "size_bytes": 1, "licence": "CC0", "fetched_at": fetched_at}
+    facts = {
+        "sha256": snapshot_id * 4,
+        "size_bytes": 1,
+        "licence": "CC0",
+        "fetched_at": fetched_at,
+        "last_seen_at": fetched_at,
+    }
     defaults = {"snapshot_id": snapshot_id, "source": "lab_sheet", "origin": "inbox", "original_name": name}
     return make_row("raw.snapshots", **facts | defaults | values)
 

@@ -1,5 +1,6 @@
 /*
 row = "An entry of a podcast's episode list; an entry that is listed twice has two rows, the later one marked as a repeat."
+sightings_of = ["raw.podcast_page_episodes"]
 key = ["episode_id"]
 
 [columns]

@@ -33,18 +33,11 @@ with arxiv as (
     from raw.arxiv_papers
 ),
 
-openalex as (
-    select *
-    from raw.openalex_works
-    qualify
-        row_number() over (
-            partition by record_id order by updated_at desc nulls last, last_seen_at desc, version_id desc
-        ) = 1
-),
-
+-- found in narrow columns, so that abstracts are read once
 openalex_spans as (
     select
         record_id,
+        max_by(version_id, row(coalesce(updated_at, timestamptz '-infinity'), last_seen_at, version_id)) as version_id,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from raw.openalex_works
@@ -109,8 +102,8 @@ papers as (
         openalex.reading_note,
         openalex_spans.first_seen_at,
         openalex_spans.last_seen_at
-    from openalex
-    inner join openalex_spans on openalex.record_id = openalex_spans.record_id
+    from raw.openalex_works as openalex
+    inner join openalex_spans on openalex.version_id = openalex_spans.version_id
     union all
     select
         record_id as paper_id,
@@ -137,18 +130,36 @@ papers as (
     group by record_id
 ),
 
-lab_matches as (
+institutions as (
+    select distinct
+        paper_id,
+        unnest(string_split(institution_openalex_ids, '; ')) as openalex_institution_id
+    from papers
+    where institution_openalex_ids is not null
+),
+
+labs_of_papers as (
+    select
+        institutions.paper_id,
+        lab_institutions.lab
+    from institutions
+    inner join reference.lab_institutions as lab_institutions
+        on institutions.openalex_institution_id = lab_institutions.openalex_institution_id
+    union all
     select
         papers.paper_id,
-        string_agg(distinct lab_institutions.lab, '; ' order by lab_institutions.lab) as labs
+        lab_institutions.lab
     from papers
     inner join reference.lab_institutions as lab_institutions
-        on
-            list_contains(
-                string_split(papers.institution_openalex_ids, '; '), lab_institutions.openalex_institution_id
-            )
-            or regexp_matches(papers.affiliations, lab_institutions.affiliation_pattern)
-    group by papers.paper_id
+        on regexp_matches(papers.affiliations, lab_institutions.affiliation_pattern)
+),
+
+lab_matches as (
+    select
+        paper_id,
+        string_agg(distinct lab, '; ' order by lab) as labs
+    from labs_of_papers
+    group by paper_id
 )
 
 select

@@ -1,5 +1,6 @@
 /*
 row = "A publication of a lab, as listed in the sheet; marked duplicates are separate rows."
+sightings_of = ["raw.lab_sheet_publications"]
 key = ["publication_id"]
 
 [columns]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import duckdb
@@ -141,6 +142,13 @@ def _propagate_missing(function: Callable[..., float | None]) -> Callable[..., f
         return None if None in values else function(*values)
 
     return wrapper
+
+
+def read_statistics_code(query: str) -> list[str]:
+    """The code of the statistical functions, if a query calls one."""
+    if not any(f"{name}(" in query for name in _FUNCTIONS):
+        return []
+    return [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
 
 
 @contextmanager

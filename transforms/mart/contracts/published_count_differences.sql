@@ -1,5 +1,6 @@
 /*
 row = "A publication that a published claim counts in this lake but not in the rows of the study, or the other way round."
+sightings_of = ["raw.lab_sheet_publications"]
 key = ["claim", "publication_id"]
 
 [columns]

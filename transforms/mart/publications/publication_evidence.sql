@@ -1,5 +1,6 @@
 /*
 row = "A publication at a place in a snapshot, with the reason why it is counted for its lab and category."
+sightings_of = ["raw.lab_sheet_publications"]
 key = ["publication_id", "snapshot_id", "record_ordinal"]
 
 [columns]

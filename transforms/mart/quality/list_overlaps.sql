@@ -1,5 +1,6 @@
 /*
 row = "Two overlapping lists of works, and an estimate of how many works both miss; none if the lists are not independent."
+sightings_of = ["raw.lab_sheet_publications"]
 key = ["first_list", "second_list"]
 
 [columns]
