@@ -188,7 +188,7 @@ def commit_files(
         added: Files in the folder that the new version has besides those of the last one.
         removed: Files of the last version that the new one does not have.
         is_overwrite: Whether the new version has only the added files, and perhaps other columns.
-        description: What the table is, for whoever opens its log.
+        description: What the table is, for people who open its log.
     """
     schema = Schema([Field(column.name, PrimitiveType(DELTA_TYPES[column.type])) for column in columns])
     now = int(time.time() * 1000)

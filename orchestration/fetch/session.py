@@ -295,8 +295,7 @@ class FetchSession:
             fetched_at=self._read_clock(),
             hints=hints,
             url=response.url,
-            http_status=response.status,
-            headers=dict(response.headers),
+            **{"http_status": response.status, "headers": dict(response.headers)},
             **({"licence": self.feed.licence} if self.feed.licence else {}),
         )
         previous = self.validators.get(digest, {})

@@ -1,7 +1,7 @@
-"""The parts of raw tables: written for newly parsed snapshots, and committed together with what they replace.
+"""The parts of raw tables: written for newly parsed snapshots, and committed in one step with those they replace.
 
 Besides the records of a source, its rejects and the fields that no parser reads are kept in parts too. A part holds
-one large snapshot or several small ones; when a snapshot is parsed again or withdrawn, only its part is written anew.
+one large snapshot or several small ones; when a snapshot is parsed again or withdrawn, only its part is replaced.
 """
 
 from __future__ import annotations

@@ -34,7 +34,17 @@ def make_good_value(column: Column, number: int) -> Any:
         return dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=number)
     if column.matches is None:
         return f"text {number}"
-    forms = ("https://example.org/{0}", "{0:016x}", "{0:064x}", "I{0}", "W{0}", "id{0}", "2401.{0:05}", "name_{0}")
+    forms = (
+        "https://example.org/{0}",
+        "{0:016x}",
+        "{0:064x}",
+        "I{0}",
+        "W{0}",
+        "T{0}",
+        "id{0}",
+        "2401.{0:05}",
+        "name_{0}",
+    )
     return next(text for form in forms if re.match(column.matches, text := form.format(number)))
 
 
