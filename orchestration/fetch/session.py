@@ -279,13 +279,14 @@ class FetchSession:
         hints = {**request.hints, "feed": self.feed.name, "feed_url": self.feed.url, "url": response.url}
         hints |= build_charset_hint(response.headers)
         parsed = parse_bytes(response.content, request.name, hints, self.feed.source)[1]
-        records, faults = len(parsed.records), [item for item in parsed.rejects if item.is_fault]
-        if faults:
+        records = len(parsed.records)
+        if faults := [item for item in parsed.rejects if item.is_fault]:
             self.warnings.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")
         if not parsed.items:
             sha256 = self.journal.write_content(response.content)
             self._record(request, "empty", response, content_sha256=sha256, records=0)
             return
+        facts = {"hints": hints, "url": response.url, "http_status": response.status, "headers": dict(response.headers)}
         snapshot, is_new = store_fetched(
             self.lake,
             response.content,
@@ -293,9 +294,7 @@ class FetchSession:
             parsed,
             original_name=request.name,
             fetched_at=self._read_clock(),
-            hints=hints,
-            url=response.url,
-            **{"http_status": response.status, "headers": dict(response.headers)},
+            **facts,
             **({"licence": self.feed.licence} if self.feed.licence else {}),
         )
         previous = self.validators.get(digest, {})
