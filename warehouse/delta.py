@@ -154,13 +154,17 @@ def write_draft(connection: duckdb.DuckDBPyConnection, folder: Path, query: str)
         draft.unlink(missing_ok=True)
 
 
-def adopt_data_file(folder: Path, measured: DataFile) -> DataFile:
-    """Move a measured Parquet file into the folder of a table, under the hash of its rows."""
+def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) -> DataFile:
+    """Move a measured Parquet file into the folder of a table, under the hash of its rows; or link it, if it is kept."""
     # the size is in the name, since the same rows can be written to files of other sizes, and the log has the size
     size_bytes = measured.path.stat().st_size
     path = folder / f"{measured.row_hash:016x}-{measured.rows}-{size_bytes}.parquet"
     folder.mkdir(parents=True, exist_ok=True)
-    measured.path.replace(path)
+    if is_kept:
+        path.unlink(missing_ok=True)
+        path.hardlink_to(measured.path)
+    else:
+        measured.path.replace(path)
     return DataFile(path, measured.rows, measured.row_hash)
 
 

@@ -136,7 +136,7 @@ def add_staged_part(
     source: Source,
     staged: StagedPart,
 ) -> Account:
-    """Move the files of a bulk part to the tables; returns its account, without a version.
+    """Add the files of a bulk part to the tables; returns its account, without a version.
 
     Args:
         lake: The lake.
@@ -155,7 +155,8 @@ def add_staged_part(
     for name, draft in files.items():
         if counts[name]:
             measured = measure_file(connection, tables[name].names, draft)
-            tables[name].added.append(adopt_data_file(lake.locate_table(name), measured))
+            # kept until the run is over, so that a killed run is continued
+            tables[name].added.append(adopt_data_file(lake.locate_table(name), measured, is_kept=True))
     shared = {"snapshot_id": one.snapshot_id, "source": source.name}
     reasons = [shared | {"reason": why, "records": count} for why, count in part.out_of_scope_reasons.items()]
     _write_rows(lake, connection, tables["raw.out_of_scope"], reasons)
