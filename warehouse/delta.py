@@ -155,7 +155,7 @@ def write_draft(connection: duckdb.DuckDBPyConnection, folder: Path, query: str)
 
 
 def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) -> DataFile:
-    """Move a measured Parquet file into the folder of a table, under the hash of its rows; or link it, if it is kept."""
+    """Move a measured Parquet file into the folder of a table, under the hash of its rows; if it is kept, link it."""
     # the size is in the name, since the same rows can be written to files of other sizes, and the log has the size
     size_bytes = measured.path.stat().st_size
     path = folder / f"{measured.row_hash:016x}-{measured.rows}-{size_bytes}.parquet"
