@@ -93,6 +93,9 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
             parts = open_parts(lake, declare_record_table(source), source)
             accounts = {row["snapshot_id"]: Account(**row) for row in stored if row["source"] == source.name}
             update = SourceUpdate(source, own, accounts, parts)
+            if accounts and parts.is_new:
+                log(f"{source.name}: {parts.table.name} is not in the lake as parts: reading all its snapshots again")
+                accounts.clear()
             if source in sources:
                 _update_source(lake, connection, update, shared_parts, log)
             updates.append(update)
@@ -101,7 +104,8 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
             merge_small_files(lake, connection, parts)
         others = [source.name for source in SOURCES if source not in sources]
         fetches = _update_fetches(lake, others)
-        seen = _update_snapshots(lake, snapshots, others, [row["snapshot_id"] for row in stored], fetches)
+        parsed_before = [one for update in updates if update.source not in sources for one in update.accounts]
+        seen = _update_snapshots(lake, snapshots, others, parsed_before, fetches)
         for update in updates:
             if update.source in sources:
                 own_rows = seen.filter(pl.col("source") == update.source.name)
@@ -147,9 +151,6 @@ def _update_source(
     source, name = update.source, update.parts.table.name
     known = {snapshot.snapshot_id for snapshot in update.snapshots}
     versions = {snapshot.snapshot_id: _compute_version(source, snapshot) for snapshot in update.snapshots}
-    if update.accounts and update.parts.is_new:
-        log(f"{source.name}: {name} is not in the lake as parts, reading all {len(known)} snapshots again")
-        update.accounts.clear()
     if gone := sorted(set(update.accounts) - known):
         log(f"{source.name}: {list_first(gone)} removed")
     outdated = [one for one in update.accounts if one in known and update.accounts[one].parser_version != versions[one]]

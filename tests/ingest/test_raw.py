@@ -180,6 +180,7 @@ def test_snapshot_that_can_no_longer_be_read_is_a_reject(tmp_path: Path) -> None
     metadata = json.loads(facts.read_bytes()) | {"sha256": sha256(content).hexdigest(), "size_bytes": len(content)}
     replace_file(path, content)
     replace_file(facts, json.dumps(metadata).encode())
+    shutil.rmtree(lake.root / "parsed")  # what the parser gave when it was added
     tables = update_and_read(lake)
     assert list_accounts(tables) == [(1, 0, 0, 1)]
     assert "can no longer be read: found a damaged file: binary data" in tables["raw.rejects"]["reason"][0]

@@ -14,8 +14,8 @@ from orchestration.ingest import raw
 from orchestration.ingest.files import FileChanged, FileRefused, read_file
 from orchestration.ingest.snapshots import DamagedSnapshot, add_file, list_snapshots
 from orchestration.sources.source import DocumentRefused
-from tests.ingest.test_raw import no_log
 from tests.sources.test_lab_sheet import GOOD, build_csv
+from tests.support.raw_tables import drop_log
 from warehouse.lake import Lake, replace_file
 
 SHEET = build_csv(GOOD)
@@ -62,7 +62,7 @@ def test_damage_is_noticed_before_anything_is_parsed(lake: Lake, name: str) -> N
     (folder,) = lake.snapshots.glob("*/*")
     damage(folder)
     with pytest.raises(DamagedSnapshot, match=message) as error:
-        raw.update_raw_tables(lake, no_log)
+        raw.update_raw_tables(lake, drop_log)
     assert str(folder) in str(error.value)
     assert "restore it, or remove the folder and add the file again" in str(error.value)
 
@@ -74,7 +74,7 @@ def test_all_damaged_snapshots_are_named(lake: Lake, sheet: Path) -> None:
     for folder in folders:
         replace_file(folder / "content", (folder / "content").read_bytes().upper())
     with pytest.raises(DamagedSnapshot) as error:
-        raw.update_raw_tables(lake, no_log)
+        raw.update_raw_tables(lake, drop_log)
     assert all(str(folder) in str(error.value) for folder in folders)
 
 

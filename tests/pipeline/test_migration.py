@@ -14,7 +14,7 @@ from warehouse.release import read_current_release, read_release
 from warehouse.release_diff import explain_changes
 
 # a lake with a made-up sheet of three rows and one release, written when a raw table was one row per version
-STORED = PROJECT / "tests" / "data" / "lake_before_parts.tar.gz"
+STORED = PROJECT / "tests" / "stored" / "lake_before_parts.tar.gz"
 SHEET = "raw.lab_sheet_publications"
 
 
