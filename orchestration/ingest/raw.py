@@ -89,13 +89,7 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     updates = []
     with connect_tables(lake, []) as connection:
         for source in SOURCES:
-            own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
-            parts = open_parts(lake, declare_record_table(source), source)
-            accounts = {row["snapshot_id"]: Account(**row) for row in stored if row["source"] == source.name}
-            update = SourceUpdate(source, own, accounts, parts)
-            if accounts and parts.is_new:
-                log(f"{source.name}: {parts.table.name} is not in the lake as parts: reading all its snapshots again")
-                accounts.clear()
+            update = _open_update(lake, source, snapshots, stored, log)
             if source in sources:
                 _update_source(lake, connection, update, shared_parts, log)
             updates.append(update)
@@ -133,11 +127,25 @@ def _read_accounts(lake: Lake, shared_parts: dict[str, TableParts], log: Log) ->
     """The stored rows of ``raw.parses``; none if a shared table is lost, so that everything is parsed again."""
     stored = lake.read(load_shared_tables()["parses"])
     lost = [name for name, parts in shared_parts.items() if parts.is_new]
-    if stored.height and (lost or stored["records_out_of_scope"].null_count()):  # earlier versions had no such column
-        reason = f"{', '.join(lost)} not in the lake" if lost else "the lake is of an earlier version"
+    is_earlier = stored["records_out_of_scope"].null_count() > 0  # earlier versions had no such column
+    if stored.height and (lost or is_earlier):
+        reason = "the lake is of an earlier version" if is_earlier else f"{', '.join(lost)} not in the lake"
         log(f"{reason}: reading all snapshots again")
         return []
     return stored.to_dicts()
+
+
+def _open_update(
+    lake: Lake, source: Source, snapshots: list[Snapshot], stored: list[dict[str, Any]], log: Log
+) -> SourceUpdate:
+    """A source with its snapshots, stored accounts and parts; without accounts if its table is lost."""
+    own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
+    parts = open_parts(lake, declare_record_table(source), source)
+    accounts = {row["snapshot_id"]: Account(**row) for row in stored if row["source"] == source.name}
+    if accounts and parts.is_new:
+        log(f"{source.name}: {parts.table.name} is not in the lake as parts: reading all its snapshots again")
+        accounts.clear()
+    return SourceUpdate(source, own, accounts, parts)
 
 
 def _update_source(
