@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MAX_RAW_TEXT = 2000  # characters of a rejected line that are kept
 _HEAD_BYTES = 2**20
-_BATCH_ROWS = 20_000
+_BATCH_ROWS = 4096
 _PARQUET_MARK = b"PAR1"
 
 
@@ -200,6 +200,7 @@ def _connect(folder: Path, memory_bytes: int, threads: int) -> Generator[duckdb.
         configure_connection(connection)
         connection.execute(f"set memory_limit = '{memory_bytes // 2**20}MiB'")
         connection.execute(f"set threads = {threads}")
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"set temp_directory = {quote(str(folder / 'spilled'))}")
         for name, (function, count) in _FUNCTIONS.items():
             connection.create_function(name, function, ["VARCHAR"] * count, "VARCHAR")
@@ -279,14 +280,14 @@ def read_odd_line(source: Source, line: bytes, locator: str) -> Record | Reject:
     return item
 
 
-def _find_doi(address: str) -> str | None:
+def _find_doi(address: str) -> str:
     key = link_key(address)
-    return key.removeprefix("doi:") if key.startswith("doi:") else None
+    return key.removeprefix("doi:") if key.startswith("doi:") else ""
 
 
-def _find_arxiv_id(addresses: str) -> str | None:
+def _find_arxiv_id(addresses: str) -> str:
     keys = map(link_key, addresses.split(SEPARATOR))
-    return next((key.removeprefix("arxiv:") for key in keys if key.startswith("arxiv:")), None)
+    return next((key.removeprefix("arxiv:") for key in keys if key.startswith("arxiv:")), "")
 
 
 def _hash_version(record_id: str, text: str) -> str:
@@ -300,11 +301,11 @@ def _hash_version(record_id: str, text: str) -> str:
 
 _NOT_ASCII = re.compile("[^\x00-\x7e]+")
 _ESCAPE = re.compile(r"\\(?:u00[0-9A-Fa-f]{2}|.)")
-# names in SQL, with the number of arguments
-_FUNCTIONS: Mapping[str, tuple[Callable[..., str | None], int]] = {
+# names in SQL, with the number of arguments; an empty text stands for none, which a function cannot return
+_FUNCTIONS: Mapping[str, tuple[Callable[..., str], int]] = {
     "clean_line": (clean_line, 1),
-    "title_to_text": (title_to_text, 1),
-    "html_to_text": (lambda text: html_to_text(text).text, 1),
+    "title_to_text": (lambda text: title_to_text(clean_line(text)) or "", 1),
+    "html_to_text": (lambda text: html_to_text(text).text or "", 1),
     "find_doi": (_find_doi, 1),
     "find_arxiv_id": (_find_arxiv_id, 1),
     "hash_version": (_hash_version, 2),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_GROUP_BYTES = 48 * 2**20  # rows that wait to be written together
+_GROUP_BYTES = 24 * 2**20  # rows that wait to be written together
 _GROUP_ROWS = 122_880
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 1 * 2**20
 MAX_LINE_BYTES = 32 * 2**20
 _SAMPLE_BYTES = 2000
 _CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -66,7 +66,7 @@ class LineReader:
             cut = chunk.rfind(b"\n") + 1
             rest = chunk[cut:]
             if cut:
-                yield self._build_batch(chunk[:cut] if rest else chunk)
+                yield self._build_batch(chunk)
             if len(rest) > MAX_LINE_BYTES:
                 skipped, skipped_bytes, rest = rest[:_SAMPLE_BYTES], len(rest), b""
         if skipped_bytes:
@@ -130,20 +130,31 @@ class LineReader:
         """The decompressed bytes, as far as they can be read, without a byte-order mark."""
         import pyarrow as pa
 
-        given, step = 0, CHUNK_BYTES
-        while True:
+        given = 0
+        try:
+            with open_decompressed(self.path) as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk if given else chunk.removeprefix(b"\xef\xbb\xbf")
+                    given += len(chunk)
+        except (OSError, pa.ArrowException) as error:
+            self._damage = f"the file is damaged or cut short after this line ({error})"
+            if rest := self._read_until_damage(given):
+                yield rest if given else rest.removeprefix(b"\xef\xbb\xbf")
+
+    def _read_until_damage(self, given: int) -> bytes:
+        """The bytes after those that were given, as far as they can be read: less than a chunk."""
+        import pyarrow as pa
+
+        rest = bytearray()
+        for step in (1024, 1):
             try:
                 with open_decompressed(self.path) as stream:
-                    skip_bytes(stream, given)
-                    while chunk := stream.read(step):
-                        yield chunk.removeprefix(b"\xef\xbb\xbf") if given == 0 else chunk
-                        given += len(chunk)
-                return
-            except (OSError, pa.ArrowException) as error:
-                if step == 1:
-                    self._damage = f"the file is damaged or cut short after this line ({error})"
-                    return
-                step = 1024 if step > 1024 else 1  # what can be read before the damage, byte by byte in the end
+                    skip_bytes(stream, given + len(rest))
+                    while piece := stream.read(step):
+                        rest += piece
+            except (OSError, pa.ArrowException):
+                continue
+        return bytes(rest)
 
 
 def _find_invalid_byte(line: bytes) -> str | None:
@@ -157,8 +168,8 @@ def _find_invalid_byte(line: bytes) -> str | None:
 
 def skip_bytes(stream: pa.NativeFile, count: int) -> None:
     """Read past the first bytes of a stream."""
-    while count:
-        count -= len(stream.read(min(count, CHUNK_BYTES)))
+    while count and (skipped := len(stream.read(min(count, CHUNK_BYTES)))):
+        count -= skipped
 
 
 def open_decompressed(path: Path) -> pa.NativeFile:

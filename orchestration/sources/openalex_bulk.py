@@ -19,7 +19,12 @@ from orchestration.sources.shared.bulk_sql import (
     has_keyword,
     has_lab,
     has_odd_text,
+    has_other_types,
+    is_odd_date,
     join_distinct,
+    list_types,
+    parse_day,
+    parse_moment,
     quote,
     squeeze,
 )
@@ -49,6 +54,7 @@ _OTHER_PATHS = {
     "authorships": "ARRAY",
     "referenced_works": "ARRAY",
     "is_retracted": "BOOLEAN",
+    "cited_by_count": "UBIGINT BIGINT",
 }
 _TEXT = "VARCHAR"
 _STRUCTURE = {
@@ -60,7 +66,7 @@ _STRUCTURE = {
     "updated_date": _TEXT,
     "primary_location": {"landing_page_url": _TEXT, "source": {"display_name": _TEXT}},
     "primary_topic": {"id": _TEXT, "display_name": _TEXT},
-    "locations": [{"landing_page_url": _TEXT}],
+    "locations": [{"landing_page_url": _TEXT, "is_oa": _TEXT}],  # the latter is in every real entry
     "authorships": [
         {
             "author": {"id": _TEXT, "display_name": _TEXT},
@@ -74,8 +80,6 @@ _STRUCTURE = {
     "referenced_works": [_TEXT],
     "abstract_inverted_index": "MAP(VARCHAR, INTEGER[])",
 }
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_MOMENT = rf"{_DAY}(?:[T ][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:[.][0-9]{{1,6}})?(?:Z|[+-][0-9]{{2}}(?::[0-9]{{2}})?)?)?"
 
 
 def is_work(value: Mapping[str, Any]) -> bool:
@@ -101,10 +105,8 @@ def build_query(gate: Gate | None) -> str:
             or {has_keyword(gate, "title", "abstract")}
             or {has_lab(gate, "affiliations")}
         """
-    paths = [f"$.{path}" for path in (*_TEXT_PATHS, *_OTHER_PATHS, "cited_by_count")]
-    count = len(_TEXT_PATHS)
-    wrong_types = " or ".join(
-        f"types[{place}] not in ('NULL', '{kind}')" for place, kind in enumerate(_OTHER_PATHS.values(), count + 1)
+    index_place, count_place = (
+        len(_TEXT_PATHS) + 1 + list(_OTHER_PATHS).index(name) for name in ("abstract_inverted_index", "cited_by_count")
     )
     leaf_texts = f"""
         array_to_string(list_concat(
@@ -138,7 +140,7 @@ sifted as (
 ),
 transformed as (
     select * exclude (line), line,
-        case when is_candidate then json_type(line, {paths}) end as types,
+        case when is_candidate then {list_types(_TEXT_PATHS, _OTHER_PATHS)} end as types,
         case when is_candidate then json_transform(line, {quote(json.dumps(_STRUCTURE))}) end as work
     from sifted
 ),
@@ -165,10 +167,8 @@ joined as (
                 list_transform(e.value, lambda p: e.key))),
             list_grade_up(positions)
         ), ' ') end as abstract_text,
-        case when regexp_full_match(work.publication_date, '{_DAY}.*')
-            then try_cast(work.publication_date[:10] as date) end as day,
-        case when regexp_full_match(work.updated_date, '{_MOMENT}')
-            then try_cast(work.updated_date as timestamp with time zone) end as moment,
+        {parse_day("work.publication_date")} as day,
+        {parse_moment("work.updated_date")} as moment,
         {urls} as urls,
         {printed} as printed,
         list_filter(names, lambda t: t != '') as filled_names,
@@ -191,12 +191,10 @@ judged as (
 ),
 checked as (
     select *, case when is_in_scope then
-        list_has_any(types[1:{count}], ['UBIGINT', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'OBJECT', 'ARRAY'])
-        or coalesce({wrong_types}, false)
-        or coalesce(types[{count + len(_OTHER_PATHS) + 1}] not in ('NULL', 'UBIGINT', 'BIGINT'), false)
-        or (types[{count + len(_OTHER_PATHS) + 1}] != 'NULL' and coalesce(work.cited_by_count < 0, true))
-        or (work.publication_date != '' and coalesce(year(day) not between 1500 and 2200, true))
-        or (work.updated_date != '' and coalesce(year(moment) not between 1500 and 2200, true))
+        {has_other_types(_TEXT_PATHS, _OTHER_PATHS)}
+        or coalesce(types[{count_place}] != 'NULL' and coalesce(work.cited_by_count < 0, true), false)
+        or {is_odd_date("work.publication_date", "day")}
+        or {is_odd_date("work.updated_date", "moment")}
         or coalesce(landing_url like 'http%' and not regexp_full_match(landing_url, 'https?://[!-~]+'), false)
         or contains(line, '\\u0000')
         or {has_odd_text("leaf_texts")}
@@ -207,7 +205,9 @@ checked as (
         or coalesce(len(list_filter(work.authorships, lambda a:
             a.author is null or a.raw_affiliation_strings is null or a.institutions is null
             or len(list_filter(a.institutions, lambda o: o.lineage is null)) > 0)) > 0, false)
-        or (types[{count + 4}] = 'OBJECT' and (work.abstract_inverted_index is null
+        or coalesce(len(list_filter(work.locations, lambda l:
+            l.landing_page_url is null and l.is_oa is null)) > 0, false)
+        or (types[{index_place}] = 'OBJECT' and (work.abstract_inverted_index is null
             or (len(positions) <= {_MAX_ABSTRACT_WORDS}
                 and list_sort(positions) != range(list_min(positions), list_min(positions) + len(positions)))
             or len(list_filter(map_values(work.abstract_inverted_index), lambda v: v is null)) > 0
@@ -226,9 +226,9 @@ select
     case when not is_in_scope then null
         when regexp_full_match(doi_text, 'https://doi[.]org/10[.][0-9]{{4,9}}/[!-"$->@-~]+')
             and not contains(doi_text, '/10.48550/')
-        then rtrim(lower(doi_text[17:]), '.') else find_doi(doi_text) end as doi,
+        then rtrim(lower(doi_text[17:]), '.') else nullif(find_doi(doi_text), '') end as doi,
     case when is_in_scope and regexp_matches(urls, '(?i)arxiv|alphaxiv|huggingface')
-        then find_arxiv_id(urls) end as arxiv_id,
+        then nullif(find_arxiv_id(urls), '') end as arxiv_id,
     title,
     abstract,
     day as published_on,

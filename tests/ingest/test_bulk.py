@@ -66,8 +66,13 @@ def assert_same_as_parser(folder: Path, source: Source, data: bytes, pack: Any =
     part = read(folder, pack(data), source)
     rows, rejects = expect_rows(source, data)
     found = read_rows(part.records_path)
-    for row, expected in zip(found, rows, strict=True):
-        assert row == expected
+    differences = [
+        (expected["locator"], name, row[name], value)
+        for row, expected in zip(found, rows, strict=True)
+        for name, value in expected.items()
+        if row[name] != value
+    ]
+    assert differences == []
     assert sorted((row["record_ordinal"], row["reason"]) for row in read_rows(part.rejects_path)) == rejects
     assert part.records_read == part.records_kept_rows + part.records_rejected == len(rows) + len(rejects)
     return part
@@ -123,3 +128,136 @@ def test_occurrences_are_counted_across_batches() -> None:
     ids = [f"{number % 700:016x}" for number in range(2000)]
     counts = [count for start in range(0, 2000, 90) for count in counter.count(ids[start : start + 90])]
     assert counts == [1 + number // 700 for number in range(2000)]
+
+
+PAPER = {
+    "id": "2401.00001",
+    "submitter": "Ann",
+    "authors": "A. Ann and B. Ben",
+    "title": "A title that is\n  broken into lines",
+    "comments": "12 pages",
+    "journal-ref": "J. 1 (2024)",
+    "doi": "10.1234/ABC, 10.1/d",
+    "report-no": "R-1",
+    "categories": "cs.LG cs.AI",
+    "license": "http://arxiv.org/licenses/nonexclusive-distrib/1.0/",
+    "abstract": "  We study reward hacking,\nand more.\n",
+    "versions": [
+        {"version": "v1", "created": "Mon, 1 Jan 2024 19:18:42 GMT"},
+        {"version": "v2", "created": "Tue, 02 Jan 2024 00:00:00 GMT"},
+    ],
+    "update_date": "2024-02-03",
+    "authors_parsed": [["Ann", "A.", ""], ["Ben", "B.", "Jr.", "An Institute"]],
+}
+TEXT = {
+    "id": "a1b2",
+    "source": "blogs",
+    "source_type": "blog",
+    "title": "On a text",
+    "url": "https://arxiv.org/abs/2401.00001v2",
+    "text": 'A text.\n\nWith lines: \u201cé\u201d\t\u000c and "quotes" \\u00AB',
+    "date_published": "2023-04-05T06:07:08.900Z",
+    "authors": ["Ann", "Ben", "Ann"],
+    "summaries": ["One.", "Two  more."],
+    "karma": 3,
+}
+WORK = {
+    "id": "https://openalex.org/W5",
+    "doi": "https://doi.org/10.1234/ABC.",
+    "title": "A title",
+    "publication_date": "2024-05-06",
+    "type": "article",
+    "language": "en",
+    "primary_location": {"landing_page_url": "https://a.example/b", "source": {"display_name": "A Venue"}},
+    "locations": [{"landing_page_url": "http://arxiv.org/abs/2401.00001v2"}, {"landing_page_url": None}],
+    "authorships": [
+        {
+            "author": {"id": "https://openalex.org/A1", "display_name": "Ann"},
+            "raw_author_name": "A. Ann",
+            "raw_affiliation_strings": [" Some  Place", '“Another”, "Town"'],
+            "institutions": [
+                {"id": "https://openalex.org/I1", "lineage": ["https://openalex.org/I2", "https://openalex.org/I1"]}
+            ],
+        },
+        {
+            "author": {"id": None, "display_name": None},
+            "raw_author_name": "Ben",
+            "raw_affiliation_strings": [],
+            "institutions": [],
+        },
+    ],
+    "cited_by_count": 4,
+    "is_retracted": False,
+    "primary_topic": {"id": "https://openalex.org/T1", "display_name": "A Topic"},
+    "abstract_inverted_index": {"a": [1, 3], "This": [0], "is": [2], "test": [4]},
+    "referenced_works": ["https://openalex.org/W9", "https://openalex.org/W9", "https://openalex.org/W8"],
+    "updated_date": "2025-09-18T12:11:05.971817",
+}
+# in place of a value, wherever it is in a record
+ODD_VALUES = [
+    *(None, 5, -1, 2.5, 10**30, float("inf"), True, False, [], {}, ["x"], [None], [5], {"a": 1}, {"a": [0]}, [["x"]]),
+    *(
+        "",
+        " ",
+        "x",
+        " a  b ",
+        "5",
+        "-2.5e3",
+        "true",
+        "[x]",
+        "{}",
+        "a\nb",
+        "e\u0301",
+        "\u00a0x",
+        "x\u200by",
+        "\u212b",
+        "\ue000x",
+    ),
+    *(
+        "<i>x</i>",
+        "a < b",
+        "x &amp; y",
+        "a&b;",
+        "\u0000",
+        "\ud800",
+        "\U0001f600",
+        "2024-02-30",
+        "2024-02-03",
+        "0001-01-01",
+    ),
+    *(
+        "20240506",
+        "2024-05-06T07:08:09+02:00",
+        "2024-05-06 07:08:09.123",
+        "2024-05-06T25:00:00",
+        "https://arxiv.org/abs/2401.00002",
+    ),
+    *(
+        "ftp://x/y",
+        "https://x/é",
+        "https://doi.org/10.48550/arXiv.2401.00003",
+        "doi:10.1/x",
+        "https://openalex.org/a/A3",
+    ),
+]
+
+
+def iterate_variants(value: Any) -> Any:
+    """The value with one part of it replaced or left out, in all ways."""
+    yield from ODD_VALUES
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield {name: other for name, other in value.items() if name != key}
+            yield from ({**value, key: variant} for variant in iterate_variants(entry))
+    if isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from ([*value[:place], variant, *value[place + 1 :]] for variant in iterate_variants(entry))
+
+
+@pytest.mark.parametrize(
+    ("source_name", "record"), [("openalex_works", WORK), ("arxiv_papers", PAPER), ("alignment_dataset", TEXT)]
+)
+def test_every_odd_value_gives_what_the_parser_gives(tmp_path: Path, source_name: str, record: dict[str, Any]) -> None:
+    lines = [json.dumps(variant) for variant in [record, *iterate_variants(record)]]
+    part = assert_same_as_parser(tmp_path, get_source(source_name), "\n".join(lines).encode())
+    assert part.records_read == len(lines) > 500

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from orchestration.sources.arxiv import bulk
 from orchestration.sources.arxiv.query import fetch_papers
 from orchestration.sources.arxiv.readers import COLUMNS, read_atom_entry, read_bulk_line, read_oai_record, read_page
+from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.fields import Fields, count_unread_fields
 from orchestration.sources.shared.html_tree import parse_html
@@ -19,8 +21,6 @@ from orchestration.sources.shared.records import RecordReader, read_record
 from orchestration.sources.shared.service_error import find_service_error
 from orchestration.sources.shared.xml import element_to_dict, find_texts, get_local_name, parse_xml
 from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Reject, Source
-
-_BULK_KEYS = {"id", "authors_parsed", "categories", "versions", "update_date"}
 
 
 def _find_page_metadata(document: Document) -> Fields:
@@ -43,7 +43,7 @@ def _recognise(document: Document) -> None:
         return
     if not _is_page(document):
         lines = document.json_lines
-        if not (lines and isinstance(lines[0][1], dict) and lines[0][1].keys() >= _BULK_KEYS):
+        if not (lines and isinstance(lines[0][1], dict) and lines[0][1].keys() >= bulk.KEYS):
             raise NotThisSource(f"looked for papers of arXiv; found {document.description}")
 
 
@@ -120,4 +120,11 @@ SOURCE = Source(
     fetch=fetch_papers,
     question_settings=("search", "ids", "sets"),
     is_windowed=True,
+    bulk=BulkForm(
+        is_first_record=bulk.is_paper,
+        build_query=bulk.build_query,
+        read_record=read_bulk_line,
+        fields=bulk.FIELDS,
+        object_fields=bulk.OBJECT_FIELDS,
+    ),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.sources.enrichers import alignment_bulk
 from orchestration.sources.enrichers.records import build_columns, parse_records
+from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan, Request
 from orchestration.sources.shared.fields import Fields
@@ -95,4 +97,11 @@ SOURCE = Source(
     parse=_parse,
     recency_column="published_at",
     fetch=_fetch,
+    bulk=BulkForm(
+        is_first_record=_is_text,
+        build_query=alignment_bulk.build_query,
+        read_record=_read_text,
+        fields=alignment_bulk.FIELDS,
+        object_fields=alignment_bulk.OBJECT_FIELDS,
+    ),
 )

@@ -8,7 +8,7 @@ expressions give what the parsers give: texts of ordinary characters are handled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,11 @@ ORDINARY = (
     r"\x{3001}-\x{3029}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
 )
 _TAG = r"<[a-zA-Z/!]|&#?[^\s&;]+;"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MOMENT = rf"{_DAY}(?:[T ][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:[.][0-9]{{1,6}})?(?:Z|[+-][0-9]{{2}}(?::[0-9]{{2}})?)?)?"
 _NUMBER = "-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
 # a value of another type that became a text
-_NO_TEXT = rf"(?:^|{SEPARATOR})(?:[\[{{]|(?:true|false|{_NUMBER})(?:{SEPARATOR}|$))"
+_NO_TEXT = rf"(?:^|{SEPARATOR})(?:[\[{{]|(?:true|false|-?Infinity|NaN|{_NUMBER})(?:{SEPARATOR}|$))"
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,20 @@ def quote(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """SQL of a text as `clean_line` gives it; null if nothing is left."""
-    ordinary = rf"[{ORDINARY}&<]+(?: [{ORDINARY}&<]+)*"
-    return f"case when regexp_full_match({text}, '{ordinary}') then {text} else nullif(clean_line({text}), '') end"
+    return _clean(text, f"{ORDINARY}&<", f"nullif(clean_line({text}), '')")
 
 
 def clean_title(text: str) -> str:
     """SQL of a title as `title_to_text` gives it."""
-    ordinary = rf"[{ORDINARY}]+(?: [{ORDINARY}]+)*"
-    return f"case when regexp_full_match({text}, '{ordinary}') then {text} else title_to_text({text}) end"
+    return _clean(text, ORDINARY, f"nullif(title_to_text({text}), '')")
+
+
+def _clean(text: str, ordinary: str, other: str) -> str:
+    return (
+        f"case when regexp_full_match({text}, '[{ordinary}]+(?: [{ordinary}]+)*') then {text}"
+        f" when regexp_full_match({text}, '[ \\t\\r\\n{ordinary}]*')"
+        f" then nullif(trim(regexp_replace({text}, '[ \\t\\r\\n]+', ' ', 'g')), '') else {other} end"
+    )
 
 
 def clean_html(text: str) -> str:
@@ -73,7 +81,7 @@ def clean_html(text: str) -> str:
     ordinary = rf"[{ORDINARY}&<]+(?: [{ORDINARY}&<]+)*"
     return (
         f"case when regexp_full_match({text}, '{ordinary}') and not regexp_matches({text}, '{_TAG}') then {text}"
-        f" else html_to_text({text}) end"
+        f" else nullif(html_to_text({text}), '') end"
     )
 
 
@@ -85,6 +93,36 @@ def squeeze(text: str) -> str:
 def has_odd_text(joined: str) -> str:
     """SQL of whether a text of several, joined by the separator, needs a parser: for a character, or no text at all."""
     return f"coalesce(regexp_matches({joined}, '[^ {ORDINARY}&<{SEPARATOR}]|{_NO_TEXT}'), false)"
+
+
+def has_other_types(text_paths: Sequence[str], other_paths: Mapping[str, str]) -> str:
+    """SQL of whether a value has another type than it should, by the list ``types`` of `list_types`; never null."""
+    texts = f"list_has_any(types[1:{len(text_paths)}], ['UBIGINT', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'OBJECT', 'ARRAY'])"
+    others = (
+        f"types[{place}] not in ('NULL', {', '.join(map(quote, kinds.split()))})"
+        for place, kinds in enumerate(other_paths.values(), len(text_paths) + 1)
+    )
+    return f"({texts} or coalesce({' or '.join(others)}, false))"
+
+
+def list_types(text_paths: Sequence[str], other_paths: Mapping[str, str]) -> str:
+    """SQL of the list of the JSON types of the values at some paths of ``line``."""
+    return f"json_type(line, [{', '.join(quote(f'$.{path}') for path in (*text_paths, *other_paths))}])"
+
+
+def parse_day(text: str) -> str:
+    """SQL of the day at the start of an ISO 8601 text; null for another form, see `is_odd_date`."""
+    return f"case when regexp_full_match({text}, '{_DAY}.*') then try_cast({text}[:10] as date) end"
+
+
+def parse_moment(text: str) -> str:
+    """SQL of the moment of an ISO 8601 text; null for another form, see `is_odd_date`."""
+    return f"case when regexp_full_match({text}, '{_MOMENT}') then try_cast({text} as timestamp with time zone) end"
+
+
+def is_odd_date(text: str, parsed: str, first_year: int = 1500, last_year: int = 2200) -> str:
+    """SQL of whether a text is not of the usual form of a date, or its year is out of range."""
+    return f"coalesce({text} != '' and coalesce(year({parsed}) not between {first_year} and {last_year}, true), false)"
 
 
 def has_keyword(gate: Gate, *texts: str) -> str:
