@@ -140,7 +140,13 @@ def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChec
         additional_deps=[build_asset_key(name) for name in check.source_tables if name != check.table],
     )
     def run_check(context: dg.AssetCheckExecutionContext, lake_run: LakeResource) -> dg.AssetCheckResult:
-        result = fail_without_retry(lambda: check_tables(lake_run.run, check))
+        run = lake_run.run
+        # a person who starts the check alone wants it made again
+        earlier = run.find_result(check.table, check.name, hash_texts(check.query)) if run.is_whole else None
+        if earlier is not None:
+            (result,) = repeat_results([earlier])
+        else:
+            result = fail_without_retry(lambda: check_tables(run, check))
         if result.description:
             context.log.warning(f"{check.table}: {check.name}: {result.description}")
         return result
