@@ -6,6 +6,7 @@ of its files and does not depend on how its rows are divided into files.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import shutil
@@ -170,7 +171,7 @@ def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) 
 
 def measure_file(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], path: Path) -> DataFile:
     """A Parquet file with the number of its rows and the sum of their hashes."""
-    return DataFile(path, *hash_rows(connection, columns, f"read_parquet({quote_literal(str(path))})"))
+    return DataFile(path, *hash_rows(connection, columns, scan_parquet([path])))
 
 
 def commit_files(
@@ -227,6 +228,12 @@ def commit_files(
 def read_commit(delta: DeltaTable) -> dict[str, Any]:
     """The facts kept in the newest commit of a table."""
     return next(iter(delta.history(1)), {})
+
+
+def scan_parquet(paths: Iterable[Path], options: str = "") -> str:
+    """The relation of the rows in Parquet files, as SQL; no character of a path is read as a pattern or a partition."""
+    files = ", ".join(quote_literal(glob.escape(str(path))) for path in paths)
+    return f"read_parquet([{files}], hive_partitioning = false{options})"
 
 
 def quote_literal(text: str) -> str:

@@ -28,8 +28,8 @@ from warehouse.delta import (
     list_data_files,
     measure_file,
     open_log,
-    quote_literal,
     read_commit,
+    scan_parquet,
     write_draft,
 )
 from warehouse.scratch import open_scratch
@@ -304,7 +304,7 @@ def _is_control(character: str) -> bool:
 def _read_files(delta: DeltaTable, files: Collection[DataFile]) -> str:
     """The relation of the rows in the files of a table, as SQL."""
     if files:
-        return f"read_parquet([{', '.join(quote_literal(str(file.path)) for file in files)}])"
+        return scan_parquet(file.path for file in files)
     types = {kind: SQL_TYPES[name] for name, kind in DELTA_TYPES.items()}
     columns = (f'null::{types[str(field.type.type)]} as "{field.name}"' for field in delta.schema().fields)
     return f"(select {', '.join(columns)} where false)"

@@ -130,6 +130,7 @@ class _Adder:
 def _list_names(paths: list[str]) -> tuple[list[str], int]:
     """The addresses and files to add, and the number of entries that cannot be read; logs those and what is skipped."""
     from orchestration.ingest.files import HIDDEN, INCOMPLETE, find_files, find_reason_to_skip
+    from orchestration.ingest.manifest import MANIFESTS
     from orchestration.sources.source import list_first
 
     names, skipped, refused = list[str](), dict[str, list[str]](), 0
@@ -143,7 +144,8 @@ def _list_names(paths: list[str]) -> tuple[list[str], int]:
                 refused += 1
                 log(f"✗ {escape_name(path)}: cannot be read: {error.strerror}")
                 continue
-            names += map(str, found.files)
+            names += [str(file) for file in found.files if file.name not in MANIFESTS]
+            refused += _check_manifests({file.parent for file in found.files if file.name in MANIFESTS})
             for file, reason in found.skipped:
                 skipped.setdefault(reason, []).append(escape_name(file.name))
             for file, reason in found.refused:
@@ -157,6 +159,21 @@ def _list_names(paths: list[str]) -> tuple[list[str], int]:
         what = f"{reason}, by the name; rename it to add it" if reason == INCOMPLETE else reason
         log(f"skipped {list_first(files)}: {what}")
     return names, refused
+
+
+def _check_manifests(folders: set[Path]) -> int:
+    """Log each part that a manifest of bulk files lists and that is missing or cut short; returns their number."""
+    from orchestration.ingest.manifest import InvalidManifest, check_manifest
+
+    problems = list[str]()
+    for folder in sorted(folders):
+        try:
+            problems += [f"{folder / 'manifest'}: {problem}" for problem in check_manifest(folder)]
+        except InvalidManifest as error:
+            problems.append(str(error))
+    for problem in problems:
+        log(f"✗ {escape_name(problem)}")
+    return len(problems)
 
 
 def _build_hints(owner: str | None, url: str | None) -> dict[str, str]:

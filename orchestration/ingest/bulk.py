@@ -28,6 +28,7 @@ from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.names import clean_line
 from orchestration.sources.shared.records import leave_out_odd_values, read_record
 from orchestration.sources.source import ParseResult, Record, Reject, Source, hash_parts
+from warehouse.delta import scan_parquet
 from warehouse.sql import configure_connection
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def _open_lines(connection: duckdb.DuckDBPyConnection, path: Path, source: Sourc
         connection.register("lines", pa.RecordBatchReader.from_batches(schema, reader.iterate_batches()))
         return None
     form = get_form(source)
-    rows = f"read_parquet({quote(str(path))}, file_row_number = true)"
+    rows = scan_parquet([path], ", file_row_number = true")
     types = {name: kind for name, kind, *_ in connection.execute(f"describe from {rows}").fetchall()}
     fields = [
         f"'{name}': "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_NAMES = ("manifest", "manifest.json")
+MANIFESTS = ("manifest", "manifest.json")
 
 
 class InvalidManifest(ValueError):
@@ -37,7 +37,7 @@ def read_manifest(folder: Path) -> list[ManifestPart] | None:
     Raises:
         InvalidManifest: It cannot be read.
     """
-    path = next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+    path = next((folder / name for name in MANIFESTS if (folder / name).is_file()), None)
     if path is None:
         return None
     try:

@@ -20,7 +20,15 @@ from orchestration.ingest.identity import RecordVersion
 from orchestration.ingest.parse import ParsedSnapshots, build_reject_row
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
 from orchestration.sources.source import Reject, Source
-from warehouse.delta import DataFile, adopt_data_file, hash_columns, measure_file, quote_literal, write_draft
+from warehouse.delta import (
+    DataFile,
+    adopt_data_file,
+    hash_columns,
+    measure_file,
+    quote_literal,
+    scan_parquet,
+    write_draft,
+)
 from warehouse.lake import Lake, TableState
 from warehouse.parts import PLACES, SIGHTINGS, PartsDescription, list_part_columns
 from warehouse.sql import connect_tables
@@ -94,7 +102,7 @@ def describe_parts(source: Source) -> PartsDescription:
 
 def select_files(files: Iterable[DataFile]) -> str:
     """The relation of the rows in some files, as SQL."""
-    return f"read_parquet([{', '.join(quote_literal(str(file.path)) for file in files)}])"
+    return scan_parquet(file.path for file in files)
 
 
 def write_parsed(
@@ -210,7 +218,7 @@ def drop_snapshots(
     gone = ", ".join(map(quote_literal, sorted(snapshot_ids)))
     query = f"""
         select filename, bool_and(snapshot_id in ({gone}))
-        from read_parquet([{", ".join(quote_literal(str(file.path)) for file in parts.files)}], filename = true)
+        from {scan_parquet((file.path for file in parts.files), ", filename = true")}
         group by filename
         having bool_or(snapshot_id in ({gone}))
     """

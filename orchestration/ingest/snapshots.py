@@ -360,6 +360,8 @@ def _store_snapshot(
                 if snapshot != stored:
                     _replace_file(folder / _FACTS, encode_json(_build_metadata(snapshot)))
                 repair = "its stored bytes were damaged and are whole again"
+                if stored.path is not None:
+                    repair = "it is kept in the lake now"
                 return snapshot, False, "; ".join(filter(None, [remark, repair if is_repaired else ""]))
         others = sorted(path.parts[-3] for path in lake.snapshots.glob(f"[!.]*/{sha256[:16]}/{_FACTS}"))
         facts.setdefault("licence", get_source(source).licence)

@@ -13,6 +13,7 @@ from expectations.cross_table import list_checks
 from orchestration.ingest import bulk_stage
 from orchestration.ingest.bulk_files import add_bulk_file, find_bulk_source_of, index_places
 from orchestration.ingest.snapshots import AddedFile, DamagedSnapshot, get_content_path, list_snapshots
+from tests.conftest import run_aisle
 from tests.ingest.test_raw import Killed, assert_same_tables, kill_at_commit
 from tests.support.raw_tables import preview_update, update_and_read
 from warehouse.lake import Lake
@@ -190,3 +191,21 @@ def test_raw_tables_can_be_read_by_other_tools_as_delta(lake: Lake, parts: list[
     rows = pl.read_delta(str(lake.locate_table(WORKS)))
     assert rows.height == tables["raw.sightings"].height
     assert set(rows["version_id"]) == set(tables[WORKS]["version_id"])
+
+
+def test_file_read_in_place_can_be_kept_later(lake: Lake, parts: list[Path]) -> None:
+    snapshot = add(lake, parts[0], is_in_place=True).snapshot
+    kept = add(lake, parts[0])
+    assert (kept.is_new, kept.remark) == (False, "it is kept in the lake now")
+    assert get_content_path(lake, list_snapshots(lake)[0]).read_bytes() == parts[0].read_bytes()
+    assert get_content_path(lake, list_snapshots(lake)[0]) != get_content_path(lake, snapshot)
+
+
+def test_folder_with_a_manifest_is_checked_against_it(tmp_path: Path) -> None:
+    write_parts(tmp_path / "[parts]=1", 40, seed=5, works_per_part=20)
+    (tmp_path / "[parts]=1" / "part_0001.gz").unlink()
+    result = run_aisle(tmp_path / "lake", "add", str(tmp_path / "[parts]=1"))
+    assert result.returncode == 1
+    assert "part_0001.gz is in the manifest and not in the folder" in result.stderr + result.stdout
+    assert "part_0000.gz: openalex_works, a bulk file" in result.stderr + result.stdout
+    assert not (tmp_path / "lake" / "refused").exists()
