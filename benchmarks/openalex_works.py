@@ -50,7 +50,7 @@ _COMMON_WORDS = (
     "the of and in to a is for with that on as by we this are from be an were was at results which study using between"
     " data can analysis model these have has based method time methods patients show system two different it or not"
     " effect high new models used during after treatment learning water cells rate control energy surface"
-    " temperature human growth protein network field type source title author language id feedback"
+    " temperature human growth protein network field type source title author id feedback"
 )
 # of the field, and of other fields too; each is in one or two abstracts of a hundred
 _AMBIGUOUS_WORDS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_BYTES = 1 * 2**20
+CHUNK_BYTES = 2 * 2**20
 MAX_LINE_BYTES = 32 * 2**20
 _SAMPLE_BYTES = 2000
 _CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
