@@ -23,7 +23,7 @@ from orchestration.sources.registry import SOURCES
 from orchestration.sources.shared.bulk_sql import ID_LENGTH, SEPARATOR, BulkForm, build_version_text, quote
 from orchestration.sources.shared.document import UnreadableDocument, parse_json
 from orchestration.sources.shared.fields import Fields
-from orchestration.sources.shared.html_text import html_to_text, title_to_text
+from orchestration.sources.shared.html_text import title_to_text
 from orchestration.sources.shared.links import link_key
 from orchestration.sources.shared.names import clean_line
 from orchestration.sources.shared.records import leave_out_odd_values, read_record
@@ -175,7 +175,7 @@ def read_bulk_part(
     reasons, reader = Counter[str](), LineReader(path)
     with PartWriter(source, snapshot_id, original_name or path.name, folder) as writer:
         try:
-            with _connect(folder, memory_bytes, threads) as connection:
+            with _connect(source, folder, memory_bytes, threads) as connection:
                 expected = _open_lines(connection, path, source, reader)
                 for batch in connection.sql(build_statement(source, is_gated=is_gated)).to_arrow_reader(_BATCH_ROWS):
                     _write_batch(source, pa.Table.from_batches([batch]), writer, reasons)
@@ -193,7 +193,7 @@ def read_bulk_part(
 
 
 @contextmanager
-def _connect(folder: Path, memory_bytes: int, threads: int) -> Generator[duckdb.DuckDBPyConnection]:
+def _connect(source: Source, folder: Path, memory_bytes: int, threads: int) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection in UTC with the functions of the parsers that the statements call."""
     import duckdb
 
@@ -203,7 +203,8 @@ def _connect(folder: Path, memory_bytes: int, threads: int) -> Generator[duckdb.
         connection.execute(f"set threads = {threads}")
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"set temp_directory = {quote(str(folder / 'spilled'))}")
-        for name, (function, count) in _FUNCTIONS.items():
+        own = {name: (function, 1) for name, function in get_form(source).functions.items()}
+        for name, (function, count) in {**_FUNCTIONS, **own}.items():
             connection.create_function(name, function, ["VARCHAR"] * count, "VARCHAR")
         yield connection
 
@@ -306,7 +307,6 @@ _ESCAPE = re.compile(r"\\(?:u00[0-9A-Fa-f]{2}|.)")
 _FUNCTIONS: Mapping[str, tuple[Callable[..., str], int]] = {
     "clean_line": (clean_line, 1),
     "title_to_text": (lambda text: title_to_text(clean_line(text)) or "", 1),
-    "html_to_text": (lambda text: html_to_text(text).text or "", 1),
     "find_doi": (_find_doi, 1),
     "find_arxiv_id": (_find_arxiv_id, 1),
     "hash_version": (_hash_version, 2),

@@ -13,7 +13,6 @@ from typing import Any
 from orchestration.sources.gate import Gate, build_line_test
 from orchestration.sources.shared.bulk_sql import (
     SEPARATOR,
-    clean_html,
     clean_text,
     clean_title,
     has_keyword,
@@ -29,7 +28,8 @@ from orchestration.sources.shared.bulk_sql import (
     squeeze,
 )
 
-_MAX_AUTHORS, _MAX_ABSTRACT_WORDS = 100, 1500  # as in the parser
+_MAX_AUTHORS = 100  # as in the parser
+UNREADABLE = "unreadable"  # in place of a note on an abstract that only the parser can judge
 _WORK_ID = "(?:https://openalex[.]org/)?W[0-9]+"
 _TEXT_PATHS = [
     "id",
@@ -78,7 +78,7 @@ _STRUCTURE = {
     "cited_by_count": "BIGINT",
     "is_retracted": "BOOLEAN",
     "referenced_works": [_TEXT],
-    "abstract_inverted_index": "MAP(VARCHAR, INTEGER[])",
+    "abstract_inverted_index": "JSON",
 }
 
 
@@ -105,6 +105,7 @@ def build_query(gate: Gate | None) -> str:
             or {has_keyword(gate, "title", "abstract")}
             or {has_lab(gate, "affiliations")}
         """
+    separator = quote(SEPARATOR)
     index_place, count_place = (
         len(_TEXT_PATHS) + 1 + list(_OTHER_PATHS).index(name) for name in ("abstract_inverted_index", "cited_by_count")
     )
@@ -156,17 +157,13 @@ flat as (
         list_transform(work.authorships, lambda a: coalesce({_strip_prefix("a.author.id")}, '')) as author_ids,
         list_filter(list_transform(work.referenced_works, lambda t: {_strip_prefix("t")}), lambda t: t != '')
             as cited_ids,
-        flatten(map_values(work.abstract_inverted_index)) as positions,
+        case when types[{index_place}] = 'OBJECT'
+            then rebuild_abstract(cast(work.abstract_inverted_index as varchar)) end as rebuilt,
         {leaf_texts} as leaf_texts
     from transformed
 ),
 joined as (
     select *,
-        case when len(positions) between 1 and {_MAX_ABSTRACT_WORDS} then array_to_string(list_select(
-            flatten(list_transform(map_entries(work.abstract_inverted_index), lambda e:
-                list_transform(e.value, lambda p: e.key))),
-            list_grade_up(positions)
-        ), ' ') end as abstract_text,
         {parse_day("work.publication_date")} as day,
         {parse_moment("work.updated_date")} as moment,
         {urls} as urls,
@@ -178,7 +175,9 @@ joined as (
 valued as (
     select *,
         {clean_title("work.title")} as title,
-        {clean_html("abstract_text")} as abstract,
+        case when starts_with(rebuilt, {separator}) then split_part(rebuilt, {separator}, 2) end as abstract_note,
+        nullif(case when starts_with(rebuilt, {separator})
+            then substr(rebuilt, 3 + length(split_part(rebuilt, {separator}, 2))) else rebuilt end, '') as abstract,
         case when len(printed) > 0 then '[' || array_to_string(printed, ', ') || ']' end as affiliations,
         {join_distinct("institution_ids")} as institution_openalex_ids,
         nullif(array_to_string(author_ids, '; '), '') as author_openalex_ids,
@@ -207,11 +206,7 @@ checked as (
             or len(list_filter(a.institutions, lambda o: o.lineage is null)) > 0)) > 0, false)
         or coalesce(len(list_filter(work.locations, lambda l:
             l.landing_page_url is null and l.is_oa is null)) > 0, false)
-        or (types[{index_place}] = 'OBJECT' and (work.abstract_inverted_index is null
-            or (len(positions) <= {_MAX_ABSTRACT_WORDS}
-                and list_sort(positions) != range(list_min(positions), list_min(positions) + len(positions)))
-            or len(list_filter(map_values(work.abstract_inverted_index), lambda v: v is null)) > 0
-            or list_count(positions) != len(positions))) end as is_odd
+        or coalesce(abstract_note = '{UNREADABLE}', false) end as is_odd
     from judged
 )
 select
@@ -246,8 +241,7 @@ select
     work.is_retracted as is_retracted,
     moment as updated_at,
     nullif(concat_ws('; ',
-        case when len(positions) > {_MAX_ABSTRACT_WORDS}
-            then 'an abstract of ' || format('{{:,}}', len(positions)) || ' words left out: it is a whole page' end,
+        nullif(abstract_note, ''),
         case when len(work.authorships) = {_MAX_AUTHORS} then 'only the first {_MAX_AUTHORS} authors are listed' end
     ), '') as reading_note
 from checked
@@ -255,4 +249,4 @@ from checked
 
 
 FIELDS = ("id", *_STRUCTURE)
-OBJECT_FIELDS = tuple(name for name, kind in _STRUCTURE.items() if not isinstance(kind, str) or kind.startswith("MAP"))
+OBJECT_FIELDS = tuple(name for name, kind in _STRUCTURE.items() if not isinstance(kind, str) or kind == "JSON")

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from orchestration.sources import openalex_bulk
-from orchestration.sources.shared.bulk_sql import BulkForm
+from orchestration.sources.shared.bulk_sql import SEPARATOR, BulkForm
 from orchestration.sources.shared.document import Document, UnreadableDocument, parse_json
 from orchestration.sources.shared.fetch_plan import (
     Feed,
@@ -96,6 +96,32 @@ def _rebuild_abstract(index: Any) -> tuple[str | None, str | None]:
         return None, f"an abstract of {len(words):,} words left out: it is a whole page"
     note = "the abstract has gaps" if words[-1][0] - words[0][0] + 1 > len(words) else None
     return html_to_text(" ".join(word for _, word in words)).text, note
+
+
+def _rebuild_for_query(text: str) -> str:
+    """The text of an inverted index, which is JSON; a note on its problems, if there are some, before it.
+
+    Most abstracts have each place from 0 on once: these need no sorting.
+    """
+    try:
+        index = json.loads(text)
+        try:
+            words: list[str | None] = [None] * sum(map(len, index.values()))
+            for word, places in index.items():
+                for place in places:
+                    words[place] = word
+            is_complete = None not in words and "[-" not in text and ",-" not in text
+        except (TypeError, IndexError):
+            is_complete = False
+        if is_complete and 0 < len(words) <= _MAX_ABSTRACT_WORDS:
+            abstract, note = html_to_text(" ".join(map(str, words))).text, None
+        else:
+            abstract, note = _rebuild_abstract(index)
+    except (ValueError, RecursionError):
+        abstract, note = None, openalex_bulk.UNREADABLE
+    if note is None and not (abstract or "").startswith(SEPARATOR):
+        return abstract or ""
+    return f"{SEPARATOR}{note or ''}{SEPARATOR}{abstract or ''}"
 
 
 def _strip_prefix(address: str | None) -> str | None:
@@ -287,5 +313,6 @@ SOURCE = Source(
         read_record=_read_work,
         fields=openalex_bulk.FIELDS,
         object_fields=openalex_bulk.OBJECT_FIELDS,
+        functions={"rebuild_abstract": _rebuild_for_query},
     ),
 )

@@ -9,7 +9,7 @@ expressions give what the parsers give: texts of ordinary characters are handled
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestration.sources.gate import Gate
@@ -26,7 +26,6 @@ ORDINARY = (
     r"\x{641}-\x{64a}\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20bf}\x{2190}-\x{2328}\x{232b}-\x{27ff}"
     r"\x{3001}-\x{3029}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
 )
-_TAG = r"<[a-zA-Z/!]|&#?[^\s&;]+;"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MOMENT = rf"{_DAY}(?:[T ][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:[.][0-9]{{1,6}})?(?:Z|[+-][0-9]{{2}}(?::[0-9]{{2}})?)?)?"
 _NUMBER = "-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
@@ -44,6 +43,7 @@ class BulkForm:
         read_record: Identity and column values of one record, for the lines that the statement does not read.
         fields: Names of the fields that it reads, which are the columns of a bulk file in Parquet.
         object_fields: Those that hold an object; in Parquet they can be columns of JSON text.
+        functions: Functions that the statement calls, of one text each, besides those that all statements have.
     """
 
     is_first_record: Callable[[Mapping[str, Any]], bool]
@@ -51,6 +51,7 @@ class BulkForm:
     read_record: Callable[[Fields], tuple[str, dict[str, Any]]]
     fields: tuple[str, ...]
     object_fields: tuple[str, ...] = ()
+    functions: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
 
 def quote(text: str) -> str:
@@ -73,15 +74,6 @@ def _clean(text: str, ordinary: str, other: str) -> str:
         f"case when regexp_full_match({text}, '[{ordinary}]+(?: [{ordinary}]+)*') then {text}"
         f" when regexp_full_match({text}, '[ \\t\\r\\n{ordinary}]*')"
         f" then nullif(trim(regexp_replace({text}, '[ \\t\\r\\n]+', ' ', 'g')), '') else {other} end"
-    )
-
-
-def clean_html(text: str) -> str:
-    """SQL of a text as `html_to_text` gives it."""
-    ordinary = rf"[{ORDINARY}&<]+(?: [{ORDINARY}&<]+)*"
-    return (
-        f"case when regexp_full_match({text}, '{ordinary}') and not regexp_matches({text}, '{_TAG}') then {text}"
-        f" else nullif(html_to_text({text}), '') end"
     )
 
 
