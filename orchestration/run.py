@@ -16,6 +16,7 @@ from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
 from warehouse.lake import PROJECT, Lake, replace_file
+from warehouse.lake_tables import list_all_tables
 from warehouse.release import NoRelease, Release, read_current_release
 from warehouse.scratch import remove_left_spills
 from warehouse.table import utc_now
@@ -258,7 +259,7 @@ def find_unchanged_release(lake: Lake) -> Release | None:
             and read_check_results(lake)
         ):
             newest.check()
-            tables = newest.manifest["tables"].items()
+            tables = list_all_tables(newest.manifest).items()
             released = {name: table["content_sha256"] for name, table in tables if table["delta_version"] is not None}
             states = {name: lake.read_state(name) for name in released}
             if all(state is not None and state.content_sha256 == released[name] for name, state in states.items()):

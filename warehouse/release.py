@@ -1,7 +1,8 @@
 """Releases: one consistent, immutable set of all tables, published in one step.
 
-``releases/aisle.vN.duckdb`` holds every table of release N, with the declarations as comments;
-``releases/aisle.vN.json`` is its manifest; ``aisle.duckdb`` is a link to the newest. A release file is built in a
+``releases/aisle.vN.duckdb`` holds the tables of release N, with the declarations as comments, except large raw tables,
+which stay in the lake (see `warehouse.lake_tables`); ``releases/aisle.vN.json`` is its manifest; ``aisle.duckdb`` is a
+link to the newest. A release file is built in a
 temporary folder, closed, verified by opening it, renamed, and never changed, so readers of older releases are not
 affected. The manifest has its size and SHA-256; see `Release.check` for where it is compared.
 """
@@ -25,14 +26,16 @@ import duckdb
 from warehouse import dictionary
 from warehouse.delta import hash_frame
 from warehouse.lake import Lake, TableState, replace_file, sync_folder
+from warehouse.lake_tables import Division, LakeTable, MissingFile, divide_tables, list_all_tables, read_lake_tables
+from warehouse.parts import SIGHTINGS
+from warehouse.release_draft import FORM, FileContents, LastFile, compare_files, write_release_file
 from warehouse.release_file import (
     DamagedFile,
     check_file,
     check_file_at_hand,
-    count_rows,
+    check_written,
     open_release_file,
     read_file_facts,
-    write_release_file,
 )
 from warehouse.table import Table, utc_now
 
@@ -69,11 +72,13 @@ class Release:
         path: The DuckDB file, with links resolved.
         manifest: Time of publication, size and hash of the file, tables with versions, rows and hashes, snapshots,
             checks, code version.
+        root: Folder of the lake, for the tables that are not in the file; none where only the file is read.
     """
 
     number: int
     path: Path
     manifest: Mapping[str, Any]
+    root: Path | None = None
 
     @property
     def name(self) -> str:
@@ -83,8 +88,13 @@ class Release:
     @property
     def content_sha256(self) -> str:
         """One hash over all tables; equal for two releases only if their content is equal."""
-        hashes = sorted((name, table["content_sha256"]) for name, table in self.manifest["tables"].items())
+        hashes = sorted((name, table["content_sha256"]) for name, table in list_all_tables(self.manifest).items())
         return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+
+    @property
+    def lake_tables(self) -> dict[str, LakeTable]:
+        """The tables that are not in the file, but in the lake."""
+        return read_lake_tables(self.manifest)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open a read-only connection to the release, in UTC, that can reach no other file.
@@ -99,7 +109,9 @@ class Release:
             raise DamagedRelease(self.path, error) from error
 
     def check(self) -> None:
-        """Compare the whole file with its hash; for what relies on all of it, such as a run or a comparison.
+        """Compare the whole file with its hash, and the files in the lake with their sizes.
+
+        It is for what relies on all of them, such as a run or a comparison.
 
         Reading a page relies only on the blocks that it reads, of which DuckDB checks each.
 
@@ -108,7 +120,10 @@ class Release:
         """
         try:
             check_file(self.path, self.manifest.get("file"), self.manifest["tables"])
-        except DamagedFile as error:
+            if self.root is not None:
+                for table in self.lake_tables.values():
+                    table.check(self.root)
+        except (DamagedFile, MissingFile) as error:
             raise DamagedRelease(self.path, error) from error
 
 
@@ -139,6 +154,11 @@ def read_release(lake: Lake, number: int) -> Release:
     if number not in _list_numbers(lake, "duckdb", "json") or number > _read_newest_number(lake):
         raise NoRelease(f"no release v{number}")
     return _read_release(lake, number)
+
+
+def list_release_numbers(lake: Lake) -> set[int]:
+    """Numbers of all releases that have a file or a manifest, also of damaged ones."""
+    return _list_numbers(lake, "duckdb", "json")
 
 
 def _list_numbers(lake: Lake, *suffixes: str) -> set[int]:
@@ -202,11 +222,12 @@ def _read_release(lake: Lake, number: int) -> Release:
         facts = manifest.get("file", {"bytes": 0, "sha256": ""})
         is_whole = isinstance(manifest["published_at"], str) and isinstance(facts["bytes"], int) and "sha256" in facts
         is_whole = is_whole and all({"rows", "content_sha256"} <= table.keys() for table in manifest["tables"].values())
+        read_lake_tables(manifest)
     except (AttributeError, KeyError, TypeError):
         is_whole = False
     if not is_whole:
         raise DamagedRelease(path.with_suffix(".json"), "it is not the manifest of a release")
-    return Release(number, path, manifest)
+    return Release(number, path, manifest, lake.root)
 
 
 def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tuple[Release, bool]:
@@ -231,39 +252,32 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
         if state is None:
             raise FileNotFoundError(f"{table.name} was never written to {lake.root}")
         states[table.name] = state
+    division = divide_tables(lake, tables, states)
     dictionary_rows = dictionary.build_dictionary([*tables, dictionary.TABLE])
-    contents = {name: state.content_sha256 for name, state in states.items()}
-    contents[dictionary.TABLE.name] = hash_frame(dictionary_rows)
-    with contextlib.suppress(NoRelease):  # a damaged release is replaced
-        newest = read_current_release(lake)
-        released = {name: table["content_sha256"] for name, table in newest.manifest["tables"].items()}
-        if released == contents:
-            newest.check()
-            return newest, False
-    number = _allocate_number(lake)
-    manifest = {
-        "release": number,
+    contents = FileContents(
+        [table for table in tables if table.name not in division.lake_tables], dictionary_rows, division.sightings_of
+    )
+    manifest: dict[str, Any] = {
         "published_at": utc_now().isoformat(),
-        "tables": {
-            **{
-                name: {"rows": s.rows, "delta_version": s.version, "content_sha256": s.content_sha256}
-                for name, s in states.items()
-            },
-            dictionary.TABLE.name: {
-                "rows": dictionary_rows.height,
-                "delta_version": None,
-                "content_sha256": contents[dictionary.TABLE.name],
-            },
-        },
+        **_describe_tables(contents, states, division),
         **facts,
     }
+    last: LastFile | None = None
+    with contextlib.suppress(NoRelease):  # a damaged release is replaced
+        newest = read_current_release(lake)
+        if _list_contents(newest.manifest) == _list_contents(manifest):
+            newest.check()
+            return newest, False
+        last = compare_files(newest.path, newest.manifest, manifest, contents)
+    number = _allocate_number(lake)
+    manifest["release"] = number
     path = lake.releases / f"aisle.v{number}.duckdb"
     build_folder = Path(tempfile.mkdtemp(prefix=".building-", dir=lake.releases))
     try:
         draft = build_folder / path.name
-        write_release_file(draft, lake, tables, dictionary_rows)
-        count_rows(draft, manifest["tables"])
-        manifest["file"] = read_file_facts(draft)
+        written = write_release_file(draft, lake, contents, last)
+        check_written(draft, manifest["tables"])
+        manifest["file"] = {**read_file_facts(draft), "form": FORM, "tables_written": len(written)}
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.rename(path)
@@ -276,6 +290,34 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     finally:
         shutil.rmtree(build_folder, ignore_errors=True)
     return _read_release(lake, number), True
+
+
+def _describe_tables(contents: FileContents, states: Mapping[str, TableState], division: Division) -> dict[str, Any]:
+    """The entries of a manifest on the tables in the file and on those in the lake."""
+    entries: dict[str, dict[str, Any]] = {
+        table.name: {
+            "rows": states[table.name].rows,
+            "delta_version": states[table.name].version,
+            "content_sha256": states[table.name].content_sha256,
+        }
+        for table in contents.tables
+    }
+    if division.sightings is not None:  # without the records of tables in the lake, it is no version of the Delta table
+        facts = {"rows": division.sightings.rows, "content_sha256": division.sightings.content_sha256}
+        entries[SIGHTINGS] = {**facts, "delta_version": None}
+    entries[dictionary.TABLE.name] = {
+        "rows": contents.dictionary_rows.height,
+        "delta_version": None,
+        "content_sha256": hash_frame(contents.dictionary_rows),
+    }
+    in_lake = {name: table.to_manifest() for name, table in division.lake_tables.items()}
+    return {"tables": entries, **({"lake_tables": in_lake} if in_lake else {})}
+
+
+def _list_contents(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The content hashes of the tables in the file, and of those in the lake."""
+    parts = (manifest["tables"], manifest.get("lake_tables", {}))
+    return [{name: entry["content_sha256"] for name, entry in part.items()} for part in parts]
 
 
 def _set_aside(pointer: Path) -> None:

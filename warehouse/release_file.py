@@ -1,4 +1,4 @@
-"""The DuckDB file of a release: how it is written, how it is opened for reading, and how damage to it is noticed."""
+"""The DuckDB file of a release: how it is opened for reading, and how damage to it is noticed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 
-from warehouse import dictionary
-from warehouse.lake import Lake
-from warehouse.scratch import limit_memory
-from warehouse.sql import (
-    SCALAR_MACROS,
-    TABLE_MACROS,
-    configure_connection,
-    list_macro_tables,
-    quote_literal,
-)
-from warehouse.table import SQL_TYPES, Table
-
-STORAGE_VERSION = "v1.0.0"  # every DuckDB since 1.0 can open it; its own newest version only itself
 _PIECE_BYTES = 2**20
+_HEADER_BYTES = 3 * 4096  # of a DuckDB file, before its blocks
+_LAST_BLOCK = """
+    select max(greatest(block_id, coalesce(list_max(additional_block_ids), -1))) from pragma_storage_info('{name}')
+"""
 _READING: dict[str, Any] = {
     "temp_directory": "",
     "python_enable_replacements": False,
@@ -50,39 +40,6 @@ class DamagedFile(OSError):
     """A release file is not as it was published; the message is the reason, without the path."""
 
 
-def write_release_file(path: Path, lake: Lake, tables: list[Table], dictionary_rows: pl.DataFrame) -> None:
-    """Write all tables with their descriptions and the macros into a new DuckDB file."""
-    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
-    with duckdb.connect(path, config=config) as connection:
-        configure_connection(connection)
-        limit_memory(connection, lake.root)
-        connection.execute(SCALAR_MACROS)
-        for layer in dict.fromkeys(table.layer for table in [*tables, dictionary.TABLE]):
-            connection.execute(f"create schema {layer}")
-        for table in tables:
-            lake.create_view(connection, table.name, alias="rows_of_table")
-            _fill_table(connection, table)
-        connection.execute("drop view if exists rows_of_table")
-        connection.register("rows_of_table", dictionary_rows)
-        _fill_table(connection, dictionary.TABLE)
-        connection.unregister("rows_of_table")
-        if list_macro_tables() <= {table.name for table in tables}:
-            connection.execute(TABLE_MACROS)
-        connection.execute("checkpoint")
-
-
-def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in table.columns)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    key = ", ".join(f'"{name}"' for name in table.key)
-    connection.execute(f"create table {table.name} ({columns})")
-    connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
-    connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
-    for column in table.columns:
-        comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
-        connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
-
-
 def open_release_file(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a release file read-only, in UTC, in a DuckDB that can open no other file and write none.
 
@@ -103,7 +60,10 @@ def open_release_file(path: Path) -> duckdb.DuckDBPyConnection:
 def read_file_facts(path: Path) -> dict[str, Any]:
     """Size and SHA-256 of a file, for the manifest."""
     status = path.stat()
-    return {"bytes": status.st_size, "sha256": _hash_file(path, status.st_size, status.st_mtime_ns, status.st_ino)}
+    return {
+        "bytes": status.st_size,
+        "sha256": _hash_unchanged_file(path, status.st_size, status.st_mtime_ns, status.st_ino),
+    }
 
 
 def check_file_at_hand(path: Path, facts: Mapping[str, Any] | None) -> None:
@@ -157,6 +117,29 @@ def check_file(path: Path, facts: Mapping[str, Any] | None, tables: Mapping[str,
         raise DamagedFile(f"it cannot be read: {error.strerror or error}") from error
 
 
+def check_written(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check a file that was just written: that it has all its blocks and, by opening it, the rows of every table.
+
+    No row is read: the numbers are those that DuckDB has noted, in blocks whose checksums it compares.
+
+    Raises:
+        DamagedFile: It is not complete.
+        duckdb.Error: It cannot be opened.
+    """
+    if path.with_name(f"{path.name}.wal").exists():
+        raise DamagedFile("a part of it is still in its write-ahead log")
+    with open_release_file(path) as connection:
+        ((block_bytes,),) = connection.execute("select block_size from pragma_database_size()").fetchall()
+        last_blocks = [connection.execute("select max(block_id) from pragma_metadata_info()").fetchall()]
+        last_blocks += [connection.execute(_LAST_BLOCK.format(name=name)).fetchall() for name in tables]
+    # DuckDB notes how many blocks there were before it cut empty ones off
+    blocks = 1 + max(block for ((block,),) in last_blocks if block is not None)
+    size_bytes, whole_bytes = path.stat().st_size, _HEADER_BYTES + blocks * block_bytes
+    if size_bytes < whole_bytes:
+        raise DamagedFile(f"only {size_bytes:,} of its {whole_bytes:,} bytes were written")
+    count_rows(path, tables)
+
+
 def count_rows(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
     """Open the file read-only and count the rows of every table.
 
@@ -172,7 +155,12 @@ def count_rows(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 @lru_cache(maxsize=32)  # a run checks the newest release more than once
-def _hash_file(path: Path, size_bytes: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the key
+def _hash_unchanged_file(path: Path, size_bytes: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - the key
+    return hash_file(path)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file as it is on the disk now."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):

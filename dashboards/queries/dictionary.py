@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dashboards.queries.release import query_release
+from warehouse.lake_tables import list_all_tables
 from warehouse.release import Release
 
 # a search in names and meanings: case-insensitive, without wildcards
@@ -24,7 +25,7 @@ def search_tables(release: Release, text: str = "") -> pl.DataFrame:
         having $text = '' or bool_or({_IS_MATCH})
         order by table_name
     """
-    row_counts = {name: entry["rows"] for name, entry in release.manifest["tables"].items()}
+    row_counts = {name: entry["rows"] for name, entry in list_all_tables(release.manifest).items()}
     tables = query_release(release, query, {"text": text})
     return tables.with_columns(
         rows=pl.col("table_name").replace_strict(row_counts, default=None, return_dtype=pl.Int64)

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards.queries.release import query_release, report_unreadable
+from warehouse.lake_tables import list_all_tables
 from warehouse.release import Release
 from warehouse.sql import quote_literal
 
@@ -99,7 +100,7 @@ def list_changed_tables(newer: Release, older: Release) -> pl.DataFrame:
     Returns:
         ``table_name``, ``rows_before`` and ``rows_now``; null where a release lacks the table.
     """
-    before, now = older.manifest["tables"], newer.manifest["tables"]
+    before, now = (list_all_tables(release.manifest) for release in (older, newer))
     rows = [
         {
             "table_name": name,

@@ -50,6 +50,13 @@ def needs(title: str, *tables: str, optional: Sequence[str] = ()) -> Callable[[P
 def show_missing_data(release: Release, error: MissingData, subject: str = "This page") -> None:
     """Show which tables a release lacks, and how to get one that has them."""
     names = ", ".join(f"`{name}`" if re.fullmatch(r"\w+\.\w+", name) else escape_markdown(name) for name in error.names)
+    if set(error.names) <= set(release.lake_tables):
+        st.info(
+            f"**{escape_markdown(subject)}** cannot be shown: {names} "
+            f"{'is' if len(error.names) == 1 else 'are'} too large for the release file and in the lake only.",
+            icon=":material/database:",
+        )
+        return
     remedy = "Run `aisle run` to publish a release that has it, then reload this page."
     if get_newest_release().number > release.number:
         remedy = "A newer release may have it. Otherwise run `aisle run` to publish one, then reload this page."

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli import fetch as fetch_commands
+from orchestration.cli import prune as prune_commands
 from orchestration.cli import serve as serve_commands
 from orchestration.cli.console import fail, log, open_lake, out, show_line
 from warehouse.lake import Lake
@@ -49,6 +50,7 @@ class Format(StrEnum):
 app.command()(fetch_commands.add)
 app.command()(fetch_commands.fetch)
 app.command()(fetch_commands.sources)
+app.command()(prune_commands.prune)
 app.command()(serve_commands.dashboard)
 app.command()(serve_commands.ui)
 

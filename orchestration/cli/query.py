@@ -18,6 +18,7 @@ from rich.console import Console
 
 from orchestration.cli.console import log
 from warehouse.lake import Lake
+from warehouse.lake_tables import explain_place
 from warehouse.release import DamagedRelease, NoRelease, Release, list_releases, read_current_release, read_release
 from warehouse.row_files import encode_csv, encode_json, encode_parquet, flatten_types
 from warehouse.sql import quote_literal
@@ -112,7 +113,7 @@ def _connect(release: Release, is_sandboxed: bool) -> Generator[Callable[[str], 
         yield partial(_fetch_rows_in_sandbox, release)
     else:
         with release.connect() as connection:
-            yield partial(_fetch_rows, connection)
+            yield partial(_fetch_rows, connection, release)
 
 
 def _fetch_rows_in_sandbox(release: Release, query: str) -> pl.DataFrame:
@@ -126,7 +127,7 @@ def _fetch_rows_in_sandbox(release: Release, query: str) -> pl.DataFrame:
     return frame
 
 
-def _fetch_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+def _fetch_rows(connection: duckdb.DuckDBPyConnection, release: Release, query: str) -> pl.DataFrame:
     try:
         relation = connection.sql(query)
         if relation is None:
@@ -134,6 +135,8 @@ def _fetch_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFra
         return client.build_frame(answer.read_table(relation))
     except (duckdb.Error, pa.ArrowException, answer.UnfitAnswer, OSError, MemoryError) as error:
         # Arrow raises OSError for DuckDB's errors
+        if isinstance(error, duckdb.CatalogException) and (place := explain_place(release.lake_tables, query)):
+            raise QueryError(place) from error
         raise QueryError(str(error) or "it needs more memory than there is") from error
 
 

@@ -90,9 +90,7 @@ def build_status_table(lake: Lake) -> RichTable | None:
             counts = {row[0]: row[1:] for row in connection.execute(_PER_SOURCE).fetchall()}
             released = {row[0] for row in connection.execute("select snapshot_id from raw.snapshots").fetchall()}
             newest = {
-                source.name: connection.execute(
-                    f"select max({source.recency_column}) from {source.table_name}"
-                ).fetchall()[0][0]
+                source.name: _find_newest_record(lake, connection, source.table_name, source.recency_column)
                 for source in SOURCES
                 if source.recency_column
             }
@@ -113,6 +111,18 @@ def build_status_table(lake: Lake) -> RichTable | None:
         numbers = counts.get(source.name, (0, 0, 0, 0))
         table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), str(date or "—"))
     return table
+
+
+def _find_newest_record(lake: Lake, connection: duckdb.DuckDBPyConnection, name: str, column: str) -> object:
+    """The newest date in a raw table of the newest release; none if its files in the lake are not there any more."""
+    table = read_current_release(lake).lake_tables.get(name)
+    query = f"select max({column}) from "
+    if table is None:
+        return connection.execute(query + name).fetchall()[0][0]
+    with contextlib.suppress(duckdb.IOException), duckdb.connect() as reader:
+        reader.execute("set TimeZone = 'UTC'")
+        return reader.execute(query + table.select(lake.root)).fetchall()[0][0]
+    return None
 
 
 def build_findings_table(lake: Lake) -> RichTable | str:
@@ -170,6 +180,10 @@ def describe_status(lake: Lake) -> list[str]:
             f"release {release.name} of {release.manifest['published_at'][:16].replace('T', ' ')} UTC:"
             f" {len(tables)} tables, {sum(table['rows'] for table in tables.values()):,} rows, {release.path}"
         )
+        lines += [
+            f"  {name} is too large for the file: {table.rows:,} rows in {lake.root / table.path}"
+            for name, table in release.lake_tables.items()
+        ]
     except NoRelease as error:
         lines.append(str(error))
     if run := read_last_run(lake):

@@ -15,6 +15,7 @@ from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import OWNERS, build_asset_key, reference_code
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.run import hash_code
+from warehouse.lake_tables import list_all_tables
 from warehouse.release import Release, find_damage, publish_release
 
 KEY = dg.AssetKey(["release"])
@@ -66,7 +67,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
             "tables": dg.MetadataValue.table(
                 [
                     dg.TableRecord({"table": name, "rows": table["rows"]})
-                    for name, table in release.manifest["tables"].items()
+                    for name, table in sorted(list_all_tables(release.manifest).items())
                 ]
             ),
             "path": dg.MetadataValue.path(release.path),

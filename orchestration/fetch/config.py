@@ -25,6 +25,7 @@ from orchestration.sources.registry import SOURCES, get_source
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor
 from orchestration.sources.source import Source
 from warehouse.lake import Lake
+from warehouse.retention import RetentionPolicy
 from warehouse.table import utc_now
 
 BUNDLED_FEEDS = Path(__file__).with_name("feeds.toml")
@@ -148,6 +149,20 @@ class FetchLimits(_Strict):
     bundled: bool = True
 
 
+class RetentionConfig(_Strict):
+    """What `aisle prune` and runs keep: the table ``[retention]``."""
+
+    newest_releases: int = Field(13, ge=1)
+    daily_days: int = Field(30, ge=0)
+    monthly_months: int | None = Field(None, ge=0)
+    dagster_runs: int = Field(50, ge=1)
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """Which releases are kept."""
+        return RetentionPolicy(self.newest_releases, self.daily_days, self.monthly_months)
+
+
 class HostConfig(_Strict):
     """Hosts that share their own pace: a table of ``[[hosts]]``."""
 
@@ -196,9 +211,10 @@ class FeedConfig(_Strict):
 
 
 class Configuration(_Strict):
-    """The whole configuration: limits, paces of hosts, feeds by name."""
+    """The whole configuration: limits, paces of hosts, feeds by name, what is kept."""
 
     fetch: FetchLimits = FetchLimits()
+    retention: RetentionConfig = RetentionConfig()
     hosts: tuple[HostConfig, ...] = ()
     feeds: dict[str, FeedConfig] = {}
 
@@ -329,7 +345,7 @@ def _describe_error(path: Path, own: Mapping[str, Any], error: Any) -> str:
     where = ".".join(map(str, keys))
     file = _locate_key(path, own, keys[:3] if keys[0] == "feeds" else keys[:2])
     if error["type"] == "extra_forbidden":
-        models = {"fetch": FetchLimits, "hosts": HostConfig, "feeds": FeedConfig}
+        models = {"fetch": FetchLimits, "retention": RetentionConfig, "hosts": HostConfig, "feeds": FeedConfig}
         known = models[str(keys[0])].model_fields if keys[0] in models else Configuration.model_fields
         return f"{file}: {where}: not a known key; expected one of: {', '.join(key for key in known if key != 'name')}"
     if error["type"] == "missing":

@@ -54,6 +54,12 @@ def write_numbers(lake: Lake, values: range) -> Table:
     return table
 
 
+def write_letters(lake: Lake) -> Table:
+    table = parse_table("mart.letters", NUMBERS)
+    lake.write(table, table.frame({"number": value} for value in range(3000)))
+    return table
+
+
 def test_broken_critical_limit_keeps_the_last_release(lake: Lake, tmp_path: Path) -> None:
     folder = tmp_path / "transforms"
     shutil.copytree(PROJECT / "transforms", folder)
@@ -127,15 +133,16 @@ def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
 @pytest.mark.trials("kills while releases are published", PUBLISHER_KILLS)
 def test_killed_publisher_leaves_the_last_release(tmp_path: Path) -> None:
     lake, generator = Lake(tmp_path), random.Random(3)
-    numbers = write_numbers(lake, range(10))
-    publish_release(lake, [numbers], {})
+    publish_release(lake, [write_numbers(lake, range(10)), write_letters(lake)], {})
     script = """
 import sys
 from pathlib import Path
-from tests.pipeline.test_faults import write_numbers, publish_release, Lake
+from tests.pipeline.test_faults import write_letters, write_numbers, publish_release, Lake
 lake = Lake(Path(sys.argv[1]))
+letters = write_letters(lake)
 for turn in range(1000):
-    publish_release(lake, [write_numbers(lake, range(turn + 11))], {})
+    # now only the changed table is written into a copy, now all
+    publish_release(lake, [write_numbers(lake, range(turn + 11)), letters], {"code_version": turn // 3})
 """
     for _ in range(PUBLISHER_KILLS):
         writer = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT)

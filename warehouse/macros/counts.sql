@@ -195,6 +195,11 @@ with cells as (
     from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
 ),
 
+periods as (  -- DuckDB 1.1 does not find a macro by an alias
+    select *
+    from publication_periods(grain := grain)
+),
+
 known_labs as (
     select lab
     from reference.labs
@@ -227,7 +232,7 @@ select
     periods.is_provisional
 from known_labs
 cross join known_categories
-cross join publication_periods(grain := grain) as periods
+cross join periods
 left join cells
     on
         known_labs.lab = cells.lab
@@ -248,6 +253,11 @@ with cells as (
         sum(publications) as publications
     from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
     group by all
+),
+
+periods as (  -- DuckDB 1.1 does not find a macro by an alias
+    select *
+    from publication_periods(grain := grain)
 ),
 
 members as (
@@ -275,7 +285,7 @@ member_counts as (
         coalesce(cells.publications, 0.0) as publications,
         sum(coalesce(cells.publications, 0.0)) over (partition by periods.starts_on) as total_publications
     from members
-    cross join publication_periods(grain := grain) as periods
+    cross join periods
     left join cells on members.member = cells.member and periods.starts_on = cells.starts_on
 )
 

@@ -25,6 +25,7 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.lake import PROJECT
+from warehouse.lake_tables import explain_place
 from warehouse.release import Release
 from warehouse.sql_box import answer
 from warehouse.sql_box.confine import get_signal_name
@@ -157,6 +158,7 @@ class RunningQuery:
 
     def __init__(self, release: Release, query: bytes, limits: QueryLimits, layers: frozenset[str]) -> None:
         self._limits = limits
+        self._place = explain_place(release.lake_tables, query.decode())  # of tables that the file does not have
         self._started = time.monotonic()
         self._has_ended = False
         self._end_reason: FailureReason | None = None
@@ -278,7 +280,8 @@ class RunningQuery:
                 FailureReason.limit, f"the query needs more than the {most:,.0f} MB of memory it may use"
             )
         if "error" in status:
-            return QueryFailed(FailureReason(status["error"]), status["message"])
+            is_missing = bool(self._place) and status["message"].startswith("Catalog Error")
+            return QueryFailed(FailureReason(status["error"]), self._place if is_missing else status["message"])
         with pa.ipc.open_stream(rows) as stream:
             table = stream.read_all()
         table.validate(full=True)  # the bytes come from an untrusted process
