@@ -161,7 +161,7 @@ def find_stale_files(lake: Lake, removed: Collection[int] = ()) -> Iterator[Stal
     for folder in sorted(lake.root.glob("tables/*/*")):
         name, path = f"{folder.parent.name}.{folder.name}", str(folder.relative_to(lake.root))
         present = [p for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts]
-        if len(present) < 2:  # the file of the newest version, so that its log need not be read
+        if len(present) < 2 and folder.parent.name != "raw":  # one file is the newest version; its log need not be read
             continue
         opened = lake.open_table(name)
         if opened is None or (not is_known and path in pinned):

@@ -24,7 +24,7 @@ from warehouse.table import Table, parse_table
 NUMBERS = {"row": "A number.", "key": ["number"], "columns": {"number": {"type": "integer", "meaning": "The number."}}}
 
 PUBLISHER_KILLS = scale_trials(3, 20)
-FILE_LIMITS_BYTES = (300_000, 10_000, 30_000, 100_000, 200_000, 500_000, 700_000)
+FILE_LIMITS_BYTES = (100_000, 10_000, 30_000, 60_000, 90_000, 150_000, 200_000)
 
 NASTIEST = "a 'lake' \"*\" (1) {1} $HOME ~ ü;&=+,@!`<x> é\u200d:"
 # runs the whole job with the SQL files of the folder that is its argument

@@ -215,3 +215,20 @@ def test_file_system_without_copying_in_the_kernel_will_do(lake: Lake, monkeypat
     write_values(lake, "mart.numbers", 310)
     assert count_written(publish(lake)) == 1
     assert find_damage(lake) is None
+
+
+def test_full_disk_while_the_last_file_is_copied_leaves_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    before = read_current_release(lake)
+    write_values(lake, "mart.numbers", 310)
+    with monkeypatch.context() as full:
+        full.setattr(os, "copy_file_range", fail)
+        full.setattr("shutil.copyfileobj", fail)
+        with pytest.raises(OSError, match="No space left"):
+            publish(lake)
+    assert read_current_release(lake) == before
+    assert find_damage(lake) is None
+    assert not list(lake.releases.glob(".building-*"))
+    assert count_written(publish(lake)) == 1
