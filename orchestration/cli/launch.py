@@ -23,7 +23,6 @@ def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
     from orchestration.definitions import load_definitions
     from orchestration.defs.automation import RUN_ALL
     from orchestration.defs.leases import hold_lease
-    from orchestration.defs.retention import prune_runs
     from orchestration.defs.tables import INBOX_TAKEN_FOR
 
     mark_orphaned_runs(lake, log)
@@ -32,9 +31,7 @@ def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
         job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
         with hold_lease(lake.dagster_home, run_id):
             tags = {INBOX_TAKEN_FOR: run_id}
-            run = job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, tags=tags)
-        prune_runs(instance)
-        return run.success
+            return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, tags=tags).success
 
 
 def treat_hangup_as_termination() -> None:

@@ -127,14 +127,10 @@ def _prune_runs(lake: Lake, newest_runs: int, *, is_confirmed: bool) -> int:
     configure_dagster(lake)
     import dagster as dg
 
-    from orchestration.defs.run_history import delete_runs, find_old_runs, shrink_databases
+    from orchestration.defs.retention import find_old_runs, prune_runs
 
     with dg.DagsterInstance.get() as instance:
-        old = find_old_runs(instance, newest_runs)
-        if is_confirmed:
-            delete_runs(instance, old)
-            shrink_databases(instance)
-    return len(old)
+        return len((prune_runs if is_confirmed else find_old_runs)(instance, newest_runs))
 
 
 def format_bytes(count: int) -> str:

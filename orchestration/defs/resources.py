@@ -10,7 +10,7 @@ from deltalake.exceptions import DeltaError
 from pydantic import PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration.defs.run_history import delete_runs, find_old_runs
+from orchestration.defs.retention import prune_runs
 from orchestration.fetch.config import ConfigurationError, RetentionConfig, read_configuration
 from orchestration.run import JOB, LakeRun, record_run
 from warehouse.lake import Lake
@@ -54,7 +54,7 @@ def _prune(lake: Lake, context: dg.InitResourceContext) -> None:
         finish_removals(lake)
         prune_tables(lake)
         if context.instance is not None:
-            delete_runs(context.instance, find_old_runs(context.instance, limits.dagster_runs))
+            prune_runs(context.instance, limits.dagster_runs)
     except (OSError, DeltaError, SQLAlchemyError) as error:
         if context.log is not None:
             context.log.warning(f"old versions of tables and old runs are not removed yet: {error}")

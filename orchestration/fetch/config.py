@@ -155,7 +155,7 @@ class RetentionConfig(_Strict):
     newest_releases: int = Field(13, ge=1)
     daily_days: int = Field(30, ge=0)
     monthly_months: int | None = Field(None, ge=0)
-    dagster_runs: int = Field(50, ge=1)
+    dagster_runs: int = Field(30, ge=1)
 
     @property
     def policy(self) -> RetentionPolicy:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from orchestration.defs.event_storage import PooledEventLogStorage
-from orchestration.defs.retention import prune_runs
+from orchestration.defs.retention import find_old_runs, prune_runs
 from orchestration.run import configure_dagster
 from warehouse.lake import Lake
 
@@ -137,3 +137,10 @@ def test_another_storage_is_left_alone(instance: dg.DagsterInstance) -> None:
     with dg.DagsterInstance.get() as default:
         assert prune_runs(default, 1) == []
         assert list_runs(default) == run_ids
+
+
+def test_old_runs_are_found_before_they_are_deleted(instance: dg.DagsterInstance) -> None:
+    run_ids = [dg.materialize([numbers], instance=instance).run_id for _ in range(3)]
+    assert find_old_runs(instance, 1) == [run_ids[1], run_ids[0]]
+    assert prune_runs(instance, 1) == [run_ids[1], run_ids[0]]
+    assert find_old_runs(instance, 1) == []

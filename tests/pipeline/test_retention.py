@@ -289,8 +289,10 @@ def test_command_names_damaged_releases_and_leaves_them_alone(lake: Lake) -> Non
 
 def test_charts_have_the_releases_that_they_compare() -> None:
     from dashboards.queries.annotations import RELEASES_COMPARED
+    from orchestration.defs.retention import KEPT_RUNS
     from orchestration.fetch.config import RetentionConfig
 
+    assert RetentionConfig().dagster_runs == KEPT_RUNS
     assert RetentionConfig().newest_releases > RELEASES_COMPARED
     assert RetentionConfig().policy == RetentionPolicy()
 
