@@ -130,3 +130,4 @@ def test_run_makes_pinned_files_whole_again(
     finished = run_aisle(copy.root, "run")
     assert finished.returncode == 0, finished.stderr
     assert find_damage(copy) is None
+    assert "nothing new since release" in run_aisle(copy.root, "run").stderr
