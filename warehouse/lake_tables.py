@@ -82,7 +82,8 @@ class LakeTable:
 
     def select(self, root: Path) -> str:
         """The relation of its records, as SQL; a record is in it once for each snapshot that has it."""
-        return f"read_parquet([{', '.join(quote_literal(str(path)) for path in self.locate_files(root))}])"
+        files = ", ".join(quote_literal(str(path)) for path in self.locate_files(root))
+        return f"read_parquet([{files}], hive_partitioning = false)"  # a folder named a=b is no column
 
 
 def read_lake_tables(manifest: Mapping[str, Any]) -> dict[str, LakeTable]:

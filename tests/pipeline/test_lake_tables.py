@@ -24,7 +24,7 @@ LARGE = "raw.lab_sheet_publications"
 @pytest.fixture(scope="module")
 def lake(released_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The released lake with a second release, in which a table of more than 50 records is large."""
-    lake = Lake(tmp_path_factory.mktemp("large") / "data")
+    lake = Lake(tmp_path_factory.mktemp("kind=large") / "data")
     shutil.copytree(released_lake.root, lake.root, symlinks=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lake_tables, "MAX_FILE_RECORDS", 50)
