@@ -108,9 +108,9 @@ def _prune(lake: Lake, *, is_confirmed: bool) -> None:
         prune_tables(lake)
     runs = _prune_runs(lake, limits.dagster_runs, is_confirmed=is_confirmed)
     parts = [
-        f"{len(superfluous):,} releases",
-        f"{sum(len(files.paths) for files in stale):,} files of older versions of tables",
-        f"{runs:,} runs of Dagster",
+        _count(len(superfluous), "release"),
+        f"{_count(sum(len(files.paths) for files in stale), 'file')} of older versions of tables",
+        f"{_count(runs, 'run')} of Dagster",
     ]
     verb = "removed" if is_confirmed else "to be removed"
     show_line(f"{verb}: {', '.join(parts)}; {format_bytes(freed_bytes)} besides the runs")
@@ -131,6 +131,10 @@ def _prune_runs(lake: Lake, newest_runs: int, *, is_confirmed: bool) -> int:
 
     with dg.DagsterInstance.get() as instance:
         return len((prune_runs if is_confirmed else find_old_runs)(instance, newest_runs))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def format_bytes(count: int) -> str:

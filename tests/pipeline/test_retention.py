@@ -258,7 +258,7 @@ def test_command_shows_first_and_removes_on_request(lake: Lake) -> None:
     assert list_numbers(lake) == [3, 5, 6]
     assert len(list(lake.root.glob("tables/*/*/*.parquet"))) == 3
     assert "kept for good: no release" in run_aisle(lake.root, "prune", "--let-go", "v3").stdout
-    assert "removed: 1 releases" in run_aisle(lake.root, "prune", "--yes").stdout
+    assert "removed: 1 release," in run_aisle(lake.root, "prune", "--yes").stdout
     assert list_numbers(lake) == [5, 6]
     for argument, message in (("--keep", "no release v9"), ("--let-go", "v9 is not kept by hand")):
         refused = run_aisle(lake.root, "prune", argument, "v9")
