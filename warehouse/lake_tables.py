@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.delta import DataFile, hash_columns, quote_literal
+from warehouse.delta import DataFile, hash_columns, scan_parquet
 from warehouse.lake import Lake, TableState
 from warehouse.parts import SIGHTINGS, PartsDescription
 from warehouse.table import Table
@@ -82,8 +82,7 @@ class LakeTable:
 
     def select(self, root: Path) -> str:
         """The relation of its records, as SQL; a record is in it once for each snapshot that has it."""
-        files = ", ".join(quote_literal(str(path)) for path in self.locate_files(root))
-        return f"read_parquet([{files}], hive_partitioning = false)"  # a folder named a=b is no column
+        return scan_parquet(self.locate_files(root))
 
 
 def read_lake_tables(manifest: Mapping[str, Any]) -> dict[str, LakeTable]:
