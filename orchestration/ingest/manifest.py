@@ -21,12 +21,10 @@ class ManifestPart:
     Args:
         path: Where it lies, if it was copied.
         size_bytes: Its length, if the manifest has it.
-        records: Number of its records, if the manifest has it.
     """
 
     path: Path
     size_bytes: int | None
-    records: int | None
 
 
 def read_manifest(folder: Path) -> list[ManifestPart] | None:
@@ -56,7 +54,7 @@ def _read_part(folder: Path, entry: dict[str, Any]) -> ManifestPart:
     path = next((one for one in candidates if one.is_file()), candidates[0])
     # some releases have the numbers in the entry itself
     meta = {**entry, **entry.get("meta", {})}
-    return ManifestPart(path, _read_number(meta, "content_length"), _read_number(meta, "record_count"))
+    return ManifestPart(path, _read_number(meta, "content_length"))
 
 
 def _read_number(meta: dict[str, Any], name: str) -> int | None:
@@ -80,10 +78,3 @@ def check_manifest(folder: Path) -> list[str]:
         elif part.size_bytes is not None and (size := part.path.stat().st_size) != part.size_bytes:
             problems.append(f"{name} has {size:,} bytes, {part.size_bytes:,} in the manifest: copy it again")
     return problems
-
-
-def check_record_count(part: ManifestPart, records_read: int) -> str | None:
-    """What is wrong with the number of records that were read of a part; None if it is that of the manifest."""
-    if part.records is None or records_read == part.records:
-        return None
-    return f"{part.path.name} has {records_read:,} records, {part.records:,} in the manifest"
