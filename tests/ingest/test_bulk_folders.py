@@ -50,9 +50,7 @@ def test_works_in_parquet_are_the_same_as_in_json_lines(tmp_path: Path, index_ty
 def test_manifest_names_missing_and_short_parts(tmp_path: Path) -> None:
     parts = made_up.write_parts(tmp_path, 90, works_per_part=30)
     assert check_manifest(tmp_path) == []
-    assert [(part.path.name, part.records) for part in read_manifest(tmp_path) or []] == [
-        (p.name, p.lines) for p in parts
-    ]
+    assert [part.path.name for part in read_manifest(tmp_path) or []] == [part.name for part in parts]
     (tmp_path / parts[0].name).unlink()
     (tmp_path / parts[1].name).write_bytes((tmp_path / parts[1].name).read_bytes()[:-10])
     missing, short = check_manifest(tmp_path)
