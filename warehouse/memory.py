@@ -6,7 +6,7 @@ import os
 import re
 
 DEFAULT = "1GB"
-_LEAST_BYTES = 2**29
+_LEAST_BYTES = 512 * 10**6
 _OWN_BYTES = 350 * 2**20  # Python with Dagster and its libraries, besides DuckDB
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([MG]i?B?)\s*", re.IGNORECASE)
@@ -26,8 +26,10 @@ def read_memory_budget() -> int:
     match = _AMOUNT.fullmatch(text)
     unit = match[2].upper() if match else ""
     amount = int(float(match[1]) * _UNITS[unit if unit.endswith("B") else f"{unit}B"]) if match else 0
+    if not amount:
+        raise InvalidMemory(f"AISLE_MEMORY is “{text}”, which is no amount of memory, such as 800MB or 4GB")
     if amount < _LEAST_BYTES:
-        raise InvalidMemory(f"AISLE_MEMORY is “{text}”, but must be at least 512MiB, such as 800MB or 4GB")
+        raise InvalidMemory(f"AISLE_MEMORY is “{text}”, but must be at least 512MB, such as 800MB or 4GB")
     return amount
 
 

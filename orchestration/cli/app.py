@@ -69,8 +69,13 @@ def run(
     from orchestration.defs.leases import has_ended_leases
     from orchestration.ingest.inbox import add_waiting_files
     from orchestration.run import find_unchanged_release, read_last_run
+    from warehouse.memory import InvalidMemory, read_memory_budget
 
     lake, started = open_lake(), time.monotonic()
+    try:
+        read_memory_budget()
+    except InvalidMemory as error:
+        raise fail(str(error)) from error
     log(f"lake: {lake.root}")
     try:
         with lake.lock_patiently(log):

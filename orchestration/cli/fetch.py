@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from orchestration.fetch.config import Configuration
     from orchestration.fetch.journal import FetchResult
-    from orchestration.ingest.snapshots import AddedFile, Snapshot
+    from orchestration.ingest.bulk_files import Places
+    from orchestration.ingest.snapshots import AddedFile
 
 _QUIET_SECONDS, _INTERVAL_SECONDS = 2.0, 5.0
 _DAY = ["%Y-%m-%d"]
@@ -52,8 +53,9 @@ def add(
         bool, typer.Option("--in-place", help="Read bulk files where they are instead of keeping a copy in the lake.")
     ] = False,
     is_ungated: Annotated[
-        bool, typer.Option("--ungated", help="Keep all records of bulk files, not only those in the gate's scope.")
-    ] = False,
+        bool | None,
+        typer.Option("--ungated/--gated", help="Keep all records of bulk files, or only those in the gate's scope."),
+    ] = None,
 ) -> None:
     """Add files and addresses to the lake; each is recognised by its content, or refused with the reason.
 
@@ -78,7 +80,13 @@ def add(
         raise fail("no file to add")
     if url and (len(names) > 1 or _is_address(names[0])):
         raise fail("--url is the address of one saved page: use it with that one file alone")
-    adder = _Adder(lake, hints, is_confirmed=is_confirmed, is_in_place=is_in_place, is_gated=not is_ungated)
+    adder = _Adder(
+        lake,
+        hints,
+        is_confirmed=is_confirmed,
+        is_in_place=is_in_place,
+        is_gated=None if is_ungated is None else not is_ungated,
+    )
     for name in names:
         try:
             added = adder.add(name)
@@ -94,6 +102,7 @@ def add(
             log(f"✗ {escape_name(name)}: {reason}")
         else:
             _log_added_file(escape_name(name), added)
+    adder.finish()
     if refused:
         raise fail(f"{refused} of {total} were not added")
     log("next: aisle run")
@@ -107,13 +116,13 @@ class _Adder:
     hints: dict[str, str]
     is_confirmed: bool
     is_in_place: bool
-    is_gated: bool
-    _places: dict[str, Snapshot] | None = None
+    is_gated: bool | None
+    _places: Places | None = None
 
     def add(self, name: str) -> AddedFile:
         """Add one file or address; raises what `add_address`, `add_bulk_file` and `add_file` raise."""
         from orchestration.fetch.add_address import add_address
-        from orchestration.ingest.bulk_files import add_bulk_file, find_bulk_source_of, index_places
+        from orchestration.ingest.bulk_files import Places, add_bulk_file, find_bulk_source_of
         from orchestration.ingest.snapshots import add_file
 
         confirm = ColumnConfirmation(name, self.is_confirmed)
@@ -121,10 +130,16 @@ class _Adder:
             return add_address(self.lake, name, self.hints, confirm_columns=confirm)
         if source := find_bulk_source_of(Path(name)):
             if self._places is None:
-                self._places = index_places(self.lake)
-            flags = {"is_in_place": self.is_in_place, "is_gated": self.is_gated}
-            return add_bulk_file(self.lake, Path(name), source, self._places, **flags)
+                self._places = Places(self.lake)
+            return add_bulk_file(
+                self.lake, Path(name), source, self._places, is_in_place=self.is_in_place, is_gated=self.is_gated
+            )
         return add_file(self.lake, Path(name), hints=self.hints, confirm_columns=confirm)
+
+    def finish(self) -> None:
+        """Remove the bulk files that were replaced, and log them."""
+        for line in self._places.save() if self._places else ():
+            log(line)
 
 
 def _list_names(paths: list[str]) -> tuple[list[str], int]:

@@ -29,8 +29,10 @@ select
     cast(sum(records_read) as bigint) as read,
     cast(sum(records_kept) as bigint) as kept,
     cast(sum(records_repeated) as bigint) as repeated,
-    cast(sum(records_rejected) as bigint) as rejected
-from raw.parses
+    cast(sum(records_rejected) as bigint) as rejected,
+    -- releases of earlier versions have no such column
+    cast(coalesce(sum(try_cast(to_json(parses) ->> 'records_out_of_scope' as bigint)), 0) as bigint) as out_of_scope
+from raw.parses as parses
 group by source
 """
 
@@ -101,14 +103,16 @@ def build_status_table(lake: Lake) -> RichTable | None:
     snapshots = list_snapshots(lake)
     table = RichTable(show_edge=False)
     table.add_column("source")
-    for name in ("snapshots", "waiting", "read", "kept", "repeated", "rejected"):
+    has_gate = any(numbers[-1] for numbers in counts.values())
+    names = ["snapshots", "waiting", "read", "kept", "repeated", "rejected", *(["out of scope"] if has_gate else [])]
+    for name in names:
         table.add_column(name, justify="right")
     table.add_column("newest record")
     for source in SOURCES:
         own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
         waiting = sum(1 for snapshot in own if snapshot.snapshot_id not in released)
         date = newest.get(source.name, "undated")
-        numbers = counts.get(source.name, (0, 0, 0, 0))
+        numbers = counts.get(source.name, (0,) * 5)[: len(names) - 2]
         table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), str(date or "—"))
     return table
 

@@ -198,7 +198,8 @@ def build_raw_asset(configuration: Configuration) -> dg.AssetsDefinition:
         if len(selected) == len(SOURCES):
             # noted before they are read: what is fetched from now on is for the next run
             lake_run.run.inputs = hash_inputs(lake)
-        update_raw_tables(lake, context.log.info, selected)
+        if not update_raw_tables(lake, context.log.info, selected):
+            lake_run.run.inputs = None  # so that the next run looks for what is away
         return [*(source.table_name for source in selected), *(table.name for table in load_shared_tables().values())]
 
     return _build_tables_asset("ingest", specs, ingest)

@@ -91,7 +91,10 @@ def _read_first_record(path: Path) -> dict[str, Any] | None:
     try:
         with open_decompressed(path) as stream:
             head = stream.read(_HEAD_BYTES)
-        value = parse_json(head.lstrip().partition(b"\n")[0])
+        first, _, others = head.lstrip().partition(b"\n")
+        if not others.strip() and len(head) < _HEAD_BYTES:
+            return None  # a single record that somebody gives by hand is a document
+        value = parse_json(first)
     except (OSError, pa.ArrowException, UnreadableDocument):
         return None
     return value if isinstance(value, dict) else None

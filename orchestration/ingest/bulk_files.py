@@ -9,8 +9,14 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-from orchestration.ingest.files import FileChanged, get_state, read_file
-from orchestration.ingest.snapshots import AddedFile, FileReference, Snapshot, list_snapshots, store_bulk_file
+from orchestration.ingest.files import FileChanged, FileReference, get_state, read_file
+from orchestration.ingest.snapshots import (
+    AddedFile,
+    Snapshot,
+    list_snapshots,
+    set_paths,
+    store_bulk_file,
+)
 from orchestration.ingest.stored_folders import hash_file
 from orchestration.sources.shared.document import MAX_BYTES
 from orchestration.sources.source import Source
@@ -18,7 +24,7 @@ from warehouse.lake import Lake
 
 _MARKS = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"{")  # gzip, Zstandard, Parquet, JSON
 _LONGEST_MARK = 16
-GATE, OPEN = "gate", "open"  # the hint of a file of which the gate leaves out nothing
+GATE, ON, OFF = "gate", "on", "off"  # the hint by which a person decides whether the gate leaves out anything
 
 
 def find_bulk_source_of(path: Path) -> Source | None:
@@ -37,42 +43,88 @@ def find_bulk_source_of(path: Path) -> Source | None:
     return find_bulk_source(path)
 
 
-def index_places(lake: Lake) -> dict[str, Snapshot]:
-    """The snapshots that are read in place, by source and path."""
-    return {f"{one.source} {one.path}": one for one in list_snapshots(lake) if one.path is not None}
+class Places:
+    """Which snapshots are read in place, by the paths at which their bytes were added."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._known = {
+            (one.source, path): one for one in list_snapshots(lake) if one.path for path in (one.path, *one.other_paths)
+        }
+        self._changed: dict[str, Snapshot] = {}
+
+    def find(self, source: str, path: str) -> Snapshot | None:
+        """The snapshot of the bytes that were last added from a path."""
+        return self._known.get((source, path))
+
+    def note(self, snapshot: Snapshot, path: str) -> None:
+        """Note that a path has the bytes of a snapshot."""
+        for one in (self._known.get((snapshot.source, path)), snapshot):
+            if one is not None:
+                self._changed[one.snapshot_id] = one
+        self._known[snapshot.source, path] = snapshot
+
+    def save(self) -> list[str]:
+        """Store the new paths, and remove the snapshots that have none any more; returns a line for each of those.
+
+        It is called when all files are added, since files can have changed their names among each other.
+        """
+        lines = []
+        for identity, snapshot in self._changed.items():
+            paths = [
+                path
+                for (source, path), one in self._known.items()
+                if (source, one.snapshot_id) == (snapshot.source, identity) and _has_size(path, snapshot)
+            ]
+            if paths:
+                set_paths(self._lake, snapshot, paths)
+            else:
+                shutil.rmtree(self._lake.snapshots / snapshot.source / identity)
+                lines.append(f"removed the snapshot {identity}: {snapshot.path} has other bytes now")
+        return lines
+
+
+def _has_size(path: str, snapshot: Snapshot) -> bool:
+    try:
+        return Path(path).stat().st_size == snapshot.size_bytes
+    except OSError:
+        return False
 
 
 def add_bulk_file(
-    lake: Lake, path: Path, source: Source, places: dict[str, Snapshot], *, is_in_place: bool, is_gated: bool
+    lake: Lake, path: Path, source: Source, places: Places, *, is_in_place: bool, is_gated: bool | None
 ) -> AddedFile:
-    """Add a bulk file; one that is read in place replaces the snapshot of an earlier file at its path.
+    """Add a bulk file; call `Places.save` when the last one is added.
 
     Args:
         lake: The lake.
         path: The file.
         source: Its source.
-        places: The `index_places` of the lake; the snapshot is added.
+        places: The snapshots that are read in place.
         is_in_place: Whether it is read where it is; a file above the limit for documents always is.
-        is_gated: Whether records that the gate leaves out are only counted.
+        is_gated: Whether records that the gate leaves out are only counted; if it is not given, a file that was added
+            before stays as it is, and another one is gated.
 
     Raises:
         FileChanged: It was changed while it was read.
         OSError: The file cannot be read, or the lake cannot be written.
     """
     facts = {"origin": "file", "original_name": path.name, "fetched_at": dt.datetime.now(dt.UTC)}
-    facts["hints"] = {} if is_gated else {GATE: OPEN}
+    facts["hints"] = {} if is_gated is None else {GATE: ON if is_gated else OFF}
     remarks = []
     if is_in_place or path.stat().st_size > MAX_BYTES:
-        key = f"{source.name} {path.resolve()}"
-        known = places.get(key)
-        snapshot, is_new, remark = store_bulk_file(lake, _refer_to(path, known), source.name, **facts)
-        remarks.append("read in place: leave it there")
-        if known is not None and known.snapshot_id != snapshot.snapshot_id:
-            shutil.rmtree(lake.snapshots / source.name / known.snapshot_id)
-            remarks.append(f"replaces {known.snapshot_id}")
-        places[key] = snapshot
+        place = str(path.resolve())
+        reference = _refer_to(path, places.find(source.name, place))
+        snapshot, is_new, remark = store_bulk_file(lake, reference, source.name, **facts)
+        if snapshot.path is None:
+            remarks.append("not read in place: the lake keeps a copy of it")
+        else:
+            remarks.append("read in place: leave it there")
+            places.note(snapshot, place)
     else:
         snapshot, is_new, remark = store_bulk_file(lake, read_file(path)[0], source.name, **facts)
+    if is_gated is None and snapshot.hints.get(GATE) == OFF:
+        remarks.append("without the gate, as before: --gated uses it again")
     return AddedFile(snapshot, is_new, None, 0, "; ".join(filter(None, [*remarks, remark])))
 
 

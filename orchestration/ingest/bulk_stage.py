@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.ingest.bulk import BulkPart, UnreadableBulkFile, compute_bulk_version, read_bulk_part
-from orchestration.ingest.bulk_files import GATE, OPEN, is_unchanged
+from orchestration.ingest.bulk_files import GATE, OFF, is_unchanged
 from orchestration.ingest.snapshots import DamagedSnapshot, Snapshot, get_content_path
 from orchestration.sources.source import ID_LENGTH, Source, hash_parts
 from warehouse.lake import Lake, replace_file
@@ -115,4 +115,4 @@ def _read_account(folder: Path) -> BulkPart | None:
 
 
 def _is_gated(snapshot: Snapshot) -> bool:
-    return snapshot.hints.get(GATE) != OPEN
+    return snapshot.hints.get(GATE) != OFF

@@ -56,6 +56,16 @@ class FileState:
 
 
 @dataclass(frozen=True)
+class FileReference:
+    """A file that is read in place: its path, hash, size in bytes, and the time of its last change."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    modified_at_ns: int
+
+
+@dataclass(frozen=True)
 class FoundFiles:
     """The entries below a folder.
 

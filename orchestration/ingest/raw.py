@@ -7,7 +7,7 @@ counts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from orchestration.ingest.accounts import Account, build_account_rows, log_accounts
+from orchestration.ingest.bulk_files import is_unchanged
 from orchestration.ingest.bulk_stage import compute_version, read_bulk_snapshots
 from orchestration.ingest.fetch_log import parse_moment, read_fetch_log
 from orchestration.ingest.limits import reject_broken_versions
@@ -37,7 +38,7 @@ from orchestration.ingest.parts import (
 )
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
 from orchestration.ingest.refused import list_refused_files
-from orchestration.ingest.snapshots import Snapshot, list_snapshots
+from orchestration.ingest.snapshots import Snapshot, get_content_path, list_snapshots
 from orchestration.sources.registry import SOURCES
 from orchestration.sources.source import Source, list_first
 from warehouse.lake import Lake
@@ -56,6 +57,7 @@ class SourceUpdate:
         accounts: The account of each snapshot that is parsed already and stays as it is.
         parts: The parts of its raw table.
         is_changed: Whether a snapshot was parsed, parsed again or withdrawn.
+        has_away: Whether a file that is read in place, and that is to be read, is not there.
     """
 
     source: Source
@@ -63,9 +65,10 @@ class SourceUpdate:
     accounts: dict[str, Account]
     parts: TableParts
     is_changed: bool = field(default=False)
+    has_away: bool = field(default=False)
 
 
-def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES) -> None:
+def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES) -> bool:
     """Parse the new snapshots of some sources and bring their raw tables and the shared ones up to date.
 
     In the shared tables, the rows of other sources stay as they are stored. Their new snapshots are left out of
@@ -78,6 +81,9 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
         lake: The lake.
         log: Receives a line for each step.
         sources: The sources to update.
+
+    Returns:
+        Whether everything was read: False if a file that is read in place is away.
 
     Raises:
         DamagedSnapshot: The bytes of some snapshots are not what was stored; nothing is changed.
@@ -99,7 +105,8 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
         others = [source.name for source in SOURCES if source not in sources]
         fetches = _update_fetches(lake, others)
         parsed_before = [one for update in updates if update.source not in sources for one in update.accounts]
-        seen = _update_snapshots(lake, snapshots, others, parsed_before, fetches)
+        listed = [snapshot for update in updates for snapshot in update.snapshots]
+        seen = _update_snapshots(lake, listed, others, parsed_before, fetches)
         for update in updates:
             if update.source in sources:
                 own_rows = seen.filter(pl.col("source") == update.source.name)
@@ -121,6 +128,7 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     lake.write(shared["parses"], shared["parses"].frame(rows))
     for source in sources:
         forget_parsed(lake, source.name)
+    return not any(update.has_away for update in updates)
 
 
 def _read_accounts(lake: Lake, shared_parts: dict[str, TableParts], log: Log) -> list[dict[str, Any]]:
@@ -162,6 +170,9 @@ def _update_source(
     if gone := sorted(set(update.accounts) - known):
         log(f"{source.name}: {list_first(gone)} removed")
     outdated = [one for one in update.accounts if one in known and update.accounts[one].parser_version != versions[one]]
+    away = _find_away(lake, update, [one for one in known if one in outdated or one not in update.accounts], log)
+    outdated = [one for one in outdated if one not in away]
+    update.snapshots = [s for s in update.snapshots if s.snapshot_id in update.accounts or s.snapshot_id not in away]
     if outdated:
         log(f"{source.name}: the parser or a hint has changed, reading {_count_snapshots(len(outdated))} again")
     for snapshot_id in [*gone, *outdated]:
@@ -191,6 +202,22 @@ def _update_source(
     for staged in read_bulk_snapshots(lake, source, bulk_files, versions, log):
         account = add_staged_part(lake, connection, own_parts, source, staged)
         update.accounts[account.snapshot_id] = replace(account, parser_version=versions[account.snapshot_id])
+
+
+def _find_away(lake: Lake, update: SourceUpdate, wanted: Collection[str], log: Log) -> set[str]:
+    """Which of the snapshots that are to be read are read in place and have no file there with their bytes."""
+    away = set[str]()
+    for snapshot in update.snapshots:
+        if snapshot.path is None or snapshot.snapshot_id not in wanted:
+            continue
+        path = get_content_path(lake, snapshot)
+        if not is_unchanged(path, snapshot):
+            away.add(snapshot.snapshot_id)
+            what = "has other bytes than when it was added" if path.exists() else "is not there"
+            stays = "its records stay as they are" if snapshot.snapshot_id in update.accounts else "it is not read"
+            log(f"! {path} {what}: {stays}; put it back, or add it again from where it is")
+    update.has_away = bool(away)
+    return away
 
 
 def _compute_version(source: Source, snapshot: Snapshot) -> str:

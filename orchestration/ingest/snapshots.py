@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestration.ingest.files import UTF8_REASON, FileRefused, is_utf8, read_file
+from orchestration.ingest.files import UTF8_REASON, FileReference, FileRefused, is_utf8, read_file
 from orchestration.ingest.hints import merge_hints
 from orchestration.ingest.parsed import keep_parsed
 from orchestration.ingest.parser_process import parse_bytes
@@ -66,6 +66,7 @@ class Snapshot:
         headers: Some headers of that response, in lower case.
         path: Where its bytes are, if they are read in place and not kept in the lake.
         modified_at_ns: Time of the last change of the file at that path.
+        other_paths: Where the same bytes were added from too.
         is_bulk: Whether it is a bulk file, which is read by a statement of the engine.
     """
 
@@ -83,6 +84,7 @@ class Snapshot:
     headers: dict[str, str] = field(default_factory=dict)
     path: str | None = None
     modified_at_ns: int | None = None
+    other_paths: list[str] = field(default_factory=list)
     is_bulk: bool = False
 
     @property
@@ -105,16 +107,6 @@ class AddedFile:
     records: int | None
     rejects: int
     remark: str = ""
-
-
-@dataclass(frozen=True)
-class FileReference:
-    """A file that is read in place: its path, hash, size in bytes, and the time of its last change."""
-
-    path: str
-    sha256: str
-    size_bytes: int
-    modified_at_ns: int
 
 
 def get_content_path(lake: Lake, snapshot: Snapshot) -> Path:
@@ -291,6 +283,20 @@ def store_bulk_file(
         OSError: The lake cannot be written, or a snapshot in it is damaged.
     """
     return _store_snapshot(lake, content, source, is_by_hand=True, is_bulk=True, **facts)
+
+
+def set_paths(lake: Lake, snapshot: Snapshot, paths: list[str]) -> None:
+    """Store where the bytes of a snapshot are that is read in place; the first path is the one that is read.
+
+    Raises:
+        OSError: The lake cannot be written, or a file is gone.
+    """
+    folder = lake.snapshots / snapshot.source / snapshot.snapshot_id
+    stored = _read_metadata(folder)
+    modified_at_ns = Path(paths[0]).stat().st_mtime_ns
+    changed = replace(stored, path=paths[0], modified_at_ns=modified_at_ns, other_paths=paths[1:])
+    if changed != stored:
+        _replace_file(folder / _FACTS, encode_json(_build_metadata(changed)))
 
 
 def read_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:

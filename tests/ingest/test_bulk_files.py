@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import shutil
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from benchmarks.openalex_works import write_parts
 from expectations.cross_table import list_checks
-from orchestration.ingest import bulk_stage
-from orchestration.ingest.bulk_files import add_bulk_file, find_bulk_source_of, index_places
-from orchestration.ingest.snapshots import AddedFile, DamagedSnapshot, get_content_path, list_snapshots
+from orchestration.ingest import bulk_stage, raw
+from orchestration.ingest.bulk_files import Places, add_bulk_file, find_bulk_source_of
+from orchestration.ingest.raw import update_raw_tables
+from orchestration.ingest.snapshots import AddedFile, get_content_path, list_snapshots
 from tests.conftest import run_aisle
 from tests.ingest.test_raw import Killed, assert_same_tables, kill_at_commit
-from tests.support.raw_tables import preview_update, update_and_read
+from tests.support.raw_tables import preview_update, read_raw_tables, update_and_read
 from warehouse.lake import Lake
 
 WORKS = "raw.openalex_works"
@@ -34,10 +36,22 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def add(lake: Lake, path: Path, *, is_in_place: bool = False, is_gated: bool = True) -> AddedFile:
-    source = find_bulk_source_of(path)
+def add(lake: Lake, path: Path, *, is_in_place: bool = False, is_gated: bool | None = None) -> AddedFile:
+    source, places = find_bulk_source_of(path), Places(lake)
     assert source is not None
-    return add_bulk_file(lake, path, source, index_places(lake), is_in_place=is_in_place, is_gated=is_gated)
+    added = add_bulk_file(lake, path, source, places, is_in_place=is_in_place, is_gated=is_gated)
+    places.save()
+    return added
+
+
+def add_all(lake: Lake, paths: list[Path]) -> list[str]:
+    """Add files that are read in place, as one command does; returns what is removed."""
+    places = Places(lake)
+    for path in paths:
+        source = find_bulk_source_of(path)
+        assert source is not None
+        add_bulk_file(lake, path, source, places, is_in_place=True, is_gated=None)
+    return places.save()
 
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -116,21 +130,84 @@ def test_changed_file_is_not_read_before_it_is_added_again_and_then_replaces_its
     shutil.copy(next((tmp_path / "other").glob("part_*")), paths[1])
     old = {one.path: one.snapshot_id for one in list_snapshots(lake)}[str(paths[1])]
     read = count_reads(monkeypatch)
-    replaced = add(lake, paths[1], is_in_place=True)
-    assert f"replaces {old}" in replaced.remark
+    (line,) = add_all(lake, [paths[1]])
+    assert line == f"removed the snapshot {old}: {paths[1]} has other bytes now"
     tables = update_and_read(lake)
     assert read == [paths[1]]
     assert old not in set(tables["raw.parses"]["snapshot_id"]) | set(tables["raw.sightings"]["snapshot_id"])
     assert_same_tables(tables, preview_update(lake))
 
 
-def test_file_that_changes_after_it_was_added_stops_the_run(lake: Lake, tmp_path: Path, parts: list[Path]) -> None:
-    path = tmp_path / "part.gz"
+@pytest.mark.parametrize("is_there", [True, False])
+def test_file_that_is_away_is_named_and_waits_and_the_others_are_read(
+    lake: Lake, tmp_path: Path, parts: list[Path], is_there: bool
+) -> None:
+    paths = [tmp_path / "one.gz", tmp_path / "two.gz"]
+    for path, source in zip(paths, parts[:2], strict=True):
+        shutil.copy(source, path)
+        add(lake, path, is_in_place=True)
+    kept = paths[0].read_bytes()
+    paths[0].write_bytes(parts[2].read_bytes()) if is_there else paths[0].unlink()
+    lines = list[str]()
+    assert not update_raw_tables(lake, lines.append)
+    problem = "has other bytes than when it was added" if is_there else "is not there"
+    assert f"! {paths[0]} {problem}: it is not read; put it back, or add it again from where it is" in lines
+    assert read_raw_tables(lake)["raw.parses"].height == 1
+    checks = {check.name: check for check in list_checks()}
+    assert checks["accounts_add_up"].find_violations(lake).count == 0
+    paths[0].write_bytes(kept)
+    assert update_raw_tables(lake, lines.append)
+    assert read_raw_tables(lake)["raw.parses"].height == 2
+
+
+def test_records_of_a_file_stay_while_it_is_away_although_the_parser_has_changed(
+    lake: Lake, tmp_path: Path, parts: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.gz"
     shutil.copy(parts[0], path)
     add(lake, path, is_in_place=True)
-    path.write_bytes(parts[1].read_bytes())
-    with pytest.raises(DamagedSnapshot, match="has other bytes"):
-        update_and_read(lake)
+    tables = update_and_read(lake)
+    path.unlink()
+    monkeypatch.setattr(raw, "compute_parser_version", lambda *_: "another")
+    lines = list[str]()
+    assert_same_tables(update_and_read(lake, lines.append), tables)
+    assert any("is not there: its records stay as they are" in line for line in lines)
+    shutil.copy(parts[0], path)
+    assert update_and_read(lake)["raw.parses"]["parser_version"][0] != tables["raw.parses"]["parser_version"][0]
+
+
+def test_files_that_change_their_names_among_each_other_lose_nothing(
+    lake: Lake, tmp_path: Path, parts: list[Path]
+) -> None:
+    paths = [tmp_path / f"{number}.gz" for number in range(3)]
+    for path, source in zip(paths, parts, strict=True):
+        shutil.copy(source, path)
+    add_all(lake, paths)
+    assert update_and_read(lake)["raw.parses"].height == 3
+    for path, source in zip(paths, (parts[1], parts[0], parts[2]), strict=True):  # two are swapped
+        shutil.copy(source, path)
+    assert add_all(lake, paths) == []
+    assert update_and_read(lake)["raw.parses"].height == 3
+    for path, source in zip(paths[:2], (parts[0], parts[2]), strict=True):  # one is gone, the last one moves up
+        shutil.copy(source, path)
+    paths[2].unlink()
+    (line,) = add_all(lake, paths[:2])
+    assert line.endswith("has other bytes now")
+    tables = update_and_read(lake)
+    assert tables["raw.parses"].height == 2
+    assert {get_content_path(lake, one) for one in list_snapshots(lake)} == set(paths[:2])
+
+
+def test_records_stay_as_long_as_one_path_has_the_bytes(lake: Lake, tmp_path: Path, parts: list[Path]) -> None:
+    paths = [tmp_path / "one.gz", tmp_path / "two.gz"]
+    for path in paths:
+        shutil.copy(parts[0], path)
+    add_all(lake, paths)
+    for path, source in zip(reversed(paths), parts[1:], strict=True):
+        shutil.copy(source, path)
+        lines = add_all(lake, [path])
+    assert len(lines) == 1  # only the second change leaves no path with the bytes
+    assert update_and_read(lake)["raw.parses"].height == 2
 
 
 @pytest.mark.parametrize("number", [0, 3])
@@ -164,7 +241,7 @@ def test_killed_run_is_continued_without_reading_again(
 def test_what_the_gate_left_out_can_be_had(lake: Lake, parts: list[Path]) -> None:
     add(lake, parts[0])
     gated = update_and_read(lake)
-    assert add(lake, parts[0], is_gated=False).remark == "now with gate “open”"
+    assert add(lake, parts[0], is_gated=False).remark == "now with gate “off”"
     open_tables = update_and_read(lake)
     assert open_tables["raw.parses"]["records_out_of_scope"].to_list() == [0]
     left_out = gated["raw.parses"]["records_out_of_scope"].sum()
@@ -191,6 +268,22 @@ def test_raw_tables_can_be_read_by_other_tools_as_delta(lake: Lake, parts: list[
     rows = pl.read_delta(str(lake.locate_table(WORKS)))
     assert rows.height == tables["raw.sightings"].height
     assert set(rows["version_id"]) == set(tables[WORKS]["version_id"])
+
+
+def test_gate_stays_as_it_was_until_a_person_changes_it(lake: Lake, parts: list[Path]) -> None:
+    add(lake, parts[0], is_gated=False)
+    assert add(lake, parts[0]).remark == "without the gate, as before: --gated uses it again"
+    assert update_and_read(lake)["raw.parses"]["records_out_of_scope"].to_list() == [0]
+    assert add(lake, parts[0], is_gated=True).remark == "now with gate “on” instead of gate “off”"
+    assert update_and_read(lake)["raw.parses"]["records_out_of_scope"].to_list() > [0]
+
+
+def test_single_work_given_by_hand_is_a_document(tmp_path: Path) -> None:
+    write_parts(tmp_path, 20, seed=5, works_per_part=20, dirty_share=0.0)
+    line = gzip.decompress((tmp_path / "part_0000.gz").read_bytes()).partition(b"\n")[0]
+    path = tmp_path / "work.json"
+    path.write_bytes(line + b"\n")
+    assert find_bulk_source_of(path) is None
 
 
 def test_file_read_in_place_can_be_kept_later(lake: Lake, parts: list[Path]) -> None:
