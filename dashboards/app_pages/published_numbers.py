@@ -56,9 +56,9 @@ def show_differences(release: Release) -> None:
 @needs("The AI Lab Watch score", "mart.lab_watch_scores")
 def show_scores(release: Release) -> None:
     """Show the score of each lab with its formula."""
-    # one below the other, since a phone would cut off a line of both; the phantom keeps the top from being cut off
+    # one below the other, since a phone would cut off a line of both
     st.latex(
-        r"\begin{gathered} \vphantom{\Bigg(} r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \\[1em] "
+        r"\begin{gathered} r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \\[1em] "
         r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right) \end{gathered}"
     )
     st.write(
