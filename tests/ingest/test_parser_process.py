@@ -121,9 +121,9 @@ def test_workbook_that_crashes_its_parser_is_refused(tmp_path: Path) -> None:
 
 
 def test_time_limit_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_process, "WALL_SECONDS", 0.0001)
+    monkeypatch.setattr(parser_process, "WALL_SECONDS", 0.05)
     path = tmp_path / "slow.csv"
-    path.write_bytes(build_csv(GOOD))
+    os.mkfifo(path)  # nobody writes to it, so reading it does not end by itself, however fast the machine is
     with pytest.raises(DocumentRefused, match="could not be parsed within|seconds to parse"):
         parser_process.parse_file(path, path.name, {})
 
