@@ -39,6 +39,8 @@ TRUTH = SHARED / "reference" / "truth"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     trials.mark_trials(items)
+    # last, since the browser is open until the end, and in its process nothing else can run an event loop
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -57,10 +57,8 @@ def show_differences(release: Release) -> None:
 def show_scores(release: Release) -> None:
     """Show the score of each lab with its formula."""
     # one below the other, since a phone would cut off a line of both
-    st.latex(
-        r"\begin{gathered} r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3} \\[1em] "
-        r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right) \end{gathered}"
-    )
+    st.latex(r"r = \frac{3\,n_1 + 2\,n_2 + n_3}{3f + 3}")
+    st.latex(r"\mathrm{score} = \min\left(1, \left(\frac{r}{20}\right)^{0.75}\right)")
     st.write(
         "n are the works of the newest covered year and the two before it, f is the covered fraction of the newest "
         "year. The formula is from AI Lab Watch; the works are those of this lake, so the scores differ from theirs."
