@@ -190,14 +190,6 @@ class Lake:
         else:
             connection.execute(f"create or replace temp view {alias} as from {relation}")
 
-    def create_parts_view(self, connection: duckdb.DuckDBPyConnection, name: str, view: str) -> None:
-        """Create a view of all records in the parts of a raw table, of whatever snapshot.
-
-        Raises:
-            FileNotFoundError: The table was never written, or is damaged.
-        """
-        connection.execute(f"create or replace view {view} as from {_read_files(*self._require_table(name))}")
-
     def _require_table(self, name: str) -> tuple[DeltaTable, list[DataFile]]:
         opened = self.open_table(name)
         if opened is None:
