@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from transforms.reader import Transform
+from transforms.functions import register_functions
+from transforms.reader import Transform, load_function
 from warehouse.lake import Lake, TableState
 from warehouse.sql import connect_tables
 from warehouse.statistics.functions import register_statistics
@@ -12,6 +13,8 @@ from warehouse.statistics.functions import register_statistics
 
 def make_table(transform: Transform, lake: Lake) -> TableState:
     """Make the table of a transform: the rows that its query returns, with the declared columns and types.
+
+    A function that the transform names gets the query, and returns another one for the rows.
 
     Raises:
         FileNotFoundError: A source table is not in the lake.
@@ -23,8 +26,12 @@ def make_table(transform: Transform, lake: Lake) -> TableState:
             lake, transform.source_tables, transform.query, sightings_of=transform.sightings_of
         ) as connection,
         register_statistics(connection, transform.query),
+        register_functions(connection, transform.code),
     ):
         try:
-            return lake.write_query(transform.table, connection, transform.query)
+            query = transform.query
+            if transform.function is not None:
+                query = load_function(transform.function)(connection, query)
+            return lake.write_query(transform.table, connection, query)
         except duckdb.Error as error:
             raise type(error)(f"{transform.path}: {error}") from error

@@ -68,6 +68,8 @@ def trace_columns(transforms: Iterable[Transform], schema: MappingSchema) -> pl.
     for transform in transforms:
         name = transform.table.name
         edges.update((name, ROWS, source, ROWS) for source in transform.source_tables)
+        if transform.function is not None:  # what its columns are made from is not in its query
+            continue
         try:
             edges.update((name, column, *origin) for column, origin in _trace_transform(transform, schema))
         except SqlglotError as error:

@@ -7,9 +7,10 @@ table as TOML, followed by one query in DuckDB's dialect. Dependencies are parse
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -17,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from transforms.functions import read_function_code
 from warehouse.parts import SIGHTINGS
 from warehouse.sql import list_source_tables, select_scalar_macros
 from warehouse.statistics.functions import read_statistics_code
@@ -37,6 +39,8 @@ class Transform:
         path: The file.
         sightings_of: The raw tables whose records in ``raw.sightings`` it reads, from ``sightings_of`` in its head; all
             if there is none. It is not made again when records of other sources arrive.
+        function: The Python function that makes the rows from those of the query, from ``function`` in its head, such
+            as ``linking.links.find_links`` in this package.
     """
 
     table: Table
@@ -44,6 +48,7 @@ class Transform:
     source_tables: tuple[str, ...]
     path: Path
     sightings_of: tuple[str, ...] = ()
+    function: str | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -52,10 +57,18 @@ class Transform:
         return tuple(sorted(tables - {SIGHTINGS} if self.sightings_of else tables))
 
     @cached_property
+    def code(self) -> str:
+        """Its query, and the modules of its function."""
+        if self.function is None:
+            return self.query
+        folder = FOLDER.joinpath(*self.function.split(".")[:-2])
+        return "\n".join([self.query, *(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py")))])
+
+    @cached_property
     def code_version(self) -> str:
         """Hash of all that decides its rows besides its inputs: the file, what it inherits, macros, functions."""
-        texts = [self.path.read_text(encoding="utf-8"), describe_table(self.table), select_scalar_macros(self.query)]
-        texts += read_statistics_code(self.query)
+        texts = [self.path.read_text(encoding="utf-8"), describe_table(self.table), select_scalar_macros(self.code)]
+        texts += [self.code, *read_statistics_code(self.query), *read_function_code(self.code)]
         return sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
@@ -96,11 +109,12 @@ def read_transforms(other_tables: Iterable[Table], folder: Path = FOLDER) -> dic
         path, toml, query, sources = heads[name]
         try:
             sightings_of = _take_sightings(toml, sources, declared)
+            function = toml.pop("function", None)
             table = parse_table(name, toml, [declared[source] for source in sources])
         except (DeclarationError, TypeError) as error:
             raise DeclarationError(f"{path}: {error}") from error
         declared[name] = table
-        transforms[name] = Transform(table, query, sources, path, sightings_of)
+        transforms[name] = Transform(table, query, sources, path, sightings_of, function)
     return transforms
 
 
@@ -110,3 +124,14 @@ def _take_sightings(toml: dict[str, Any], sources: tuple[str, ...], declared: Ma
     if unknown := [table for table in tables if SIGHTINGS not in sources or table not in declared]:
         raise DeclarationError(f"sightings_of names {', '.join(unknown)}, of which it reads no {SIGHTINGS}")
     return tables
+
+
+def load_function(name: str) -> Callable[..., str]:
+    """The function of a transform: from a connection and a query, a query for the rows of the table.
+
+    Args:
+        name: Module and name below this package.
+    """
+    module, _, function = name.rpartition(".")
+    loaded: Callable[..., str] = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+    return loaded

@@ -34,6 +34,7 @@ STORAGE_VERSION = "v1.0.0"  # DuckDB's own newest version can be opened only by 
 BLOCK_BYTES = 65_536  # each table has blocks of its own; with DuckDB's default of 262,144 most of a small file is empty
 FORM = f"{STORAGE_VERSION}, blocks of {BLOCK_BYTES} bytes, duckdb {duckdb.__version__}"
 _MAX_CHANGED_SHARE = 0.5  # of the cells; with more, writing all costs about the same
+_MAX_PARALLEL_ROWS = 200_000  # with more, two threads fill more memory than the budget, each with a group of rows
 _MAX_FREE_SHARE = 0.3  # of the blocks; a copy with more of them empty is not used
 
 
@@ -188,7 +189,12 @@ def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     key = ", ".join(f'"{name}"' for name in table.key)
     connection.execute(f"create table {table.name} ({columns})")
+    ((rows,),) = connection.execute("select count(*) from rows_of_table").fetchall()
+    ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
+    if rows > _MAX_PARALLEL_ROWS:
+        connection.execute("set threads = 1")
     connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
+    connection.execute(f"set threads = {threads}")
     connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
     for column in table.columns:
         comment = column.meaning + (f" [{column.unit}]" if column.unit else "")

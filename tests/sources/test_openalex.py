@@ -17,7 +17,7 @@ from orchestration.sources.openalex_works import SOURCE
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings, Request, RequestFailed
-from orchestration.sources.shared.names import clean_line
+from warehouse.names import clean_line
 from orchestration.sources.source import DamagedDocument
 from tests.support.fetch_plans import (
     NOW,

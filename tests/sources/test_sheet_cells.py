@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fields import Fields
-from orchestration.sources.shared.names import build_title_key, clean_line, normalize_name
+from warehouse.names import build_title_key, clean_line, normalize_name
 from orchestration.sources.sheet.cell_links import parse_links
 from orchestration.sources.sheet.dates import find_day_order, parse_date
 from orchestration.sources.sheet.lab_sheet import SOURCE

@@ -12,10 +12,12 @@ title = {}
 abstract = {}
 authors = {}
 affiliations = {}
+institution_openalex_ids = {}
 labs = { type = "text", meaning = "Labs among the affiliations, or the lab of the site, separated by semicolons." }
 published_on = { type = "date", meaning = "Day of publication; for arXiv, of the first version." }
 date_precision = {}
 venue = {}
+work_type = {}
 url = { type = "text", meaning = "Link to the paper." }
 citations = {}
 is_withdrawn = { type = "boolean", meaning = "Whether the paper was retracted or its record deleted.", required = true }
@@ -72,6 +74,7 @@ papers as (
         min(submitted_on) as published_on,
         if(min(submitted_on) is not null, 'day', null) as date_precision,
         max_by(journal_reference, recency) filter (where journal_reference is not null) as venue,
+        null as work_type,
         'https://arxiv.org/abs/' || max(arxiv_id) as url,
         null as citations,
         max_by(is_deleted, last_seen_at) as is_withdrawn,
@@ -96,6 +99,7 @@ papers as (
         openalex.published_on,
         if(openalex.published_on is not null, 'day', null) as date_precision,
         openalex.venue,
+        openalex.work_type,
         openalex.url,
         openalex.citations,
         coalesce(openalex.is_retracted, false) as is_withdrawn,
@@ -120,6 +124,7 @@ papers as (
         max_by(published_on, recency) filter (where published_on is not null) as published_on,
         max_by(date_precision, recency) filter (where published_on is not null) as date_precision,
         null as venue,
+        null as work_type,
         max_by(url, recency) as url,
         null as citations,
         false as is_withdrawn,
@@ -172,10 +177,12 @@ select
     papers.abstract,
     papers.authors,
     papers.affiliations,
+    papers.institution_openalex_ids,
     coalesce(papers.lab, lab_matches.labs) as labs,
     papers.published_on,
     papers.date_precision,
     papers.venue,
+    papers.work_type,
     papers.url,
     papers.citations,
     papers.is_withdrawn,

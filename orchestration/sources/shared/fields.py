@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from orchestration.sources.shared.names import clean_line
+from warehouse.names import clean_line
 
 _MAX_INTEGER = 2**63 - 1
 _MAX_NOTES = 5

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from orchestration.sources.shared.html_tree import parse_html
-from orchestration.sources.shared.names import clean_line
+from warehouse.names import clean_line
 
 _BLOCK = re.compile(
     r"<(?=/?(?:\w+:)?(?:title|p|div|li|ul|ol|dl|dt|dd|h[1-6]|br|hr|blockquote|pre|table|caption|tr|td|th|section|article"

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from orchestration.sources.shared.document import Document
-from orchestration.sources.shared.names import build_title_key
+from warehouse.names import build_title_key
 from orchestration.sources.shared.rows import Row
 from orchestration.sources.source import DamagedDocument
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.links import link_key
-from orchestration.sources.shared.names import build_title_key
+from warehouse.names import build_title_key
 from orchestration.sources.sheet.captured_cells import split_cells
 from orchestration.sources.sheet.captured_page import CapturedRow, split_rows
 from orchestration.sources.sheet.dates import DayOrder, find_day_order

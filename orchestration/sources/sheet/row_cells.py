@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orchestration.sources.shared.names import normalize_name
+from warehouse.names import normalize_name
 from orchestration.sources.sheet.cell_links import parse_links
 from orchestration.sources.sheet.dates import DayOrder, ParsedDate, parse_date
 from orchestration.sources.sheet.glued_text import get_known_categories
