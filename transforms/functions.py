@@ -60,7 +60,10 @@ def read_function_code(query: str) -> list[str]:
 
 @contextmanager
 def register_functions(connection: duckdb.DuckDBPyConnection, query: str) -> Generator[None]:
-    """Register the functions that a query calls, and remove them afterwards; a missing argument gives a missing result."""
+    """Register the functions that a query calls, and remove them afterwards.
+
+    A missing argument gives a missing result.
+    """
     called: dict[str, Any] = {name: function for name, function in _FUNCTIONS.items() if f"{name}(" in query}
     for name, function in called.items():
         connection.create_function(

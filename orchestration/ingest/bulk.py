@@ -25,10 +25,10 @@ from orchestration.sources.shared.document import UnreadableDocument, parse_json
 from orchestration.sources.shared.fields import Fields
 from orchestration.sources.shared.html_text import title_to_text
 from orchestration.sources.shared.links import link_key
-from warehouse.names import clean_line
 from orchestration.sources.shared.records import leave_out_odd_values, read_record
 from orchestration.sources.source import ParseResult, Record, Reject, Source, hash_parts
 from warehouse.delta import scan_parquet
+from warehouse.names import clean_line
 from warehouse.sql import configure_connection
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from orchestration.sources.shared.bulk_sql import ID_LENGTH as ID_LENGTH
 from orchestration.sources.shared.bulk_sql import BulkForm
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
-from warehouse.names import clean_line
 from orchestration.sources.shared.rows import Tab
+from warehouse.names import clean_line
 
 Value: TypeAlias = str | int | float | bool | dt.date | dt.datetime | None
 

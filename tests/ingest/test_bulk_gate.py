@@ -13,8 +13,8 @@ from orchestration.ingest.bulk import compute_bulk_version, find_bulk_source
 from orchestration.sources.gate import load_gate
 from orchestration.sources.registry import get_source
 from orchestration.sources.shared.bulk_sql import ORDINARY
-from warehouse.names import clean_line
 from tests.ingest.test_bulk import OPENALEX, PAPER, TEXT, WORK, read, read_rows
+from warehouse.names import clean_line
 from warehouse.reference import read_rows as read_reference_rows
 
 PLAIN = [row["keyword"] for row in read_reference_rows("gate_keywords") if not row["pattern"]]

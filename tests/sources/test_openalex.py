@@ -17,7 +17,6 @@ from orchestration.sources.openalex_works import SOURCE
 from orchestration.sources.registry import recognise_source
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, InvalidSettings, Request, RequestFailed
-from warehouse.names import clean_line
 from orchestration.sources.source import DamagedDocument
 from tests.support.fetch_plans import (
     NOW,
@@ -28,6 +27,7 @@ from tests.support.fetch_plans import (
     parse_document,
     run_fetch_plan,
 )
+from warehouse.names import clean_line
 
 URL = "https://api.openalex.org/works?api_key=${OPENALEX_API_KEY}"
 

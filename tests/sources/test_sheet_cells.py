@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fields import Fields
-from warehouse.names import build_title_key, clean_line, normalize_name
 from orchestration.sources.sheet.cell_links import parse_links
 from orchestration.sources.sheet.dates import find_day_order, parse_date
 from orchestration.sources.sheet.lab_sheet import SOURCE
 from orchestration.sources.source import ParseResult
+from warehouse.names import build_title_key, clean_line, normalize_name
 
 HEADER = ["Company", "Title", "Date", "URL", "Safety_category"]
 

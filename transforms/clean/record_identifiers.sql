@@ -36,12 +36,18 @@ own_identifiers as (
 ),
 
 collective_identifiers as (
-    select distinct identifier
-    from own_identifiers
-    group by
-        identifier,
-        source
-    having count(*) >= 3 and count(distinct title_key) >= 3
+    select identifier
+    from (
+        select
+            identifier,
+            count(distinct title_key) as titles
+        from own_identifiers
+        group by
+            identifier,
+            source
+    ) as identifiers_by_source
+    group by identifier
+    having max(titles) >= 3
 )
 
 select

@@ -294,7 +294,15 @@ fitting_rules as (
     select
         records.record_id,
         min_by(rules.work_rule, rules.position) as work_rule
-    from (select record_id, source, feed, work_type, regexp_replace(url, '(?i)^https?://', '') as bare_url from records) as records
+    from (
+        select
+            record_id,
+            source,
+            feed,
+            work_type,
+            regexp_replace(url, '(?i)^https?://', '') as bare_url
+        from records
+    ) as records
     inner join reference.work_rules as rules
         on
             records.source = rules.source
@@ -350,10 +358,10 @@ select
     nullif(title_key, '') as title_key,
     cast(len(regexp_extract_all(title, '\S+')) as bigint) as title_words,
     abstract,
-    authors,
+    regexp_replace(authors, '( et al\.?),? \d{4}$', '\1') as authors,
     nullif(list_aggregate(list_sort(list_distinct(list_filter(
         list_transform(
-            string_split(authors, '; '),
+            string_split(regexp_replace(authors, ',? et al\b.*$', ''), '; '),
             lambda author: regexp_replace(
                 strip_accents(lower(if(contains(author, ','), split_part(author, ',', 1), regexp_extract(trim(author), '(\S+)$', 1)))),
                 '[^\pL]', '', 'g'

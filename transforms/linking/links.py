@@ -19,6 +19,7 @@ MIN_KEY_LETTERS = 20  # the same for scripts without blanks between words
 MAX_YEARS_APART = 3  # of works with the same title whose authors are not known
 MAX_SAME_TITLE = 20  # works; a title of more is no evidence
 MAX_BLOCK = 40  # titles; a block with more is not compared
+MIN_SAME_KEY_SIMILARITY = 60  # of titles with the same key and no author in common
 MIN_LINK_SIMILARITY = 95
 MIN_CANDIDATE_SIMILARITY = 85
 MIN_ABSTRACT_SIMILARITY = 90
@@ -37,7 +38,7 @@ select
     coalesce(string_split(surnames, '; '), []) as surnames,
     if(lab is null, [], [lab]) as labs,
     -- of registers that give each work one id, so that two ids are two works
-    coalesce(list_filter(identifiers, lambda key: starts_with(key, 'arxiv:') or starts_with(key, 'openalex:')), []) as register_ids,
+    coalesce(list_filter(identifiers, lambda key: regexp_matches(key, '^(arxiv|openalex):')), []) as register_ids,
     published_year,
     title_words >= {MIN_WORDS} or (length(title_key) >= {MIN_KEY_LETTERS} and strlen(title_key) > length(title_key))
         as is_telling,
@@ -54,22 +55,39 @@ with keys as (
 ),
 hubs as (
     select identifier, min(id) as hub from keys group by identifier having count(*) > 1
+),
+pairs as (
+    select hubs.hub, keys.id, min(keys.identifier) as identifier
+    from keys
+    inner join hubs on keys.identifier = hubs.identifier and keys.id != hubs.hub
+    group by hubs.hub, keys.id
+),
+compared as (
+    select
+        pairs.*,
+        -- an identifier can be written at the wrong work
+        case
+            when len(a.surnames) = 0 or len(b.surnames) = 0 or list_has_any(a.surnames, b.surnames) then false
+            else coalesce(title_similarity(a.words, b.words) < {MIN_SAME_KEY_SIMILARITY}, false)
+        end as is_wrong
+    from pairs
+    inner join nodes as a on pairs.hub = a.id
+    inner join nodes as b on pairs.id = b.id
 )
 select
-    hubs.hub as first_id,
-    keys.id as second_id,
+    hub as first_id,
+    id as second_id,
     'key' as step,
     1.0 as score,
     'the same '
-        || case split_part(min(keys.identifier), ':', 1)
+        || case split_part(identifier, ':', 1)
             when 'arxiv' then 'arXiv id ' when 'doi' then 'DOI ' when 'url' then 'address '
             when 'openalex' then 'OpenAlex id ' else 'identifier '
         end
-        || regexp_replace(min(keys.identifier), '^(arxiv|doi|url|openalex):', '') as evidence,
-    true as is_accepted
-from keys
-inner join hubs on keys.identifier = hubs.identifier and keys.id != hubs.hub
-group by hubs.hub, keys.id
+        || regexp_replace(identifier, '^(arxiv|doi|url|openalex):', '')
+        || if(is_wrong, ', but neither title nor author in common', '') as evidence,
+    not is_wrong as is_accepted
+from compared
 """
 
 # works that the steps so far have made: a component with what its records state
@@ -207,7 +225,9 @@ from (
         len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
         list_has_any(a.registers, b.registers) and not list_has_any(a.register_ids, b.register_ids) as are_registered,
         -- chapters of a book can have the text of its cover in common
-        greatest(count(*) over (partition by pairs.first_id), count(*) over (partition by pairs.second_id)) as works_alike
+        greatest(
+            count(*) over (partition by pairs.first_id), count(*) over (partition by pairs.second_id)
+        ) as works_alike
     from abstract_pairs as pairs
     inner join components as x on pairs.first_id = x.id
     inner join components as y on pairs.second_id = y.id
@@ -215,6 +235,7 @@ from (
     inner join parts as b on y.component = b.component
     where pairs.similarity >= {MIN_ABSTRACT_SIMILARITY}
 )
+where works_alike = 1 or not are_registered
 """
 
 # one row per work and title; blocks: how the title begins and ends, its longest words, words chosen by hash
@@ -251,7 +272,8 @@ blocks as (
     ))) as block
     from keys where len(content_words) >= 2
     union all
-    select title, hash('chosen', list_transform(list_sort(list_transform(content_words, lambda word: hash(word)))[1:2], lambda h: h)) as block
+    -- two words that other titles with the same words choose too, wherever they stand
+    select title, hash('chosen', list_sort(list_transform(content_words, lambda word: reverse(word)))[1:2]) as block
     from keys where len(content_words) >= 3
 ),
 small_blocks as (
@@ -296,13 +318,18 @@ insert into links
 with ranked as (
     select
         *,
-        row_number() over (partition by least(first_component, second_component), greatest(first_component, second_component) order by similarity desc, first_id, second_id) as place
+        row_number() over (
+            partition by least(first_component, second_component), greatest(first_component, second_component)
+            order by similarity desc, first_id, second_id
+        ) as place
     from similar_pairs
 ),
 safe as (
     select *
     from ranked
-    where place = 1 and similarity >= {MIN_LINK_SIMILARITY} and has_same_digits and is_shared and coalesce(years_apart, 0) <= {MAX_YEARS_APART}
+    where
+        place = 1 and similarity >= {MIN_LINK_SIMILARITY} and has_same_digits and is_shared
+        and coalesce(years_apart, 0) <= {MAX_YEARS_APART}
 ),
 ends as (
     select first_component as component, similarity, first_id, second_id from safe
@@ -324,11 +351,17 @@ select
     'titles alike to ' || floor(ranked.similarity)::int || ' %'
         || if(ranked.is_subtitle, ', one with a subtitle', '')
         || if(ranked.has_same_digits, '', ', with other numbers')
-        || case when ranked.is_shared then ', an author with the same name' when ranked.is_disjoint then ', but no author in common' else '' end,
+        || case
+            when ranked.is_shared then ', an author with the same name'
+            when ranked.is_disjoint then ', but no author in common'
+            else ''
+        end,
     mutual.pair is not null
 from ranked
 left join mutual on (ranked.first_id, ranked.second_id) = mutual.pair
-where ranked.place = 1 and (mutual.pair is not null or not ranked.is_disjoint or ranked.similarity >= {MIN_LINK_SIMILARITY})
+where
+    ranked.place = 1
+    and (mutual.pair is not null or not ranked.is_disjoint or ranked.similarity >= {MIN_LINK_SIMILARITY})
 """
 
 _RESULT = """
@@ -348,7 +381,10 @@ where links.is_accepted or x.component != y.component
 qualify
     row_number() over (
         partition by least(links.first_id, links.second_id), greatest(links.first_id, links.second_id)
-        order by links.is_accepted desc, list_position(['key', 'title', 'abstract', 'similar title', 'subtitle'], links.step), links.evidence
+        order by
+            links.is_accepted desc,
+            list_position(['key', 'title', 'abstract', 'similar title', 'subtitle'], links.step),
+            links.evidence
     ) = 1
 """
 

@@ -8,11 +8,12 @@ their links and when each was first seen, and on nothing else, so that they are 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 import duckdb
+import pyarrow as pa
 
 _ID_LENGTH = 24
 
@@ -82,9 +83,9 @@ def assign_works(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     connection.execute("create temp table assigned (record_id varchar, work_id varchar, linked_record_id varchar)")
     if rows:
         frame = dict(zip(("record_id", "work_id", "linked_record_id"), map(list, zip(*rows, strict=True)), strict=True))
-        import pyarrow as pa
-
-        connection.register("assigned_rows", pa.table({name: pa.array(values, pa.string()) for name, values in frame.items()}))
+        connection.register(
+            "assigned_rows", pa.table({name: pa.array(values, pa.string()) for name, values in frame.items()})
+        )
         connection.execute("insert into assigned select * from assigned_rows")
         connection.unregister("assigned_rows")
     return _RESULT
@@ -99,95 +100,66 @@ def assign_linked_records(
         arrivals: The records with the moment when each was first seen, sorted.
         pairs: The linked pairs.
     """
+    arrivals = list(arrivals)
     neighbours: dict[str, list[str]] = defaultdict(list)
     for first, second in pairs:
         neighbours[first].append(second)
         neighbours[second].append(first)
-    work_of: dict[str, str] = {}  # the records that have come so far
-    members: dict[str, list[str]] = {}
-    linked_to: dict[str, str | None] = {}
+    works = _name_works(arrivals, neighbours)
+    linked = _trace_links([record for record, _ in arrivals], neighbours)
+    return [(record, works[record], linked[record]) for record, _ in arrivals]
+
+
+def _name_works(arrivals: list[tuple[str, int]], neighbours: Mapping[str, list[str]]) -> dict[str, str]:
+    """The name of the work of each record; records of one moment come together."""
+    parents: dict[str, str] = {}
+    names: dict[str, set[str]] = {}  # of the works that were there before, by the root of their records
     for _, batch in groupby(arrivals, key=lambda arrival: arrival[1]):
         arrived = [record for record, _ in batch]
-        _add_batch(arrived, neighbours, work_of, members)
-        _trace_links(arrived, neighbours, work_of, linked_to)
-    return [(record, work, linked_to[record]) for record, work in work_of.items()]
+        for record in arrived:
+            parents[record], names[record] = record, set()
+        for record in arrived:
+            for other in (other for other in neighbours[record] if other in parents):
+                first, second = _find_root(parents, record), _find_root(parents, other)
+                if first != second:
+                    parents[second] = first
+                    names[first] |= names.pop(second)
+        first_records: dict[str, str] = {}
+        for record in arrived:
+            root = _find_root(parents, record)
+            first_records[root] = min(record, first_records.get(root, record))
+        for root, first_record in first_records.items():
+            names[root] = {_name_again(names[root], first_record)}
+    return {record: next(iter(names[_find_root(parents, record)])) for record, _ in arrivals}
 
 
-def _add_batch(
-    arrived: list[str],
-    neighbours: Mapping[str, list[str]],
-    work_of: dict[str, str],
-    members: dict[str, list[str]],
-) -> None:
-    """Add records that came at the same moment: each group of them that is connected, also through older works."""
-    waiting = set(arrived)
-    for start in arrived:
-        if start not in waiting:
+def _find_root(parents: dict[str, str], record: str) -> str:
+    """The record that stands for all that are joined with a record."""
+    while (parent := parents[record]) != record:
+        parents[record] = record = parents[parent]
+    return record
+
+
+def _name_again(names: set[str], first_record: str) -> str:
+    """The name of a work that was made from those with these names, if any."""
+    if len(names) > 1:
+        return _hash("merged " + " ".join(sorted(names)))
+    return next(iter(names), name_work(first_record))
+
+
+def _trace_links(records: list[str], neighbours: Mapping[str, list[str]]) -> dict[str, str | None]:
+    """For each record the linked one through which it is reached from the first record of its work; none for that."""
+    places = {record: place for place, record in enumerate(records)}
+    linked: dict[str, str | None] = {}
+    for start in records:
+        if start in linked:
             continue
-        waiting.discard(start)
-        group, works, stack = [], dict[str, None](), [start]
-        while stack:
-            record = stack.pop()
-            group.append(record)
-            for other in neighbours[record]:
-                if other in waiting:
-                    waiting.discard(other)
-                    stack.append(other)
-                elif other in work_of and work_of[other] not in works:
-                    works[work_of[other]] = None
-                    for member in members[work_of[other]]:  # records of this batch can be linked to any member
-                        for further in neighbours[member]:
-                            if further in waiting:
-                                waiting.discard(further)
-                                stack.append(further)
-        older = sorted(works)
-        if not older:
-            name = name_work(min(group))
-        elif len(older) == 1:
-            name = older[0]
-        else:
-            name = _hash("merged " + " ".join(older))
-        joined = [*group, *(member for work in older for member in members.pop(work))]
-        members[name] = joined
-        for record in joined:
-            work_of[record] = name
-
-
-def _trace_links(
-    arrived: list[str], neighbours: Mapping[str, list[str]], work_of: Mapping[str, str], linked_to: dict[str, str | None]
-) -> None:
-    """Note for each record of a batch one record that came before it and is linked to it; within a batch, in its order."""
-    waiting = set(arrived)
-    for start in arrived:
-        if start not in waiting:
-            continue
-        # from the records that are linked to older ones; without any, from the first
-        reached = [record for record in _walk(start, neighbours, set(arrived)) if record in waiting]
-        waiting.difference_update(reached)
-        queue = []
-        for record in sorted(reached):
-            older = [other for other in neighbours[record] if other in linked_to and other not in waiting]
-            if older:
-                linked_to[record] = min(older)
-                queue.append(record)
-        if not queue:
-            linked_to[min(reached)] = None
-            queue.append(min(reached))
-        left = set(reached) - set(queue)
-        for record in queue:
-            for other in sorted(neighbours[record]):
-                if other in left:
-                    left.discard(other)
-                    linked_to[other] = record
+        linked[start] = None
+        queue = deque([start])
+        while queue:
+            record = queue.popleft()
+            for other in sorted(neighbours[record], key=places.__getitem__):
+                if other not in linked:
+                    linked[other] = record
                     queue.append(other)
-
-
-def _walk(start: str, neighbours: Mapping[str, list[str]], within: set[str]) -> list[str]:
-    """The records of a batch that are connected by links within it."""
-    seen, stack = {start}, [start]
-    while stack:
-        for other in neighbours[stack.pop()]:
-            if other in within and other not in seen:
-                seen.add(other)
-                stack.append(other)
-    return sorted(seen)
+    return linked

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 
 from orchestration.sources.shared.document import Document
-from warehouse.names import build_title_key
 from orchestration.sources.shared.rows import Row
 from orchestration.sources.source import DamagedDocument
+from warehouse.names import build_title_key
 
 # the headers of each column in the sheets seen so far, in lower case with only letters and digits
 _USUAL_HEADERS: Mapping[str, frozenset[str]] = {

@@ -15,7 +15,6 @@ from dataclasses import replace
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.links import link_key
-from warehouse.names import build_title_key
 from orchestration.sources.sheet.captured_cells import split_cells
 from orchestration.sources.sheet.captured_page import CapturedRow, split_rows
 from orchestration.sources.sheet.dates import DayOrder, find_day_order
@@ -24,6 +23,7 @@ from orchestration.sources.sheet.headers import COLUMN_NAMES
 from orchestration.sources.sheet.row_cells import NotInScope, RowCells, RowValues, parse_cells
 from orchestration.sources.sheet.table import read_tables, require_table
 from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source
+from warehouse.names import build_title_key
 
 
 def _recognise(document: Document) -> None:

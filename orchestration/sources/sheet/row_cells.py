@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from warehouse.names import normalize_name
 from orchestration.sources.sheet.cell_links import parse_links
 from orchestration.sources.sheet.dates import DayOrder, ParsedDate, parse_date
 from orchestration.sources.sheet.glued_text import get_known_categories
 from orchestration.sources.source import collapse_spaces, hash_parts
+from warehouse.names import normalize_name
 
 RowValues: TypeAlias = dict[str, str | int | bool | dt.date | None]
 
