@@ -7,7 +7,7 @@ function = "linking.links.find_links"
 first_record_id = { type = "text", meaning = "A record of clean.work_records; the smaller identifier of the two.", required = true }
 second_record_id = { type = "text", meaning = "The other record.", required = true }
 step = { type = "text", meaning = "The step that found the pair.", required = true, one_of = ["key", "title", "abstract", "similar title", "subtitle"] }
-score = { type = "real", unit = "similarity in 0 to 1", meaning = "How alike they are by what the step compares; 1 for equal.", required = true, minimum = 0, maximum = 1 }
+similarity = { type = "real", unit = "similarity in 0 to 1", meaning = "How alike they are by what the step compares; 1 for equal.", required = true, minimum = 0, maximum = 1 }
 evidence = { type = "text", meaning = "What they share, and what speaks against it.", required = true }
 is_accepted = { type = "boolean", meaning = "Whether they are one work by this pair.", required = true }
 */

@@ -8,17 +8,17 @@ second_work_id = { type = "text", meaning = "The other one.", required = true }
 first_record_id = {}
 second_record_id = {}
 step = { type = "text", meaning = "The step that found the pair.", required = true, one_of = ["key", "title", "abstract", "similar title", "subtitle"] }
-score = {}
+similarity = {}
 evidence = {}
 */
 select
     least(first_members.work_id, second_members.work_id) as first_work_id,
     greatest(first_members.work_id, second_members.work_id) as second_work_id,
-    arg_max(links.first_record_id, (links.score, links.first_record_id, links.second_record_id)) as first_record_id,
-    arg_max(links.second_record_id, (links.score, links.first_record_id, links.second_record_id)) as second_record_id,
-    arg_max(links.step, (links.score, links.first_record_id, links.second_record_id)) as step,
-    max(links.score) as score,
-    arg_max(links.evidence, (links.score, links.first_record_id, links.second_record_id)) as evidence
+    arg_max(links.first_record_id, (links.similarity, links.first_record_id, links.second_record_id)) as first_record_id,
+    arg_max(links.second_record_id, (links.similarity, links.first_record_id, links.second_record_id)) as second_record_id,
+    arg_max(links.step, (links.similarity, links.first_record_id, links.second_record_id)) as step,
+    max(links.similarity) as similarity,
+    arg_max(links.evidence, (links.similarity, links.first_record_id, links.second_record_id)) as evidence
 from clean.record_links as links
 inner join clean.work_members as first_members on links.first_record_id = first_members.record_id
 inner join clean.work_members as second_members on links.second_record_id = second_members.record_id

@@ -19,7 +19,7 @@ _ID_LENGTH = 24
 
 _PAIRS = """
 create temp table pairs as
-select record_id, second_record_id, step, score, evidence from input where second_record_id is not null
+select record_id, second_record_id, step, similarity, evidence from input where second_record_id is not null
 """
 
 # the records of a work in the order in which they came; most works have one record and stay in the engine
@@ -42,7 +42,7 @@ select
     coalesce(assigned.work_id, left(sha256('work ' || records.record_id), 24)) as work_id,
     records.source,
     coalesce(pairs.step, 'first') as step,
-    coalesce(pairs.score, 1.0) as score,
+    coalesce(pairs.similarity, 1.0) as similarity,
     assigned.linked_record_id,
     coalesce(pairs.evidence, 'the first record of the work') as evidence,
     'rule' as decided_by
@@ -70,7 +70,7 @@ def assign_works(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     Args:
         connection: A connection; temporary tables are made in it.
         query: The records, each as often as it has accepted pairs in which it comes first: ``record_id``, ``source``,
-            ``first_seen_at``, and of the pair ``second_record_id``, ``step``, ``score``, ``evidence``.
+            ``first_seen_at``, and of the pair ``second_record_id``, ``step``, ``similarity``, ``evidence``.
 
     Returns:
         A query with the columns of ``clean.work_members``.
