@@ -43,9 +43,9 @@ dashboard: .venv/ready
 ui: .venv/ready
 	@$(BIN)/aisle ui
 
+bench: export AISLE_KEEP_RESULTS := yes
 bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
-	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.counting

@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import bulk_contenders
 from benchmarks.openalex_works import Part, write_parts
+from benchmarks.results import Row, keep_results
 
 MEMORY_BYTES = 2**30
 _OURS = {"aisle, gated": True, "aisle, every work": False}
@@ -122,6 +123,12 @@ def main() -> None:
         print(f"{name:28} {cpu_seconds:8.2f} {cpu_seconds / medians[_PLAIN][0]:7.2f} {peak_bytes / 1e6:8.0f} MB")
     for name, package in left_out.items():
         print(f"{name:28} left out: {package} is not installed")
+    base = medians[_PLAIN][0]
+    rows = [
+        Row("read, normalise, write", name, works, cpu, peak_megabytes=peak / 1e6, ratio=cpu / base)
+        for name, (cpu, peak) in medians.items()
+    ]
+    keep_results("bulk", sys.argv[1:], rows)
 
 
 if __name__ == "__main__":

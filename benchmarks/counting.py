@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.results import Row, keep_results
 from orchestration.defs.catalog import load_transforms
 from warehouse import reference
 from warehouse.sql import SCALAR_MACROS, TABLE_MACROS
@@ -87,6 +88,7 @@ def main(log: Callable[[str], None] = print) -> None:
         connection.execute(f"create table mart.publication_counts_by_month as {cube}")
         connection.execute(TABLE_MACROS)
         log(f"{rows:,} publications; all rules and taxonomies at once: {build_seconds:.2f} s")
+        results = [Row("all rules and taxonomies at once", size=rows, wall_seconds=build_seconds)]
         log("rule, grain: publication_counts(), publications_behind(), plain DuckDB [ms]; ratios to plain")
         for rule, weight in WEIGHTS.items():
             for grain in GRAINS:
@@ -114,6 +116,12 @@ def main(log: Callable[[str], None] = print) -> None:
                     f"{rule:20} {grain:8} {mart * 1e3:7.0f} {counted * 1e3:7.0f} {direct * 1e3:7.0f}"
                     f"   {mart / direct:5.2f} {counted / direct:5.2f}"
                 )
+                named = {"publication_counts()": mart, "publications_behind()": counted, "plain DuckDB": direct}
+                results += (
+                    Row(f"{rule}, by {grain}", name, rows, wall_seconds=seconds, ratio=seconds / direct)
+                    for name, seconds in named.items()
+                )
+    keep_results("counting", sys.argv[1:], results)
 
 
 if __name__ == "__main__":

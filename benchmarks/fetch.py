@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.pipeline import measure_command
+from benchmarks.results import Row, keep_results
 from tests.support.http_server import ServerRequest, ServerResponse, serve_http
 
 COMMENTS = 10_000
@@ -118,6 +119,7 @@ def main() -> None:
                 CONFIGURATION.replace("HOST", host).replace("FIRST", f"{FIRST:%Y-%m-%d}"), encoding="utf-8"
             )
             print(f"{'':34}{'CPU s':>8}{'wall s':>8}")
+            rows = []
             for name, arguments in (
                 (f"aisle fetch, {COMMENTS:,} comments", ("fetch",)),
                 ("aisle fetch, repeated", ("fetch",)),
@@ -125,6 +127,7 @@ def main() -> None:
             ):
                 cpu, wall = measure_command(aisle, lake, *arguments)
                 print(f"{name:34}{cpu:8.2f}{wall:8.2f}", flush=True)
+                rows.append(Row(name, size=COMMENTS, cpu_seconds=cpu, wall_seconds=wall))
             log = [
                 json.loads(line)
                 for path in (lake / "fetch" / "feeds" / "comments" / "log").glob("*.jsonl")
@@ -132,6 +135,7 @@ def main() -> None:
             ]
             records, kept = sum(line["records"] or 0 for line in log), sum(line["result"] == "kept" for line in log)
             print(f"{len(log)} requests, {records:,} records in all, {kept} snapshots")
+            keep_results("fetch", sys.argv[1:], rows)
     finally:
         server.kill()
         server.wait()

@@ -14,14 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bulk import run_contender
 from benchmarks.openalex_works import write_parts
+from benchmarks.results import Row, keep_results
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
 
+ALL_WORKS = "all works"
+GATED, OPEN, PLAIN = "aisle, with the gate", "aisle, all kept", "plain DuckDB, reading only"
 _AISLE = "from orchestration.cli.app import main; main()"
 _FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>A made-up blog</title><link>https://example.org/</link>
 <item><title>Entry {number}</title><link>https://example.org/{number}</link><guid>{number}</guid>
@@ -47,6 +51,13 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{self.cpu_seconds:8.1f} s CPU {self.wall_seconds:8.1f} s wall {self.peak_megabytes:7.0f} MB"
+
+    def to_row(
+        self, measure: str, contender: str = "aisle", *, size: int | None = None, base: Cost | None = None
+    ) -> Row:
+        """The row of the results page, with its ratio to what another command cost."""
+        ratio = None if base is None else self.cpu_seconds / base.cpu_seconds
+        return Row(measure, contender, size, self.cpu_seconds, self.wall_seconds, self.peak_megabytes, ratio)
 
 
 def measure(script: str, *arguments: str, **environment: str) -> Cost:
@@ -111,55 +122,65 @@ def measure_growth(folder: Path, works: int, *, is_gated: bool) -> tuple[Cost, P
     return cost, lake
 
 
-def measure_small_changes(folder: Path, lake: Path, works: int) -> None:
+def measure_small_changes(folder: Path, lake: Path, works: int) -> Iterator[Row]:
     """The cost of one feed entry, of nothing new, and of one changed part, in a large lake."""
     feed = folder / "feed.xml"
-    for number in (1, 2):  # the second entry finds tables that the first one has made
+    for number, name in enumerate(("first feed entry", "one feed entry more"), 1):
         feed.write_text(_FEED.format(number=number), encoding="utf-8")
-        cost = run_aisle(lake, "add", str(feed)) + run_aisle(lake, "run")
-        print(f"{'one feed entry more':38} {cost}", flush=True)
-    print(f"{'nothing new':38} {run_aisle(lake, 'run')}", flush=True)
+        yield _show(name, run_aisle(lake, "add", str(feed)) + run_aisle(lake, "run"), works)
+    yield _show("nothing new", run_aisle(lake, "run"), works)
     first = sorted((folder / f"parts-{works}").glob("part_*"))[0]
     replacement = folder / "replacement"
     write_parts(replacement, 20_000, seed=99)
     shutil.copy(next(replacement.glob("part_*")), first)
-    cost = run_aisle(lake, "add", str(first), "--in-place") + run_aisle(lake, "run")
-    print(f"{'one changed part':38} {cost}", flush=True)
+    yield _show("one changed part", run_aisle(lake, "add", str(first), "--in-place") + run_aisle(lake, "run"), works)
+
+
+def _show(name: str, cost: Cost, works: int | None = None) -> Row:
+    print(f"{name:38} {cost}", flush=True)
+    return cost.to_row(name, size=works)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and hand over the results."""
     sizes = [int(argument) for argument in sys.argv[1:]] or [100_000, 1_000_000]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        empty = folder / "empty"
-        print(f"{'bundled default, empty lake':38} {run_aisle(empty, 'run')}", flush=True)
-        costs, plain = {}, {}
+        rows = [_show("bundled default, empty lake", run_aisle(folder / "empty", "run"))]
+        costs: dict[tuple[int, str], Cost] = {}
         for works in sizes:
             # without malformed lines, at which plain DuckDB would stop
             write_parts(folder / f"parts-{works}", works, dirty_share=0.0, processes=2)
-            plain[works] = read_plainly(folder / f"parts-{works}")
-            print(f"{works:>10,} works, plain DuckDB        {plain[works]}", flush=True)
-            for is_gated in (True, False):
-                costs[works, is_gated], lake = measure_growth(folder, works, is_gated=is_gated)
+            plain = costs[works, PLAIN] = read_plainly(folder / f"parts-{works}")
+            print(f"{works:>10,} works, plain DuckDB        {plain}", flush=True)
+            rows.append(plain.to_row(ALL_WORKS, PLAIN, size=works))
+            for is_gated, contender in ((True, GATED), (False, OPEN)):
+                cost, lake = measure_growth(folder, works, is_gated=is_gated)
+                costs[works, contender] = cost
+                rows.append(cost.to_row(ALL_WORKS, contender, size=works, base=plain))
                 if works != max(sizes) or not is_gated:
                     shutil.rmtree(lake)
         if len(sizes) > 1:
-            _print_slopes(min(sizes), max(sizes), costs, plain)
-        measure_small_changes(folder, folder / f"lake-{max(sizes)}-gated", max(sizes))
+            rows += compare_slopes(min(sizes), max(sizes), costs)
+        rows += measure_small_changes(folder, folder / f"lake-{max(sizes)}-gated", max(sizes))
+    keep_results("growth", sys.argv[1:], rows)
 
 
-def _print_slopes(small: int, large: int, costs: dict[tuple[int, bool], Cost], plain: dict[int, Cost]) -> None:
+def compare_slopes(small: int, large: int, costs: Mapping[tuple[int, str], Cost]) -> Iterator[Row]:
+    """CPU seconds for each further work, from the costs of two sizes, against plain DuckDB; and what does not grow."""
     further = large - small
-    base = (plain[large].cpu_seconds - plain[small].cpu_seconds) / further
-    for is_gated in (True, False):
-        slope = (costs[large, is_gated].cpu_seconds - costs[small, is_gated].cpu_seconds) / further
-        fixed = costs[small, is_gated].cpu_seconds - slope * small
+    base = (costs[large, PLAIN].cpu_seconds - costs[small, PLAIN].cpu_seconds) / further
+    yield Row("each further work", PLAIN, cpu_seconds=base)
+    for contender in (GATED, OPEN):
+        slope = (costs[large, contender].cpu_seconds - costs[small, contender].cpu_seconds) / further
+        fixed = costs[small, contender].cpu_seconds - slope * small
         print(
-            f"{'with the gate' if is_gated else 'all kept':14} {slope * 1e6:6.1f} µs of CPU per further work,"
+            f"{contender:26} {slope * 1e6:6.1f} µs of CPU per further work,"
             f" {slope / base:.2f} times plain DuckDB ({base * 1e6:.1f} µs); fixed {fixed:.1f} s",
             flush=True,
         )
+        yield Row("each further work", contender, cpu_seconds=slope, ratio=slope / base)
+        yield Row("fixed", contender, cpu_seconds=fixed)
 
 
 if __name__ == "__main__":

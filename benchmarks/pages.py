@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.bibliography import build_bibliography
+from benchmarks.results import Row, keep_results
 from tests.support.dashboard_server import launch_browser, serve_dashboard, wait_for_condition
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
@@ -112,13 +113,17 @@ def list_actions(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
             yield "per year", press_view(view)
 
 
-def print_times(label: str, times: list[float]) -> None:
-    """Print median and 95th percentile."""
+def print_times(label: str, times: list[float]) -> Iterator[Row]:
+    """Print median and 95th percentile, and return them as rows; of a single time, that."""
     ordered = sorted(times)
-    print(
-        f"{label:34} {len(times):4} times: median {statistics.median(times):6.0f} ms,"
-        f" p95 {ordered[int(len(ordered) * 0.95)]:6.0f} ms, most {ordered[-1]:6.0f} ms"
-    )
+    median, late = statistics.median(times), ordered[int(len(ordered) * 0.95)]
+    if len(times) == 1:
+        print(f"{label:34} {median:6.0f} ms")
+        yield Row(label, "once", wall_seconds=median / 1000)
+        return
+    print(f"{label:34} {len(times):4} times: median {median:6.0f} ms, p95 {late:6.0f} ms, most {ordered[-1]:6.0f} ms")
+    yield Row(label, f"median of {len(times)}", wall_seconds=median / 1000)
+    yield Row(label, f"95th percentile of {len(times)}", wall_seconds=late / 1000)
 
 
 def measure_page(page: Page, address: str, shows: str = '[data-testid="stVegaLiteChart"] :is(svg, canvas)') -> float:
@@ -145,28 +150,28 @@ def measure_queries(release: Release) -> list[float]:
     return times
 
 
-def measure_pages(lake: Lake, log: Path) -> None:
-    """Serve a lake, measure its pages and print the times."""
+def measure_pages(lake: Lake, log: Path) -> Iterator[Row]:
+    """Serve a lake, measure its pages, print the times and return them."""
     with launch_browser() as browser, serve_dashboard(lake, log) as server:
         page = browser.new_context(viewport={"width": 1400, "height": 1600}).new_page()
         page.set_default_timeout(60_000)
-        print(f"{'first page, cold server':34} {measure_page(page, server):6.0f} ms")
-        print_times("first page, warm", [measure_page(page, server) for _ in range(5)])
-        print(f"{'trends, first':34} {measure_page(page, server + 'trends'):6.0f} ms")
+        yield from print_times("first page, cold server", [measure_page(page, server)])
+        yield from print_times("first page, warm", [measure_page(page, server) for _ in range(5)])
+        yield from print_times("trends, first", [measure_page(page, server + "trends")])
         taken: dict[str, list[float]] = {}
         for kind, action in list_actions(page):
             taken.setdefault(kind, []).append(measure_action(page, action))
         for kind, times in taken.items():
-            print_times(f"trends: a choice, {kind}", times)
-        print_times("trends: the query alone", measure_queries(read_current_release(lake)))
-        print(f"{'works, first':34} {measure_page(page, server + 'works', _RESULT_LINKS):6.0f} ms")
+            yield from print_times(f"trends: a choice, {kind}", times)
+        yield from print_times("trends: the query alone", measure_queries(read_current_release(lake)))
+        yield from print_times("works, first", [measure_page(page, server + "works", _RESULT_LINKS)])
         box = page.get_by_role("searchbox").first
         searched = []
         for word in _SEARCHES:
             box.fill(word)
             searched.append(measure_action(page, lambda: box.press("Enter")))
-        print_times("works: a search", searched)
-        print_times("every choice and search", [*itertools.chain.from_iterable(taken.values()), *searched])
+        yield from print_times("works: a search", searched)
+        yield from print_times("every choice and search", [*itertools.chain.from_iterable(taken.values()), *searched])
 
 
 def main() -> None:
@@ -177,7 +182,7 @@ def main() -> None:
         lake = Lake(Path(argument) if Path(argument).is_dir() else folder / "lake")
         if not Path(argument).is_dir():
             build_bibliography(lake, int(float(argument) * 1_000_000))
-        measure_pages(lake, folder / "log.txt")
+        keep_results("pages", sys.argv[1:], measure_pages(lake, folder / "log.txt"))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.results import Row, keep_results
+
 TURNS = 3
 
 
@@ -54,9 +56,12 @@ def main() -> None:
             ):
                 timings.setdefault(name, []).append(measure_command(script, lake, *arguments))
     print(f"{'':34}{'CPU s':>8}{'wall s':>8}   (medians of {TURNS})")
+    rows = []
     for name, turns in timings.items():
         cpu, wall = (statistics.median(values) for values in zip(*turns, strict=True))
         print(f"{name:34}{cpu:8.2f}{wall:8.2f}")
+        rows.append(Row(name, cpu_seconds=cpu, wall_seconds=wall))
+    keep_results("pipeline", sys.argv[1:], rows)
 
 
 if __name__ == "__main__":

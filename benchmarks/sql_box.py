@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.results import Row, keep_results
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
 from warehouse.sql_box.client import run_query
@@ -50,12 +51,17 @@ def main() -> None:
         )
         release = read_current_release(lake)
         print(f"{'':38}{'plain ms':>10}{'sandbox ms':>10}   (medians of {RUNS})")
+        rows = []
         for query in QUERIES:
             times = [
                 measure_milliseconds(lambda query=query, run=run: run(release, query))
                 for run in (query_directly, run_query)
             ]
             print(f"{query:38}{times[0]:10.0f}{times[1]:10.0f}")
+            for name, milliseconds in zip(("plain", "in the sandbox"), times, strict=True):
+                ratio = milliseconds / times[0]
+                rows.append(Row(f"`{query}`", name, wall_seconds=milliseconds / 1000, ratio=ratio))
+        keep_results("sql_box", sys.argv[1:], rows)
 
 
 if __name__ == "__main__":

@@ -205,6 +205,7 @@ def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]
     try:
         yield run
     finally:
+        lake.intact_files.save()
         results = [asdict(result) for result in run.read_checks()]
         stored = {"checks": results, "made_from": run.read_made_from()}
         replace_file(lake.root / "checks.json", json.dumps(stored, indent=1).encode())
@@ -262,6 +263,7 @@ def find_unchanged_release(lake: Lake) -> Release | None:
             tables = list_all_tables(newest.manifest).items()
             released = {name: table["content_sha256"] for name, table in tables if table["delta_version"] is not None}
             states = {name: lake.read_state(name) for name in released}
+            lake.intact_files.save()
             if all(state is not None and state.content_sha256 == released[name] for name, state in states.items()):
                 return newest
     return None

@@ -1,7 +1,8 @@
 """Delta tables whose Parquet files are written by DuckDB: a commit adds and removes whole files.
 
-The name of a file is the hash of its rows, whatever their order, so that the hash of a table is the sum of the hashes
-of its files and does not depend on how its rows are divided into files.
+The name of a file has the hash of its rows, whatever their order, so that the hash of a table is the sum of the hashes
+of its files and does not depend on how its rows are divided into files; and the hash of its bytes, by which damage is
+noticed (see `warehouse.intact_files`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
+from warehouse.intact_files import hash_bytes
 from warehouse.scratch import configure_connection
 from warehouse.table import SQL_TYPES, Column, DeclarationError
 
@@ -68,19 +70,23 @@ def open_log(path: Path) -> DeltaTable | None:
         return None
 
 
-def list_data_files(path: Path, delta: DeltaTable) -> list[DataFile] | None:
-    """The files of a version; none if one of them is missing or has another size than the log gives."""
+def list_data_files(
+    path: Path, delta: DeltaTable, is_intact: Callable[[Path, int], bool]
+) -> tuple[list[DataFile], list[DataFile]]:
+    """The files of a version that are intact, and those that are missing or damaged.
+
+    Args:
+        path: Folder of the table.
+        delta: The version.
+        is_intact: Whether a file is there, has the given size, and has the bytes that were written.
+    """
     actions = delta.get_add_actions(flatten=True)
     columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
-    files = []
+    intact, damaged = [], []
     for name, size_bytes, rows in zip(*columns, strict=True):
-        try:
-            if (path / name).stat().st_size != size_bytes:
-                return None
-        except FileNotFoundError:
-            return None
-        files.append(DataFile(path / name, int(rows or 0), _read_row_hash(name)))
-    return files
+        file = DataFile(path / name, int(rows or 0), _read_row_hash(name))
+        (intact if is_intact(file.path, size_bytes) else damaged).append(file)
+    return intact, damaged
 
 
 def _read_row_hash(name: str) -> int:
@@ -156,10 +162,8 @@ def write_draft(connection: duckdb.DuckDBPyConnection, folder: Path, query: str)
 
 
 def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) -> DataFile:
-    """Move a measured Parquet file into the folder of a table, under the hash of its rows; if it is kept, link it."""
-    # the size is in the name, since the same rows can be written to files of other sizes, and the log has the size
-    size_bytes = measured.path.stat().st_size
-    path = folder / f"{measured.row_hash:016x}-{measured.rows}-{size_bytes}.parquet"
+    """Move a measured Parquet file into the folder of a table, under its hashes; if it is kept, link it."""
+    path = folder / f"{measured.row_hash:016x}-{measured.rows}-{hash_bytes(measured.path)}.parquet"
     folder.mkdir(parents=True, exist_ok=True)
     if is_kept:
         path.unlink(missing_ok=True)
@@ -206,7 +210,8 @@ def commit_files(
     for file in () if is_overwrite else removed:
         if file.path not in stays:
             name = str(file.path.relative_to(folder))
-            actions.append(RemoveAction(name, True, now, size=file.path.stat().st_size, partition_values={}))
+            size_bytes = file.path.stat().st_size if file.path.exists() else None
+            actions.append(RemoveAction(name, True, now, size=size_bytes, partition_values={}))
     properties = CommitProperties(custom_metadata=dict(metadata))
     delta = open_log(folder)
     if delta is None and (folder / "_delta_log").exists():  # what is left of it cannot be read

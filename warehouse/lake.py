@@ -32,6 +32,7 @@ from warehouse.delta import (
     scan_parquet,
     write_draft,
 )
+from warehouse.intact_files import IntactFiles, open_intact_files
 from warehouse.scratch import open_scratch
 from warehouse.table import SQL_TYPES, Table, utc_now
 from warehouse.terminal_text import escape_name
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 # the Delta library and SQLAlchemy (for Dagster's database) read paths as URLs, whatever form they are given in
 _NOT_IN_PATHS = "#?%\\|^[]"
+RUN_LOCK, COMMAND_LOCK = "run.lock", "command.lock"
 _CONTENT_KEY = "content_sha256"
 
 
@@ -124,12 +126,31 @@ class Lake:
         layer, _, short_name = name.partition(".")
         return self.root / "tables" / layer / short_name
 
+    @property
+    def intact_files(self) -> IntactFiles:
+        """Which files of its tables were compared with what was written."""
+        return open_intact_files(self.root)
+
     def open_table(self, name: str) -> tuple[DeltaTable, list[DataFile]] | None:
         """The newest version of a table and its files; none if it was never written, or is damaged."""
+        opened = self.open_damaged_table(name)
+        return None if opened is None or opened[2] else opened[:2]
+
+    def open_damaged_table(self, name: str) -> tuple[DeltaTable, list[DataFile], list[DataFile]] | None:
+        """The newest version of a table, its intact files and the others; none if its log cannot be read."""
         path = self.locate_table(name)
         delta = open_log(path)
-        files = None if delta is None else list_data_files(path, delta)
-        return None if delta is None or files is None else (delta, files)
+        return None if delta is None else (delta, *list_data_files(path, delta, self.intact_files.is_intact))
+
+    def has_damaged_files(self, *names: str) -> bool:
+        """Whether a file of the newest version of one of some tables is missing or damaged."""
+        return any(opened[2] for name in names if (opened := self.open_damaged_table(name)) is not None)
+
+    def adopt_file(self, name: str, measured: DataFile, *, is_kept: bool = False) -> DataFile:
+        """Move a measured Parquet file into the folder of a table, see `warehouse.delta.adopt_data_file`."""
+        file = adopt_data_file(self.locate_table(name), measured, is_kept=is_kept)
+        self.intact_files.note_written(file.path)
+        return file
 
     def read_state(self, name: str) -> TableState | None:
         """The newest version of a table; none if it was never written or is damaged."""
@@ -233,7 +254,7 @@ class Lake:
             content, stored = hash_columns(names, measured.rows, measured.row_hash), self.read_state(table.name)
             if stored is not None and stored.content_sha256 == content:
                 return stored
-            file = adopt_data_file(folder, measured)
+            file = self.adopt_file(table.name, measured)
         return self.commit(table, content, file.rows, added=[file], is_overwrite=True)
 
     def commit(self, table: Table, content_sha256: str, rows: int, **changes: Any) -> TableState:
@@ -252,25 +273,29 @@ class Lake:
         return written
 
     @contextmanager
-    def lock_patiently(self, warn: Callable[[str], object]) -> Generator[None]:
+    def lock_patiently(self, warn: Callable[[str], object], name: str = RUN_LOCK) -> Generator[None]:
         """Lock the lake for one run; if another run holds the lock, warn with its process and wait."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(self.lock(wait=False))
+                stack.enter_context(self.lock(name, wait=False))
             except LakeBusy as busy:
                 warn(f"{busy}; waiting for it to end")
-                stack.enter_context(self.lock())
+                stack.enter_context(self.lock(name))
             yield
 
     @contextmanager
-    def lock(self, *, wait: bool = True) -> Generator[None]:
+    def lock(self, name: str = RUN_LOCK, *, wait: bool = True) -> Generator[None]:
         """Lock the lake for one run across processes; the lock is released even if the process is killed.
+
+        Args:
+            name: The file that is locked: `RUN_LOCK` for what writes tables, `COMMAND_LOCK` for a whole ``aisle run``.
+            wait: Whether to wait for another process that holds it.
 
         Raises:
             LakeBusy: Another process holds the lock and ``wait`` is false.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "run.lock").open("a+", encoding="utf-8") as file:
+        with (self.root / name).open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:

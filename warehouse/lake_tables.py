@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.delta import DataFile, hash_columns, scan_parquet
+from warehouse.intact_files import open_intact_files
 from warehouse.lake import Lake, TableState
 from warehouse.parts import SIGHTINGS, PartsDescription
 from warehouse.table import Table
@@ -61,7 +62,7 @@ class LakeTable:
         }
 
     def check(self, root: Path) -> None:
-        """Check that its files are there with the size that was published.
+        """Check that its files are there with the bytes that were published.
 
         Raises:
             MissingFile: They are not.
@@ -75,6 +76,9 @@ class LakeTable:
         if size_bytes != self.size_bytes:
             message = f"{size_bytes:,} bytes, and were published with {self.size_bytes:,}"
             raise MissingFile(f"the files of {self.name} in {root / self.path} have {message}")
+        for path in self.locate_files(root):
+            if not open_intact_files(root).is_intact(path):
+                raise MissingFile(f"{path} of {self.name} has other bytes than were published")
 
     def locate_files(self, root: Path) -> list[Path]:
         """Its Parquet files in a lake."""

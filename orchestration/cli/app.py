@@ -15,7 +15,7 @@ import typer
 from orchestration.cli import fetch as fetch_commands
 from orchestration.cli import prune as prune_commands
 from orchestration.cli import serve as serve_commands
-from orchestration.cli.console import fail, log, open_lake, out, show_line
+from orchestration.cli.console import fail, log, open_lake, out, require_memory, show_line
 from warehouse.lake import Lake
 
 app = typer.Typer(
@@ -57,7 +57,9 @@ app.command()(serve_commands.ui)
 
 @app.command()
 def run(
-    force: Annotated[bool, typer.Option("--force", help="Run even if there is nothing new.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even if there is nothing new, and look for damage in every table.")
+    ] = False,
 ) -> None:
     """Parse, transform and check everything that is new, and publish a release.
 
@@ -69,26 +71,27 @@ def run(
     from orchestration.defs.leases import has_ended_leases
     from orchestration.ingest.inbox import add_waiting_files
     from orchestration.run import find_unchanged_release, read_last_run
-    from warehouse.memory import InvalidMemory, read_memory_budget
+    from warehouse.lake import COMMAND_LOCK
 
     lake, started = open_lake(), time.monotonic()
-    try:
-        read_memory_budget()
-    except InvalidMemory as error:
-        raise fail(str(error)) from error
+    require_memory()
     log(f"lake: {lake.root}")
     try:
-        with lake.lock_patiently(log):
-            add_waiting_files(lake, log)
-        unchanged = None if force else find_unchanged_release(lake)
-        if unchanged is not None:
-            published = unchanged.manifest["published_at"][:16].replace("T", " ")
-            log(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
-            _print_findings(lake)
-            if has_ended_leases(lake.dagster_home):
-                mark_orphaned_runs(lake, log)
-            return
-        succeeded = launch_run(lake, log)
+        # a second command waits here, so that it finds what the first one has made
+        with lake.lock_patiently(log, COMMAND_LOCK):
+            with lake.lock_patiently(log):
+                add_waiting_files(lake, log)
+                if force:
+                    lake.intact_files.forget()
+                unchanged = None if force else find_unchanged_release(lake)
+            if unchanged is not None:
+                published = unchanged.manifest["published_at"][:16].replace("T", " ")
+                log(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
+                _print_findings(lake)
+                if has_ended_leases(lake.dagster_home):
+                    mark_orphaned_runs(lake, log)
+                return
+            succeeded = launch_run(lake, log)
     except OSError as error:
         raise fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
     account = read_last_run(lake)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from warehouse.lake import Lake, UnusableLake
+from warehouse.memory import InvalidMemory, read_memory_budget
 from warehouse.terminal_text import escape_controls
 
 
@@ -61,4 +62,16 @@ def open_lake() -> Lake:
     try:
         return Lake.from_environment()
     except UnusableLake as error:
+        raise fail(str(error)) from error
+
+
+def require_memory() -> None:
+    """Require that ``AISLE_MEMORY`` is an amount of memory that a run can use.
+
+    Raises:
+        typer.Exit: It is not; the reason is printed.
+    """
+    try:
+        read_memory_budget()
+    except InvalidMemory as error:
         raise fail(str(error)) from error

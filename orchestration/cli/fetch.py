@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.columns import ColumnConfirmation, build_table_hints
-from orchestration.cli.console import err, fail, log, open_lake, out, show_line
+from orchestration.cli.console import err, fail, log, open_lake, out, require_memory, show_line
 from warehouse.lake import Lake
 from warehouse.terminal_text import escape_controls, escape_name
 
@@ -74,6 +74,7 @@ def add(
     from orchestration.sources.source import DocumentRefused
 
     lake, hints = open_lake(), {**_build_hints(owner, url), **build_table_hints(mappings, encoding)}
+    require_memory()
     names, refused = _list_names(paths)
     total = len(names) + refused
     if not total:

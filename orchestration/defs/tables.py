@@ -73,6 +73,8 @@ def _make_tables(
     current = [t for t in selected if t.name in transforms and run.is_current(t.name, transforms[t.name])]
     to_make = [table for table in selected if table not in current]
     written = set(fail_without_retry(lambda: make(to_make))) if to_make else set()
+    for path in run.lake.intact_files.take_damaged():
+        context.log.warning(f"{path} is missing or has other bytes than were written: its table is made again")
     checks = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for table in tables:
         key = build_asset_key(table.name)

@@ -39,6 +39,11 @@ class Account:
     records_out_of_scope: int = 0
     is_new: bool = False
 
+    @property
+    def records_held(self) -> int:
+        """Records of it that are in the raw table."""
+        return self.records_kept + self.records_repeated
+
 
 def build_account_rows(
     accounts: Iterable[Account], first_seen: Mapping[str, tuple[int, int]] | None

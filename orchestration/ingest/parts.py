@@ -22,7 +22,6 @@ from orchestration.ingest.raw_tables import declare_record_table, load_shared_ta
 from orchestration.sources.source import Reject, Source
 from warehouse.delta import (
     DataFile,
-    adopt_data_file,
     hash_columns,
     measure_file,
     quote_literal,
@@ -50,6 +49,7 @@ class TableParts:
         added: Files that the next version has besides.
         removed: Files that the next version does not have.
         is_new: Whether it has no version yet that is made of parts.
+        is_damaged: Whether files of its newest version are missing or damaged; they are among those to remove.
     """
 
     table: Table
@@ -58,6 +58,7 @@ class TableParts:
     added: list[DataFile] = field(default_factory=list)
     removed: list[DataFile] = field(default_factory=list)
     is_new: bool = False
+    is_damaged: bool = False
 
     @property
     def next_files(self) -> list[DataFile]:
@@ -76,7 +77,7 @@ class TableParts:
 
 
 def open_parts(lake: Lake, table: Table, source: Source | None = None) -> TableParts:
-    """The parts of a raw table; none if it was never written, is damaged, or was written otherwise.
+    """The parts of a raw table; none if it was never written, its log is damaged, or it was written otherwise.
 
     Args:
         lake: The lake.
@@ -84,15 +85,17 @@ def open_parts(lake: Lake, table: Table, source: Source | None = None) -> TableP
         source: The source whose records it has; none for rejects and fields that are not parsed.
     """
     columns = tuple(table.columns) if source is None else list_part_columns(table.columns)
-    opened = lake.open_table(table.name)
+    opened = lake.open_damaged_table(table.name)
     if opened is None:
         return TableParts(table, columns, is_new=True)
-    delta, files = opened
+    delta, files, damaged = opened
     names = [field.name for field in delta.schema().fields]
     is_usable = names == [column.name for column in columns]
     if source is not None:
         is_usable = is_usable and PartsDescription.read(delta.metadata().description) == describe_parts(source)
-    return TableParts(table, columns, files, is_new=False) if is_usable else TableParts(table, columns, is_new=True)
+    if not is_usable:
+        return TableParts(table, columns, is_new=True)
+    return TableParts(table, columns, files, removed=damaged, is_damaged=bool(damaged))
 
 
 def describe_parts(source: Source) -> PartsDescription:
@@ -164,7 +167,7 @@ def add_staged_part(
         if counts[name]:
             measured = measure_file(connection, tables[name].names, draft)
             # kept until the run is over, so that a killed run is continued
-            tables[name].added.append(adopt_data_file(lake.locate_table(name), measured, is_kept=True))
+            tables[name].added.append(lake.adopt_file(name, measured, is_kept=True))
     shared = {"snapshot_id": one.snapshot_id, "source": source.name}
     reasons = [shared | {"reason": why, "records": count} for why, count in part.out_of_scope_reasons.items()]
     _write_rows(lake, connection, tables["raw.out_of_scope"], reasons)
@@ -195,7 +198,7 @@ def _write_rows(
 def _add_part(lake: Lake, connection: duckdb.DuckDBPyConnection, parts: TableParts, select: str) -> DataFile:
     folder = lake.locate_table(parts.table.name)
     with write_draft(connection, folder, select) as draft:
-        file = adopt_data_file(folder, measure_file(connection, parts.names, draft))
+        file = lake.adopt_file(parts.table.name, measure_file(connection, parts.names, draft))
     parts.added.append(file)
     return file
 

@@ -38,7 +38,7 @@ from orchestration.ingest.parts import (
 )
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
 from orchestration.ingest.refused import list_refused_files
-from orchestration.ingest.snapshots import Snapshot, get_content_path, list_snapshots
+from orchestration.ingest.snapshots import DamagedSnapshot, Snapshot, get_content_path, list_snapshots
 from orchestration.sources.registry import SOURCES
 from orchestration.sources.source import Source, list_first
 from warehouse.lake import Lake
@@ -86,7 +86,8 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
         Whether everything was read: False if a file that is read in place is away.
 
     Raises:
-        DamagedSnapshot: The bytes of some snapshots are not what was stored; nothing is changed.
+        DamagedSnapshot: The bytes of some snapshots are not what was stored, or a table is damaged and a file that is
+            read in place, and has the lost records, is away; nothing is changed.
     """
     snapshots = list_snapshots(lake)
     shared = load_shared_tables()
@@ -95,8 +96,9 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     updates = []
     with connect_tables(lake, []) as connection:
         for source in SOURCES:
-            update = _open_update(lake, source, snapshots, stored, log)
+            update = _open_update(lake, connection, source, snapshots, stored, log)
             if source in sources:
+                _require_files_of_lost_records(lake, connection, update, stored)
                 _update_source(lake, connection, update, shared_parts, log)
             updates.append(update)
         changed = [update for update in updates if update.is_changed]
@@ -134,26 +136,61 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
 def _read_accounts(lake: Lake, shared_parts: dict[str, TableParts], log: Log) -> list[dict[str, Any]]:
     """The stored rows of ``raw.parses``; none if a shared table is lost, so that everything is parsed again."""
     stored = lake.read(load_shared_tables()["parses"])
-    lost = [name for name, parts in shared_parts.items() if parts.is_new]
+    # of these it is not known which snapshots had rows in them
+    lost = [name for name, parts in shared_parts.items() if parts.is_new or parts.is_damaged]
     is_earlier = stored["records_out_of_scope"].null_count() > 0  # earlier versions had no such column
     if stored.height and (lost or is_earlier):
-        reason = "the lake is of an earlier version" if is_earlier else f"{', '.join(lost)} not in the lake"
+        reason = "the lake is of an earlier version" if is_earlier else f"{', '.join(lost)} not in the lake, or damaged"
         log(f"{reason}: reading all snapshots again")
         return []
     return stored.to_dicts()
 
 
 def _open_update(
-    lake: Lake, source: Source, snapshots: list[Snapshot], stored: list[dict[str, Any]], log: Log
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    snapshots: list[Snapshot],
+    stored: list[dict[str, Any]],
+    log: Log,
 ) -> SourceUpdate:
-    """A source with its snapshots, stored accounts and parts; without accounts if its table is lost."""
+    """A source with its snapshots, stored accounts and parts; without accounts of those whose rows are lost."""
     own = [snapshot for snapshot in snapshots if snapshot.source == source.name]
     parts = open_parts(lake, declare_record_table(source), source)
     accounts = {row["snapshot_id"]: Account(**row) for row in stored if row["source"] == source.name}
     if accounts and parts.is_new:
         log(f"{source.name}: {parts.table.name} is not in the lake as parts: reading all its snapshots again")
         accounts.clear()
+    elif accounts and parts.is_damaged:
+        present = list_present(connection, parts, None)
+        lost = [one for one, account in accounts.items() if account.records_held and one not in present]
+        log(f"{source.name}: reading {_count_snapshots(len(lost))} again, since a file with its records is damaged")
+        for one in lost:
+            del accounts[one]
     return SourceUpdate(source, own, accounts, parts)
+
+
+def _require_files_of_lost_records(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, update: SourceUpdate, stored: list[dict[str, Any]]
+) -> None:
+    """Require the bulk files that are to be read again because a table is damaged: without them records would be lost.
+
+    Raises:
+        DamagedSnapshot: One is not there with the bytes that were added.
+    """
+    in_place = [s for s in update.snapshots if s.path is not None and s.snapshot_id not in update.accounts]
+    if not in_place:
+        return
+    known = {row["snapshot_id"] for row in stored} if update.parts.is_damaged else set[str]()
+    if lake.has_damaged_files(*(f"raw.{name}" for name in load_shared_tables())):
+        known |= list_present(connection, update.parts, None)
+    paths = {get_content_path(lake, one): one for one in in_place if one.snapshot_id in known}
+    away = [str(path) for path, one in paths.items() if not is_unchanged(path, one)]
+    if away:
+        raise DamagedSnapshot(
+            f"records of {list_first(away)} are damaged in the lake, and the file itself is not there with the"
+            " bytes that were added: put it back, or remove its snapshot"
+        )
 
 
 def _update_source(

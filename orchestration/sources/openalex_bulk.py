@@ -25,6 +25,7 @@ from orchestration.sources.shared.bulk_sql import (
     parse_day,
     parse_moment,
     quote,
+    sift_lines,
     squeeze,
 )
 
@@ -130,15 +131,7 @@ def build_query(gate: Gate | None) -> str:
             lambda t: '{{"author": ' || to_json(names[i]) || ', "affiliation": ' || to_json(t) || '}}')))
     """
     return f"""
-with found as (
-    select line_number, record_ordinal, line,
-        regexp_extract(try(json_extract_string(line, '$.id')), '^{_WORK_ID}$') as id_text
-    from lines
-),
-sifted as (
-    select *, coalesce(id_text != '', false) and {is_candidate} as is_candidate
-    from found
-),
+with {sift_lines(_WORK_ID, is_candidate)},
 transformed as (
     select * exclude (line), line,
         case when is_candidate then {list_types(_TEXT_PATHS, _OTHER_PATHS)} end as types,

@@ -86,7 +86,7 @@ def test_broken_critical_limit_keeps_the_last_release(lake: Lake, tmp_path: Path
 
 
 @pytest.mark.trials("two runs at once")
-def test_run_waits_for_another_and_rejects_a_bad_row_and_warns_of_a_new_category(lake: Lake, tmp_path: Path) -> None:
+def test_runs_wait_for_another_and_one_alone_works_and_rejects_a_bad_row_and_warns_of_a_new_category(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "a (1).csv"
     other = ["OpenAI", "Another title", "1-Jan-2024", "https://openai.com/another", *GOOD[4:]]
     nameless = ["OpenAI", "", "1-Jan-2024", "", *GOOD[4:]]
@@ -95,16 +95,19 @@ def test_run_waits_for_another_and_rejects_a_bad_row_and_warns_of_a_new_category
     with lake.lock():
         command = [sys.executable, "-c", "from orchestration.cli.app import main; main()", "run"]
         environment = {**os.environ, "AISLE_LAKE": str(lake.root), "COLUMNS": "200"}
-        waiting = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        assert waiting.stderr is not None
-        line = ""
-        while "waiting for it to end" not in line:
-            line = waiting.stderr.readline()
-            assert line, "the run ended without waiting"
-        assert "another run uses the lake" in line
+        runs = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        for waiting in runs:
+            assert waiting.stderr is not None
+            line = ""
+            while "waiting for it to end" not in line:
+                line = waiting.stderr.readline()
+                assert line, "the run ended without waiting"
+            assert "another run uses the lake" in line
         assert read_current_release(lake).number == 1
-    messages = waiting.communicate(timeout=300)[1]
-    assert waiting.returncode == 0, messages
+    idle, messages = sorted((waiting.communicate(timeout=300)[1] for waiting in runs), key=len)
+    assert [waiting.returncode for waiting in runs] == [0, 0], messages
+    assert "nothing new since release v2" in idle
+    assert "nothing new" not in messages
     assert read_current_release(lake).number == 2
     assert "a (1).csv: 3 read, 2 kept, 0 repeated, 1 rejected" in messages
     assert "a (1).csv: row 4: no title and no link" in run_aisle(lake.root, "rejects").stdout

@@ -9,13 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from orchestration import run
 from orchestration.run import find_unchanged_release, hash_inputs
+from tests.conftest import run_aisle
 from tests.pipeline.test_faults import NASTIEST, write_numbers
+from tests.support.damage import flip_byte
+from warehouse.intact_files import IntactFiles
 from warehouse.lake import Lake, UnusableLake
 from warehouse.memory import InvalidMemory, read_engine_budget
-from warehouse.release import publish_release
+from warehouse.parts import PartsDescription
+from warehouse.release import publish_release, read_current_release
 from warehouse.scratch import open_scratch
 from warehouse.table import DeclarationError
 from warehouse.terminal_text import escape_name
@@ -79,6 +84,7 @@ TABLE_DAMAGES: dict[str, Callable[[Path], object]] = {
     "tables": lambda path: shutil.rmtree(path.parents[1]),
     "rows": lambda path: [file.unlink() for file in path.glob("*.parquet")],
     "half of the rows": lambda path: [file.write_bytes(file.read_bytes()[:99]) for file in path.glob("*.parquet")],
+    "one byte": lambda path: [flip_byte(file) for file in path.glob("*.parquet")],
     "log": lambda path: shutil.rmtree(path / "_delta_log"),
     "newest commit": lambda path: max((path / "_delta_log").glob("*.json")).unlink(),
     "half of the newest commit": lambda path: damage_commit(path, b'{"add": {"pa'),
@@ -137,6 +143,29 @@ def test_damaged_table_is_made_again(released: Lake, name: str) -> None:
     assert json.loads((released.root / "last_run.json").read_bytes())["release"] == 1
     assert find_unchanged_release(released) is not None
     assert not publish_release(released, [numbers], {})[1]
+
+
+def test_run_notices_other_bytes_in_any_layer_and_makes_those_tables_again(released_lake: Lake, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    shutil.copytree(released_lake.root, lake.root, symlinks=True)
+    before = read_current_release(lake)
+    names = ("raw.snapshots", "reference.labs", "clean.publications", "mart.publications_by_lab_year")
+    paths = [path for name in names for path in lake.locate_table(name).glob("*.parquet")]
+    raw_parts = [path for path in lake.root.glob("tables/raw/*/*.parquet") if PartsDescription.read(read_text(path))]
+    paths.append(max(raw_parts, key=lambda path: path.stat().st_size))
+    for path in paths:
+        flip_byte(path)
+    finished = run_aisle(lake.root, "run")
+    assert finished.returncode == 0, finished.stderr
+    for path in paths:
+        assert f"{path} is missing or has other bytes than were written" in finished.stderr
+    assert read_current_release(lake).content_sha256 == before.content_sha256
+    assert find_unchanged_release(lake) is not None
+    assert all(IntactFiles(lake.root).is_intact(path) for path in lake.root.glob("tables/*/*/*.parquet"))
+
+
+def read_text(path: Path) -> str | None:
+    return DeltaTable(path.parent).metadata().description
 
 
 def test_same_rows_in_another_order_make_no_new_version(tmp_path: Path) -> None:

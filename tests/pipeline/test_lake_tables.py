@@ -13,6 +13,7 @@ from orchestration.cli.report import build_status_table, describe_status
 from orchestration.defs.catalog import list_tables
 from tests.conftest import run_aisle
 from tests.support.app_tests import open_page, read_page_text
+from tests.support.damage import flip_byte
 from warehouse import lake_tables
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, find_damage, list_releases, publish_release, read_current_release
@@ -113,7 +114,7 @@ def test_example_of_the_documentation_reads_it(lake: Lake, monkeypatch: pytest.M
     assert len(found["newest"]) == 80
 
 
-@pytest.mark.parametrize("change", ["missing", "short"])
+@pytest.mark.parametrize("change", ["missing", "short", "other bytes"])
 def test_run_makes_pinned_files_whole_again(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -123,6 +124,8 @@ def test_run_makes_pinned_files_whole_again(
     (path,) = read_current_release(copy).lake_tables[LARGE].locate_files(copy.root)
     if change == "missing":
         path.unlink()
+    elif change == "other bytes":
+        flip_byte(path)
     else:
         path.write_bytes(path.read_bytes()[:-1])
     assert LARGE in str(find_damage(copy))

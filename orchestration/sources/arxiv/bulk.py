@@ -22,6 +22,7 @@ from orchestration.sources.shared.bulk_sql import (
     list_types,
     parse_day,
     quote,
+    sift_lines,
 )
 
 KEYS = frozenset({"id", "authors_parsed", "categories", "versions", "update_date"})
@@ -68,15 +69,7 @@ def build_query(gate: Gate | None) -> str:
     }
     other_lines = ", ".join(f"{clean_text(_get_field(name))} as {column}" for name, column in lines.items())
     return f"""
-with found as (
-    select line_number, record_ordinal, line,
-        regexp_extract(try(json_extract_string(line, '$.id')), '^(?:{_PAPER_ID})$') as id_text
-    from lines
-),
-sifted as (
-    select *, coalesce(id_text != '', false) and {is_candidate} as is_candidate
-    from found
-),
+with {sift_lines(_PAPER_ID, is_candidate)},
 transformed as (
     select *,
         case when is_candidate then {list_types(_TEXT_PATHS, _OTHER_PATHS)} end as types,

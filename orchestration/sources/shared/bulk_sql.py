@@ -59,6 +59,25 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def sift_lines(id_form: str, is_candidate: str) -> str:
+    """SQL of ``found`` and ``sifted``: each line with its id, empty if it is of another form, and ``is_candidate``.
+
+    Args:
+        id_form: Regular expression of the whole id.
+        is_candidate: SQL of whether a line with an id may be in scope.
+    """
+    return f"""
+found as (
+    select line_number, record_ordinal, line,
+        regexp_extract(try(json_extract_string(line, '$.id')), '^(?:{id_form})$') as id_text
+    from lines
+),
+sifted as (
+    select *, coalesce(id_text != '', false) and {is_candidate} as is_candidate
+    from found
+)"""
+
+
 def clean_text(text: str) -> str:
     """SQL of a text as `clean_line` gives it; null if nothing is left."""
     return _clean(text, f"{ORDINARY}&<", f"nullif(clean_line({text}), '')")
