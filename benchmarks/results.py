@@ -30,9 +30,10 @@ _TITLES = {
 _INTRO = """\
 # Benchmarks
 
-`make bench` runs all benchmarks and writes this page from their results, which are in `docs/benchmarks/`. Each compares
-what was counted before it prints a time. CPU seconds are those of all processes and threads of a command, start-up
-included. Compare figures of one benchmark: they come from one machine and one run.
+`make bench` runs all benchmarks and writes this page from their results, which are in `docs/benchmarks/`; notes on them
+are added there by hand. Each benchmark compares what was counted before it prints a time. CPU seconds are those of all
+processes and threads of a command, start-up included. Compare figures of one benchmark: they come from one machine and
+one run.
 """
 
 
@@ -125,6 +126,7 @@ def build_page(results: dict[str, dict[str, Any]], *, has_plot: bool) -> str:
             f" {machine['memory_gigabytes']} GB, Python {machine['python']}, DuckDB {machine['duckdb']}.\n",
             *_build_table([Row(**row) for row in facts["rows"]]),
             "",
+            *(f"{note}\n" for note in facts.get("notes", ())),
         ]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -86,7 +86,9 @@ def test_broken_critical_limit_keeps_the_last_release(lake: Lake, tmp_path: Path
 
 
 @pytest.mark.trials("two runs at once")
-def test_runs_wait_for_another_and_one_alone_works_and_rejects_a_bad_row_and_warns_of_a_new_category(lake: Lake, tmp_path: Path) -> None:
+def test_runs_wait_for_another_and_one_alone_works_and_rejects_a_bad_row_and_warns_of_a_new_category(
+    lake: Lake, tmp_path: Path
+) -> None:
     path = tmp_path / "a (1).csv"
     other = ["OpenAI", "Another title", "1-Jan-2024", "https://openai.com/another", *GOOD[4:]]
     nameless = ["OpenAI", "", "1-Jan-2024", "", *GOOD[4:]]
