@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from transforms.functions import register_functions
+from transforms.mentions.functions import register_mentions
 from transforms.reader import Transform, load_function
 from warehouse.lake import Lake, TableState
 from warehouse.sql import connect_tables
@@ -27,6 +28,7 @@ def make_table(transform: Transform, lake: Lake) -> TableState:
         ) as connection,
         register_statistics(connection, transform.query),
         register_functions(connection, transform.code),
+        register_mentions(connection, transform.query),
     ):
         try:
             query = transform.query

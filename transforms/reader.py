@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from transforms.functions import read_function_code
+from transforms.mentions.functions import read_mentions_code
 from warehouse.parts import SIGHTINGS
 from warehouse.sql import list_source_tables, select_scalar_macros
 from warehouse.statistics.functions import read_statistics_code
@@ -69,6 +70,7 @@ class Transform:
         """Hash of all that decides its rows besides its inputs: the file, what it inherits, macros, functions."""
         texts = [self.path.read_text(encoding="utf-8"), describe_table(self.table), select_scalar_macros(self.code)]
         texts += [self.code, *read_statistics_code(self.query), *read_function_code(self.code)]
+        texts += read_mentions_code(self.query)
         return sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 

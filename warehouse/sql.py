@@ -19,7 +19,9 @@ from warehouse.scratch import open_scratch
 from warehouse.table import LAYERS, DeclarationError
 
 _MACROS = Path(__file__).parent / "macros"
-SCALAR_MACROS = "\n".join((_MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in ("statistics", "links"))
+SCALAR_MACROS = "\n".join(
+    (_MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in ("statistics", "links", "words")
+)
 TABLE_MACROS = (_MACROS / "counts.sql").read_text(encoding="utf-8")  # the tables they read must exist
 
 

@@ -22,11 +22,16 @@ BUNDLED = sorted(GOLDEN.glob("*.csv"))  # on the bundled data
 TWO_LISTS = sorted((GOLDEN / "two_lists").glob("*.csv"))  # on the made-up records of `build_two_list_release`
 EMPTY_ON_BUNDLED_DATA = {
     "mart.alike_publications",
+    "mart.author_topics",
+    "mart.days_from_paper_to_discussion",
     "mart.list_overlaps",
+    "mart.most_discussed_works",
+    "mart.most_taught_works",
     "mart.publication_nowcasts",
     "mart.published_count_differences",
     "mart.removed_publications",
     "mart.segments_by_author",
+    "mart.topics_by_month",
 }
 
 

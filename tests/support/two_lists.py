@@ -1,10 +1,11 @@
-"""A lake of made-up records for tables that are empty on the bundled data: two lists of works, and a forum page.
+"""A lake of made-up records for tables that are empty on the bundled data: two lists of works, and texts about them.
 
 The first list is the published study: six works of 2023, ingested on 1 January 2024. The second list was last seen on
 15 June 2025. It repeats four works of the study (three of them changed), adds two of 2023, and has four works for every
 month since January 2024. Of these four, two are reported in the month of publication, one a month later, and one two
 months later, so that 50 %, 75 % and all works of the newest three months are reported. A third list, without dates,
-has lost one of its two rows in its second snapshot.
+has lost one of its two rows in its second snapshot. A post, a comment and three episodes link to a work of the second
+list; the feed of one of the episodes does not belong to the field.
 """
 
 from __future__ import annotations
@@ -22,16 +23,22 @@ STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED = (f"{number:016x}" for number i
 STUDY_SEEN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 LIST_SEEN_AT = dt.datetime(2025, 6, 15, tzinfo=dt.UTC)
 DELAYS = (0, 0, 1, 2)  # months
+SHARED_URL = "https://arxiv.org/abs/2301.00001"
 MARTS = (
     "mart.counted_publications",
     "mart.snapshot_yields",
     "mart.alike_publications",
+    "mart.author_topics",
+    "mart.days_from_paper_to_discussion",
     "mart.list_overlaps",
+    "mart.most_discussed_works",
+    "mart.most_taught_works",
     "mart.publication_nowcasts",
     "mart.published_count_differences",
     "mart.published_counts",
     "mart.removed_publications",
     "mart.segments_by_author",
+    "mart.topics_by_month",
 )
 
 
@@ -48,6 +55,10 @@ def build_two_list_release(lake: Lake) -> Release:
             make_claim("works on Robustness", published_value=6, category="Robustness"),
             make_claim("works by Anthropic", published_value=0, lab="Anthropic"),
             make_claim("works of all companies", published_value=383, not_comparable="It counts other companies too."),
+        ],
+        reference__feed_scopes=[
+            make_row("reference.feed_scopes", feed="axrp", scope="field", basis="It is about AI safety."),
+            make_row("reference.feed_scopes", feed="Podcast on cooking", scope="other", basis="It is about cooking."),
         ],
         raw__snapshots=[
             make_list_snapshot(STUDY, "study.csv", STUDY_SEEN_AT, origin="bundled"),
@@ -77,6 +88,68 @@ def build_two_list_release(lake: Lake) -> Release:
             make_segment(3, kind="reply_by_other", confidence="high", text="A reply."),
             make_segment(4, kind="quick_take", confidence="high", text="A quick take.", page_sha256="e" * 64),
         ],
+        raw__forum_posts=[
+            make_text(
+                "raw.forum_posts",
+                "post 1",
+                site="lw",
+                forum_id="p1",
+                title="On sparse autoencoders",
+                author="Ada",
+                posted_at=dt.datetime(2023, 6, 1, tzinfo=dt.UTC),
+                is_withdrawn=False,
+                text=f"SAEs of {SHARED_URL} may help with RLHF.",
+            )
+        ],
+        raw__forum_comments=[
+            make_text(
+                "raw.forum_comments",
+                "comment 1",
+                site="lw",
+                forum_id="c1",
+                post_forum_id="p1",
+                author="Bo",
+                posted_at=dt.datetime(2023, 7, 2, tzinfo=dt.UTC),
+                is_withdrawn=False,
+                text=f"An SAE is no dictionary: {SHARED_URL}v2.",
+            )
+        ],
+        raw__feed_items=[
+            make_episode(number, feed, text)
+            for number, feed, text in (
+                (1, "axrp", f"We read {SHARED_URL}."),
+                (2, "axrp", f"More on {SHARED_URL}, and on reward hacking."),
+                (3, "on cooking", f"See {SHARED_URL}."),
+            )
+        ],
+    )
+
+
+def make_text(table: str, record_id: str, **values: Any) -> dict[str, Any]:
+    """A row of a raw table of posts, comments or items of feeds."""
+    defaults = {
+        "record_id": record_id,
+        "version_id": record_id,
+        "first_seen_at": LIST_SEEN_AT,
+        "last_seen_at": LIST_SEEN_AT,
+        "snapshot_id": PAGE,
+        "record_ordinal": 1,
+    }
+    return make_row(table, **defaults | values)
+
+
+def make_episode(number: int, feed: str, text: str) -> dict[str, Any]:
+    """A row of ``raw.feed_items`` with a recording."""
+    return make_text(
+        "raw.feed_items",
+        f"episode {number}",
+        feed=feed,
+        feed_title=f"Podcast {feed}",
+        item_guid=str(number),
+        title=f"Episode {number}",
+        published_at=dt.datetime(2024, number, 5, tzinfo=dt.UTC),
+        audio_url=f"https://example.org/{number}.mp3",
+        text=text,
     )
 
 
@@ -90,7 +163,7 @@ def make_study() -> Iterator[dict[str, Any]]:
 
 def make_second_list() -> Iterator[dict[str, Any]]:
     """The records of the second list that were published in 2023: four of the study and two others."""
-    shared_abstract, shared_url = "The same abstract.", "https://arxiv.org/abs/2301.00001"
+    shared_abstract = "The same abstract."
     yield make_record("study 3", SECOND_LIST, 1, LIST_SEEN_AT, published_on=dt.date(2023, 5, 1), category="Honest AI")
     yield make_record(
         "study 4", SECOND_LIST, 2, LIST_SEEN_AT, published_on=dt.date(2022, 7, 1), abstract=shared_abstract
@@ -99,7 +172,7 @@ def make_second_list() -> Iterator[dict[str, Any]]:
         "study 5", SECOND_LIST, 3, LIST_SEEN_AT, published_on=dt.date(2023, 9, 1), abstract=shared_abstract
     )
     yield make_record("study 6", SECOND_LIST, 4, LIST_SEEN_AT, published_on=dt.date(2023, 11, 1), is_duplicate=True)
-    yield make_record("added 1", SECOND_LIST, 5, LIST_SEEN_AT, published_on=dt.date(2023, 3, 1), url=shared_url)
+    yield make_record("added 1", SECOND_LIST, 5, LIST_SEEN_AT, published_on=dt.date(2023, 3, 1), url=SHARED_URL)
     title, url = "STUDY  5", "https://www.arxiv.org/pdf/2301.00001v2"  # of a work of the study, but for case and space
     yield make_record("added 2", SECOND_LIST, 6, LIST_SEEN_AT, published_on=dt.date(2023, 4, 1), title=title, url=url)
 
