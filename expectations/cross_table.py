@@ -56,8 +56,12 @@ from (
 where kept != records
 """
 
+# the first of each source first, so that the rows that are kept name every source
 _FAULTY_RECORDS = """
-select original_name, locator, reason from raw.rejects where is_fault
+select source, original_name, locator, reason
+from raw.rejects
+where is_fault
+order by row_number() over (partition by source order by snapshot_id, record_ordinal), source
 """
 
 

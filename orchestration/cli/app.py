@@ -18,6 +18,8 @@ from orchestration.cli import serve as serve_commands
 from orchestration.cli.console import fail, log, open_lake, out, require_memory, show_line
 from warehouse.lake import Lake
 
+_MANY_REJECTS = 40  # more than fit a screen
+
 app = typer.Typer(
     name="aisle",
     help="A data lake with dashboards for AI-safety research: who publishes what, and how that changes.\n\n"
@@ -211,10 +213,17 @@ def rejects(
     form: Annotated[Format, typer.Option("--format", "-f", help="Format of the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the rows to this file.")] = None,
     leave_formulas: LeaveFormulas = False,
+    is_grouped: Annotated[
+        bool | None,
+        typer.Option(
+            "--grouped/--each",
+            help="Count them by source and reason, or show each; by default, many are counted on the terminal.",
+        ),
+    ] = None,
 ) -> None:
     """Show the rejected records and files with the reasons."""
     from orchestration.cli import query as queries
-    from orchestration.cli.report import list_rejects
+    from orchestration.cli.report import group_rejects, list_rejects
     from warehouse.release import DamagedRelease
 
     lake = open_lake()
@@ -222,14 +231,21 @@ def rejects(
         rows = list_rejects(lake)
     except DamagedRelease as damage:
         raise fail(str(damage)) from damage
-    if form is Format.table and output is None:
-        for row in rows.iter_rows(named=True):
-            show_line(f"{row['file']}: {row['where']}: {row['reason']}")
-        show_line(f"{rows.height} rejected" if rows.height else "nothing was rejected")
+    is_shown = form is Format.table and output is None
+    is_grouped = rows.height > _MANY_REJECTS if is_grouped is None and is_shown else bool(is_grouped)
+    shown = group_rejects(rows) if is_grouped else rows
+    if is_shown:
+        for row in shown.iter_rows(named=True):
+            if is_grouped:
+                show_line(f"{row['rejects']:,} of {row['source'] or 'refused files'}: {row['reason']} ({row['first']})")
+            else:
+                show_line(f"{row['file']}: {row['where']}: {row['reason']}")
+        how = "; --each shows each" if is_grouped else ""
+        show_line(f"{rows.height:,} rejected{how}" if rows.height else "nothing was rejected")
         return
     try:
         queries.check_output(lake, output)
-        queries.write_rows(rows, queries.RowOutput(form.value, output, leave_formulas), out)
+        queries.write_rows(shown, queries.RowOutput(form.value, output, leave_formulas), out)
     except queries.QueryError as error:
         raise fail(str(error)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
@@ -69,17 +69,19 @@ def add(
     read by the next run; those over 64 MB stay where they are. Records out of the gate's scope are only counted.
     Next: `aisle run`.
     """
+    from orchestration.cli.names import is_address, list_names
     from orchestration.fetch.http import HttpRequestFailed
     from orchestration.ingest.files import FileRefused
     from orchestration.sources.source import DocumentRefused
 
     lake, hints = open_lake(), {**_build_hints(owner, url), **build_table_hints(mappings, encoding)}
     require_memory()
-    names, refused = _list_names(paths)
+    found = list_names(paths)
+    names, refused = found.names, found.refused
     total = len(names) + refused
     if not total:
         raise fail("no file to add")
-    if url and (len(names) > 1 or _is_address(names[0])):
+    if url and (len(names) > 1 or is_address(names[0])):
         raise fail("--url is the address of one saved page: use it with that one file alone")
     adder = _Adder(
         lake,
@@ -87,6 +89,7 @@ def add(
         is_confirmed=is_confirmed,
         is_in_place=is_in_place,
         is_gated=None if is_ungated is None else not is_ungated,
+        records=found.records,
     )
     for name in names:
         try:
@@ -118,78 +121,47 @@ class _Adder:
     is_confirmed: bool
     is_in_place: bool
     is_gated: bool | None
+    records: dict[Path, int]
     _places: Places | None = None
 
     def add(self, name: str) -> AddedFile:
         """Add one file or address; raises what `add_address`, `add_bulk_file` and `add_file` raise."""
+        from orchestration.cli.names import is_address
         from orchestration.fetch.add_address import add_address
         from orchestration.ingest.bulk_files import Places, add_bulk_file, find_bulk_source_of
         from orchestration.ingest.snapshots import add_file
 
         confirm = ColumnConfirmation(name, self.is_confirmed)
-        if _is_address(name):
+        if is_address(name):
             return add_address(self.lake, name, self.hints, confirm_columns=confirm)
         if source := find_bulk_source_of(Path(name)):
             if self._places is None:
                 self._places = Places(self.lake)
             return add_bulk_file(
-                self.lake, Path(name), source, self._places, is_in_place=self.is_in_place, is_gated=self.is_gated
+                self.lake,
+                Path(name),
+                source,
+                self._places,
+                is_in_place=self.is_in_place,
+                is_gated=self.is_gated,
+                records=self.records.get(Path(name)),
             )
-        return add_file(self.lake, Path(name), hints=self.hints, confirm_columns=confirm)
+        added = add_file(self.lake, Path(name), hints=self.hints, confirm_columns=confirm)
+        unused = [option for option, is_given in self._list_bulk_options().items() if is_given]
+        remark = f"it is no bulk file: {' and '.join(unused)} not used" if unused else ""
+        return replace(added, remark="; ".join(filter(None, [added.remark, remark])))
+
+    def _list_bulk_options(self) -> dict[str, bool]:
+        return {
+            "--in-place": self.is_in_place,
+            "--ungated": self.is_gated is False,
+            "--gated": self.is_gated is True,
+        }
 
     def finish(self) -> None:
         """Remove the bulk files that were replaced, and log them."""
         for line in self._places.save() if self._places else ():
             log(line)
-
-
-def _list_names(paths: list[str]) -> tuple[list[str], int]:
-    """The addresses and files to add, and the number of entries that cannot be read; logs those and what is skipped."""
-    from orchestration.ingest.files import HIDDEN, INCOMPLETE, find_files, find_reason_to_skip
-    from orchestration.ingest.manifest import MANIFESTS
-    from orchestration.sources.source import list_first
-
-    names, skipped, refused = list[str](), dict[str, list[str]](), 0
-    for path in paths:
-        if _is_address(path):
-            names.append(path)
-        elif Path(path).is_dir():
-            try:
-                found = find_files(Path(path))
-            except OSError as error:
-                refused += 1
-                log(f"✗ {escape_name(path)}: cannot be read: {error.strerror}")
-                continue
-            names += [str(file) for file in found.files if file.name not in MANIFESTS]
-            refused += _check_manifests({file.parent for file in found.files if file.name in MANIFESTS})
-            for file, reason in found.skipped:
-                skipped.setdefault(reason, []).append(escape_name(file.name))
-            for file, reason in found.refused:
-                refused += 1
-                log(f"✗ {escape_name(file)}: refused: found {reason}; it was left where it is")
-        elif (reason := find_reason_to_skip(Path(path).name)) in {None, HIDDEN}:
-            names.append(path)
-        else:
-            skipped.setdefault(reason, []).append(escape_name(Path(path).name))
-    for reason, files in skipped.items():
-        what = f"{reason}, by the name; rename it to add it" if reason == INCOMPLETE else reason
-        log(f"skipped {list_first(files)}: {what}")
-    return names, refused
-
-
-def _check_manifests(folders: set[Path]) -> int:
-    """Log each part that a manifest of bulk files lists and that is missing or cut short; returns their number."""
-    from orchestration.ingest.manifest import InvalidManifest, check_manifest
-
-    problems = list[str]()
-    for folder in sorted(folders):
-        try:
-            problems += [f"{folder / 'manifest'}: {problem}" for problem in check_manifest(folder)]
-        except InvalidManifest as error:
-            problems.append(str(error))
-    for problem in problems:
-        log(f"✗ {escape_name(problem)}")
-    return len(problems)
 
 
 def _build_hints(owner: str | None, url: str | None) -> dict[str, str]:
@@ -200,10 +172,6 @@ def _build_hints(owner: str | None, url: str | None) -> dict[str, str]:
     except ValueError as error:
         raise fail(f"--url {url}: {error}") from error
     return {name: value for name, value in hints.items() if value}
-
-
-def _is_address(text: str) -> bool:
-    return text.lower().startswith(("http://", "https://"))
 
 
 def _log_added_file(name: str, added: AddedFile) -> None:

@@ -13,6 +13,8 @@ import polars as pl
 from rich.table import Table as RichTable
 
 from orchestration.fetch.journal import FeedFolder, list_fetched_feeds
+from orchestration.ingest.bulk_files import RECORDS
+from orchestration.ingest.line_batches import CUT_WITHIN, DAMAGED_AFTER
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
 from orchestration.run import read_check_results, read_last_run
@@ -57,6 +59,18 @@ from mart.publications_by_lab_year, clean.coverage
 where is_part_period and source = 'lab_sheet' and year(covers_until) = year(published_year)
 group by all
 """
+
+
+# what is wrong with whole bulk files: (source, file, reason) of rejects of sources that have such files
+_BULK_DAMAGE = f"""
+select distinct source, original_name, reason
+from raw.rejects
+where list_contains($sources, source)
+    and (locator = 'whole file' or starts_with(reason, '{DAMAGED_AFTER}') or ends_with(reason, '{CUT_WITHIN}'))
+order by all
+"""
+_BULK_RECORDS = "select snapshot_id, records_read from raw.parses where list_contains($sources, source)"
+_MAX_NAMED = 5
 
 
 _REMOVED = "mart.removed_publications"
@@ -113,7 +127,7 @@ def build_status_table(lake: Lake) -> RichTable | None:
         waiting = sum(1 for snapshot in own if snapshot.snapshot_id not in released)
         date = newest.get(source.name, "undated")
         numbers = counts.get(source.name, (0,) * 5)[: len(names) - 2]
-        table.add_row(source.name, str(len(own)), str(waiting), *map(str, numbers), str(date or "—"))
+        table.add_row(source.name, *(f"{number:,}" for number in (len(own), waiting, *numbers)), str(date or "—"))
     return table
 
 
@@ -175,7 +189,7 @@ def build_findings_table(lake: Lake) -> RichTable | str:
 
 
 def describe_status(lake: Lake) -> list[str]:
-    """Lines on the release, the last run and its failed checks, removed rows, incomplete feeds, and refused files."""
+    """Lines on the release, the last run, failed checks, damaged bulk files, removed rows, feeds, and refused files."""
     lines = []
     try:
         release = read_current_release(lake)
@@ -200,6 +214,7 @@ def describe_status(lake: Lake) -> list[str]:
         for check in failed:
             message = check.get("message", check.get("says", ""))  # earlier versions wrote "says"
             lines.append(f"  {'✗' if check['is_critical'] else '!'} {check['table']}: {check['check']}: {message}")
+    lines += _describe_bulk_damage(lake)
     lines += _describe_removed_rows(lake)
     for feed in list_fetched_feeds(lake):
         try:
@@ -212,6 +227,28 @@ def describe_status(lake: Lake) -> list[str]:
     if refused := list_refused_files(lake):
         lines.append(f"refused files: {len(refused)} (aisle rejects)")
     return lines
+
+
+def _describe_bulk_damage(lake: Lake) -> list[str]:
+    """A line for each bulk file that is cut short or damaged, or has another number of records than its manifest."""
+    sources = {"sources": [source.name for source in SOURCES if source.bulk]}
+    snapshots = [snapshot for snapshot in list_snapshots(lake) if snapshot.is_bulk]
+    if not snapshots:
+        return []
+    try:
+        with _connect_current_release(lake) as connection:
+            damaged = connection.execute(_BULK_DAMAGE, sources).fetchall()
+            read = dict(connection.execute(_BULK_RECORDS, sources).fetchall())
+    except (NoRelease, DamagedRelease):  # shown by the status itself
+        return []
+    lines = [f"! {source}: {name}: {reason}; copy it again and add it" for source, name, reason in damaged]
+    for snapshot in snapshots:
+        records, expected = read.get(snapshot.snapshot_id), snapshot.hints.get(RECORDS)
+        if records is not None and expected is not None and int(expected) != records:
+            differ = f"{records:,} records were read, {int(expected):,} are in its manifest"
+            lines.append(f"! {snapshot.source}: {snapshot.original_name}: {differ}; copy it again and add it")
+    more = [f"! and {len(lines) - _MAX_NAMED:,} more bulk files: aisle rejects"] if len(lines) > _MAX_NAMED else []
+    return [*lines[:_MAX_NAMED], *more]
 
 
 def _describe_removed_rows(lake: Lake) -> list[str]:
@@ -232,22 +269,22 @@ def _describe_removed_rows(lake: Lake) -> list[str]:
 
 
 def list_rejects(lake: Lake) -> pl.DataFrame:
-    """Rejected records of the newest release and refused files, with the columns file, where, reason and text.
+    """Rejected records of the newest release and refused files, with the columns file, where, reason, text and source.
 
     Raises:
         DamagedRelease: The newest release cannot be read.
     """
-    schema = {"file": pl.String, "where": pl.String, "reason": pl.String, "text": pl.String}
+    schema = dict.fromkeys(("file", "where", "reason", "text", "source"), pl.String)
     frames = [
         pl.DataFrame(
-            [(file.original_name, "whole file", file.reason, "") for file in list_refused_files(lake)],
+            [(file.original_name, "whole file", file.reason, "", None) for file in list_refused_files(lake)],
             schema=schema,
             orient="row",
         )
     ]
     try:
         with _connect_current_release(lake) as connection:
-            columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text'
+            columns = 'original_name as file, locator as "where", reason, left(raw_text, 200) as text, source'
             query = f"select {columns} from raw.rejects order by snapshot_id, record_ordinal"
             frames.append(connection.sql(query).pl())
     except DamagedRelease:
@@ -255,3 +292,17 @@ def list_rejects(lake: Lake) -> pl.DataFrame:
     except NoRelease:
         pass
     return pl.concat(frames)
+
+
+def group_rejects(rejects: pl.DataFrame) -> pl.DataFrame:
+    """Rejects by source and reason, the most frequent first, each with its number, its files and its first place.
+
+    Reasons that differ only in what they quote, or in numbers, count as one.
+    """
+    reason = pl.col("reason").str.replace_all("“[^”]*”", "“…”").str.replace_all(r"\d[\d,.]*", "…")
+    grouped = rejects.group_by("source", reason, maintain_order=True).agg(
+        pl.len().alias("rejects"),
+        pl.col("file").n_unique().alias("files"),
+        pl.format("{}: {}", pl.col("file").first(), pl.col("where").first()).alias("first"),
+    )
+    return grouped.sort("rejects", descending=True, maintain_order=True)

@@ -106,7 +106,9 @@ def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCh
     """
     violations = check.find_violations(run.lake)
     examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.rows.head(3).to_dicts())
-    rows = f"{violations.count} {'row' if violations.count == 1 else 'rows'}"
+    rows = f"{violations.count:,} {'row' if violations.count == 1 else 'rows'}"
+    if "source" in violations.rows.columns:
+        rows += f" of {', '.join(sorted(set(violations.rows['source'])))}"
     message = f"broken by {rows}: {examples}" if examples else ""
     versions = {name: run.get_version(name) for name in check.source_tables}
     passed, code = not violations.count, hash_texts(check.query)

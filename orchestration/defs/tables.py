@@ -72,6 +72,7 @@ def _make_tables(
     transforms = load_transforms()
     current = [t for t in selected if t.name in transforms and run.is_current(t.name, transforms[t.name])]
     to_make = [table for table in selected if table not in current]
+    before = {table.name: run.get_version(table.name) for table in tables}
     written = set(fail_without_retry(lambda: make(to_make))) if to_make else set()
     for path in run.lake.intact_files.take_damaged():
         context.log.warning(f"{path} is missing or has other bytes than were written: its table is made again")
@@ -89,7 +90,7 @@ def _make_tables(
             metadata = _describe_state(lake_run, table.name, state)
             if table in current:
                 metadata["not_made_again"] = "The tables it reads and its SQL are the same as when it was made."
-            else:
+            elif table.name in transforms or state.version != before[table.name]:
                 context.log.info(f"{table.name}: {state.rows:,} rows")
             version = dg.DataVersion(state.content_sha256)
             if table in selected:

@@ -76,5 +76,5 @@ def log_accounts(
         named = [(f"{len(snapshots):,} snapshots", total)]
     for name, account in named:
         shown = [result for result in _RESULTS if result != "out_of_scope" or account["records_out_of_scope"]]
-        counts = ", ".join(f"{account[f'records_{result}']} {result.replace('_', ' ')}" for result in shown)
+        counts = ", ".join(f"{account[f'records_{result}']:,} {result.replace('_', ' ')}" for result in shown)
         log(f"{source.name}: {name}: {counts}")

@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.ingest.bulk_parts import PartWriter
-from orchestration.ingest.line_batches import LineReader, open_decompressed
+from orchestration.ingest.line_batches import CUT_WITHIN, LineReader, open_decompressed
 from orchestration.sources.gate import load_gate
 from orchestration.sources.registry import SOURCES
 from orchestration.sources.shared.bulk_sql import ID_LENGTH, SEPARATOR, BulkForm, build_version_text, quote
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MAX_RAW_TEXT = 2000  # characters of a rejected line that are kept
 _HEAD_BYTES = 2**20
+_HEAD_RECORDS = 200
+_GARBAGE_READ_SHARE = 0.01  # a file of which less can be read is refused as a whole
 _BATCH_ROWS = 4096
 _PARQUET_MARK = b"PAR1"
 
@@ -75,6 +77,36 @@ def find_bulk_source(path: Path) -> Source | None:
     except UnreadableBulkFile:
         return None
     return next((one for one in SOURCES if one.bulk and record and one.bulk.is_first_record(record)), None)
+
+
+def find_garbage(path: Path, source: Source) -> str | None:
+    """Why nothing at the beginning of a bulk file can be read; none if a record there can be, or if it is Parquet."""
+    import pyarrow as pa
+
+    if is_parquet(path):
+        return None
+    try:
+        with open_decompressed(path) as stream:
+            head = stream.read(_HEAD_BYTES)
+    except (OSError, pa.ArrowException):
+        return None  # it is read as far as that is possible
+    lines = [line for line in head.splitlines()[:_HEAD_RECORDS] if line.strip()]
+    rejected, reason = 0, ""
+    for number, line in enumerate(lines, 1):
+        item = read_odd_line(source, line, f"line {number}")
+        if isinstance(item, Reject):
+            rejected, reason = rejected + 1, reason or f"line {number}: {item.reason}"
+        elif number - rejected > _GARBAGE_READ_SHARE * _HEAD_RECORDS:
+            return None
+    return f"{_describe_garbage(rejected, len(lines), reason)}" if _is_garbage(rejected, len(lines)) else None
+
+
+def _is_garbage(rejected: int, read: int) -> bool:
+    return read > 1 and read - rejected <= _GARBAGE_READ_SHARE * read
+
+
+def _describe_garbage(rejected: int, read: int, reason: str) -> str:
+    return f"{rejected:,} of {read:,} records cannot be read, so it is no bulk file or damaged; {reason}"
 
 
 def _read_first_record(path: Path) -> dict[str, Any] | None:
@@ -181,7 +213,7 @@ def read_bulk_part(
             with _connect(source, folder, memory_bytes, threads) as connection:
                 expected = _open_lines(connection, path, source, reader)
                 for batch in connection.sql(build_statement(source, is_gated=is_gated)).to_arrow_reader(_BATCH_ROWS):
-                    _write_batch(source, pa.Table.from_batches([batch]), writer, reasons)
+                    _write_batch(source, pa.Table.from_batches([batch]), writer, reasons, reader)
                     _write_unread(reader, writer)
         except duckdb.Error as error:
             raise UnreadableBulkFile(f"{writer.original_name}: {error}") from error
@@ -190,6 +222,8 @@ def read_bulk_part(
     read = writer.kept + writer.rejected + out_of_scope
     if read != (expected if expected is not None else reader.records):
         raise AssertionError(f"{path}: {read:,} records are accounted for, {expected or reader.records:,} were read")
+    if _is_garbage(writer.rejected, read):
+        raise UnreadableBulkFile(_describe_garbage(writer.rejected, read, writer.first_reject))
     return BulkPart(
         writer.records_path, writer.rejects_path, read, writer.kept, writer.rejected, out_of_scope, dict(reasons)
     )
@@ -239,7 +273,9 @@ def _open_lines(connection: duckdb.DuckDBPyConnection, path: Path, source: Sourc
     return connection.execute(f"select count(*) from {rows}").fetchall()[0][0]
 
 
-def _write_batch(source: Source, table: pa.Table, writer: PartWriter, reasons: Counter[str]) -> None:
+def _write_batch(
+    source: Source, table: pa.Table, writer: PartWriter, reasons: Counter[str], reader: LineReader
+) -> None:
     """Write the kept rows and what the parser gives for the odd ones; count those out of scope."""
     import pyarrow.compute as pc
 
@@ -248,6 +284,13 @@ def _write_batch(source: Source, table: pa.Table, writer: PartWriter, reasons: C
     items = [
         (row["record_ordinal"], read_odd_line(source, row["raw_line"].encode(), row["locator"]))
         for row in odd.to_pylist()
+    ]
+    # its line may have been whole in the file that was copied
+    items = [
+        (place, replace(item, reason=f"{item.reason}; {CUT_WITHIN}"))
+        if isinstance(item, Reject) and place == reader.open_end
+        else (place, item)
+        for place, item in items
     ]
     writer.add_batch(table.filter(pc.field("outcome") == "kept"), items)
 

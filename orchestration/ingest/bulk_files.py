@@ -9,7 +9,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-from orchestration.ingest.files import FileChanged, FileReference, get_state, read_file
+from orchestration.ingest.files import FileChanged, FileReference, FileRefused, get_state, read_file
 from orchestration.ingest.snapshots import (
     AddedFile,
     Snapshot,
@@ -25,6 +25,7 @@ from warehouse.lake import Lake
 _MARKS = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"{")  # gzip, Zstandard, Parquet, JSON
 _LONGEST_MARK = 16
 GATE, ON, OFF = "gate", "on", "off"  # the hint by which a person decides whether the gate leaves out anything
+RECORDS = "manifest_records"  # the hint of how many records a part should have
 
 
 def find_bulk_source_of(path: Path) -> Source | None:
@@ -92,7 +93,14 @@ def _has_size(path: str, snapshot: Snapshot) -> bool:
 
 
 def add_bulk_file(
-    lake: Lake, path: Path, source: Source, places: Places, *, is_in_place: bool, is_gated: bool | None
+    lake: Lake,
+    path: Path,
+    source: Source,
+    places: Places,
+    *,
+    is_in_place: bool,
+    is_gated: bool | None,
+    records: int | None = None,
 ) -> AddedFile:
     """Add a bulk file; call `Places.save` when the last one is added.
 
@@ -104,13 +112,20 @@ def add_bulk_file(
         is_in_place: Whether it is read where it is; a file above the limit for documents always is.
         is_gated: Whether records that the gate leaves out are only counted; if it is not given, a file that was added
             before stays as it is, and another one is gated.
+        records: How many records it should have, by its manifest.
 
     Raises:
+        FileRefused: None of its first records can be read.
         FileChanged: It was changed while it was read.
         OSError: The file cannot be read, or the lake cannot be written.
     """
+    from orchestration.ingest.bulk import find_garbage
+
+    if garbage := find_garbage(path, source):
+        raise FileRefused(garbage)
     facts = {"origin": "file", "original_name": path.name, "fetched_at": dt.datetime.now(dt.UTC)}
-    facts["hints"] = {} if is_gated is None else {GATE: ON if is_gated else OFF}
+    hints = {} if is_gated is None else {GATE: ON if is_gated else OFF}
+    facts["hints"] = hints if records is None else {**hints, RECORDS: str(records)}
     remarks = []
     if is_in_place or path.stat().st_size > MAX_BYTES:
         place = str(path.resolve())

@@ -56,6 +56,7 @@ class PartWriter(AbstractContextManager["PartWriter"]):
         self.original_name = original_name
         self.records_path, self.rejects_path = folder / "records.parquet", folder / "rejects.parquet"
         self.kept = self.rejected = 0
+        self.first_reject = ""
         self._source, self._snapshot_id = source, snapshot_id
         self._schema = _build_schema(list_part_columns(source))
         rejects = load_shared_tables()["rejects"]
@@ -110,6 +111,7 @@ class PartWriter(AbstractContextManager["PartWriter"]):
             for ordinal, item in items
         ]
         self.rejected += len(rows)
+        self.first_reject = self.first_reject or next((f"{item.locator}: {item.reason}" for _, item in items), "")
         if rows:
             self._rejects.write_table(pa.Table.from_pylist(rows, self._reject_schema))
 

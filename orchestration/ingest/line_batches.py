@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DAMAGED_AFTER = "the file is damaged or cut short after this line"
+CUT_WITHIN = "the file is cut short within this line"
 CHUNK_BYTES = 2 * 2**20
 MAX_LINE_BYTES = 32 * 2**20
 _SAMPLE_BYTES = 2000
@@ -42,11 +44,13 @@ class LineReader:
         path: The file: plain, gzipped or compressed with Zstandard.
         records: Lines that are not blank, read so far.
         unread: Lines that are too long, and the end of a damaged file.
+        open_end: Place of the last record, if no line feed comes after it.
     """
 
     path: Path
     records: int = 0
     unread: list[UnreadLine] = field(default_factory=list)
+    open_end: int = 0
     _lines: int = 0
     _damage: str = ""
 
@@ -72,7 +76,9 @@ class LineReader:
         if skipped_bytes:
             self._leave_out(skipped, skipped_bytes)
         elif rest.strip():
-            yield self._build_batch(rest + b"\n")
+            batch = self._build_batch(rest + b"\n")
+            self.open_end = 0 if self._damage else self.records
+            yield batch
         if self._damage:
             self.records += 1
             self.unread.append(UnreadLine(self._lines + 1, self.records, self._damage, b""))
@@ -137,7 +143,7 @@ class LineReader:
                     yield chunk if given else chunk.removeprefix(b"\xef\xbb\xbf")
                     given += len(chunk)
         except (OSError, pa.ArrowException) as error:
-            self._damage = f"the file is damaged or cut short after this line ({error})"
+            self._damage = f"{DAMAGED_AFTER} ({error})"
             if rest := self._read_until_damage(given):
                 yield rest if given else rest.removeprefix(b"\xef\xbb\xbf")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 MANIFESTS = ("manifest", "manifest.json")
+_HEAD_BYTES = 4096
 
 
 class InvalidManifest(ValueError):
@@ -21,10 +22,12 @@ class ManifestPart:
     Args:
         path: Where it lies, if it was copied.
         size_bytes: Its length, if the manifest has it.
+        records: Number of its records, if the manifest has it.
     """
 
     path: Path
     size_bytes: int | None
+    records: int | None
 
 
 def read_manifest(folder: Path) -> list[ManifestPart] | None:
@@ -40,9 +43,29 @@ def read_manifest(folder: Path) -> list[ManifestPart] | None:
         return None
     try:
         manifest = json.loads(path.read_bytes())
-        return [_read_part(folder, entry) for entry in manifest["entries"]]
+    except (ValueError, RecursionError) as error:
+        raise InvalidManifest(f"{path} is not a manifest: it is not JSON ({error})") from error
+    entries = manifest.get("entries") if isinstance(manifest, dict) else None
+    if not isinstance(entries, list):
+        found = "no entries" if entries is None else f"entries that are {json.dumps(entries)[:40]}"
+        raise InvalidManifest(
+            f"{path} is not a manifest with a list of entries, each with url and meta: it has {found}"
+        )
+    try:
+        return [_read_part(folder, entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidManifest(f"{path} is not a manifest with entries of url and meta ({error!r})") from error
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is the manifest of its folder, by its name and its beginning."""
+    try:
+        if path.name not in MANIFESTS or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return b'"entries"' in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
 
 
 def _read_part(folder: Path, entry: dict[str, Any]) -> ManifestPart:
@@ -54,7 +77,7 @@ def _read_part(folder: Path, entry: dict[str, Any]) -> ManifestPart:
     path = next((one for one in candidates if one.is_file()), candidates[0])
     # some releases have the numbers in the entry itself
     meta = {**entry, **entry.get("meta", {})}
-    return ManifestPart(path, _read_number(meta, "content_length"))
+    return ManifestPart(path, _read_number(meta, "content_length"), _read_number(meta, "record_count"))
 
 
 def _read_number(meta: dict[str, Any], name: str) -> int | None:
@@ -64,17 +87,11 @@ def _read_number(meta: dict[str, Any], name: str) -> int | None:
     return number
 
 
-def check_manifest(folder: Path) -> list[str]:
-    """What is wrong with the parts of a folder by its manifest: each missing, short or long part, as a sentence.
-
-    Raises:
-        InvalidManifest: The manifest cannot be read.
-    """
-    problems = []
-    for part in read_manifest(folder) or []:
-        name = part.path.relative_to(folder)
-        if not part.path.is_file():
-            problems.append(f"{name} is in the manifest and not in the folder")
-        elif part.size_bytes is not None and (size := part.path.stat().st_size) != part.size_bytes:
-            problems.append(f"{name} has {size:,} bytes, {part.size_bytes:,} in the manifest: copy it again")
-    return problems
+def find_problem(folder: Path, part: ManifestPart) -> str | None:
+    """What is wrong with a part of a folder by its manifest, as a sentence; none if it is there with its length."""
+    name = part.path.relative_to(folder)
+    if not part.path.is_file():
+        return f"{name} is in the manifest and not in the folder"
+    if part.size_bytes is not None and (size := part.path.stat().st_size) != part.size_bytes:
+        return f"{name} has {size:,} bytes, {part.size_bytes:,} in the manifest: copy it again"
+    return None

@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from orchestration.ingest.accounts import Account, build_account_rows, log_accounts
-from orchestration.ingest.bulk_files import is_unchanged
+from orchestration.ingest.bulk_files import RECORDS, is_unchanged
 from orchestration.ingest.bulk_stage import compute_version, read_bulk_snapshots
 from orchestration.ingest.fetch_log import parse_moment, read_fetch_log
 from orchestration.ingest.limits import reject_broken_versions
@@ -258,7 +258,8 @@ def _find_away(lake: Lake, update: SourceUpdate, wanted: Collection[str], log: L
 
 
 def _compute_version(source: Source, snapshot: Snapshot) -> str:
-    version = compute_parser_version(source, snapshot.hints)
+    hints = {name: value for name, value in snapshot.hints.items() if name != RECORDS}
+    version = compute_parser_version(source, hints)
     return compute_version(source, snapshot, version) if snapshot.is_bulk else version
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import openalex_works as made_up
 from orchestration.ingest.bulk import find_bulk_source, read_bulk_part
-from orchestration.ingest.manifest import InvalidManifest, check_manifest, read_manifest
+from orchestration.ingest.manifest import InvalidManifest, find_problem, read_manifest
 from tests.ingest.test_bulk import MEMORY_BYTES, OPENALEX, SNAPSHOT_ID, read, read_rows
 
 COLUMNS = """{
@@ -23,6 +23,11 @@ COLUMNS = """{
     cited_by_count: 'bigint', is_retracted: 'boolean', referenced_works: 'varchar[]', updated_date: 'timestamp',
     fwci: 'double', abstract_inverted_index: '$index'
 }"""
+
+
+def check_manifest(folder: Path) -> list[str]:
+    problems = (find_problem(folder, part) for part in read_manifest(folder) or [])
+    return [problem for problem in problems if problem is not None]
 
 
 @pytest.mark.parametrize("index_type", ["json", "map(varchar, bigint[])"])
@@ -69,7 +74,7 @@ def test_manifest_of_dated_folders(tmp_path: Path) -> None:
     )
     assert check_manifest(tmp_path) == []
     (part,) = read_manifest(tmp_path) or []
-    assert (part.path, part.size_bytes) == (folder / "part_0000.gz", 5)
+    assert (part.path, part.size_bytes, part.records) == (folder / "part_0000.gz", 5, 3)
 
 
 @pytest.mark.parametrize(
