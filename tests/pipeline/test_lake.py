@@ -160,7 +160,7 @@ def test_run_notices_other_bytes_in_any_layer_and_makes_those_tables_again(relea
     for path in paths:
         assert f"{path} is missing or has other bytes than were written" in finished.stderr
     assert "  reference.labs: " in finished.stderr
-    for name in ("reference.categories", "raw.fetches"):  # not made anew, so not listed
+    for name in ("reference.categories", "raw.fetches"):  # these have not changed
         assert f"{name}: " not in finished.stderr
     assert read_current_release(lake).content_sha256 == before.content_sha256
     assert find_unchanged_release(lake) is not None
