@@ -48,6 +48,7 @@ bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.mentions
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box
 	$(BIN)/python -m benchmarks.fetch

@@ -22,6 +22,7 @@ _TITLES = {
     "growth": "Growth: adding works and running, from the files to a release",
     "bulk": "Reading bulk files, beside other tools",
     "pipeline": "The command line on the bundled default",
+    "mentions": "Finding mentions of works in texts",
     "counting": "Counting 20 million publications",
     "sql_box": "Queries in the sandbox",
     "fetch": "Fetching",

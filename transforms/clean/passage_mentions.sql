@@ -95,6 +95,7 @@ quotes as (
             unnest(list_quotes(item_texts.body, boilerplate.patterns)) as quote
         from item_texts
         cross join boilerplate
+        where regexp_matches(item_texts.body, '["“„«]|(?:^|\W)[‘'']\w')
     ) as found_quotes
 ),
 
@@ -304,6 +305,7 @@ credit_mentions as (
             characters,
             unnest(list_credits(body)) as credit
         from item_texts
+        where regexp_matches(body, '(?i)authors?(?:\(s\))?[ \t]*:|narrated')
     ) as lines
 ),
 

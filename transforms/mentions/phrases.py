@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import ahocorasick  # ty: ignore[import-not-found]  # compiled, without a description of its types
 
-from transforms.mentions.words import Words, blank_links, split_words
+from transforms.mentions.words import Words, list_skipped_spans, overlaps
 
 _MAX_FRAGMENT_CHARACTERS = 160
 _QUOTES = frozenset("\"'“‘«‹„‚_*")  # also the marks of italics in Markdown
@@ -52,15 +52,19 @@ def find_phrases(
             names must.
         boilerplate: Regular expressions of passages that are left out.
     """
-    words = split_words(blank_links(text, boilerplate))
+    words = Words(text)
     hits = list(_find_all(words, phrases, are_case_sensitive))
-    found = []
-    for hit in _select_leftmost_longest(hits):
-        start, end = words.spans[hit.first][0], words.spans[hit.last][1]
-        written = text[start:end]
-        is_plain = written.lower() == written != written.upper() and text[max(start - 1, 0) : start] not in _QUOTES
-        found.append(FoundPhrase(hit.number, start + 1, shorten(written), is_plain))
-    return found
+    skipped = list_skipped_spans(text, boilerplate) if hits else []
+    kept = [hit for hit in hits if not overlaps(words.spans[hit.first][0], words.spans[hit.last][1], skipped)]
+    return [_describe_hit(words, hit) for hit in _select_leftmost_longest(kept)]
+
+
+def _describe_hit(words: Words, hit: _Hit) -> FoundPhrase:
+    start, end = words.spans[hit.first][0], words.spans[hit.last][1]
+    written = words.text[start:end]
+    is_small = written.lower() == written != written.upper()
+    is_plain = is_small and words.text[max(start - 1, 0) : start] not in _QUOTES
+    return FoundPhrase(hit.number, start + 1, shorten(written), is_plain)
 
 
 def shorten(fragment: str) -> str:
@@ -93,7 +97,7 @@ def _find_all(words: Words, phrases: Sequence[str], are_case_sensitive: Sequence
 
 @lru_cache(maxsize=20_000)
 def _split_phrase(phrase: str) -> Words:
-    return split_words(phrase)
+    return Words(phrase)
 
 
 def _join(words: Iterable[str]) -> str:
@@ -102,11 +106,8 @@ def _join(words: Iterable[str]) -> str:
 
 def _has_same_case(words: Words, first: int, phrase: str) -> bool:
     """Whether the words from the first one on are written with the same capitals as in the phrase."""
-    written = _split_phrase(phrase)
-    return all(
-        words.get_written(first + index, first + index) == written.get_written(index, index)
-        for index in range(len(written.folded))
-    )
+    wanted = _split_phrase(phrase)
+    return all(words.get_written(first + place) == wanted.get_written(place) for place in range(len(wanted.folded)))
 
 
 def _select_leftmost_longest(hits: Iterable[_Hit]) -> Iterator[_Hit]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from transforms.mentions.phrases import shorten
-from transforms.mentions.words import blank_links, split_words
+from transforms.mentions.words import Words, list_skipped_spans, overlaps
 
 _MIN_WORDS, _MAX_WORDS = 4, 40
 # an opening mark is not before a blank, a closing one not behind one; straight marks open and close alike, so that
@@ -29,11 +29,16 @@ class QuotedFragment(NamedTuple):
 def list_quotes(text: str, boilerplate: Sequence[str] = ()) -> list[QuotedFragment]:
     """The fragments of 4 to 40 words between quotation marks on one line, outside of links and boilerplate."""
     found = []
-    for match in _QUOTED.finditer(blank_links(text, boilerplate)):
+    for match in _QUOTED.finditer(text):
         group = next(number for number in (1, 2, 3) if match[number] is not None)
-        if _MIN_WORDS <= len(split_words(match[group]).folded) <= _MAX_WORDS:
-            found.append(QuotedFragment(match.start(group) + 1, shorten(match[group])))
-    return found
+        if _MIN_WORDS <= len(Words(match[group]).folded) <= _MAX_WORDS:
+            found.append((match.span(group), match[group]))
+    skipped = list_skipped_spans(text, boilerplate) if found else []
+    return [
+        QuotedFragment(start + 1, shorten(fragment))
+        for (start, end), fragment in found
+        if not overlaps(start, end, skipped)
+    ]
 
 
 def abstract_similarity(abstract: str, passage: str) -> float:

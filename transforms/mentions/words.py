@@ -1,39 +1,50 @@
-"""Words of a text with their places, and parts of a text that are left out before words are looked for."""
+"""Words of a text with their places, and the passages of a text in which nothing is mentioned."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 
 from warehouse.names import build_title_key
 
 # marks belong to their letters, and invisible characters to their word
 _MARKS = "".join(chr(point) for point in range(0x300, 0x10000) if unicodedata.category(chr(point))[0] == "M")
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_MARKS}\u00ad\u200b-\u200d\u2060\ufeff])*")
-_LINK = re.compile(r"(?i)\b(?:https?://|www\.|mailto:)[^\s<>\"“”]+|\b(?:doi|arxiv):\s?\d[^\s<>\"“”]+")
-_BARE_HOST = re.compile(r"(?i)\b(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"“”]*")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+_ASCII_BLANKS = str.maketrans({chr(point): " " for point in range(128) if not chr(point).isalnum()})
+_LINK_SIGN = re.compile(r"(?i)://|www\.|doi:|arxiv:|mailto:|[a-z]/")
+_LINK = re.compile(
+    r"(?i)\b(?:https?://|www\.|mailto:)[^\s<>\"“”]+|\b(?:doi|arxiv):\s?\d[^\s<>\"“”]+"
+    r"|\b(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"“”]*"
+)
 
 
-@dataclass(frozen=True)
 class Words:
-    """The words of a text.
+    """The words of a text: runs of letters, marks and digits of any script.
 
-    Args:
-        folded: Each word without regard to case and form.
-        spans: First and last position of each word in the text, from 0, the last one exclusive.
+    Attributes:
         text: The text.
+        folded: Each word without regard to case and form.
     """
 
-    folded: tuple[str, ...]
-    spans: tuple[tuple[int, int], ...]
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if text.isascii():
+            self.folded = text.lower().translate(_ASCII_BLANKS).split()
+        else:
+            self.folded = [fold_word(word) for word in _WORD.findall(text)]
 
-    def get_written(self, first: int, last: int) -> str:
-        """The text from the first to the last of some words, as written."""
-        return self.text[self.spans[first][0] : self.spans[last][1]]
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last position of each word in the text, from 0, the last one exclusive."""
+        pattern = _ASCII_WORD if self.text.isascii() else _WORD
+        return [match.span() for match in pattern.finditer(self.text)]
+
+    def get_written(self, number: int) -> str:
+        """A word as written."""
+        return self.text[slice(*self.spans[number])]
 
 
 def fold_word(word: str) -> str:
@@ -41,29 +52,31 @@ def fold_word(word: str) -> str:
     return word.lower() if word.isascii() else build_title_key(word)
 
 
-def split_words(text: str) -> Words:
-    """The words of a text: runs of letters, marks and digits of any script."""
-    matches = list(_WORD.finditer(text))
-    if text.isascii():
-        lower = text.lower()
-        folded = tuple(lower[match.start() : match.end()] for match in matches)
-    else:
-        folded = tuple(fold_word(match[0]) for match in matches)
-    return Words(folded, tuple(match.span() for match in matches), text)
-
-
-def blank_links(text: str, boilerplate: Sequence[str] = ()) -> str:
-    """The text with links, and what the patterns of boilerplate match, replaced by as many blanks.
+def list_skipped_spans(text: str, boilerplate: Sequence[str] = ()) -> list[tuple[int, int]]:
+    """The passages of a text in which nothing is mentioned: links, and what the patterns of boilerplate match.
 
     Args:
         text: The text.
         boilerplate: Regular expressions of passages that stand in many texts and are about none of them.
     """
-    for pattern in (_LINK, _BARE_HOST, *_compile_patterns(tuple(boilerplate))):
-        text = pattern.sub(lambda match: " " * len(match[0]), text)
-    return text
+    return [span for pattern in _list_patterns(text, tuple(boilerplate)) for span in _find_spans(pattern, text)]
+
+
+def _list_patterns(text: str, boilerplate: tuple[str, ...]) -> Iterator[re.Pattern[str]]:
+    if _LINK_SIGN.search(text):
+        yield _LINK
+    yield from _compile_patterns(boilerplate)
+
+
+def _find_spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in pattern.finditer(text) if match.end() > match.start())
 
 
 @lru_cache(maxsize=16)
 def _compile_patterns(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern) for pattern in patterns)
+
+
+def overlaps(start: int, end: int, spans: Iterable[tuple[int, int]]) -> bool:
+    """Whether a passage overlaps one of some others."""
+    return any(start < last and first < end for first, last in spans)
