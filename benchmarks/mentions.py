@@ -26,7 +26,7 @@ from warehouse.table import Table
 
 TABLES = ("clean.texts", "clean.text_links", "clean.phrase_mentions", "clean.passage_mentions", "clean.mentions")
 _VOCABULARY = 60_000
-_TITLE_WORDS, _ABSTRACT_WORDS, _TEXT_WORDS = 9, 180, 450
+_TITLE_WORDS, _ABSTRACT_WORDS, _TEXT_WORDS = 9, 180, 150
 _EACH = {"exact title": 10, "link": 20, "quoted fragment": 25, "abstract": 50}
 """Which texts mention a work in each way: those whose number is divided by this one without rest."""
 
