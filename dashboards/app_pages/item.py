@@ -1,8 +1,9 @@
-"""An item other than a publication: its text, its facts, and the snapshots that contain it."""
+"""An item that is no work: its text, its facts, and the snapshots that contain it; of a record of a work, the work."""
 
 import streamlit as st
 
-from dashboards.queries import search
+from dashboards.app_pages.work_page import show_work
+from dashboards.queries import search, work
 from dashboards.queries.release import select_release
 from dashboards.text import escape_markdown, format_release, shorten_title, show_web_link
 from dashboards.widgets import evidence, listing
@@ -24,8 +25,14 @@ def show_item_evidence(release: Release, record_id: str) -> None:
     evidence.show_evidence(release, places, "raw.snapshots")
 
 
-release = select_release(optional=ITEM_TABLES)
+release = select_release(optional=[*work.WORK_TABLES, work.HISTORY_TABLE, *ITEM_TABLES])
 kind, item_id = st.query_params.get("kind", ""), st.query_params.get("id", "")
+if kind in work.FORMER_KINDS and work.has_works(release):
+    # an address of an earlier release, in which records of works were items of their own
+    found = work.find_works(release, item_id)
+    if len(found.work_ids) == 1:
+        show_work(release, found.work_ids[0])
+        end_page()
 rows = search.get_items(release, [(kind, item_id)])
 if rows.is_empty():
     st.title("Item", anchor=False)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 
-import polars as pl
 import streamlit as st
 
 from dashboards.figures import shared
@@ -13,11 +12,11 @@ from dashboards.queries.freshness import FRESHNESS_TABLE, STALE_FETCH_DAYS, STAL
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.queries.selection import Selection
 from dashboards.queries.sources import REMOVED_TABLE
-from dashboards.text import build_page_addresses, escape_markdown, format_count, format_name, format_release
-from dashboards.widgets import filters
+from dashboards.text import escape_markdown, format_count, format_name, format_release
 from dashboards.widgets.evidence import show_removed_rows
+from dashboards.widgets.news import show_news
 from dashboards.widgets.parts import needs
-from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
+from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
@@ -90,16 +89,22 @@ def show_freshness(release: Release) -> None:
     )
 
 
-release = select_release(optional=[*ITEM_TABLES, "raw.snapshots"])
+release = select_release(optional=[*ITEM_TABLES, "clean.work_labs", "raw.snapshots"])
 st.title("AI safety research in numbers", anchor=False)
 age = overview.count_days_since(release)
 when = "today" if age == 0 else "yesterday" if age == 1 else f"{age:,} days ago"
+contents = overview.count_contents(release)
+if "works" in contents:
+    mapping = format_count(overview.count_mapping(release), "work")
+    st.markdown(
+        f"**{format_count(contents['works'], 'work')}**: all that this lake knows, from whatever source, each counted "
+        f"once. In the published mapping alone: [{mapping}](trends?corpus=iaps_mapping)."
+    )
 st.caption(f"Data as of {format_release(release)}, published {when}.")
 
-contents = overview.count_contents(release)
 with st.container(horizontal=True, gap="medium"):
     for name, number in contents.items():
-        if number or name == "publications":
+        if number or name in ("works", "publications"):
             st.metric(name.capitalize(), f"{number:,}", width="content")
 
 failed = list_failed_checks(release)
@@ -114,45 +119,25 @@ elif release.manifest.get("checks"):
         f"All {len(release.manifest['checks']):,} checks of this release passed.", icon=":material/check_circle:"
     )
 
-if not contents.get("publications"):
+has_publications = bool(contents.get("works") or contents.get("publications"))
+if not has_publications:
     st.info(
-        "This release has no publications. Add a sheet with `aisle add`, then run `aisle run`.",
+        "This release has no works. Add a file with `aisle add`, or enable a feed, then run `aisle run`.",
         icon=":material/search:",
     )
 
 st.subheader("What is new", anchor=False)
 show_removed(release)
-releases = [each for each in list_readable_releases() if each.number <= release.number]
-# the newest release at the start of the session, so that one published later shows what it added
-seen_first = st.session_state.setdefault("seen_first", release.name)
-names = [each.name for each in releases][::-1]
-if len(releases) < 2:
-    st.write("This is the first release. From the second release on, new publications are listed here.")
-else:
-    first = seen_first if seen_first in names[1:] else names[1]
-    since = filters.select_one("Since release", names, "seen", 160, first, "The last release that you have seen.")
-    older = next(each for each in releases if each.name == since)
-    new = overview.list_new_publications(release, older)
-    changed = overview.list_changed_tables(release, older)
-    new_publications = format_count(new["in_all"].item(0) if new.height else 0, "new publication")
-    changed_tables = format_count(changed.height, "changed table")
-    st.caption(f"Since {format_release(older)}: {new_publications}, {changed_tables}.")
-    if not new.is_empty():
-        addresses = build_page_addresses("work", release, {"id": new["publication_id"]})
-        listed = new.drop("publication_id", "in_all").with_columns(open=pl.Series(addresses, dtype=pl.String))
-        config = {
-            **configure_columns(listed, {}),
-            "title": st.column_config.TextColumn("Title", width="large"),
-            "open": configure_page_link("open"),
-        }
-        show_table(listed, column_config=config, height=min(36 + 35 * new.height, 290), key="new")
-    if not changed.is_empty():
-        with st.expander("Changed tables"):
-            show_table(changed, key="changed")
+releases = [each for each in list_readable_releases() if each.number <= release.number][::-1]
+show_news(release, releases)
+if len(releases) > 1:
     st.page_link("app_pages/changes.py", label="Why numbers changed", icon=":material/history:")
-st.markdown(f"Bookmark for your next visit: [what is new since {release.name}](?seen={release.name})")
+st.markdown(
+    f"Bookmark for your next visit: [what is new since {release.name}](?seen={release.name}). The pages keep no record "
+    "of your visits; this link does."
+)
 
-if contents.get("publications"):
+if has_publications:
     st.subheader("Trends", anchor=False)
     show_history(release)
     left, right = st.columns(2, gap="medium")

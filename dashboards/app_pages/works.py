@@ -2,14 +2,21 @@
 
 import streamlit as st
 
-from dashboards.queries import search
+from dashboards.queries import search, work
 from dashboards.queries.release import select_release
 from dashboards.text import build_permanent_link, escape_markdown, format_count, format_release, show_link
 from dashboards.widgets import filters, listing
 from dashboards.widgets.frame import end_page
 from warehouse.search.items import ITEM_TABLES
 
-LABELS = {"kind": "Kind", "lab": "Lab", "category": "Category", "source": "Source", "year": "Year"}
+LABELS = {
+    "kind": "Kind",
+    "lab": "Lab",
+    "category": "Category",
+    "source": "Source",
+    "corpus": "Corpus",
+    "year": "Year",
+}
 MAX_PAGES = search.MAX_RESULTS // search.PAGE_SIZE
 
 
@@ -36,6 +43,10 @@ words = st.text_input(
     icon=":material/search:",
     help="Finds items with all words, in any field and with any ending. Tolerates typos.",
 )
+if {"publication", "paper"} & set(st.query_params.get_all("kind")) and work.has_works(release):
+    # an address of an earlier release, in which records of works were items of their own
+    kinds = ["work" if kind in ("publication", "paper") else kind for kind in st.query_params.get_all("kind")]
+    st.query_params["kind"] = list(dict.fromkeys(kinds))
 # the URL has the values without the counts that the lists show
 facets = {name: tuple(st.query_params.get_all(name)) for name in search.FACETS}
 order = filters.select_segment("Sort by", search.ORDERS, "sort", reset_page)
@@ -56,7 +67,13 @@ with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             width=168,
         )
 st.markdown(f"##### {format_count(results.total, 'item')}")
-st.caption(f"Publications, podcast episodes, forum posts and comments. Data as of {format_release(release)}.")
+if work.has_works(release):
+    st.markdown(
+        "All works that this lake knows, each once, wherever they were found; and episodes, posts, comments and "
+        "entries of feeds. Only [works](works?kind=work), or those of the "
+        "[published mapping](works?corpus=iaps_mapping)."
+    )
+st.caption(f"Data as of {format_release(release)}.")
 with st.container():  # a container, so that a message does not move the widgets below it
     for note in results.notes:
         st.info(escape_markdown(note), icon=":material/info:")

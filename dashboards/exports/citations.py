@@ -21,7 +21,7 @@ _CSL_TYPES = {
     "comment": "post",
     "feed item": "post-weblog",
 }
-_KINDS_WITH_ABSTRACT = {"publication", "paper"}  # the text of other kinds is the item itself
+_KINDS_WITH_ABSTRACT = {"work", "publication", "paper"}  # the text of other kinds is the item itself
 _LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\textbraceleft{}",
@@ -49,6 +49,14 @@ def _quote_url(row: Mapping[str, Any]) -> str | None:
     return quote(url, safe="/:?#[]@!$&'()*+,;=%~") if url and re.match(r"https?://", url, re.IGNORECASE) else None
 
 
+def _find_arxiv_id(row: Mapping[str, Any]) -> str:
+    """Its arXiv id, from the records of the work or from its link; empty if there is none."""
+    if row.get("arxiv_id"):
+        return str(row["arxiv_id"])
+    linked = _ARXIV.search(row["url"] or "")
+    return linked[1] if linked else ""
+
+
 def _build_key(row: Mapping[str, Any]) -> str:
     """A stable citation key, such as ``anthropic2024sycophancy_1a2b3c4d``."""
 
@@ -73,7 +81,7 @@ def _build_bibtex_entry(row: Mapping[str, Any]) -> str:
     if not authors and row["lab"]:
         authors = [f"{{{_escape_latex(row['lab'])}}}"]
     day: dt.date | None = row["published_on"]
-    arxiv = _ARXIV.search(row["url"] or "")
+    arxiv_id = _find_arxiv_id(row)
     fields = {
         "author": " and ".join(authors),
         "title": f"{{{_escape_latex(row['title'] or '')}}}",
@@ -81,8 +89,9 @@ def _build_bibtex_entry(row: Mapping[str, Any]) -> str:
         "month": _MONTHS[day.month - 1] if day else "",
         "day": str(day.day) if day else "",
         "institution": _escape_latex(row["lab"] or ""),
-        "eprint": arxiv[1] if arxiv else "",
-        "archiveprefix": "arXiv" if arxiv else "",
+        "eprint": _escape_latex(arxiv_id),
+        "archiveprefix": "arXiv" if arxiv_id else "",
+        "doi": _escape_latex(row.get("doi") or ""),
         "url": _quote_url(row) or "",
         "keywords": _escape_latex(row["category"] or ""),
         "abstract": _escape_latex(row["text"] or "") if row["kind"] in _KINDS_WITH_ABSTRACT else "",
@@ -105,6 +114,7 @@ def _build_ris_record(row: Mapping[str, Any]) -> str:
         ("PY", str(day.year) if day else None),
         ("DA", f"{day:%Y/%m/%d}/" if day else None),
         ("PB", row["lab"]),
+        ("DO", row.get("doi")),
         ("UR", _quote_url(row)),
         ("KW", row["category"]),
         ("AB", row["text"] if row["kind"] in _KINDS_WITH_ABSTRACT else None),
@@ -121,6 +131,7 @@ def _build_csl_item(row: Mapping[str, Any]) -> dict[str, Any]:
         "author": [{"literal": name} for name in _split_authors(row) or ([row["lab"]] if row["lab"] else [])],
         "issued": {"date-parts": [[day.year, day.month, day.day]]} if day else None,
         "publisher": row["lab"],
+        "DOI": row.get("doi"),
         "URL": _quote_url(row),
         "keyword": row["category"],
         "abstract": _join_lines(row["text"]) if row["text"] and row["kind"] in _KINDS_WITH_ABSTRACT else None,

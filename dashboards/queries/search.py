@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -14,27 +14,47 @@ import streamlit as st
 from dashboards.queries.release import get_cache_key, query_release, report_unreadable
 from dashboards.queries.sql_text import fill_parameters
 from warehouse.release import Release
-from warehouse.search.items import NO_VALUE, UNDATED, list_available_kinds, select_items
+from warehouse.search.items import (
+    INDEX_COLUMNS,
+    NO_VALUE,
+    UNDATED,
+    UNLABELLED,
+    list_available_kinds,
+    select_items,
+)
 
 if TYPE_CHECKING:
     from warehouse.search.index import SearchIndex, SearchResult
 
 Order = Literal["relevance", "newest", "oldest", "title"]
 ORDERS: tuple[str, ...] = get_args(Order)
-FACETS = ("kind", "lab", "category", "source", "year")
+FACETS = ("kind", "lab", "category", "source", "corpus", "year")
 PAGE_SIZE = 20
 MAX_RESULTS = 10_000  # results that are listed and downloaded
 _SNIPPET_CHARACTERS = 280
 
 Facets = Mapping[str, Sequence[str]]
 Pieces = list[tuple[str, bool]]
+_MAX_LINK_CHARACTERS = 2_000
+_OPENALEX_ID = re.compile(r"(?:https?://)?(?:(?:api\.)?openalex\.org/(?:works/)?)?(W\d{5,})", re.IGNORECASE)
+# what may be typed for a link, and how to write it for the SQL macro link_key
+_LINK_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"(?:arxiv[:\s]*)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?", re.IGNORECASE),
+        lambda match: f"arxiv:{match[1]}",
+    ),
+    (re.compile(r"(?:doi[:\s]*)?(10\.\d{4,9}/\S+)", re.IGNORECASE), lambda match: f"doi:{match[1]}"),
+    (re.compile(r"(?:https?://|www\.)\S+|[\w-]+(?:\.[\w-]+)+/\S+", re.IGNORECASE), lambda match: match[0]),
+)
 _FACET_VALUES = {
     "kind": "[kind]",
     "lab": f"string_split(coalesce(lab, '{NO_VALUE}'), '; ')",
-    "category": f"[coalesce(category, '{NO_VALUE}')]",
-    "source": f"[coalesce(source, '{NO_VALUE}')]",
+    "category": f"string_split(coalesce(category, if(kind = 'work', '{UNLABELLED}', '{NO_VALUE}')), '; ')",
+    "source": f"if(kind = 'work', string_split(source, '; '), [coalesce(source, '{NO_VALUE}')])",
+    "corpus": f"coalesce(corpora, ['{NO_VALUE}'])",
     "year": f"[coalesce(strftime(published_on, '%Y'), '{UNDATED}')]",
 }
+_WORD_COLUMNS = "title, array_to_string(other_titles, ' '), authors, lab, category, source, text"
 _ORDER_BY = {
     "newest": "published_on desc nulls last, lower(title)",
     "oldest": "published_on nulls last, lower(title)",
@@ -112,10 +132,22 @@ def summarise_search(release: Release, words: str, facets: Facets, order: str = 
         notes = (f"Found by plain SQL, which matches exact words only, without endings or typos: {index}.",)
         total = query_release(release, f"select count(*) from ({sql})", parameters).item()
         return SearchSummary(total, _count_facets_in_sql(release, words, facets), notes, plain_sql)
-    found = _search_index(get_cache_key(release), index, words, _make_plain(facets), "relevance", 0, 1)
-    return SearchSummary(
-        found.total, _count_facets(get_cache_key(release), index, words, _make_plain(facets)), found.notes, plain_sql
-    )
+    key, chosen, identifier = get_cache_key(release), _make_plain(facets), find_identifier(release, words)
+    found = _search_index(key, index, words, identifier, chosen, "relevance", 0, 1)
+    return SearchSummary(found.total, _count_facets(key, index, words, identifier, chosen), found.notes, plain_sql)
+
+
+def find_identifier(release: Release, words: str) -> str:
+    """The canonical key of a link, arXiv id, DOI or OpenAlex id that was typed as the whole search; empty if none."""
+    typed = words.strip()
+    if len(typed) > _MAX_LINK_CHARACTERS:
+        return ""
+    if match := _OPENALEX_ID.fullmatch(typed):
+        return f"openalex:{match[1].upper()}"
+    link = next((form(match) for pattern, form in _LINK_FORMS if (match := pattern.fullmatch(typed))), "")
+    if not link:
+        return ""
+    return str(query_release(release, "select link_key($link)", {"link": link}).item())
 
 
 def list_page(
@@ -125,16 +157,19 @@ def list_page(
 
     Returns:
         Rows of ``kind``, ``item_id``, ``record_id``, ``title``, ``text``, ``source``, ``lab``, ``category``,
-        ``authors``, ``published_on`` and ``url``; and for each the best snippet of its text, in pieces with whether
-        they match the search.
+        ``authors``, ``published_on``, ``url``, ``places``, ``arxiv_id`` and ``doi``; and for each the best snippet of
+        its text, in pieces with whether they match the search.
     """
     index = _get_index(release)
     offset = (max(number, 1) - 1) * PAGE_SIZE
     if isinstance(index, str):
         sql, parameters = _build_search_query(release, words, facets, order)
-        rows = query_release(release, f"{sql}\nlimit {PAGE_SIZE} offset {offset}", parameters)
+        rows = query_release(release, f"{sql}\nlimit {PAGE_SIZE} offset {offset}", parameters).drop(INDEX_COLUMNS)
         return rows, [[(_shorten(text), False)] for text in _list_texts(rows)]
-    found = _search_index(get_cache_key(release), index, words, _make_plain(facets), order, offset, PAGE_SIZE)
+    identifier = find_identifier(release, words)
+    found = _search_index(
+        get_cache_key(release), index, words, identifier, _make_plain(facets), order, offset, PAGE_SIZE
+    )
     rows = get_items(release, found.items)
     return rows, [index.extract_snippet(text, found, _SNIPPET_CHARACTERS) if text else [] for text in _list_texts(rows)]
 
@@ -156,11 +191,9 @@ def list_all_results(release: Release, words: str, facets: Facets, order: str) -
     index = _get_index(release)
     if isinstance(index, str):
         sql, parameters = _build_search_query(release, words, facets, order)
-        return _query_uncached(release, f"{sql}\nlimit {MAX_RESULTS}", parameters)
-    return get_items(
-        release,
-        index.find(_import_search().SearchQuery(words, _make_plain(facets)), cast("Any", order), MAX_RESULTS).items,
-    )
+        return _query_uncached(release, f"{sql}\nlimit {MAX_RESULTS}", parameters).drop(INDEX_COLUMNS)
+    query = _import_search().SearchQuery(words, _make_plain(facets), find_identifier(release, words))
+    return get_items(release, index.find(query, cast("Any", order), MAX_RESULTS).items)
 
 
 def _make_plain(facets: Facets) -> dict[str, list[str]]:
@@ -172,12 +205,13 @@ def _search_index(
     key: tuple[int, str, str],  # noqa: ARG001
     _release_index: SearchIndex,
     words: str,
+    identifier: str,
     facets: dict[str, list[str]],
     order: Any,
     offset: int,
     size: int,
 ) -> SearchResult:
-    return _release_index.find(_import_search().SearchQuery(words, facets), order, size, offset)
+    return _release_index.find(_import_search().SearchQuery(words, facets, identifier), order, size, offset)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -185,9 +219,10 @@ def _count_facets(
     key: tuple[int, str, str],  # noqa: ARG001
     _release_index: SearchIndex,
     words: str,
+    identifier: str,
     facets: dict[str, list[str]],
 ) -> dict[str, dict[str, int]]:
-    return _release_index.count_facets(_import_search().SearchQuery(words, facets))
+    return _release_index.count_facets(_import_search().SearchQuery(words, facets, identifier))
 
 
 def _shorten(text: str | None) -> str:
@@ -202,21 +237,21 @@ def get_items(release: Release, items: Sequence[tuple[str, str]]) -> pl.DataFram
         items: Kind and identity of each; items that the release lacks are left out.
     """
     kinds = {kind for kind, _ in items}
-    item_kinds = [
-        item_kind for item_kind in list_available_kinds(release.manifest["tables"]) if item_kind.kind in kinds
-    ]
+    tables = release.manifest["tables"]
+    item_kinds = [kind for kind in list_available_kinds(tables, has_members=True) if kind.kind in kinds]
     ids = {f"id_{place}": identity for place, (_, identity) in enumerate(items)}
     # one parameter per identity, so that DuckDB filters by them first
+    chosen = ", ".join(f"${name}" for name in ids) or "null"
     query = f"""
         select items.*
-        from ({select_items(item_kinds)}) as items
+        from ({select_items(item_kinds, chosen=chosen)}) as items
         inner join (
             select
                 unnest($kinds::varchar[]) as kind,
                 unnest($ids::varchar[]) as item_id,
                 unnest(range(len($ids::varchar[]))) as place
         ) as wanted using (kind, item_id)
-        where items.item_id in ({", ".join(f"${name}" for name in ids) or "null"})
+        where items.item_id in ({chosen})
         order by place
     """
     return _query_uncached(release, query, {"kinds": [kind for kind, _ in items], "ids": list(ids.values()), **ids})
@@ -229,22 +264,24 @@ def _query_uncached(release: Release, query: str, parameters: Mapping[str, Any])
 
 
 def _build_search_query(release: Release, words: str, facets: Facets, order: str) -> tuple[str, dict[str, Any]]:
-    """The search in plain SQL: all words, exactly, in any field."""
+    """The search in plain SQL: a link or identifier, or all words, exactly, in any field."""
     parameters: dict[str, Any] = {}
     conditions, title_conditions = [], []
-    for place, word in enumerate(re.findall(r"\w+", words.lower())[:32]):
-        parameters[f"word_{place}"] = word
-        conditions.append(
-            f"contains(lower(concat_ws(' ', title, authors, lab, category, source, text)), $word_{place})"
-        )
-        title_conditions.append(f"contains(lower(title), $word_{place})")
+    if identifier := find_identifier(release, words):
+        parameters["identifier"] = identifier
+        conditions.append("list_contains(identifiers, $identifier)")
+    else:
+        for place, word in enumerate(re.findall(r"\w+", words.lower())[:32]):
+            parameters[f"word_{place}"] = word
+            conditions.append(f"contains(lower(concat_ws(' ', {_WORD_COLUMNS})), $word_{place})")
+            title_conditions.append(f"contains(lower(title), $word_{place})")
     if words.strip() and not conditions:
         conditions.append("false")  # the text has no word
     for name in FACETS:
         if facets.get(name):
             parameters[name] = list(facets[name])
             conditions.append(f"list_has_any({_FACET_VALUES[name]}, ${name})")
-    items_query = select_items(list_available_kinds(release.manifest["tables"]))
+    items_query = select_items(list_available_kinds(release.manifest["tables"]), is_for_index=True)
     where = "\nwhere\n    " + "\n    and ".join(conditions) if conditions else ""
     in_title = f"({' and '.join(title_conditions)}) desc, " if title_conditions and order == "relevance" else ""
     order_by = _ORDER_BY.get(order, _ORDER_BY["newest"])

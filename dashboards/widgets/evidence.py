@@ -23,14 +23,14 @@ _PLACES = """
         sightings.version_id
     from raw.sightings as sightings
     inner join raw.snapshots as snapshots on sightings.snapshot_id = snapshots.snapshot_id
-    where sightings.record_id = $id
+    where sightings.record_id in (select unnest($ids::varchar[]))
     order by snapshots.fetched_at desc, sightings.snapshot_id, sightings.record_ordinal
 """
 
 
-def query_places(release: Release, record_id: str) -> pl.DataFrame:
-    """A row for each place of each snapshot that contains a record, the newest snapshot first."""
-    return query_release(release, _PLACES, {"id": record_id})
+def query_places(release: Release, *record_ids: str) -> pl.DataFrame:
+    """A row for each place of each snapshot that contains one of some records, the newest snapshot first."""
+    return query_release(release, _PLACES, {"ids": list(record_ids)})
 
 
 def show_removed_rows(release: Release) -> None:

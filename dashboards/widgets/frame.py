@@ -18,7 +18,7 @@ from warehouse.release import NoRelease
 # parameters that pages read without a widget of the same name, or whose widget shows only with certain data; by path
 _READ_PARAMETERS = {
     "": {"seen"},
-    "work": {"id"},
+    "work": {"work", "id", "publication", "paper"},
     "item": {"kind", "id"},
     "works": {*FACETS, "page"},
     "discussion": {"author", "kinds"},

@@ -24,8 +24,10 @@ from dashboards.text import (
 )
 from dashboards.widgets.parts import needs
 from warehouse.release import Release
+from warehouse.search.items import UNLABELLED
 
 MAX_LINKED = 50
+MAX_AUTHORS = 12
 _STYLE = """<style>
 .st-key-items .facts, .st-key-items .snippet { font-size: 0.875rem; overflow-wrap: anywhere; }
 .st-key-items .facts { opacity: 0.75; }
@@ -39,18 +41,30 @@ def show_item_link(row: Mapping[str, Any]) -> None:
         row: Its ``kind``, ``item_id`` and ``title``.
     """
     title = shorten_title(row["title"])
-    if row["kind"] == "publication":
-        show_link("work", title, {"id": row["item_id"]})
+    if row["kind"] in ("work", "publication"):
+        show_link("work", title, {"work": row["item_id"]})
     else:
         show_link("item", title, {"kind": row["kind"], "id": row["item_id"]})
 
 
 def list_facts(row: Mapping[str, Any]) -> list[str]:
-    """Kind, lab, category, date, authors and source of an item, as far as known."""
+    """Kind, lab, category, date, authors and source of an item, as far as known, and in how many places it is found."""
     day = row["published_on"]
     date = format_date(day) if day else "no date"
-    facts = [row["kind"], row["lab"], row["category"], date, row["authors"], format_name(row["source"] or "")]
+    category = row["category"] or (UNLABELLED if row["kind"] == "work" else None)
+    source = format_name(row["source"] or "")
+    if (row["places"] or 0) > 1:
+        source = f"found in {row['places']:,} places: {source}"
+    facts = [row["kind"], row["lab"], category, date, shorten_authors(row["authors"] or ""), source]
     return [fact for fact in facts if fact]
+
+
+def shorten_authors(authors: str) -> str:
+    """The authors, or the first `MAX_AUTHORS` and how many more there are."""
+    names = authors.split("; ")
+    if len(names) <= MAX_AUTHORS:
+        return authors
+    return f"{'; '.join(names[:MAX_AUTHORS])} and {len(names) - MAX_AUTHORS:,} more"
 
 
 def show_items(rows: pl.DataFrame, snippets: Sequence[Sequence[tuple[str, bool]]]) -> None:

@@ -39,15 +39,15 @@ def test_switch_decides_whether_the_downloaded_csv_file_has_formulas(
     files: dict[str, Callable[[], bytes]],
     text: str,
 ) -> None:
-    lake = copy_release(f"update clean.publications set title = '{text}'")
+    lake = copy_release(f"update clean.works set title = '{text}'")
     with read_current_release(lake).connect() as connection:
-        ((work,),) = connection.execute("select min(publication_id) from clean.publications").fetchall()
+        ((work,),) = connection.execute("select min(work_id) from clean.works").fetchall()
 
     def read_titles() -> list[str]:
         csv, parquet = pl.read_csv(io.BytesIO(files["csv"]())), pl.read_parquet(io.BytesIO(files["parquet"]()))
         return [csv["title"].item(), parquet["title"].item()]
 
-    app = open_page(lake, monkeypatch, page="work", id=work)
+    app = open_page(lake, monkeypatch, page="work", work=work)
     escaped = text if text == "a=1" else f"'{text}"
     assert read_titles() == [escaped, text]
     app.checkbox(key="work formulas").check().run()

@@ -17,7 +17,7 @@ from warehouse.lake import Lake
 PAGES = list_pages()
 # message of a page on an empty lake
 EMPTY = {
-    "overview": "This release has no publications. Add a sheet",
+    "overview": "This release has no works. Add a file",
     "trends": "This release has no dated publication. Add a sheet",
     "labs": "This release has no publications of Anthropic",
     "categories": "This release has no publications of Controlling untrusted AIs",

@@ -37,6 +37,9 @@ CASES = [
     ("published_numbers", "mart.lab_watch_scores", "Each claim is recounted"),
     ("published_numbers", "mart.published_counts", "The formula is from AI Lab Watch"),
     ("rejects", "raw.refused_files", "Every record that is read"),
+    ("work", "clean.work_dates", "Permanent link"),
+    ("work", "clean.work_candidates", "Permanent link"),
+    ("work", "clean.work_conflicts", "Permanent link"),
     ("work", "mart.counted_publications", "Permanent link"),
     ("work", "mart.alike_publications", "Permanent link"),
     ("work", "mart.removed_publications", "Permanent link"),
@@ -65,7 +68,7 @@ def drop_table(lake: Lake, table: str, *, is_in_manifest: bool) -> None:
 
 @pytest.mark.parametrize(
     ("page", "table", "other", "is_in_manifest"),
-    [*((*case, False) for case in CASES), (*CASES[5], True), (*CASES[21], True)],
+    [*((*case, False) for case in CASES), (*CASES[5], True), (*CASES[24], True)],
 )
 def test_missing_table_is_named_and_other_parts_show(
     copy_release: Callable[..., Lake],
@@ -171,4 +174,4 @@ def test_release_of_before_the_macros_shows_all_that_needs_none(
     assert text.count("lacks the column category_attribution") == 3  # once for each figure
     assert "Stale: last fetched" in text
     assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()
-    assert [metric.value for metric in app.metric if metric.label == "Publications"] == ["78"]
+    assert [metric.value for metric in app.metric if metric.label == "Labs"] == ["3"]

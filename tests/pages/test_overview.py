@@ -15,9 +15,10 @@ def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monk
     app = open_page(released_lake, monkeypatch, page="overview")
     assert not app.exception
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["Publications"] == "78"
-    assert metrics["Labs"] == "3"
     text = read_page_text(app)
+    assert f"**{metrics['Works']} works**" in text
+    assert "In the published mapping alone: [78 works]" in text
+    assert metrics["Labs"] == "3"
     assert "Data as of release v1" in text
     assert "This is the first release" in text
     assert "78 works in 31 whole months" in text
@@ -28,19 +29,24 @@ def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monk
     assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()
 
 
-def test_new_publications_are_those_missing_in_the_release_before(
+def test_new_works_are_those_without_a_record_in_the_release_before(
     copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    copy_release("delete from clean.publications where lab = 'OpenAI'", number=1)
+    copy_release(
+        "delete from clean.work_members where record_id in "
+        "(select publication_id from clean.publications where lab = 'OpenAI')",
+        number=1,
+    )
     lake = copy_release(number=2)
     app = open_page(lake, monkeypatch, page="overview")
     assert not app.exception
-    assert "13 new publications" in read_page_text(app)
-    assert set(app.dataframe[0].value["lab"]) == {"OpenAI"}
+    (new,) = [table.value for table in app.dataframe if "open" in table.value]
+    assert set(new["lab"]) == {"OpenAI"}
+    assert f"{len(new)} new works" in read_page_text(app)
     again = open_page(lake, monkeypatch, page="overview", seen="v2")
     assert "Since release v2" in read_page_text(again)
-    assert "0 new publications, 0 changed tables" in read_page_text(again)
+    assert "nothing new, 0 changed tables" in read_page_text(again)
 
 
 def test_release_published_during_a_session_is_compared_with_the_one_seen_first(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dashboards.queries.search import remove_title
 from tests.support.builders import NOW, build_release, make_publication
+from transforms.linking.members import name_work
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, publish_release
 from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index, get_index_folder, is_built
@@ -75,8 +76,12 @@ def index(release: Release) -> SearchIndex:
     return SearchIndex(release)
 
 
+RECORDS = {name_work(key): key for key in TEXTS}
+
+
 def find_ids(index: SearchIndex, words: str, order: str = "relevance", **facets: list[str]) -> list[str]:
-    return [identity for _, identity in index.find(SearchQuery(words, facets), order).items]
+    """The items that are found, works by their only record."""
+    return [RECORDS.get(identity, identity) for _, identity in index.find(SearchQuery(words, facets), order).items]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +125,7 @@ def test_notes_explain_how_words_were_interpreted(index: SearchIndex) -> None:
     assert "“circuuits” is rare or missing here" in index.find(SearchQuery("circuuits")).notes[0]
     some = index.find(SearchQuery("sycophancy benchmarks"))
     assert some.notes == ("No item has all these words; these have some of them.",)
-    assert {identity for _, identity in some.items} == {"c", "d"}
+    assert {RECORDS[identity] for _, identity in some.items} == {"c", "d"}
     assert "There is no word in this" in index.find(SearchQuery("?!")).notes[0]
     assert index.find(SearchQuery(" ".join(["reward"] * 40))).notes == ("Only the first 32 words are searched for.",)
     long = index.find(SearchQuery("x" * 3000))
@@ -181,7 +186,7 @@ def test_pages_cover_all_results(index: SearchIndex) -> None:
 def test_facet_counts_ignore_values_chosen_in_the_facet(index: SearchIndex) -> None:
     counts = index.count_facets(SearchQuery("", {"lab": ["OpenAI"]}))
     assert counts["lab"] == {"OpenAI": 2, "Anthropic": 2, "(none)": 2}
-    assert counts["kind"] == {"publication": 2}
+    assert counts["kind"] == {"work": 2}
     assert counts["year"] == {"2021": 1, "2022": 1}
     assert index.count_facets(SearchQuery("reward hacking"))["year"] == {"2020": 1, "2021": 1, "undated": 1}
     for value, count in counts["lab"].items():

@@ -117,7 +117,7 @@ def wait_for_condition(page: Page, condition: str, argument: str | int | None = 
 def list_page_addresses(lake: Lake) -> dict[str, str]:
     """Address of every page below the server's, by the name of its file, with a query string that shows much content."""
     with read_current_release(lake).connect() as connection:
-        ((identity,),) = connection.execute("select min(publication_id) from clean.publications").fetchall()
+        ((identity,),) = connection.execute("select min(work_id) from clean.works").fetchall()
         ((episode,),) = connection.execute("select min(episode_id) from clean.episodes").fetchall()
     parameters = {
         "sql": {
@@ -129,7 +129,7 @@ def list_page_addresses(lake: Lake) -> dict[str, str]:
         },
         "lineage": {"of_table": "mart.lab_share_by_year", "of_column": "works_share"},
         "dictionary": {"word": "share"},
-        "work": {"id": identity},
+        "work": {"work": identity},
         "works": {"q": "interpretability"},
         "item": {"kind": "episode", "id": episode},
     }

@@ -21,6 +21,7 @@ citations = { type = "integer", unit = "works", meaning = "Largest number of cit
 is_withdrawn = { type = "boolean", meaning = "Whether a source has it as retracted or deleted.", required = true }
 members = { type = "integer", unit = "records", meaning = "Number of its records.", required = true, minimum = 1 }
 sources = { type = "integer", unit = "sources", meaning = "Number of different sources.", required = true, minimum = 1 }
+source_names = { type = "text", meaning = "Names of its sources, separated by semicolons.", required = true }
 first_seen_at = {}
 last_seen_at = {}
 */
@@ -64,6 +65,7 @@ merged as (
         bool_or(is_withdrawn) as is_withdrawn,
         cast(count(*) as bigint) as members,
         cast(count(distinct source) as bigint) as sources,
+        string_agg(distinct source, '; ' order by source) as source_names,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from records
@@ -116,6 +118,7 @@ select
     merged.is_withdrawn,
     merged.members,
     merged.sources,
+    merged.source_names,
     merged.first_seen_at,
     merged.last_seen_at
 from merged

@@ -25,13 +25,14 @@ from tantivy import Occur, Query
 
 from warehouse.lake import replace_file, sync_folder
 from warehouse.release import Release
-from warehouse.search.items import NO_VALUE, UNDATED, list_available_kinds, select_items
+from warehouse.search.items import NO_VALUE, UNDATED, UNLABELLED, list_available_kinds, select_items
 from warehouse.search.query import FIELD_BOOSTS, SPELLING_FIELD, ParsedQuery, build_analyzers, find_similar_stems
 
 SearchOrder = Literal["relevance", "newest", "oldest", "title"]
-FACETS = ("kind", "lab", "category", "source", "year")
-_FORMAT_VERSION = 1  # of the index; an index of another version is rebuilt
+FACETS = ("kind", "lab", "category", "source", "corpus", "year")
+_FORMAT_VERSION = 2  # of the index; an index of another version is rebuilt
 _STAMP_FILE = "stamp.json"
+_IDENTIFIER_NOTE = "Found by its link or identifier, in whatever form it is written."
 _BATCH_ROWS = 5_000
 _HEAP_BYTES = 128_000_000
 _MULTITHREADED_FROM_ITEMS = 100_000  # from this size on, several threads build faster than one
@@ -48,10 +49,12 @@ class SearchQuery:
     Args:
         words: Required words and ``"phrases"``, and excluded ``-words``; all items if empty.
         facets: Allowed values by facet; a facet without values allows all.
+        identifier: A canonical key of a link; if items have it, they are found, and no others.
     """
 
     words: str = ""
     facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    identifier: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def _build_schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in ("newest", "oldest", "alphabetic"):
         builder.add_integer_field(name, fast=True)
+    builder.add_text_field("identifier", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("item", tokenizer_name="raw", index_option="basic", stored=True)
     return builder.build()
 
@@ -155,7 +159,7 @@ def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
 def _write_documents(folder: Path, release: Release) -> int:
     with release.connect() as connection:
         query = f"""
-            with items as ({select_items(list_available_kinds(release.manifest["tables"]))}),
+            with items as ({select_items(list_available_kinds(release.manifest["tables"]), is_for_index=True)}),
             positions as (
                 select
                     kind,
@@ -167,7 +171,8 @@ def _write_documents(folder: Path, release: Release) -> int:
             )
             select
                 kind, item_id, title, text, lab, category, source, authors,
-                coalesce(strftime(published_on, '%Y'), '{UNDATED}') as year, newest, oldest, alphabetic,
+                coalesce(strftime(published_on, '%Y'), '{UNDATED}') as year,
+                other_titles, identifiers, corpora, newest, oldest, alphabetic,
                 (select count(*) from positions) as total
             from items inner join positions using (kind, item_id)
         """
@@ -197,20 +202,26 @@ def _build_document(
     source: str | None,
     authors: str | None,
     year: str,
+    other_titles: list[str] | None,
+    identifiers: list[str] | None,
+    corpora: list[str] | None,
     newest: int,
     oldest: int,
     alphabetic: int,
 ) -> tantivy.Document:
+    titles = [title or "", *(other for other in other_titles or () if other != title)]
     return tantivy.Document(
-        title=title or "",
+        title=titles,
         text=text or "",
         authors=authors or "",
-        spelled=[part for part in (title, text, authors) if part],
+        spelled=[part for part in (*titles, text, authors) if part],
         about=" ".join(part for part in (lab, category, source) if part),
         kind=kind,
         lab=lab.split("; ") if lab else NO_VALUE,
-        category=category or NO_VALUE,
-        source=source or NO_VALUE,
+        category=category.split("; ") if category else UNLABELLED if kind == "work" else NO_VALUE,
+        source=(source.split("; ") if kind == "work" else source) if source else NO_VALUE,
+        corpus=corpora or NO_VALUE,
+        identifier=[identifier for identifier in identifiers or () if identifier],
         year=year,
         newest=newest,
         oldest=oldest,
@@ -281,6 +292,10 @@ class SearchIndex:
 
     def _parse(self, query: SearchQuery) -> tuple[Query, ParsedQuery, list[str]]:
         """The index query for the words, the parsed words, and notes for the reader."""
+        if query.identifier:
+            match_link = Query.term_query(self._schema, "identifier", query.identifier)
+            if _count_hits(self._searcher.search(match_link, 1)):
+                return match_link, ParsedQuery(self._searcher, self._schema, ""), [_IDENTIFIER_NOTE]
         parsed = ParsedQuery(self._searcher, self._schema, query.words)
         match_all = parsed.match_all()
         if parsed.has_several_words and _count_hits(self._searcher.search(match_all, 1)) == 0:

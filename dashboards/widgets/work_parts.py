@@ -1,0 +1,120 @@
+"""Parts of the page of a work: the places where it was found, and what these state about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+import streamlit as st
+
+from dashboards.queries import work
+from dashboards.queries.release import query_column_meanings
+from dashboards.text import escape_markdown, format_count, format_name
+from dashboards.widgets import listing
+from dashboards.widgets.parts import needs
+from dashboards.widgets.tables import configure_columns, configure_site_link, show_table
+from warehouse.release import Release
+
+_PLACES_NOTE = (
+    "Each line is a record of a source that is this publication. The first record has no link of its own; for each of "
+    "the others, the evidence names what links it."
+)
+
+
+def _show_rows(release: Release, rows: pl.DataFrame, table: str, key: str, *, hidden: Collection[str] = ()) -> None:
+    """Show rows with the dictionary entries of a table as help, without columns that are empty or hidden."""
+    empty = [name for name in rows.columns if rows[name].null_count() == rows.height]
+    shown = rows.drop(*hidden, *(name for name in empty if name not in hidden))
+    config = configure_columns(shown, query_column_meanings(release, table))
+    if "url" in shown.columns:
+        config["url"] = configure_site_link("Link")
+    show_table(shown, column_config=config, key=key)
+
+
+@needs("Found in", *work.WORK_TABLES)
+def show_places(release: Release, work_id: str) -> None:
+    """Show each record of the work with its place, date and link, and how it was linked."""
+    members = work.list_members(release, work_id)
+    st.subheader(f"Found in {format_count(members.height, 'place')}", anchor=False)
+    is_same = members["title"].n_unique() < 2
+    hidden = [*(["title"] if is_same else []), *(["step", "similarity"] if members.height == 1 else [])]
+    hidden += ["venue", "citations"]
+    _show_rows(release, members, "clean.work_members", "places", hidden=hidden)
+    st.caption(_PLACES_NOTE if members.height > 1 else "A record of one source. No other record was linked to it.")
+
+
+@needs("May be the same", "clean.work_candidates", "clean.works")
+def show_candidates(release: Release, work_id: str) -> None:
+    """Show links to the works that may be the same, if there are any."""
+    candidates = work.list_candidates(release, work_id)
+    if candidates.is_empty():
+        return
+    st.subheader("May be the same", anchor=False)
+    for row in candidates.iter_rows(named=True):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            listing.show_item_link(row)
+            st.caption(f"{escape_markdown(row['why'] or '')} · {row['similarity']:.0%} alike")
+    st.caption("Not alike enough to be counted as one work without a person's decision.")
+
+
+@needs("Dates", "clean.work_dates")
+def show_dates(release: Release, work_id: str, rule: str | None) -> None:
+    """Show each date, which is shown, and the rule that chose it."""
+    _show_rows(release, work.list_dates(release, work_id), "clean.work_dates", "dates")
+    if rule:
+        st.caption(f"The date shown: {escape_markdown(rule)}")
+
+
+@needs("Labs and authors", "clean.work_labs", "clean.work_authors")
+def show_labs(release: Release, work_id: str) -> None:
+    """Show its labs with their basis, and its authors."""
+    labs = work.list_labs(release, work_id)
+    if labs.is_empty():
+        st.caption("No followed lab is known for it: neither a list, nor its site, nor an affiliation names one.")
+    else:
+        _show_rows(release, labs, "clean.work_labs", "labs")
+    authors = work.list_authors(release, work_id)
+    if not authors.is_empty():
+        with st.expander(f"{format_count(authors.height, 'author')}, merged from all places"):
+            _show_rows(release, authors, "clean.work_authors", "authors")
+
+
+@needs("Labels", "clean.work_labels")
+def show_labels(release: Release, work_id: str) -> None:
+    """Show its categories by list."""
+    labels = work.list_labels(release, work_id)
+    if labels.is_empty():
+        st.caption("No list labels it: counts by category have it under “(unlabelled)”.")
+    else:
+        _show_rows(release, labels, "clean.work_labels", "labels")
+
+
+@needs("Conflicts", "clean.work_conflicts")
+def show_conflicts(release: Release, work_id: str) -> None:
+    """Show what its records state differently, if anything."""
+    conflicts = work.list_conflicts(release, work_id)
+    if conflicts.is_empty():
+        return
+    st.subheader("Stated differently", anchor=False)
+    for row in conflicts.iter_rows(named=True):
+        st.markdown(f"- {escape_markdown(format_name(row['field']))}: {escape_markdown(row['statements'])}")
+
+
+@needs("Identifiers", "clean.work_identifiers")
+def show_identifiers(release: Release, work_id: str) -> None:
+    """Show its identifiers and the canonical forms of its links."""
+    identifiers = work.list_identifiers(release, work_id)
+    with st.expander(f"{format_count(identifiers.height, 'identifier')}: any of them finds it in the search"):
+        _show_rows(release, identifiers, "clean.work_identifiers", "identifiers")
+
+
+def show_history(release: Release, work_id: str) -> None:
+    """Show which works of earlier releases became this one, and why, if the release knows of any."""
+    if work.HISTORY_TABLE not in release.manifest["tables"]:
+        return
+    history = work.list_history(release, work_id)
+    if history.is_empty():
+        return
+    st.subheader("History", anchor=False)
+    _show_rows(release, history, work.HISTORY_TABLE, "history")
+    st.caption("Addresses with an earlier identifier lead here.")
