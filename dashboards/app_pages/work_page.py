@@ -5,7 +5,6 @@ Its own page shows it, and the pages of its records, whose addresses are of earl
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import streamlit as st
@@ -16,7 +15,6 @@ from dashboards.text import (
     build_permanent_link,
     escape_markdown,
     format_date,
-    format_name,
     format_release,
     shorten_title,
     show_web_link,
@@ -108,7 +106,7 @@ def show_heading(row: dict[str, Any]) -> None:
     """Show title, authors, labs, date and link."""
     title = shorten_title(row["title"])
     st.title(escape_markdown(title), anchor=False)
-    facts = [row["labs"] or "(no followed lab)", row["categories"] or UNLABELLED, describe_date(row)]
+    facts = [row["labs"] or "(no followed lab)", row["categories"] or UNLABELLED, work_parts.describe_date(row)]
     if row["members"] > 1:
         facts.append(f"found in {row['members']} places")
     st.markdown(f"**{escape_markdown(facts[0])}** · {escape_markdown(' · '.join(facts[1:]))}")
@@ -119,15 +117,6 @@ def show_heading(row: dict[str, Any]) -> None:
     if title.endswith(" …"):
         with st.expander("The whole title"):
             st.text(row["title"])
-
-
-def describe_date(row: dict[str, Any]) -> str:
-    """Its date, as precisely as it is known, and what it is of."""
-    day: dt.date | None = row["published_on"]
-    if day is None:
-        return "no date"
-    date = {"month": f"{day:%b %Y}", "year": str(day.year)}.get(row["date_precision"] or "", format_date(day))
-    return f"{date} ({format_name(row['date_kind'])})" if row["date_kind"] else date
 
 
 def show_work(release: Release, work_id: str) -> None:
@@ -151,7 +140,7 @@ def show_work(release: Release, work_id: str) -> None:
         with st.expander("Abstract"):
             st.text(this["abstract"])
     if is_work:
-        show_parts_of_work(release, work_id, this["date_rule"])
+        show_parts_of_work(release, work_id)
     show_mentions(release, rows)
     if rows:
         st.subheader("Similar publications", anchor=False)
@@ -167,13 +156,13 @@ def show_work(release: Release, work_id: str) -> None:
         show_record_evidence(release, work_id)
 
 
-def show_parts_of_work(release: Release, work_id: str, date_rule: str | None) -> None:
+def show_parts_of_work(release: Release, work_id: str) -> None:
     """Show the places of a work, and what these state about it."""
     work_parts.show_places(release, work_id)
     work_parts.show_candidates(release, work_id)
     work_parts.show_conflicts(release, work_id)
     st.subheader("Dates", anchor=False)
-    work_parts.show_dates(release, work_id, date_rule)
+    work_parts.show_dates(release, work_id)
     st.subheader("Labs and authors", anchor=False)
     work_parts.show_labs(release, work_id)
     st.subheader("Labels", anchor=False)

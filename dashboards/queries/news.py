@@ -22,13 +22,14 @@ _MEMBERS_TABLE = "clean.work_members"
 _NOUNS = {
     "work": "'works'",
     "publication": "'publications'",
-    "paper": "'papers'",
+    "paper": "'records that are no works'",
     "post": "'posts'",
     "comment": "'comments'",
     "segment": "'segments of forum pages'",
     "episode": "'episodes'",
     "feed item": "if(audio_url is not null, 'episodes', 'entries of other feeds')",
 }
+_ORDER = "coalesce(list_position(['works', 'publications', 'papers', 'posts', 'comments', 'episodes'], what), 99), what"
 _NO_ROW = """
     cast(null as varchar) as kind, cast(null as varchar) as what, cast(null as varchar) as item_id,
     cast(null as varchar) as title, cast(null as varchar) as lab, cast(null as date) as published_on,
@@ -64,7 +65,7 @@ def count_since(release: Release, days: Mapping[str, dt.date]) -> pl.DataFrame:
         select what, count(*) as in_all, {columns}
         from ({_select_gained(release, {})})
         group by what
-        order by what != 'works', what
+        order by {_ORDER}
     """
     return query_release(release, query, dict(days))
 
@@ -143,7 +144,8 @@ def _select_gained(release: Release, conditions: Mapping[str, str]) -> str:
 
 def _select_kind(kind: ItemKind, condition: str) -> str:
     columns = ", ".join(select_column(kind, name) for name in ("item_id", "title", "lab", "published_on"))
-    where = " and ".join(part for part in (condition, kind.row_filter) if part) or "true"
+    is_counted = "not is_withdrawn" if kind.kind == "work" else kind.row_filter
+    where = " and ".join(part for part in (condition, is_counted) if part) or "true"
     return f"""
         select '{kind.kind}' as kind, {_NOUNS[kind.kind]} as what, {columns}, first_seen_at
         from {kind.table}
@@ -152,7 +154,7 @@ def _select_kind(kind: ItemKind, condition: str) -> str:
 
 
 def _count_gained(gained: str) -> str:
-    return f"select what, count(*) as items from ({gained}) group by what order by what != 'works', what"
+    return f"select what, count(*) as items from ({gained}) group by what order by {_ORDER}"
 
 
 def _list_gained(gained: str) -> str:

@@ -11,38 +11,30 @@ from dashboards.queries.work import has_works
 from warehouse.lake_tables import list_all_tables
 from warehouse.release import Release
 
-# a count by the name that the page shows: tables and expressions that add up to it; old releases may lack a table
-_CONTENTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "works": (("clean.works", "count(*) filter (where not is_withdrawn)"),),
-    "labs": (("clean.work_labs", "count(distinct lab)"),),
-    "podcast episodes": (
-        ("clean.episodes", "count(*) filter (where not is_repeat)"),
-        ("clean.feed_items", "count(*) filter (where audio_url is not null)"),
-    ),
-    "entries of other feeds": (("clean.feed_items", "count(*) filter (where audio_url is null)"),),
-    "forum posts": (("clean.forum_posts", "count(*)"),),
-    "forum comments": (("clean.forum_comments", "count(*)"),),
-    "segments of forum pages": (("clean.segments", "count(*)"),),
-    "snapshots": (("raw.snapshots", "count(*)"),),
-    "sources": (("raw.snapshots", "count(distinct source)"),),
+# a count by the name that the page shows: its table and expression; old releases may lack a table
+_CONTENTS = {
+    "works": ("clean.works", "count(*) filter (where not is_withdrawn)"),
+    "labs": ("clean.work_labs", "count(distinct lab)"),
+    "snapshots": ("raw.snapshots", "count(*)"),
+    "sources": ("raw.snapshots", "count(distinct source)"),
 }
 # of a release without works
-_FORMER_CONTENTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "publications": (("clean.publications", "count(*) filter (where not is_duplicate)"),),
-    "labs": (("clean.publications", "count(distinct lab)"),),
-    "papers": (("clean.papers", "count(*)"),),
+_FORMER_CONTENTS = {
+    "publications": ("clean.publications", "count(*) filter (where not is_duplicate)"),
+    "labs": ("clean.publications", "count(distinct lab)"),
+    "papers": ("clean.papers", "count(*)"),
 }
 
 
 def count_contents(release: Release) -> dict[str, int]:
-    """Counts of the release's contents by name, without repeated episodes; of a release without works, publications."""
+    """Counts of the release's contents by name: works, or publications and papers in a release without works."""
     tables = release.manifest["tables"]
     contents = _CONTENTS if has_works(release) else {**_FORMER_CONTENTS, **_CONTENTS, "labs": _FORMER_CONTENTS["labs"]}
-    present = {
-        name: [f"(select {expression} from {table})" for table, expression in parts if table in tables]
-        for name, parts in contents.items()
-    }
-    columns = ", ".join(f'{" + ".join(parts)} as "{name}"' for name, parts in present.items() if parts)
+    columns = ", ".join(
+        f'(select {expression} from {table}) as "{name}"'
+        for name, (table, expression) in contents.items()
+        if table in tables
+    )
     return query_release(release, f"select {columns}").row(0, named=True)
 
 

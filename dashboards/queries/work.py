@@ -64,6 +64,7 @@ _MEMBERS = """
         members.source,
         records.title,
         records.published_on,
+        records.date_precision,
         records.date_kind,
         records.url,
         members.step,

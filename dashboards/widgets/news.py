@@ -18,7 +18,11 @@ from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
 WEEK_DAYS, MONTH_DAYS = 7, 30
-_SINGULARS = {"entries of other feeds": "entry of another feed", "segments of forum pages": "segment of a forum page"}
+_SINGULARS = {
+    "entries of other feeds": "entry of another feed",
+    "segments of forum pages": "segment of a forum page",
+    "records that are no works": "record that is no work",
+}
 
 
 def parse_day(text: str) -> dt.date | None:
@@ -54,7 +58,7 @@ def select_since(releases: Sequence[Release]) -> Release | dt.date | None:
         index=options.index(default) if default in options and len(names) > 1 else None,
         key="seen",
         width=200,
-        placeholder="2026-11-20",
+        placeholder="such as 2026-11-20",
         accept_new_options=True,
         bind="query-params",
         help="A release, such as the last that you have seen, or a day, such as that of your last visit: 2026-11-20.",

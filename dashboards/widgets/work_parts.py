@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import datetime as dt
+import html
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from dashboards.queries import work
 from dashboards.queries.release import query_column_meanings
-from dashboards.text import escape_markdown, format_count, format_name
+from dashboards.text import (
+    build_web_link,
+    clean_line,
+    escape_markdown,
+    format_count,
+    format_date,
+    format_host,
+    format_name,
+)
 from dashboards.widgets import listing
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_site_link, show_table
 from warehouse.release import Release
 
-_PLACES_NOTE = (
-    "Each line is a record of a source that is this publication. The first record has no link of its own; for each of "
-    "the others, the evidence names what links it."
-)
+MAX_PLACES = 20
+_STYLE = """<style>
+.place { margin-bottom: 0.6rem; overflow-wrap: anywhere; }
+.place .how { font-size: 0.875rem; opacity: 0.75; }
+</style>"""
 
 
-def _show_rows(release: Release, rows: pl.DataFrame, table: str, key: str, *, hidden: Collection[str] = ()) -> None:
-    """Show rows with the dictionary entries of a table as help, without columns that are empty or hidden."""
+def _show_rows(release: Release, rows: pl.DataFrame, table: str, key: str) -> None:
+    """Show rows with the dictionary entries of a table as help, without columns that are empty."""
     empty = [name for name in rows.columns if rows[name].null_count() == rows.height]
-    shown = rows.drop(*hidden, *(name for name in empty if name not in hidden))
+    shown = rows.drop(empty)
     config = configure_columns(shown, query_column_meanings(release, table))
     if "url" in shown.columns:
         config["url"] = configure_site_link("Link")
@@ -36,11 +48,37 @@ def show_places(release: Release, work_id: str) -> None:
     """Show each record of the work with its place, date and link, and how it was linked."""
     members = work.list_members(release, work_id)
     st.subheader(f"Found in {format_count(members.height, 'place')}", anchor=False)
-    is_same = members["title"].n_unique() < 2
-    hidden = [*(["title"] if is_same else []), *(["step", "similarity"] if members.height == 1 else [])]
-    hidden += ["venue", "citations"]
-    _show_rows(release, members, "clean.work_members", "places", hidden=hidden)
-    st.caption(_PLACES_NOTE if members.height > 1 else "A record of one source. No other record was linked to it.")
+    st.html(_STYLE + "".join(_build_place(row) for row in members.head(MAX_PLACES).iter_rows(named=True)))
+    with st.expander("All places as a table"):
+        _show_rows(release, members, "clean.work_members", "places")
+
+
+def _build_place(row: Mapping[str, Any]) -> str:
+    """HTML of a place: where, when, its link, and how it was linked."""
+    link = build_web_link(row["url"])
+    host = format_host(row["url"])
+    address = (
+        f'<a href="{html.escape(link)}" target="_blank" rel="noreferrer">{html.escape(host)}</a>'
+        if link and host
+        else ""
+    )
+    facts = [html.escape(clean_line(fact)) for fact in (format_name(row["source"]), describe_date(row))]
+    how = f"{row['step']}: {row['evidence']}" if row["step"] != "first" else row["evidence"]
+    decided = f"{how} (decided by {row['decided_by']})" if row["step"] != "first" else how
+    return (
+        f'<div class="place" dir="auto"><b>{html.escape(clean_line(row["place"]))}</b> · '
+        f"{' · '.join(part for part in (*facts, address) if part)}<br>"
+        f'<span class="how">{html.escape(clean_line(decided))}</span></div>'
+    )
+
+
+def describe_date(row: Mapping[str, Any]) -> str:
+    """A date as precisely as it is known, and what it is of: 5 Oct 2023 (page)."""
+    day: dt.date | None = row["published_on"]
+    if day is None:
+        return "no date"
+    date = {"month": f"{day:%b %Y}", "year": str(day.year)}.get(row["date_precision"] or "", format_date(day))
+    return f"{date} ({format_name(row['date_kind'])})" if row["date_kind"] else date
 
 
 @needs("May be the same", "clean.work_candidates", "clean.works")
@@ -58,11 +96,13 @@ def show_candidates(release: Release, work_id: str) -> None:
 
 
 @needs("Dates", "clean.work_dates")
-def show_dates(release: Release, work_id: str, rule: str | None) -> None:
+def show_dates(release: Release, work_id: str) -> None:
     """Show each date, which is shown, and the rule that chose it."""
-    _show_rows(release, work.list_dates(release, work_id), "clean.work_dates", "dates")
-    if rule:
-        st.caption(f"The date shown: {escape_markdown(rule)}")
+    dates = work.list_dates(release, work_id)
+    if dates.is_empty():
+        st.caption("None of its records has a date: it is counted as undated.")
+    else:
+        _show_rows(release, dates, "clean.work_dates", "dates")
 
 
 @needs("Labs and authors", "clean.work_labs", "clean.work_authors")

@@ -213,7 +213,7 @@ def test_news_since_a_day_are_what_was_first_seen_then(release: Release) -> None
 def test_overview_shows_what_is_new_since_a_release_or_a_day(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     text = read_page_text(open_page(lake, monkeypatch, page="overview"))
     assert "Since release v1" in text
-    assert "1 new work, 1 new entry of another feed, 1 new episode" in text
+    assert "1 new work, 1 new episode, 1 new entry of another feed" in text
     text = read_page_text(open_page(lake, monkeypatch, page="overview", seen="2026-02-01"))
     assert "Since 1 Feb 2026: 1 new work, 1 new entry of another feed" in text
     app = open_page(lake, monkeypatch, page="overview", seen="long ago")
