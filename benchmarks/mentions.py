@@ -24,7 +24,10 @@ from warehouse.scratch import open_scratch
 from warehouse.sql import connect_tables
 from warehouse.table import Table
 
-TABLES = ("clean.texts", "clean.text_links", "clean.phrase_mentions", "clean.passage_mentions", "clean.mentions")
+TABLES = (
+    *("clean.texts", "clean.text_links", "clean.phrase_mentions", "clean.quote_mentions", "clean.abstract_mentions"),
+    "clean.mentions",
+)
 _VOCABULARY = 60_000
 _TITLE_WORDS, _ABSTRACT_WORDS, _TEXT_WORDS = 9, 180, 150
 _EACH = {"exact title": 10, "link": 20, "quoted fragment": 25, "abstract": 50}

@@ -1,4 +1,4 @@
-"""Episodes of podcasts and courses, the sites and publications that they link to."""
+"""Episodes of podcasts and courses, the works that they read or mention, and the sites that they link to."""
 
 from functools import partial
 from itertools import repeat
@@ -15,6 +15,7 @@ from dashboards.queries.release import query_column_meanings, select_release
 from dashboards.text import build_page_addresses, format_count, format_release
 from dashboards.widgets import filters, listing
 from dashboards.widgets.frame import end_page
+from dashboards.widgets.mentions import show_feed_scopes, show_taught_works
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
@@ -23,6 +24,7 @@ from warehouse.release import Release
 @needs("Saved lists of episodes", "clean.episodes", "mart.episodes_by_linked_site", "mart.discussed_links")
 def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
     """Show the episodes of saved podcast pages, and the sites of their texts."""
+    st.subheader("Saved lists of episodes", anchor=False)
     repeated = totals["entries"] - totals["episodes"]
     st.markdown(
         f"##### {format_count(totals['episodes'], 'episode')} in {format_count(totals['entries'], 'entry', 'entries')}"
@@ -98,13 +100,21 @@ def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
     )
 
 
+def show_other_feeds(feeds: pl.DataFrame) -> None:
+    """Show the feeds that do not belong to the field, apart from the others."""
+    if not feeds.is_empty():
+        with st.expander(f"{format_count(feeds.height, 'followed feed')} of other fields"):
+            show_table(feeds, key="other feeds")
+            st.caption("They are in none of the charts and counts of this page.")
+
+
 @needs("Followed podcasts and courses", "clean.feed_items")
 def show_feeds(release: Release, feeds: pl.DataFrame) -> None:
     """Show the feeds of podcasts and courses, their episodes per month, and the newest episodes."""
     st.subheader("Followed podcasts and courses", anchor=False)
     show_table(feeds, key="feeds")
-    by_month = query_figure_data(release, curriculum.EPISODES_BY_MONTH_QUERY)
     names = feeds["feed"].to_list()
+    by_month = query_figure_data(release, curriculum.EPISODES_BY_MONTH_QUERY, {"feeds": names})
     if not by_month.frame.is_empty():
         first = feeds.row(0, named=True)
         show_figure(
@@ -122,7 +132,7 @@ def show_feeds(release: Release, feeds: pl.DataFrame) -> None:
                 meanings=query_column_meanings(release, "clean.feed_items"),
             )
         )
-    rows = curriculum.list_feed_episodes(release, filters.select_many("Feeds", names, "feed"))
+    rows = curriculum.list_feed_episodes(release, filters.select_many("Feeds", names, "feed") or tuple(names))
     episodes = rows.with_columns(
         open=pl.Series(
             build_page_addresses(
@@ -159,12 +169,20 @@ if not totals["entries"] and feeds.is_empty():
         icon=":material/headphones:",
     )
     end_page()
+other_feeds = feeds.clear()
+if not feeds.is_empty():
+    is_other = (pl.col("scope") == "other").fill_null(value=False)
+    feeds, other_feeds = feeds.filter(~is_other).drop("scope"), feeds.filter(is_other).drop("scope")
+followed = int(feeds["episodes"].sum()) if not feeds.is_empty() else 0
+st.markdown(
+    f"##### {format_count(followed + totals['episodes'], 'episode')}: {followed:,} of followed feeds, "
+    f"{totals['episodes']:,} of saved lists"
+)
+st.subheader("Most taught works", anchor=False)
+show_taught_works(release)
 if not feeds.is_empty():
     show_feeds(release, feeds)
+show_other_feeds(other_feeds)
 if totals["entries"]:
     show_saved_lists(release, totals)
-
-st.subheader("Linked publications", anchor=False)
-listing.show_linked_publications(
-    release, ["episode", "feed item"], "No episode links to a publication of this release."
-)
+show_feed_scopes(release)

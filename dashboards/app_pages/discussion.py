@@ -1,4 +1,4 @@
-"""Forum posts and comments: by author, kind and month, their threads, and the publications they link to."""
+"""Forum posts and comments: by author, kind and month, their threads, and the works and topics that they mention."""
 
 from functools import partial
 
@@ -8,14 +8,57 @@ import streamlit as st
 from dashboards.charts.discussion import draw_counts_by_month, draw_items_by_author
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.figures.figure import show_figure
-from dashboards.queries import discussion
+from dashboards.queries import discussion, mentions
 from dashboards.queries.discussion import DiscussionFilter
-from dashboards.queries.release import query_release, select_release
+from dashboards.queries.release import query_column_meanings, query_release, select_release
 from dashboards.text import build_page_addresses, format_count, format_name, format_release, show_link
-from dashboards.widgets import filters, listing
+from dashboards.widgets import filters
 from dashboards.widgets.former_links import read_former_parameter
 from dashboards.widgets.frame import end_page
+from dashboards.widgets.mentions import show_author_topics, show_delays, show_discussed_works
+from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_page_link, show_table
+from warehouse.release import Release
+
+
+@needs("Topics", "mart.topics_by_month")
+def show_topics(release: Release) -> None:
+    """Show the topics that texts mention, over time."""
+    topics = mentions.list_topics(release)
+    if topics.is_empty():
+        st.caption("No text mentions a topic.")
+        return
+    by_month = query_figure_data(release, mentions.TOPICS_BY_MONTH_QUERY)
+    if by_month.frame.is_empty():
+        st.caption("No text that mentions a topic has a date, so there is no chart over time.")
+    else:
+        first = topics.row(0, named=True)
+        show_figure(
+            Figure(
+                by_month,
+                title="Texts per month by topic",
+                unit="posts, comments, episodes and items of blogs",
+                rule="texts, each once for each of its topics",
+                source="forums and feeds of the field",
+                finding=f"{first['topic'].capitalize()} is in the most dated texts: {first['dated_texts']:,}.",
+                file_name=f"topics_by_month_{release.name}",
+                alt="Texts per month that mention a topic, stacked by topic.",
+                key="topics",
+                draw=partial(
+                    draw_counts_by_month,
+                    by_month.frame,
+                    [topic for topic in topics["topic"] if topic in set(by_month.frame["topic"])],
+                    by="topic",
+                    of="texts",
+                ),
+                meanings=query_column_meanings(release, "mart.topics_by_month"),
+                cautions=("A text of several topics is in the bar several times.",),
+            )
+        )
+    with st.expander("All topics"):
+        show_table(topics, key="all topics")
+        st.caption("Texts without a date, such as those of captured pages, are counted apart.")
+
 
 release = select_release(optional=["clean.segments", "clean.forum_posts", "clean.forum_comments"])
 st.title("Discussion", anchor=False)
@@ -93,10 +136,14 @@ if totals["dated"]:
 else:
     st.caption("None of them has a date, so there is no chart over time.")
 
-st.subheader("Linked publications", anchor=False)
-listing.show_linked_publications(
-    release, ["segment", "post", "comment"], "No text links to a publication of this release."
-)
+st.subheader("Most discussed works", anchor=False)
+show_discussed_works(release)
+st.subheader("From publication to discussion", anchor=False)
+show_delays(release)
+st.subheader("Topics", anchor=False)
+show_topics(release)
+st.subheader("Authors and their topics", anchor=False)
+show_author_topics(release, tuple(choice.authors))
 
 st.subheader("Threads", anchor=False)
 threads = query_release(release, discussion.build_thread_query(release), choice.parameters)

@@ -21,6 +21,7 @@ from dashboards.text import (
 )
 from dashboards.widgets import evidence, listing, work_parts
 from dashboards.widgets.filters import select_toggle
+from dashboards.widgets.mentions import show_work_mentions
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import show_table
 from warehouse.release import Release
@@ -55,7 +56,7 @@ def show_similar(release: Release, publication_ids: list[str], *, is_duplicate: 
 
 @needs("Discussed in", "mart.discussed_links", optional=ITEM_TABLES)
 def show_mentions(release: Release, publication_ids: list[str]) -> None:
-    """Show links to the items that link to the publication, if there are any."""
+    """Show links to the items that link to the publication, if there are any; for a release without works."""
     items = [
         (kind, item_id)
         for publication_id in publication_ids
@@ -141,7 +142,9 @@ def show_work(release: Release, work_id: str) -> None:
             st.text(this["abstract"])
     if is_work:
         show_parts_of_work(release, work_id)
-    show_mentions(release, rows)
+        show_work_mentions(release, work_id)
+    else:
+        show_mentions(release, rows)
     if rows:
         st.subheader("Similar publications", anchor=False)
         show_similar(release, rows, is_duplicate=duplicates == listed.height)

@@ -1,4 +1,4 @@
-"""Queries on episodes of podcasts and courses, and on the sites and publications that they link to."""
+"""Queries on episodes of podcasts and courses, their feeds, and the sites and publications that they link to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ EPISODES_BY_MONTH_QUERY = """
         coalesce(feed_title, feed) as feed,
         count(*) as episodes
     from clean.feed_items
-    where audio_url is not null and published_at is not null
+    where
+        audio_url is not null
+        and published_at is not null
+        and list_contains($feeds::varchar[], coalesce(feed_title, feed))
     group by all
     order by all
 """
@@ -80,26 +83,30 @@ def list_captured_episodes(release: Release, sites: tuple[str, ...]) -> pl.DataF
 
 
 def query_feeds(release: Release) -> pl.DataFrame:
-    """The podcasts and courses that have feeds, most episodes first.
+    """The podcasts and courses that have feeds: those of the field first, and of these those with the most episodes.
 
     Returns:
-        ``feed``, ``episodes``, ``undated``, ``hours`` (of episodes with a known duration), ``first_on`` and
-        ``newest_on``; empty for an old release without feeds.
+        ``feed``, ``scope`` (missing for an old release without scopes), ``episodes``, ``undated``, ``hours`` (of
+        episodes with a known duration), ``first_on`` and ``newest_on``; empty for an old release without feeds.
     """
     if "clean.feed_items" not in release.manifest["tables"]:
         return pl.DataFrame()
-    query = """
+    has_scopes = "clean.feed_scopes" in release.manifest["tables"]
+    scopes = "clean.feed_scopes" if has_scopes else "(select null::varchar as feed, null::varchar as scope)"
+    query = f"""
         select
-            coalesce(feed_title, feed) as feed,
+            coalesce(items.feed_title, items.feed) as feed,
+            min(scopes.scope) as scope,
             count(*) as episodes,
-            count(*) - count(published_at) as undated,
-            sum(duration_seconds) / 3600.0 as hours,
-            cast(min(published_at) as date) as first_on,
-            cast(max(published_at) as date) as newest_on
-        from clean.feed_items
-        where audio_url is not null
-        group by all
-        order by episodes desc, feed
+            count(*) - count(items.published_at) as undated,
+            sum(items.duration_seconds) / 3600.0 as hours,
+            cast(min(items.published_at) as date) as first_on,
+            cast(max(items.published_at) as date) as newest_on
+        from clean.feed_items as items
+        left join {scopes} as scopes on items.feed = scopes.feed
+        where items.audio_url is not null
+        group by coalesce(items.feed_title, items.feed)
+        order by coalesce(min(scopes.scope) = 'other', false), episodes desc, feed
     """
     return query_release(release, query)
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboards.queries import curriculum, discussion
+from dashboards.queries import curriculum, discussion, mentions
 from dashboards.queries.release import get_newest_release
 from orchestration.defs.catalog import load_transforms
 from tests.support.app_tests import open_page, read_page_text
@@ -46,7 +46,7 @@ def discussion_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
                 forum_post_id="p",
                 forum_id="p1",
                 posted_at=dt.datetime(2024, 2, 3, tzinfo=dt.UTC),
-                text=f"Probes, see the link. {HOSTILE}",
+                text=f"Probes for red-teaming, see the link. {HOSTILE}",
                 links="https://arxiv.org/pdf/2310.17230v2; https://example.org/no",
                 **post,
             )
@@ -94,11 +94,38 @@ def test_discussion_shows_items_threads_and_undated_items(
     text = read_page_text(app)
     assert "4 items in 2 threads, by 3 known authors" in text
     assert "1 of them has no date" in text
-    threads, items = (pl.from_pandas(frame.value) for frame in app.dataframe)
+    frames = [pl.from_pandas(frame.value) for frame in app.dataframe]
+    threads, items = frames[-2:]
     assert threads.row(0, named=True)["thread"] == "On probes"
     assert threads.row(0, named=True)["items"] == 3
     assert items["published_on"].null_count() == 1
     assert items["open"].str.starts_with("item?kind=").all()
+
+
+def test_discussion_shows_works_and_topics(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(discussion_lake, monkeypatch, page="discussion")
+    frames = [pl.from_pandas(frame.value) for frame in app.dataframe]
+    (discussed,) = (frame for frame in frames if "mentioning_authors" in frame.columns)
+    assert discussed.select("title", "mentions", "posts", "recognised_by").rows() == [
+        ("Sparse probes of features", 1, 1, "link")
+    ]
+    assert discussed["open"].str.starts_with("work?work=").all()
+    (delays,) = (frame for frame in frames if "days" in frame.columns)
+    assert delays["days"].to_list() == [245]
+    (authors,) = (frame for frame in frames if "all_texts" in frame.columns)
+    assert authors.select("author", "topic", "texts").rows() == [("Ada Example", "red teaming", 1)]
+
+
+def test_texts_that_mention_a_work_are_listed(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISLE_LAKE", str(discussion_lake.root))
+    release = get_newest_release()
+    ((work_id, *_),) = mentions.list_discussed_works(release).rows()
+    found = mentions.list_work_mentions(release, work_id)
+    assert found.select("item_kind", "item_id", "kind", "mentioned_on", "recognised_by").rows() == [
+        ("post", "p", "post", dt.date(2024, 2, 3), "link"),
+        ("feed item", "f1", "episode", dt.date(2024, 1, 1), "link"),
+        ("episode", "e-1", "episode", None, "link"),
+    ]
 
 
 def test_discussion_is_filtered_by_its_address(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +141,8 @@ def test_discussion_is_filtered_by_its_address(discussion_lake: Lake, monkeypatc
 def test_items_of_every_kind_link_to_publications(discussion_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AISLE_LAKE", str(discussion_lake.root))
     release = get_newest_release()
-    mentions = discussion.list_mentions(release, "work")
-    assert mentions.select("kind", "item_id").rows() == [("episode", "e-1"), ("feed item", "f1"), ("post", "p")]
+    linked = discussion.list_mentions(release, "work")
+    assert linked.select("kind", "item_id").rows() == [("episode", "e-1"), ("feed item", "f1"), ("post", "p")]
     assert discussion.list_linked_publications(release, ["post", "comment", "segment"])["item_id"].to_list() == ["work"]
     app = open_page(discussion_lake, monkeypatch, page="work", id="work")
     assert "Discussed in" in [heading.value for heading in app.subheader]
@@ -125,7 +152,12 @@ def test_curriculum_shows_feeds_and_saved_lists(discussion_lake: Lake, monkeypat
     app = open_page(discussion_lake, monkeypatch, page="curriculum")
     assert not app.exception
     text = read_page_text(app)
+    assert "3 episodes: 2 of followed feeds, 1 of saved lists" in text
     assert "1 episode in 1 entry" in text
+    (taught,) = (
+        frame for frame in map(pl.from_pandas, (f.value for f in app.dataframe)) if "podcasts" in frame.columns
+    )
+    assert taught.select("title", "episodes", "podcasts").rows() == [("Sparse probes of features", 2, 2)]
     assert "has no dates" in text
     assert "A made podcast has the most\\: 2 of 2 episodes" in text
     monkeypatch.setenv("AISLE_LAKE", str(discussion_lake.root))

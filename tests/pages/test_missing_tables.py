@@ -45,7 +45,7 @@ CASES = [
     ("work", "mart.removed_publications", "Permanent link"),
     ("work", "mart.publication_evidence", "No other publication has the same"),
     ("item", "raw.sightings", "identifier"),
-    ("curriculum", "mart.episodes_by_linked_site", "No episode links"),
+    ("curriculum", "mart.episodes_by_linked_site", "No episode mentions a work"),
     ("curriculum", "mart.discussed_links", "Data as of"),
     ("trends", "mart.publication_counts_by_month", ""),
     ("labs", "mart.publication_evidence", ""),
@@ -53,6 +53,8 @@ CASES = [
     ("dictionary", "reference.dictionary", ""),
     ("lineage", "reference.lineage", ""),
     ("sql", "reference.dictionary", ""),
+    ("curriculum", "mart.most_taught_works", "Episodes by site of their text"),
+    ("curriculum", "clean.feed_scopes", "No episode mentions a work"),
 ]
 
 

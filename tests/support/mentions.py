@@ -14,8 +14,8 @@ from warehouse.lake import Lake
 from warehouse.sql import connect_tables
 
 TABLES = (
-    *("clean.texts", "clean.text_links", "clean.phrase_mentions", "clean.passage_mentions", "clean.mentions"),
-    "clean.feed_scopes",
+    *("clean.texts", "clean.text_links", "clean.phrase_mentions", "clean.quote_mentions", "clean.abstract_mentions"),
+    *("clean.mentions", "clean.feed_scopes"),
 )
 MARTS = (
     *("mart.most_discussed_works", "mart.most_taught_works", "mart.days_from_paper_to_discussion"),

@@ -66,7 +66,9 @@ all_mentions as (
     union all
     from clean.phrase_mentions
     union all
-    from clean.passage_mentions
+    from clean.quote_mentions
+    union all
+    from clean.abstract_mentions
 )
 
 select

@@ -1,5 +1,5 @@
 /*
-row = "A work or person that a text mentions by a passage: a quoted fragment of a title, an abstract, or a line that names authors or narrators."
+row = "A work or person that a text mentions by a quoted fragment of a title, or in a line that names authors or narrators."
 key = ["item_kind", "item_id", "target_kind", "target_id", "mention_rule"]
 
 [columns]
@@ -56,14 +56,6 @@ with item_texts as not materialized (
 boilerplate as (
     select coalesce(list(pattern order by pattern), []) as patterns
     from reference.boilerplate
-),
-
-text_words as not materialized (
-    select
-        item_kind,
-        item_id,
-        words_of(body) as words
-    from item_texts
 ),
 
 titles as (
@@ -148,7 +140,7 @@ quoted_titles as (
     having count(distinct titles.work_id) = 1
 ),
 
-quote_mentions as (
+fragment_mentions as (
     select
         quotes.item_kind,
         quotes.item_id,
@@ -160,105 +152,6 @@ quote_mentions as (
         quotes.fragment
     from quotes
     inner join quoted_titles on quotes.words = quoted_titles.words
-),
-
-abstracts as not materialized (
-    select
-        members.work_id,
-        records.record_id,
-        words_of(records.abstract) as words
-    from clean.work_records as records
-    inner join clean.work_members as members on records.record_id = members.record_id
-    where length(records.abstract) >= 120
-),
-
--- of all runs of five words an eighth, chosen by their hash, so that the same are chosen in abstracts and texts
-abstract_runs as (
-    select
-        record_id,
-        position,
-        hash(word_1, word_2, word_3, word_4, word_5) as run
-    from (
-        select
-            record_id,
-            unnest(range(1, len(words) + 1)) as position,
-            unnest(words) as word_1,
-            unnest(words[2:]) as word_2,
-            unnest(words[3:]) as word_3,
-            unnest(words[4:]) as word_4,
-            unnest(words[5:]) as word_5
-        from abstracts
-    ) as abstract_places
-    where word_5 is not null and hash(word_1, word_2, word_3, word_4, word_5) % 8 = 0
-    qualify count(*) over (partition by run) <= 8
-),
-
-text_runs as (
-    select
-        item_kind,
-        item_id,
-        position,
-        hash(word_1, word_2, word_3, word_4, word_5) as run
-    from (
-        select
-            item_kind,
-            item_id,
-            unnest(range(1, len(words) + 1)) as position,
-            unnest(words) as word_1,
-            unnest(words[2:]) as word_2,
-            unnest(words[3:]) as word_3,
-            unnest(words[4:]) as word_4,
-            unnest(words[5:]) as word_5
-        from text_words
-    ) as text_places
-    where word_5 is not null and hash(word_1, word_2, word_3, word_4, word_5) % 8 = 0
-),
-
-abstract_pairs as (
-    select
-        text_runs.item_kind,
-        text_runs.item_id,
-        abstract_runs.record_id,
-        mode(cast(text_runs.position - abstract_runs.position as bigint)) as shift
-    from text_runs
-    inner join abstract_runs on text_runs.run = abstract_runs.run
-    group by text_runs.item_kind, text_runs.item_id, abstract_runs.record_id
-    having count(*) >= 2
-),
-
--- the part of the abstract that can stand in the text, which may be cut short, and the passage with a margin
-abstract_passages as (
-    select
-        pairs.item_kind,
-        pairs.item_id,
-        abstracts.work_id,
-        abstracts.words[greatest(1, 1 - pairs.shift):least(len(abstracts.words), len(text_words.words) - pairs.shift)]
-            as part,
-        text_words.words[greatest(1, 1 + pairs.shift - 10):pairs.shift + len(abstracts.words) + 10] as passage,
-        len(abstracts.words) as abstract_words
-    from abstract_pairs as pairs
-    inner join abstracts on pairs.record_id = abstracts.record_id
-    inner join text_words on pairs.item_kind = text_words.item_kind and pairs.item_id = text_words.item_id
-),
-
-abstract_mentions as (
-    select
-        item_kind,
-        item_id,
-        'work' as target_kind,
-        work_id as target_id,
-        'abstract' as mention_rule,
-        cast(cast(floor(similarity) as bigint) as varchar) || ' of 100' as evidence,
-        null as place,
-        left(array_to_string(part, ' '), 160) as fragment
-    from (
-        select
-            *,
-            abstract_similarity(array_to_string(part, ' '), array_to_string(passage, ' ')) as similarity
-        from abstract_passages
-        where len(part) >= least(40, abstract_words)
-    ) as compared
-    where similarity >= 90
 ),
 
 named_people as (
@@ -310,9 +203,7 @@ credit_mentions as (
 ),
 
 found as (
-    from quote_mentions
-    union all
-    from abstract_mentions
+    from fragment_mentions
     union all
     from credit_mentions
 )
