@@ -1,4 +1,4 @@
-"""Queries on forum posts, comments and segments of saved pages, and on the publications that items link to."""
+"""Queries on forum posts, comments and segments of saved pages, and on the items that link to a publication."""
 
 from __future__ import annotations
 
@@ -176,28 +176,6 @@ def query_discussion_totals(release: Release, choice: DiscussionFilter) -> dict[
         from ({build_items_query(release)})
     """
     return query_release(release, query, choice.parameters).row(0, named=True)
-
-
-def list_linked_publications(release: Release, kinds: Sequence[str]) -> pl.DataFrame:
-    """The publications that items of these kinds link to, most linked first.
-
-    Returns:
-        ``kind``, ``item_id``, ``title``, ``lab`` and ``links``.
-    """
-    query = """
-        select
-            'publication' as kind,
-            publications.publication_id as item_id,
-            publications.title,
-            publications.lab,
-            count(*) as links
-        from mart.discussed_links as links
-        inner join clean.publications as publications on links.publication_id = publications.publication_id
-        where list_contains($kinds::varchar[], links.kind)
-        group by all
-        order by links desc, publications.title
-    """
-    return query_release(release, query, {"kinds": list(kinds)})
 
 
 def list_mentions(release: Release, publication: str) -> pl.DataFrame:

@@ -11,22 +11,16 @@ import streamlit as st
 
 from dashboards.exports.citations import CITATION_FORMATS, build_citation_file
 from dashboards.exports.downloads import DownloadFile, build_table_files, show_download_buttons
-from dashboards.queries.discussion import list_linked_publications
 from dashboards.text import (
     clean_line,
-    escape_markdown,
-    format_count,
     format_date,
     format_name,
     remove_direction_signs,
     shorten_title,
     show_link,
 )
-from dashboards.widgets.parts import needs
-from warehouse.release import Release
 from warehouse.search.items import UNLABELLED
 
-MAX_LINKED = 50
 MAX_AUTHORS = 12
 _STYLE = """<style>
 .st-key-items .facts, .st-key-items .snippet { font-size: 0.875rem; overflow-wrap: anywhere; }
@@ -90,18 +84,6 @@ def _show_facts_and_snippet(row: Mapping[str, Any], pieces: Sequence[tuple[str, 
     )
     facts = html.escape(clean_line(" · ".join(list_facts(row))))
     st.html(f'<div class="facts" dir="auto">{facts}</div><div class="snippet" dir="auto">{snippet}</div>')
-
-
-@needs("Linked publications", "mart.discussed_links", "clean.publications")
-def show_linked_publications(release: Release, kinds: Sequence[str], empty: str) -> None:
-    """Show links to the publications that items of some kinds link to, most links first, or that there are none."""
-    linked = list_linked_publications(release, kinds)
-    if linked.is_empty():
-        st.caption(empty)
-    for row in linked.head(MAX_LINKED).iter_rows(named=True):
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            show_item_link(row)
-            st.caption(f"{escape_markdown(row['lab'])} · {format_count(row['links'], 'link')}")
 
 
 def show_item_downloads(name: str, key: str, read_rows: Callable[[], pl.DataFrame]) -> None:

@@ -38,7 +38,7 @@ def show_work_table(release: Release, rows: pl.DataFrame, table: str, key: str) 
 
 @needs("Mentioned in", "clean.mentions", "clean.texts")
 def show_work_mentions(release: Release, work_id: str) -> None:
-    """Show the texts that mention a work, with how that was recognised and how sure it is; nothing if there are none."""
+    """Show the texts that mention a work, how that was recognised, and how sure it is; nothing without such texts."""
     rows = mentions.list_work_mentions(release, work_id)
     if rows.is_empty():
         return
