@@ -45,6 +45,12 @@ LINKS = [
     "https://transformer-circuits.pub/2025/нейроны/index.html",
     "https://openai.com/index/some-work…",
     "https://openai.com/index/some-work”。",
+    "https://transformer-circuits.pub/2025/attribution-graphs/biology.html",
+    "https://transformer-circuits.pub/2025/attribution-graphs/methods.html#part",
+    "https://www.anthropic.com/research/team/alignment",
+    "https://openai.com/index/some-work/part-2/",
+    "https://deepmind.com/blog/article/Some-Article",
+    "https://deepmind.google/blog/a/b?x=1",
     "https://web.archive.org/web/2020/https://www.example.org/a/",
     "HTTPS://Example.ORG/Path/?b=1&utm_medium=x&fbclid=2&a=3#part",
     "https://example.org",
@@ -68,6 +74,21 @@ def compute_sql_key(connection: duckdb.DuckDBPyConnection, link: str) -> str:
 @pytest.mark.parametrize("link", LINKS)
 def test_sql_keys_equal_python_keys(connection: duckdb.DuckDBPyConnection, link: str) -> None:
     assert compute_sql_key(connection, link) == link_key(link)
+
+
+def test_pages_in_one_folder_are_different_works() -> None:
+    pages = ("2025/attribution-graphs/biology.html", "2025/attribution-graphs/methods.html", "2025/attribution-graphs/")
+    keys = [link_key(f"https://transformer-circuits.pub/{page}") for page in pages]
+    assert keys == [
+        "tcircuits:2025/attribution-graphs/biology",
+        "tcircuits:2025/attribution-graphs/methods",
+        "tcircuits:2025/attribution-graphs",
+    ]
+    articles = ("some-article", "another-article")
+    assert len({link_key(f"https://deepmind.com/blog/article/{article}") for article in articles}) == 2
+    assert link_key("https://deepmind.com/blog/article/X") == link_key("https://deepmind.google/discover/blog/x/")
+    teams = ("alignment", "interpretability")
+    assert len({link_key(f"https://www.anthropic.com/research/team/{team}") for team in teams}) == 2
 
 
 @settings(max_examples=300, deadline=None)

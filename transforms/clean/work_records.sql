@@ -364,10 +364,11 @@ select
             string_split(regexp_replace(authors, ',? et al\b.*$', ''), '; '),
             lambda author: regexp_replace(
                 strip_accents(lower(if(contains(author, ','), split_part(author, ',', 1), regexp_extract(trim(author), '(\S+)$', 1)))),
-                '[^\pL]', '', 'g'
+                '[^\pL?\x{fffd}]', '', 'g'
             )
         ),
-        lambda surname: length(surname) > 1
+        -- a question mark stands for a letter that was lost on the way
+        lambda surname: length(surname) > 1 and not regexp_matches(surname, '[?\x{fffd}]')
         and not list_contains(
             ['al', 'jr', 'sr', 'ii', 'iii', 'iv', 'anonymous', 'team', 'group', 'lab', 'others', 'openai', 'anthropic', 'deepmind', 'research', 'institute'],
             surname

@@ -6,6 +6,7 @@ MIN_WORDS = 4  # of a title that is evidence without authors
 MIN_KEY_LETTERS = 20  # the same for scripts without blanks between words
 MAX_YEARS_APART = 3  # of works with the same title whose authors are not known
 MAX_SAME_TITLE = 20  # works; a title of more is no evidence
+MIN_COMPARED_LETTERS = 12  # of a title that is compared with similar ones
 MAX_BLOCK = 40  # titles; a block with more is not compared
 MIN_SAME_KEY_SIMILARITY = 60  # of titles with the same key and no author in common
 MIN_LINK_SIMILARITY = 95

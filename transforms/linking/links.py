@@ -67,7 +67,7 @@ select
     hub as first_id,
     id as second_id,
     'key' as step,
-    1.0 as similarity,
+    1.0::double as similarity,
     'the same '
         || case split_part(identifier, ':', 1)
             when 'arxiv' then 'arXiv id ' when 'doi' then 'DOI ' when 'url' then 'address '
@@ -199,7 +199,13 @@ def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     _connect(connection)
     run(_PARTS, similar_texts.ABSTRACTS, similar_texts.ABSTRACT_PAIRS, similar_texts.ABSTRACT_LINKS)
     _connect(connection)
-    run(_PARTS, similar_texts.TITLES, similar_texts.SIMILAR_PAIRS, similar_texts.SIMILAR_LINKS)
+    run(
+        _PARTS,
+        similar_texts.TITLES,
+        similar_texts.COMPARED_TITLES,
+        similar_texts.SIMILAR_PAIRS,
+        similar_texts.SIMILAR_LINKS,
+    )
     _connect(connection)
     return _RESULT
 

@@ -91,14 +91,15 @@ select
     components.component,
     min(nodes.id) as id,
     nodes.words,
-    list_sort(regexp_extract_all(nodes.words, '{NUMBERS}')) as digits
+    list_sort(regexp_extract_all(nodes.words, '{NUMBERS}')) as digits,
+    bool_or(nodes.is_telling) as is_telling
 from components inner join nodes on components.id = nodes.id
-where length(nodes.words) >= 12 and nodes.is_telling
+where length(nodes.words) >= {MIN_COMPARED_LETTERS}
 group by components.component, nodes.words
 """
 
-SIMILAR_PAIRS = """
-create temp table similar_pairs as
+COMPARED_TITLES = """
+create temp table compared as
 with keys as (
     select
         title,
@@ -110,6 +111,13 @@ blocks as (
     select title, hash('begin', left(letters, 14)) as block from keys
     union all
     select title, hash('end', right(letters, 14)) as block from keys
+    union all
+    select title, hash('both', left(letters, 7) || right(letters, 7)) as block from keys
+    union all
+    -- for titles that begin or end as many others do
+    select title, hash('long begin', left(letters, 24)) as block from keys where length(letters) > 24
+    union all
+    select title, hash('long end', right(letters, 24)) as block from keys where length(letters) > 24
     union all
     select title, hash('long', list_sort(list_transform(
         list_sort(list_transform(content_words, lambda word: printf('%03d', 999 - length(word)) || word))[1:2],
@@ -129,23 +137,27 @@ small_blocks as (
 pairs as (
     select distinct a.title as first_title, b.title as second_title
     from small_blocks as a inner join small_blocks as b on a.block = b.block and a.title < b.title
-),
-compared as (
-    select
-        x.component as first_component,
-        y.component as second_component,
-        x.id as first_id,
-        y.id as second_id,
-        title_similarity(x.words, y.words) as similarity,
-        x.digits = y.digits as has_same_digits,
-        (starts_with(y.words, x.words || ' ') or starts_with(x.words, y.words || ' ')) as is_subtitle
-    from pairs
-    inner join titles as x on pairs.first_title = x.title
-    inner join titles as y on pairs.second_title = y.title
-    where
-        x.component != y.component and x.words != y.words
-        and (x.digits = y.digits or len(x.digits) = 0 or len(y.digits) = 0)  -- a series
 )
+select
+    x.component as first_component,
+    y.component as second_component,
+    x.id as first_id,
+    y.id as second_id,
+    title_similarity(x.words, y.words) as similarity,
+    x.digits = y.digits as has_same_digits,
+    x.is_telling and y.is_telling as is_telling,
+    (starts_with(y.words, x.words || ' ') or starts_with(x.words, y.words || ' ')) as is_subtitle
+from pairs
+inner join titles as x on pairs.first_title = x.title
+inner join titles as y on pairs.second_title = y.title
+where
+    x.component != y.component and x.words != y.words
+    and (x.digits = y.digits or len(x.digits) = 0 or len(y.digits) = 0)  -- a series
+"""
+
+# a table of its own, so that similarities are computed for pairs of a block only
+SIMILAR_PAIRS = """
+create temp table similar_pairs as
 select
     *,
     list_has_any(a.surnames, b.surnames) as is_shared,
@@ -154,7 +166,9 @@ select
 from compared
 inner join parts as a on compared.first_component = a.component
 inner join parts as b on compared.second_component = b.component
-where similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle
+where
+    (similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle)
+    and (is_telling or list_has_any(a.surnames, b.surnames))
 """
 
 # a work is linked to the one with the most similar title, if each is that of the other: no chain arises
@@ -173,7 +187,7 @@ safe as (
     select *
     from ranked
     where
-        place = 1 and similarity >= {MIN_LINK_SIMILARITY} and has_same_digits and is_shared
+        place = 1 and similarity >= {MIN_LINK_SIMILARITY} and is_telling and has_same_digits and is_shared
         and coalesce(years_apart, 0) <= {MAX_YEARS_APART}
 ),
 ends as (

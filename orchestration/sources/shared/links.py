@@ -13,7 +13,11 @@ _ARXIV = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})"
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|ref|source|context|commentId)$")
 
 # a name in a path, also of other scripts or percent-encoded, so that no part of it is dropped; without punctuation
-_SLUG = r"[A-Za-z0-9_.%~\xc0-\u1fff\u2070-\u2fff\u3040-\ufeff\uff10-\U0010ffff-]+"
+_IN_SLUG = r"A-Za-z0-9_.%~\xc0-\u1fff\u2070-\u2fff\u3040-\ufeff\uff10-\U0010ffff-"
+_SLUG = f"[{_IN_SLUG}]+"
+
+# a slug is a name only if no further one follows it: in a longer path it is a folder with several works
+_END = f"(?:/?$|[^{_IN_SLUG}/]|/[^{_IN_SLUG}])"
 
 # (pattern of the link without scheme and www, prefix of the key); the first group is the identifier
 _RULES = [
@@ -31,12 +35,15 @@ _RULES = [
     (re.compile(r"openreview\.net/(?:forum|pdf)\?(?:.*&)?id=([\w-]+)"), "openreview"),
     (re.compile(r"(?:lesswrong\.com|alignmentforum\.org|greaterwrong\.com)/posts/(\w+)"), "lw"),
     (re.compile(r"forum\.effectivealtruism\.org/posts/(\w+)"), "eaf"),
-    (re.compile(rf"openai\.com/(?:research|index|blog)/({_SLUG})"), "openai"),
-    (re.compile(rf"anthropic\.com/(?:research|news|index)/({_SLUG})"), "anthropic"),
+    (re.compile(rf"openai\.com/(?:research|index|blog)/({_SLUG}){_END}"), "openai"),
+    (re.compile(rf"anthropic\.com/(?:research|news|index)/({_SLUG}){_END}"), "anthropic"),
     (re.compile(r"deepmind\.(?:google|com)/research/publications/(\d+)"), "dmpub"),
-    (re.compile(rf"deepmind\.(?:google|com)/(?:discover/)?blog/({_SLUG})"), "deepmind"),
+    (re.compile(rf"deepmind\.(?:google|com)/(?:discover/)?blog/(?:article/)?({_SLUG}){_END}"), "deepmind"),
     (re.compile(r"proceedings\.mlr\.press/(v\d+/\w+?)(?:/|\.|$)"), "pmlr"),
-    (re.compile(rf"transformer-circuits\.pub/(\d{{4}}/{_SLUG}?)(?:/index\.html|/|$)"), "tcircuits"),
+    (
+        re.compile(rf"transformer-circuits\.pub/(\d{{4}}(?:/{_SLUG}?)+?)(?:/index)?(?:\.html)?{_END}"),
+        "tcircuits",
+    ),
 ]
 _LOWER_CASE = {"arxiv", "doi", "openai", "anthropic", "deepmind", "pmlr"}
 
