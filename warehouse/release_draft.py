@@ -182,6 +182,7 @@ def _write_tables(
             lake.create_view(connection, table.name, sightings_of=sightings_of, alias="rows_of_table")
         _fill_table(connection, table)
     connection.execute("drop view if exists rows_of_table")
+    _describe_tables(connection, tables)
 
 
 def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -195,7 +196,14 @@ def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute("set threads = 1")
     connection.execute(f"insert into {table.name} select {names} from rows_of_table order by {key}")
     connection.execute(f"set threads = {threads}")
-    connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
-    for column in table.columns:
-        comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
-        connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
+
+
+def _describe_tables(connection: duckdb.DuckDBPyConnection, tables: Collection[Table]) -> None:
+    """Write the comments of tables and columns in one transaction: each commit waits for the disk."""
+    connection.begin()
+    for table in tables:
+        connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
+        for column in table.columns:
+            comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
+            connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
+    connection.commit()

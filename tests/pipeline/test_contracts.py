@@ -78,7 +78,13 @@ def test_every_claim_of_the_study_is_reproduced(released_lake: Lake) -> None:
     ) == [(0,)]
 
 
-def test_differing_claim_fails_its_check_and_names_the_publications(tmp_path: Path) -> None:
+def copy_lake(lake: Lake, folder: Path) -> Lake:
+    """A copy of a released lake, of which a run makes only what is new."""
+    shutil.copytree(lake.root, folder, symlinks=True)
+    return Lake(folder)
+
+
+def test_differing_claim_fails_its_check_until_the_records_are_withdrawn(released_lake: Lake, tmp_path: Path) -> None:
     sheet = tmp_path / "more.csv"
     sheet.write_text(
         "Company,Title,Date,URL,Safety_category\n"
@@ -86,7 +92,7 @@ def test_differing_claim_fails_its_check_and_names_the_publications(tmp_path: Pa
         "Anthropic,Sycophancy to subterfuge: Investigating reward tampering in language models,17-Jun-24,"
         "https://www.anthropic.com/research/reward-tampering,Honest AI\n"
     )
-    lake = Lake(tmp_path / "lake")
+    lake = copy_lake(released_lake, tmp_path / "lake")
     assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
     done = run_aisle(lake.root, "run")
     assert done.returncode == 0, done.stderr
@@ -113,21 +119,13 @@ def test_differing_claim_fails_its_check_and_names_the_publications(tmp_path: Pa
     evidence = "select distinct basis, original_name from mart.publication_evidence where title = 'A late find'"
     assert query_lake(lake, evidence) == [("label of the source", "more.csv")]
     assert query_lake(lake, "select count(*) from mart.list_overlaps where both_works = 1") == [(1,)]
-
-
-def test_records_of_a_deleted_snapshot_are_removed(tmp_path: Path) -> None:
-    lake, sheet = Lake(tmp_path / "lake"), tmp_path / "wrong.csv"
-    sheet.write_text("Company,Title,Date,Safety_category\nOpenAI,A mistake,2-Mar-23,Robustness\n")
-    assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
-    assert run_aisle(lake.root, "run").returncode == 0
-    assert query_lake(lake, "select count(*) from clean.publications") == [(81,)]
-    ((identity,),) = query_lake(lake, "select snapshot_id from raw.snapshots where original_name = 'wrong.csv'")
+    ((identity,),) = query_lake(lake, "select snapshot_id from raw.snapshots where original_name = 'more.csv'")
     shutil.rmtree(lake.snapshots / "lab_sheet" / identity)
     done = run_aisle(lake.root, "run")
     assert f"lab_sheet: {identity} removed" in done.stderr
     assert query_lake(lake, "select count(*) from clean.publications") == [(80,)]
-    diff = run_aisle(lake.root, "diff", "v1", "v2", "--format", "csv").stdout
-    assert "source withdrawn,-1,A mistake" in diff
+    diff = run_aisle(lake.root, "diff", "v2", "v3", "--format", "csv").stdout
+    assert "source withdrawn,-1,A late find" in diff
 
 
 def test_unknown_setting_of_a_claim_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +158,9 @@ def test_crosswalk_must_be_complete(tmp_path: Path, weights: list[float], is_com
         }
         for category, weight in zip(("Robustness", "Monitoring"), weights, strict=False)
     ]
-    lake = Lake(tmp_path)
-    build_release(lake, [], only=[], reference__category_crosswalk=[*others, *robustness])
-    broken = find_check("crosswalk_is_whole").find_violations(lake)
+    lake, check = Lake(tmp_path), find_check("crosswalk_is_whole")
+    build_release(lake, [], only=check.source_tables, reference__category_crosswalk=[*others, *robustness])
+    broken = check.find_violations(lake)
     assert (broken.count == 0) == is_complete
     if not is_complete:
         assert broken.rows["category"].to_list() == ["Robustness"]
@@ -183,29 +181,31 @@ def test_snapshot_with_far_too_few_records_fails_its_check(tmp_path: Path) -> No
         "raw__sightings": sightings,
     }
     lake = Lake(tmp_path)
-    release = build_release(lake, [], **tables)
-    broken = find_check("no_snapshot_was_cut_short").find_violations(lake).rows
+    check = find_check("no_snapshot_was_cut_short")
+    release = build_release(lake, [], only=check.source_tables, **tables)
+    broken = check.find_violations(lake).rows
     assert broken.select("stream", "records_read", "usual_records", "records_gone").rows() == [("sheet.csv", 30, 81, 1)]
     # the next complete snapshot passes
     tables["raw__snapshots"].append(make_snapshot(5, "sheet.csv", 82)[0])
     tables["raw__parses"].append(make_snapshot(5, "sheet.csv", 82)[1])
-    build_release(lake, [], **tables)
-    assert find_check("no_snapshot_was_cut_short").find_violations(lake).count == 0
+    build_release(lake, [], only=check.source_tables, **tables)
+    assert check.find_violations(lake).count == 0
     assert fetch_rows(release, "select count(*) from clean.publications") == [(0,)]
 
 
 @pytest.mark.parametrize(("records", "is_cut_short"), [(64, False), (63, True)])
 def test_growing_list_may_lose_a_fifth(tmp_path: Path, records: int, is_cut_short: bool) -> None:
     snapshots = [make_snapshot(1, "sheet.csv", 80), make_snapshot(2, "sheet.csv", records)]
-    lake = Lake(tmp_path)
+    lake, check = Lake(tmp_path), find_check("no_snapshot_was_cut_short")
     build_release(
         lake,
         [],
+        only=check.source_tables,
         raw__snapshots=[s for s, _ in snapshots],
         raw__parses=[p for _, p in snapshots],
         raw__sightings=[make_sighting(number, 1, "a") for number in (1, 2)],
     )
-    assert (find_check("no_snapshot_was_cut_short").find_violations(lake).count > 0) == is_cut_short
+    assert (check.find_violations(lake).count > 0) == is_cut_short
 
 
 @pytest.mark.parametrize(
@@ -246,14 +246,14 @@ def test_files_of_one_name_are_one_document_if_they_share_records(
     assert set(gone["stream"]) <= {stream for stream in streams if streams.count(stream) > 1}
 
 
-def test_missing_records_are_reported_and_kept(tmp_path: Path) -> None:
-    lake, sheet = Lake(tmp_path / "lake"), tmp_path / "sheet.csv"
+def test_missing_records_are_reported_and_kept(empty_lake: Lake, tmp_path: Path) -> None:
+    lake, sheet = copy_lake(empty_lake, tmp_path / "lake"), tmp_path / "sheet.csv"
     header = "Company,Title,Date,URL,Safety_category,Authors,Author_labs\n"
     kept = "OpenAI,Kept,2-Mar-23,https://example.org/kept,Robustness,A; B;,OpenAI; xAI;\n"
     future = "xAI,Not yet,2-Mar-99,https://example.org/future,Robustness,C,xAI\n"
     gone = "OpenAI,Gone,3-Mar-23,https://example.org/gone,Robustness,D,-\n"
     reserved = "All,Of everyone,3-Mar-23,https://example.org/all,Robustness,,\n"
-    lake.inbox.mkdir(parents=True)
+    lake.inbox.mkdir(parents=True, exist_ok=True)
     (lake.inbox / "not yet.csv.part").write_text("a")
     os.mkfifo(lake.inbox / "pipe.csv")
     for text in (header + kept + future + gone + reserved, header + kept + future):
@@ -303,6 +303,7 @@ def query_overlap(folder: Path, first: range, second: range, equal: int) -> tupl
     release = build_release(
         Lake(folder),
         [make_publication(n, published_on=dt.date(2023, 1, 1)) for n in {*first, *second}],
+        only=["mart.list_overlaps"],
         raw__snapshots=[s for s, _ in snapshots],
         raw__parses=[p for _, p in snapshots],
         raw__sightings=sightings,

@@ -164,7 +164,9 @@ def test_clear_trend_is_found(tmp_path: Path) -> None:
         "covers_until": dt.date(2024, 12, 31),
         "basis": "b",
     }
-    release = build_release(Lake(tmp_path), [*papers, last], reference__coverage=[coverage])
+    release = build_release(
+        Lake(tmp_path), [*papers, last], only=["mart.publication_trends"], reference__coverage=[coverage]
+    )
     with release.connect() as connection:
         query = "select finding, change_month, change_p_value < 0.001, seasonal_p_value is not null from mart.publication_trends where dimension = 'all'"
         assert connection.execute(query).fetchall() == [("up", dt.date(2023, 7, 1), True, True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.defs.catalog import list_tables, load_transforms
@@ -12,6 +12,7 @@ from transforms import engine, lineage
 from warehouse import reference
 from warehouse.lake import Lake
 from warehouse.release import Release, publish_release
+from warehouse.sql import list_macro_tables
 from warehouse.table import Table
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -38,7 +39,7 @@ def build_release(
         lake: The lake that the release is published in.
         publications: Rows of ``clean.publications``; if missing, a transform makes them from raw rows, and the authors too.
         authorships: Publication, position and lab of each author.
-        only: Names of the marts to make; all if missing.
+        only: Names of the tables to make, with all that they are made from; all if missing.
         other_rows: Rows of other tables, by table name with two underscores for the dot.
     """
     authors = [
@@ -49,22 +50,40 @@ def build_release(
     if publications is not None:
         rows = {"clean.publications": publications, "clean.authorships": authors}
     rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
+    needed = {table.name for table in list_tables()} if only is None else _find_needed(only, rows)
+    written: list[Table] = []
     for table in reference.list_reference_tables():
-        lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.read_table(table))
-    for table in list_raw_tables():
-        lake.write(table, table.frame(rows.get(table.name, ())))
-    lake.write(lineage.TABLE, lineage.TABLE.frame(rows.get(lineage.TABLE.name, ())))
-    written: list[Table] = [*reference.list_reference_tables(), lineage.TABLE, *list_raw_tables()]
+        if table.name in needed:
+            lake.write(table, table.frame(rows[table.name]) if table.name in rows else reference.read_table(table))
+            written.append(table)
+    for table in (lineage.TABLE, *list_raw_tables()):
+        if table.name in needed:
+            lake.write(table, table.frame(rows.get(table.name, ())))
+            written.append(table)
     for name, transform in load_transforms().items():
         if name in rows:
             lake.write(transform.table, transform.table.frame(rows[name]))
-        elif only is None or name in only or not name.startswith("mart."):
+        elif name in needed:
             engine.make_table(transform, lake)
         else:
             continue
         written.append(transform.table)
     assert only is not None or {table.name for table in written} == {table.name for table in list_tables()}
     return publish_release(lake, written, {})[0]
+
+
+def _find_needed(only: Iterable[str], given: Collection[str]) -> set[str]:
+    """The tables, those that they are made from unless their rows are given, and those of the macros if their marts are among them."""
+    transforms, needed = load_transforms(), {"raw.snapshots"}
+    waiting = [*only, *given]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += transforms[name].source_tables if name in transforms and name not in given else ()
+        if not waiting and {macro for macro in list_macro_tables() if macro.startswith("mart.")} <= needed:
+            waiting += list_macro_tables() - needed
+    return needed
 
 
 def fetch_rows(release: Release, query: str) -> list[tuple]:
