@@ -30,7 +30,7 @@ def measure_folders(lake: Lake) -> dict[str, int]:
     }
 
 
-@trials_only  # what a run removes, and what of a release is written anew, is in test_retention and test_release_file
+@trials_only  # each step is tested in test_retention and test_release_file
 @pytest.mark.trials("small runs", RUNS)
 def test_lake_stays_bounded_by_its_data_and_kept_releases(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
