@@ -113,9 +113,9 @@ _IDENTIFIERS = """
 """
 _CONFLICTS = "select field, statements from clean.work_conflicts where work_id = $id order by field"
 _HISTORY = """
-    select old_work_id, cause, evidence, changed_at
+    select old_work_id, work_id, cause, evidence, changed_at
     from clean.work_history
-    where work_id = $id
+    where work_id = $id or old_work_id = $id
     order by changed_at desc, old_work_id
     limit 500
 """
@@ -229,7 +229,7 @@ def list_conflicts(release: Release, work_id: str) -> pl.DataFrame:
 
 
 def list_history(release: Release, work_id: str) -> pl.DataFrame:
-    """The works of earlier releases that became this one, and why; the newest change first, at most 500."""
+    """The works that this one was made of, or that were split off, and why; the newest change first, at most 500."""
     return query_release(release, _HISTORY, {"id": work_id})
 
 

@@ -149,7 +149,7 @@ def show_identifiers(release: Release, work_id: str) -> None:
 
 
 def show_history(release: Release, work_id: str) -> None:
-    """Show which works of earlier releases became this one, and why, if the release knows of any."""
+    """Show which works this one was made of or lost records to, and why, if the release knows of any."""
     if work.HISTORY_TABLE not in release.manifest["tables"]:
         return
     history = work.list_history(release, work_id)
@@ -157,4 +157,4 @@ def show_history(release: Release, work_id: str) -> None:
         return
     st.subheader("History", anchor=False)
     _show_rows(release, history, work.HISTORY_TABLE, "history")
-    st.caption("Addresses with an earlier identifier lead here.")
+    st.caption("An address with an earlier identifier leads to the work that has its records now.")

@@ -60,7 +60,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
         Lake(tmp_path_factory.mktemp("lake")),
         papers,
         [("a", 1, None), ("a", 2, None)],
-        only=[],
+        only=["clean.works", "clean.work_labels"],
         clean__episodes=[
             {**episode, "episode_id": "e-1", "is_repeat": False},
             {**episode, "episode_id": "e-2", "is_repeat": True},

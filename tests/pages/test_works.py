@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,10 +11,12 @@ import pytest
 
 from dashboards.queries import news, search, work
 from orchestration.defs.catalog import load_transforms
+from tests.conftest import publish_copy
 from tests.support.app_tests import open_page, read_page_text
 from tests.support.builders import NOW, build_release, make_publication
+from transforms.linking.members import name_work
 from warehouse.lake import Lake
-from warehouse.release import Release
+from warehouse.release import Release, list_releases, read_current_release
 from warehouse.search.index import SearchIndex, SearchQuery, build_index
 
 TITLE, PAGE_TITLE = "Sparse features of a made-up model", "Sparse features"
@@ -73,11 +76,15 @@ ITEMS = [
     make_feed_item("news", title="News of the week", url="https://example.org/news/1", first_seen_at=NEW_AT),
     make_feed_item("podcast", title="An episode", url="https://example.org/2", audio_url="https://example.org/2.mp3"),
 ]
-MARTS = ("mart.counted_publications", "mart.alike_publications", "mart.publication_evidence", "mart.discussed_links")
+MADE = (
+    *("clean.works", "clean.work_labels", "clean.work_candidates", "clean.work_conflicts", "clean.work_history"),
+    *("mart.counted_publications", "mart.alike_publications", "mart.publication_evidence", "mart.discussed_links"),
+    *("reference.counting_rules", "reference.taxonomies", "reference.category_crosswalk", "clean.episodes"),
+)
 
 
 def publish(lake: Lake, papers: list[dict[str, Any]], items: list[dict[str, Any]]) -> Release:
-    return build_release(lake, [LISTED], only=MARTS, clean__papers=papers, clean__feed_items=items)
+    return build_release(lake, [LISTED], only=MADE, clean__papers=papers, clean__feed_items=items)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +98,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def release(lake: Lake) -> Release:
-    from warehouse.release import read_current_release
-
     return read_current_release(lake)
 
 
@@ -193,8 +198,6 @@ def test_former_address_of_an_item_shows_its_work(
 
 
 def test_news_since_a_release_are_works_without_a_record_in_it(lake: Lake, release: Release) -> None:
-    from warehouse.release import list_releases
-
     older = list_releases(lake)[0]
     found = news.find_news_since_release(release, older)
     assert found.counts == {"works": 1, "episodes": 1, "entries of other feeds": 1}
@@ -219,3 +222,30 @@ def test_overview_shows_what_is_new_since_a_release_or_a_day(lake: Lake, monkeyp
     app = open_page(lake, monkeypatch, page="overview", seen="long ago")
     assert not app.exception
     assert "long ago is neither a release nor a day" in app.warning[0].value
+
+
+def test_address_of_a_work_of_an_earlier_release_leads_to_what_it_became(
+    lake: Lake, release: Release, work_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = name_work("listed")
+    assert former != work_id
+    assert work.find_works(release, former) == work.FoundWorks((work_id,), "history")
+    app = open_page(lake, monkeypatch, page="work", work=former)
+    assert not app.exception
+    assert app.query_params["work"] == work_id
+    assert "a work of an earlier release, which is now part of this one" in app.info[0].value
+    assert "History" in [element.value for element in app.subheader]
+
+
+def test_parts_of_a_work_that_was_split_are_offered(
+    lake: Lake, release: Release, work_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = work.find_works(release, "alone").work_ids[0]
+    rows = ", ".join(f"('gone', '{part}', 'split', null, 1, now())" for part in (work_id, alone))
+    copied = publish_copy(lake, tmp_path / "lake", f"insert into clean.work_history values {rows}")
+    app = open_page(copied, monkeypatch, page="work", work="gone")
+    assert not app.exception
+    assert "is now 2 works" in app.info[0].value
+    links = "".join(element.proto.body for element in app.get("html"))
+    assert f'href="work?work={work_id}"' in links
+    assert f'href="work?work={alone}"' in links

@@ -209,7 +209,7 @@ def _build_document(
     oldest: int,
     alphabetic: int,
 ) -> tantivy.Document:
-    titles = [title or "", *(other for other in other_titles or () if other != title)]
+    titles = [*dict.fromkeys([title or "", *(other_titles or ())])]
     return tantivy.Document(
         title=titles,
         text=text or "",

@@ -82,8 +82,9 @@ left join (
 ) as labels on works.work_id = labels.work_id"""
 _WORK_INDEX_JOINS = """
 left join (
-    select linked.work_id, list(distinct records.title) filter (where records.title is not null) as titles
-    from clean.work_members as linked
+    select linked.work_id, list(records.title) filter (where records.title is not null) as titles
+    from clean.works as several
+    inner join clean.work_members as linked on several.work_id = linked.work_id and several.members > 1
     inner join clean.work_records as records on linked.record_id = records.record_id
     group by linked.work_id
 ) as titles on works.work_id = titles.work_id
