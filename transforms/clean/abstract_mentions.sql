@@ -53,65 +53,39 @@ with item_texts as not materialized (
     from clean.feed_items
 ),
 
-text_words as not materialized (
-    select
-        item_kind,
-        item_id,
-        words_of(body) as words
-    from item_texts
-),
-
 abstracts as not materialized (
     select
-        members.work_id,
-        records.record_id,
-        words_of(records.abstract) as words
-    from clean.work_records as records
-    inner join clean.work_members as members on records.record_id = members.record_id
-    where length(records.abstract) >= 120
-),
-
--- of all runs of five words an eighth, chosen by their hash, so that the same are chosen in abstracts and texts
-text_runs as not materialized (
-    select
-        item_kind,
-        item_id,
-        position,
-        hash(word_1, word_2, word_3, word_4, word_5) as run
-    from (
-        select
-            item_kind,
-            item_id,
-            unnest(range(1, len(words) + 1)) as position,
-            unnest(words) as word_1,
-            unnest(words[2:]) as word_2,
-            unnest(words[3:]) as word_3,
-            unnest(words[4:]) as word_4,
-            unnest(words[5:]) as word_5
-        from text_words
-    ) as text_places
-    where word_5 is not null and hash(word_1, word_2, word_3, word_4, word_5) % 8 = 0
-),
-
-abstract_runs as not materialized (
-    select
         record_id,
+        abstract,
+        hash(record_id) as record_key
+    from clean.work_records
+    where length(abstract) >= 120
+),
+
+-- of all runs of five words an eighth, chosen by the hash of their first two, so that the same are chosen in abstracts
+-- and texts; numbers only, since there are millions
+text_runs as materialized (
+    select
+        item_key,
         position,
         hash(word_1, word_2, word_3, word_4, word_5) as run
     from (
         select
-            record_id,
+            item_key,
             unnest(range(1, len(words) + 1)) as position,
             unnest(words) as word_1,
             unnest(words[2:]) as word_2,
             unnest(words[3:]) as word_3,
             unnest(words[4:]) as word_4,
             unnest(words[5:]) as word_5
-        from abstracts
-    ) as abstract_places
-    where
-        word_5 is not null
-        and hash(word_1, word_2, word_3, word_4, word_5) % 8 = 0
+        from (
+            select
+                hash(item_kind, item_id) as item_key,
+                list_transform(blank_words(body), lambda word: hash(word)) as words
+            from item_texts
+        ) as hashed_texts
+    ) as text_places
+    where hash(word_1, word_2) % 8 = 0 and word_5 is not null
 ),
 
 text_run_set as (
@@ -119,39 +93,99 @@ text_run_set as (
     from text_runs
 ),
 
--- those of abstracts that stand in texts are few, and only they are kept in memory with their places
-rare_runs as (
-    select abstract_runs.*
-    from abstract_runs
-    inner join text_run_set on abstract_runs.run = text_run_set.run
-    qualify count(*) over (partition by abstract_runs.run) <= 8
+-- those of abstracts that stand in texts are few
+abstract_runs as (
+    select
+        record_key,
+        position,
+        places.run
+    from (
+        select
+            record_key,
+            position,
+            hash(word_1, word_2, word_3, word_4, word_5) as run
+        from (
+            select
+                record_key,
+                unnest(range(1, len(words) + 1)) as position,
+                unnest(words) as word_1,
+                unnest(words[2:]) as word_2,
+                unnest(words[3:]) as word_3,
+                unnest(words[4:]) as word_4,
+                unnest(words[5:]) as word_5
+            from (
+                select
+                    record_key,
+                    list_transform(blank_words(abstract), lambda word: hash(word)) as words
+                from abstracts
+            ) as hashed_abstracts
+        ) as abstract_places
+        where hash(word_1, word_2) % 8 = 0 and word_5 is not null
+    ) as places
+    inner join text_run_set on places.run = text_run_set.run
 ),
 
-abstract_pairs as (
+rare_runs as (
+    select *
+    from abstract_runs
+    qualify count(*) over (partition by run) <= 8
+),
+
+pairs as materialized (
     select
-        text_runs.item_kind,
-        text_runs.item_id,
-        rare_runs.record_id,
+        text_runs.item_key,
+        rare_runs.record_key,
         mode(cast(text_runs.position - rare_runs.position as bigint)) as shift
     from text_runs
     inner join rare_runs on text_runs.run = rare_runs.run
-    group by text_runs.item_kind, text_runs.item_id, rare_runs.record_id
+    group by text_runs.item_key, rare_runs.record_key
     having count(*) >= 2
 ),
 
--- the part of the abstract that can stand in the text, which may be cut short, and the passage with a margin
-abstract_passages as (
+-- only the texts and abstracts of pairs are kept in memory
+pair_bodies as materialized (
     select
-        pairs.item_kind,
-        pairs.item_id,
-        abstracts.work_id,
-        abstracts.words[greatest(1, 1 - pairs.shift):least(len(abstracts.words), len(text_words.words) - pairs.shift)]
-            as part,
-        text_words.words[greatest(1, 1 + pairs.shift - 10):pairs.shift + len(abstracts.words) + 10] as passage,
-        len(abstracts.words) as abstract_words
-    from abstract_pairs as pairs
-    inner join abstracts on pairs.record_id = abstracts.record_id
-    inner join text_words on pairs.item_kind = text_words.item_kind and pairs.item_id = text_words.item_id
+        item_kind,
+        item_id,
+        body,
+        hash(item_kind, item_id) as item_key
+    from item_texts
+    where hash(item_kind, item_id) in (select item_key from pairs)
+),
+
+pair_abstracts as materialized (
+    select
+        abstracts.record_key,
+        abstracts.abstract,
+        members.work_id
+    from abstracts
+    inner join clean.work_members as members on abstracts.record_id = members.record_id
+    where abstracts.record_key in (select record_key from pairs)
+),
+
+pair_texts as (
+    select
+        pair_bodies.item_kind,
+        pair_bodies.item_id,
+        pair_abstracts.work_id,
+        pairs.shift,
+        blank_words(pair_bodies.body) as text_words,
+        blank_words(pair_abstracts.abstract) as abstract_words
+    from pairs
+    inner join pair_bodies on pairs.item_key = pair_bodies.item_key
+    inner join pair_abstracts on pairs.record_key = pair_abstracts.record_key
+),
+
+-- the part of the abstract that can stand in the text, which may be cut short, and the passage with a margin
+passages as (
+    select
+        item_kind,
+        item_id,
+        work_id,
+        abstract_words[greatest(1, 1 - shift):least(len(abstract_words), len(text_words) - shift)] as part,
+        text_words[greatest(1, 1 + shift - 10):shift + len(abstract_words) + 10] as passage,
+        len(abstract_words) as abstract_length
+    from pair_texts
 ),
 
 matches as (
@@ -167,9 +201,12 @@ matches as (
     from (
         select
             *,
-            abstract_similarity(array_to_string(part, ' '), array_to_string(passage, ' ')) as similarity
-        from abstract_passages
-        where len(part) >= least(40, abstract_words)
+            abstract_similarity(
+                array_to_string(words_of(array_to_string(part, ' ')), ' '),
+                array_to_string(words_of(array_to_string(passage, ' ')), ' ')
+            ) as similarity
+        from passages
+        where len(part) >= least(40, abstract_length)
     ) as compared
     where similarity >= 90
 )
