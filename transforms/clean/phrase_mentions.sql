@@ -145,7 +145,7 @@ phrases as (
 numbered_phrases as (
     select
         *,
-        row_number() over (order by phrase, target_kind, target_id, mention_rule) as phrase_id,
+        hash(phrase, target_kind, target_id, mention_rule) as phrase_id,
         case opening_words
             when 1 then hash(words[1])
             when 2 then hash(words[1], words[2])
@@ -180,24 +180,30 @@ text_openings as (
     ) as text_places
 ),
 
+phrase_openings as (
+    select distinct opening
+    from numbered_phrases
+),
+
+found_openings as (
+    select distinct
+        text_openings.item_kind,
+        text_openings.item_id,
+        text_openings.opening
+    from text_openings
+    inner join phrase_openings on text_openings.opening = phrase_openings.opening
+),
+
 candidates as (
     select
-        item_kind,
-        item_id,
-        list(phrase order by phrase_id) as phrases,
-        list(is_case_sensitive order by phrase_id) as are_case_sensitive,
-        list(phrase_id order by phrase_id) as phrase_ids
-    from (
-        select distinct
-            text_openings.item_kind,
-            text_openings.item_id,
-            numbered_phrases.phrase_id,
-            numbered_phrases.phrase,
-            numbered_phrases.is_case_sensitive
-        from text_openings
-        inner join numbered_phrases on text_openings.opening = numbered_phrases.opening
-    ) as openings
-    group by item_kind, item_id
+        found_openings.item_kind,
+        found_openings.item_id,
+        list(numbered_phrases.phrase order by numbered_phrases.phrase_id) as phrases,
+        list(numbered_phrases.is_case_sensitive order by numbered_phrases.phrase_id) as are_case_sensitive,
+        list(numbered_phrases.phrase_id order by numbered_phrases.phrase_id) as phrase_ids
+    from found_openings
+    inner join numbered_phrases on found_openings.opening = numbered_phrases.opening
+    group by found_openings.item_kind, found_openings.item_id
 ),
 
 found_phrases as (
