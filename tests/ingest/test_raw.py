@@ -104,15 +104,26 @@ def kill_at_commit(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(Lake, "commit", commit_or_die)
 
 
+Prepared = tuple[Lake, dict[str, pl.DataFrame]]
+
+
+@pytest.fixture(scope="module")
+def prepared_sheets(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """A lake with a sheet in its tables and another that is not in them yet, and the tables with both."""
+    folder = tmp_path_factory.mktemp("sheets")
+    lake = Lake(folder / "lake")
+    add_sheet(lake, folder, "first.csv", GOOD)
+    update_and_read(lake)
+    add_sheet(lake, folder, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
+    return lake, preview_update(lake)
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_run_killed_between_tables_counts_nothing_twice_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    prepared_sheets: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    lake = Lake(tmp_path / "lake")
-    add_sheet(lake, tmp_path, "first.csv", GOOD)
-    update_and_read(lake)
-    add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
-    expected = preview_update(lake)
+    lake, expected = Lake(tmp_path / "lake"), prepared_sheets[1]
+    shutil.copytree(prepared_sheets[0].root, lake.root)
     with monkeypatch.context() as patch:
         kill_at_commit(patch, number)
         with contextlib.suppress(Killed):
@@ -133,7 +144,7 @@ def test_parts_are_written_anew_without_the_snapshots_that_are_withdrawn(tmp_pat
 
 def test_many_small_parts_are_merged(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    for number in range(70):
+    for number in range(24):
         add_sheet(lake, tmp_path, "sheet.csv", [GOOD[0], f"Title {number}", *GOOD[2:]])
         if number % 2 == 0:
             update_and_read(lake, sources=[SHEET])
@@ -143,11 +154,11 @@ def test_many_small_parts_are_merged(tmp_path: Path) -> None:
     expected = preview_update(lake)
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr(parts, "_MAX_SMALL_FILES", 10)
+        patch.setattr(parts, "_MAX_SMALL_FILES", 11)
         assert_same_tables(update_and_read(lake), expected)
     opened = lake.open_table(SHEET.table_name)
     assert opened is not None
-    assert many == 35
+    assert many == 12
     assert len(opened[1]) == 1
     assert_accounts_hold(lake)
 
@@ -239,9 +250,10 @@ def log_fetches(lake: Lake, moment: str) -> None:
         path.write_text(json.dumps(asdict(line)) + "\n", encoding="utf-8")
 
 
-@pytest.fixture
-def two_sources(tmp_path: Path) -> Lake:
-    """A lake with a sheet and a forum page in its tables, and new snapshots of both that are not in them yet."""
+@pytest.fixture(scope="module")
+def prepared_sources(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """A lake with a sheet and a forum page in its tables, and new snapshots of both; and the tables with all."""
+    tmp_path = tmp_path_factory.mktemp("sources")
     lake = Lake(tmp_path / "lake")
     third = [GOOD[0], "A third title", GOOD[2], "https://openai.com/research/third", *GOOD[4:]]
     add_sheet(lake, tmp_path, "first.csv", GOOD, third, [*OTHER[:2], "31-Feb-24", *OTHER[3:]])
@@ -251,7 +263,19 @@ def two_sources(tmp_path: Path) -> Lake:
     add_sheet(lake, tmp_path, "second.csv", GOOD, OTHER)
     add_page(lake, tmp_path, "second.txt", PAGE.replace("Yep", "Yes"), "B")
     log_fetches(lake, "2041-01-01T00:00:00+00:00")
+    return lake, preview_update(lake)
+
+
+@pytest.fixture
+def two_sources(prepared_sources: Prepared, tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    shutil.copytree(prepared_sources[0].root, lake.root)
     return lake
+
+
+@pytest.fixture
+def expected(prepared_sources: Prepared) -> dict[str, pl.DataFrame]:
+    return prepared_sources[1]
 
 
 def assert_same_tables(tables: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
@@ -266,9 +290,8 @@ def assert_accounts_hold(lake: Lake) -> None:
         assert checks[name].find_violations(lake).count == 0
 
 
-def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake) -> None:
+def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake, expected: dict[str, pl.DataFrame]) -> None:
     lake, shared = two_sources, load_shared_tables()
-    expected = preview_update(lake)
     before = {name: lake.read(declaration) for name, declaration in shared.items()}
     page = lake.read_state("raw.forum_page_segments")
     tables = update_and_read(lake, sources=[SHEET])
@@ -289,8 +312,9 @@ def test_update_of_one_source_changes_its_rows_alone(two_sources: Lake) -> None:
     assert_accounts_hold(lake)
 
 
-def test_full_update_after_one_of_a_source_is_as_a_full_update_alone(two_sources: Lake) -> None:
-    expected = preview_update(two_sources)
+def test_full_update_after_one_of_a_source_is_as_a_full_update_alone(
+    two_sources: Lake, expected: dict[str, pl.DataFrame]
+) -> None:
     update_and_read(two_sources, sources=[SHEET])
     tables = update_and_read(two_sources)
     assert_same_tables(tables, expected)
@@ -311,9 +335,8 @@ def test_sources_can_be_updated_one_after_the_other_from_nothing(tmp_path: Path)
 
 @pytest.mark.parametrize("number", range(9))
 def test_update_of_one_source_after_a_killed_run_keeps_the_accounts(
-    two_sources: Lake, monkeypatch: pytest.MonkeyPatch, number: int
+    two_sources: Lake, expected: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    expected = preview_update(two_sources)
     with monkeypatch.context() as patch:
         kill_at_commit(patch, number)
         with contextlib.suppress(Killed):
@@ -324,9 +347,10 @@ def test_update_of_one_source_after_a_killed_run_keeps_the_accounts(
 
 
 @pytest.mark.parametrize("lost", ["raw.sightings", "raw.snapshots", "raw.forum_page_segments"])
-def test_lost_table_is_made_again_when_its_sources_are_updated(two_sources: Lake, lost: str) -> None:
+def test_lost_table_is_made_again_when_its_sources_are_updated(
+    two_sources: Lake, expected: dict[str, pl.DataFrame], lost: str
+) -> None:
     lake = two_sources
-    expected = preview_update(lake)
     shutil.rmtree(lake.locate_table(lost))
     update_and_read(lake, sources=[SHEET])
     assert_accounts_hold(lake)
