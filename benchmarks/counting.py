@@ -44,7 +44,9 @@ def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
                 printf('%016x', i) as publication_id,
                 labs.lab,
                 categories.category,
+                categories.category as categories,
                 date '2015-01-01' + cast(hash(i, 'd') % 4190 as integer) as published_on,
+                cast(date_trunc('year', published_on) as date) as published_year,
                 hash(i, 'u') % 40 = 0 as is_duplicate,
                 cast(1 as double) as whole_weight,
                 cast(1 + hash(i, 'w') % 4 as double) / 4 as fractional_weight,
@@ -59,11 +61,23 @@ def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
         ) to '{folder}/publications.parquet'
     """)
     connection.execute(f"create view mart.counted_publications as from '{folder}/publications.parquet'")
+    connection.execute("create view clean.publications as from mart.counted_publications")
+    connection.execute("""
+        create view clean.publication_categories as
+        select publication_id, category, 1 as category_position, cast(1 as double) as weight
+        from mart.counted_publications
+    """)
     connection.execute("""
         create table clean.coverage as
         select 'lab_sheet' as source, date '2015-01-01' as covers_from, date '2026-06-30' as covers_until,
             date '2015-01-01' as holds_from, date '2026-06-30' as holds_until, cast(null as date) as provisional_from
     """)
+    connection.execute("""
+        create view mart.counted_works as
+        select 'iaps_mapping' as corpus, publication_id as item_id, publication_id as work_id, *
+        from mart.counted_publications
+    """)
+    connection.execute("create view mart.corpus_coverage as select 'iaps_mapping' as corpus, * from clean.coverage")
     return connection
 
 
@@ -86,6 +100,10 @@ def main(log: Callable[[str], None] = print) -> None:
         cube = load_transforms()["mart.publication_counts_by_month"].query
         (build_seconds,) = measure_medians(connection, cube)
         connection.execute(f"create table mart.publication_counts_by_month as {cube}")
+        connection.execute("""
+            create view mart.work_counts_by_month as
+            select 'iaps_mapping' as corpus, * from mart.publication_counts_by_month
+        """)
         connection.execute(TABLE_MACROS)
         log(f"{rows:,} publications; all rules and taxonomies at once: {build_seconds:.2f} s")
         results = [Row("all rules and taxonomies at once", size=rows, wall_seconds=build_seconds)]

@@ -13,6 +13,8 @@ import streamlit as st
 
 from warehouse.release import Release
 
+CORPUS_KEY = "corpus"
+"""The choice of a corpus, in the session and in the address."""
 _WEB_ADDRESS = re.compile(r"https?://[^\s\\<>\"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", re.IGNORECASE)
 
 
@@ -121,6 +123,8 @@ def show_link(
 def build_permanent_link(release: Release) -> str:
     """The query string of the current view with its release named, so that its numbers never change."""
     parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    if corpus := st.session_state.get(CORPUS_KEY):  # the browser adds a default to its address only after this run
+        parameters[CORPUS_KEY] = [corpus]
     return "?" + urlencode({**parameters, "release": release.name}, doseq=True)
 
 

@@ -26,9 +26,25 @@ TABLE_MACROS = (_MACROS / "counts.sql").read_text(encoding="utf-8")  # the table
 
 
 LAST_RELEASE = "last_release"  # schema of the tables of the last release, for a table that notes what has changed
+# what a release of an earlier version has in place of tables that the macros read
+_FORMER_TABLES = {
+    "mart.work_counts_by_month": "(select *, 'iaps_mapping' as corpus from mart.publication_counts_by_month)",
+    "mart.counted_works": """(
+        select *, 'iaps_mapping' as corpus, publication_id as item_id, null as work_id from mart.counted_publications
+    )""",
+    "mart.corpus_coverage": "(select *, 'iaps_mapping' as corpus from clean.coverage where source = 'lab_sheet')",
+    "reference.corpora": "(select 'iaps_mapping' as corpus)",
+}
+
+
+def _replace_new_tables(macros: str) -> str:
+    for table, former in _FORMER_TABLES.items():
+        macros = re.sub(rf"\b(from|join) {re.escape(table)}\b", rf"\1 {former}", macros)
+    return macros.replace("create or replace macro", "create or replace temp macro")
+
 
 # for a connection to a release that was published before some of them
-TEMPORARY_TABLE_MACROS = TABLE_MACROS.replace("create or replace macro", "create or replace temp macro")
+TEMPORARY_TABLE_MACROS = _replace_new_tables(TABLE_MACROS)
 
 
 @cache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import polars as pl
 import streamlit as st
 
@@ -10,6 +13,7 @@ from dashboards.exports.figure_files import Figure, build_address
 from dashboards.figures.figure import show_figure
 from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import counts, profile
+from dashboards.queries.corpora import CORPUS_TABLES, Corpus
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
 from dashboards.text import (
@@ -23,6 +27,7 @@ from dashboards.text import (
     show_web_link,
 )
 from dashboards.widgets import filters
+from dashboards.widgets.corpora import select_corpus
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
 
@@ -40,33 +45,36 @@ def show_profile(dimension: Dimension) -> None:
         NoRelease: There is no release.
         UnreadableRelease: The release is damaged or incomplete.
     """
-    release = select_release(NEEDS, counts.MACRO_TABLES)
-    names = profile.list_members_by_works(release, dimension)
+    release = select_release(NEEDS, [*counts.MACRO_TABLES, *CORPUS_TABLES, "clean.work_members"])
+    heading = st.container()
+    corpus = select_corpus(release, needs_lab=dimension == "lab", needs_category=dimension == "category")
+    name_of_corpus = corpus.name if corpus else None
+    names = profile.list_members_by_works(release, dimension, name_of_corpus)
     if not names:
-        st.title(dimension.capitalize(), anchor=False)
+        heading.title(dimension.capitalize(), anchor=False)
         st.info(f"This release has no {DIMENSION_PLURALS[dimension]}.", icon=":material/search:")
         return
-    heading = st.container()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = filters.select_one(dimension.capitalize(), names, dimension, 320)
-        rules = [rule.name for rule in counts.list_counting_rules(release)]
+        rules = [rule.name for rule in counts.list_counting_rules(release, name_of_corpus)]
         rule = filters.select_one("Counting rule", rules, "count", 190)
     heading.title(f"{_ICON[dimension]} {escape_markdown(name)}", anchor=False)
     st.caption(f"Data as of {format_release(release)}")
-    selection = profile.select_member(dimension, name, rule)
-    evidence_counts = profile.query_evidence_counts(release, dimension, name)
+    selection = profile.select_member(dimension, name, rule, name_of_corpus)
     definitions = profile.list_definitions(release, dimension, name)
     with st.container():  # a container, so that a message does not move the tabs below it
         _show_definitions(dimension, definitions)
     totals = counts.query_totals(release, selection)
-    if not evidence_counts["rows"]:
+    is_living = corpus is not None and corpus.is_living
+    basis = _query_basis(release, dimension, name, corpus)
+    if not basis.count:
         st.info(f"This release has no publications of {escape_markdown(name)}.", icon=":material/search:")
         if not totals.dated:
             return
     with st.container(horizontal=True, gap="medium"):
-        for measure in ("works", "rows", "marked_duplicates", "undated", "snapshots"):
-            st.metric(measure.replace("_", " ").capitalize(), f"{evidence_counts[measure]:,}", width="content")
-    concentration = profile.describe_concentration(release, dimension, name)
+        for measure, count in basis.measures.items():
+            st.metric(measure.replace("_", " ").capitalize(), f"{count:,}", width="content")
+    concentration = profile.describe_concentration(release, dimension, name, name_of_corpus)
     with st.container():
         if concentration:
             st.write(escape_markdown(concentration))
@@ -82,18 +90,12 @@ def show_profile(dimension: Dimension) -> None:
         st.info("Nothing can be counted by this rule. Choose another counting rule above.", icon=":material/search:")
 
     newest = counts.list_papers(release, selection, "dated").head(profile.MAX_NEWEST_PAPERS)
-    if figures and evidence_counts["rows"]:
+    if figures and basis.count:
         st.subheader("Newest publications", anchor=False)
         _show_newest(newest, release)
     st.subheader("Basis of the counts", anchor=False)
-    bases = profile.list_label_bases(release, dimension, name)
-    show_table(bases, key="bases")
-    snapshots = format_count(evidence_counts["snapshots"], "snapshot")
-    st.caption(
-        f"{format_count(evidence_counts['rows'], 'row')} from {snapshots}; "
-        f"marked as duplicates by their source: {evidence_counts['marked_duplicates']:,}; "
-        f"without a date, not drawn over time: {evidence_counts['undated']:,}."
-    )
+    show_table(basis.labels, key="bases")
+    st.caption(basis.caption)
     link = build_address(release)
     st.download_button(
         "Download as HTML page",
@@ -103,9 +105,10 @@ def show_profile(dimension: Dimension) -> None:
             [
                 sentence
                 for sentence in (
+                    f"Corpus: {corpus.label}." if corpus else None,
                     None if figures else f"Nothing can be counted by the rule {format_name(rule)}.",
                     concentration,
-                    profile.query_trend_sentence(release, dimension, name),
+                    profile.query_trend_sentence(release, dimension, name) if not is_living else None,
                 )
                 if sentence
             ],
@@ -113,11 +116,12 @@ def show_profile(dimension: Dimension) -> None:
             [
                 ("Definition", definitions),
                 ("Newest publications", newest.select("title", "lab", "category", "published_on", "url")),
-                ("Basis of the counts", bases),
+                ("Basis of the counts", basis.labels),
             ],
             link,
         ),
-        f"{dimension}_{''.join(letter if letter.isalnum() else '_' for letter in name).lower()}_{release.name}.html",
+        f"{dimension}_{''.join(letter if letter.isalnum() else '_' for letter in name).lower()}"
+        f"{f'_{corpus.name}' if corpus else ''}_{release.name}.html",
         "text/html",
         on_click="ignore",
         icon=":material/description:",
@@ -125,8 +129,44 @@ def show_profile(dimension: Dimension) -> None:
     )
     with st.container(horizontal=True):
         st.markdown(f"[Permanent link to this profile]({build_permanent_link(release)})")
-        parameters = {DIMENSION_PLURALS[dimension]: name, "count": rule}
+        parameters = {DIMENSION_PLURALS[dimension]: name, "count": rule, **selection.corpus_parameters}
         show_link("trends", "Explore its trends", parameters)
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What the counts of a lab or category rest on.
+
+    Args:
+        count: Number of publications, with marked duplicates.
+        measures: Numbers to show, by name.
+        labels: What assigns how many publications to it.
+        caption: The numbers in a sentence.
+    """
+
+    count: int
+    measures: Mapping[str, int]
+    labels: pl.DataFrame
+    caption: str
+
+
+def _query_basis(release: Release, dimension: Dimension, name: str, corpus: Corpus | None) -> _Basis:
+    if corpus is not None and corpus.is_living:
+        works = profile.query_work_counts(release, dimension, name, corpus.name)
+        caption = (
+            f"{format_count(works['works'], 'work')} from {format_count(works['sources'], 'source')}; without a "
+            f"category: {works['unlabelled']:,}; "
+            f"without a known day or month, not drawn by month: {works['undated']:,}."
+        )
+        return _Basis(works["works"], works, profile.list_work_bases(release, dimension, name, corpus.name), caption)
+    rows = profile.query_evidence_counts(release, dimension, name)
+    caption = (
+        f"{format_count(rows['rows'], 'row')} from {format_count(rows['snapshots'], 'snapshot')}; "
+        f"marked as duplicates by their source: {rows['marked_duplicates']:,}; "
+        f"without a date, not drawn over time: {rows['undated']:,}."
+    )
+    measures = {name: rows[name] for name in ("works", "rows", "marked_duplicates", "undated", "snapshots")}
+    return _Basis(rows["rows"], measures, profile.list_label_bases(release, dimension, name), caption)
 
 
 def _show_definitions(dimension: Dimension, definitions: pl.DataFrame) -> None:

@@ -13,10 +13,12 @@ from dashboards.figures.figure import show_figure
 from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, select_papers, select_trend_options
 from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
 from dashboards.queries import counts, search, trends
+from dashboards.queries.corpora import CORPUS_TABLES, find_corpus
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import Selection
-from dashboards.text import build_page_addresses, format_count, format_number
+from dashboards.text import build_page_addresses, escape_markdown, format_count, format_number
 from dashboards.widgets import filters
+from dashboards.widgets.corpora import select_corpus
 from dashboards.widgets.listing import show_item_downloads
 from dashboards.widgets.tables import configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
@@ -97,15 +99,18 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     """Show the papers behind the charts."""
     papers = counts.list_papers(release, query.selection, query.span)
     total = int(papers["in_all"][0]) if papers.height else 0
+    corpus = find_corpus(release, query.selection.corpus)
+    kind = "work" if corpus and corpus.is_living else "publication"
     papers = papers.drop("in_all").with_columns(
         evidence=pl.Series(build_page_addresses("work", release, {"id": papers["publication_id"]}), dtype=pl.String)
     )
-    listed = f"{format_count(total, 'publication')} listed"
+    listed = f"{format_count(total, kind)} listed"
     if papers.height != total:
         listed = f"{listed}, of which the newest {papers.height:,} are shown and downloaded"
     if query.span == "dated" and (undated := counts.query_totals(release, query.selection).undated):
         listed = f"{listed}; {format_number(undated)} more have no date: choose the period “undated”"
-    st.caption(f"{listed}. Click a bar or a point above to list the papers behind it, or choose here.")
+    of_corpus = f" Corpus: {escape_markdown(corpus.label)}." if corpus else ""
+    st.caption(f"{listed}.{of_corpus} Click a bar or a point above to list the papers behind it, or choose here.")
     show_table(
         papers.drop("publication_id", *([] if papers["counted"].n_unique() > 1 else ["counted"])),
         height="auto",
@@ -124,19 +129,21 @@ def show_papers(release: Release, query: PaperQuery) -> None:
         key="papers",
     )
     show_item_downloads(
-        f"aisle_{release.name}_papers_{query.selection.rule}",
+        f"aisle_{release.name}_papers_{query.selection.counted_by}",
         "papers",
-        lambda: search.get_items(release, [("publication", item_id) for item_id in papers["publication_id"]]),
+        lambda: search.get_items(release, [(kind, item_id) for item_id in papers["publication_id"]]),
     )
 
 
 release = select_release(
-    [*counts.COUNTED_TABLES, "mart.publication_trends"], ["reference.annotations", *counts.MACRO_TABLES]
+    [*counts.COUNTED_TABLES, "mart.publication_trends"],
+    ["reference.annotations", *counts.MACRO_TABLES, *CORPUS_TABLES],
 )
 st.title("Publications per lab per category over time", anchor=False)
 st.html(NARROW_STYLE)
+corpus = select_corpus(release, needs_lab=True)
 with st.container(key="trends_filters"):
-    selection = filters.show_filter_bar(release)
+    selection = filters.show_filter_bar(release, corpus=corpus.name if corpus else None)
 paper_queries: list[PaperQuery | None] = []
 with st.container(key="trends_figure"):
     show_charts(release, selection, paper_queries)

@@ -26,6 +26,7 @@ SERIES_COLOURS: Mapping[str, Sequence[str]] = {
     "lab": (VERMILION, BLUE, GREEN, PINK, ORANGE, SKY, WINE, OLIVE, GREY, YELLOW),
     "kind": (BLUE, ORANGE, GREEN, PINK, VERMILION, SKY, GREY),
 }
+REMAINDER_COLOUR = "#8C95A0"  # of what is counted apart: “(unlabelled)”, “(no followed lab)”
 OUTCOME_COLOURS: Mapping[str, str] = {"passed": GREEN, "failed, warning": ORANGE, "failed, critical": VERMILION}
 LAYER_COLOURS: Mapping[str, str] = {"raw": GREY, "reference": BROWN, "clean": BLUE, "mart": DARK_GREEN}
 PART_PERIOD_OPACITY = 0.38
@@ -60,9 +61,14 @@ def get_heat_colours(text_colour: str) -> HeatColours:
 def assign_colours(series: str, names: Sequence[str]) -> dict[str, str]:
     """A colour for each name, by its position among all names, so that it does not depend on filters.
 
+    What is counted apart, such as “(unlabelled)”, is grey.
+
     Args:
         series: One of `SERIES_COLOURS`.
         names: All names of the series.
     """
     colours = SERIES_COLOURS[series]
-    return {name: colours[place % len(colours)] for place, name in enumerate(names)}
+    return {
+        name: REMAINDER_COLOUR if name.startswith("(") else colours[place % len(colours)]
+        for place, name in enumerate(names)
+    }

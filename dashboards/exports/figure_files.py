@@ -73,6 +73,7 @@ class Figure:
             `drawing.show_chart`. Called again with the colour of a light page when a picture is downloaded.
         meanings: Data dictionary entries of the columns.
         cautions: What to be careful about, one sentence each, in Markdown.
+        corpus: The corpus that is counted, by title and name, if there are several.
     """
 
     data: FigureData
@@ -87,11 +88,13 @@ class Figure:
     draw: partial[Any]
     meanings: Mapping[str, ColumnMeaning] | None = None
     cautions: Sequence[str] = ()
+    corpus: str | None = None
 
     @property
     def facts(self) -> str:
-        """The line under the title: unit, counting rule, release and source."""
+        """The line under the title: unit, counting rule, corpus, release and source."""
         facts = [self.unit, f"counted by {format_name(self.rule)}" if self.rule else ""]
+        facts += [f"corpus: {self.corpus}"] if self.corpus else []
         facts += [f"data as of {format_release(self.data.release)}", f"source: {self.source}"]
         line = " · ".join(fact for fact in facts if fact)
         return line[:1].upper() + line[1:]
@@ -120,10 +123,15 @@ def build_address(release: Release) -> str | None:
 def build_citation(figure: Figure, link: str | None) -> str:
     """A line that cites the figure: title, release with its content hash, time of publication, and its URL if known."""
     release = figure.data.release
+    counted = f"counted by {format_name(figure.rule)}{_name_corpus(figure)}"
     return (
-        f"“{figure.title}”. {figure.facts.partition(' · ')[0]}, counted by {format_name(figure.rule)}. "
+        f"“{figure.title}”. {figure.facts.partition(' · ')[0]}, {counted}. "
         f"aisle, {format_release(release)}, content SHA-256 {release.content_sha256}.{f' {link}' if link else ''}"
     )
+
+
+def _name_corpus(figure: Figure) -> str:
+    return f", corpus: {figure.corpus}" if figure.corpus else ""
 
 
 def build_bibtex(figure: Figure, link: str | None) -> str:
@@ -135,7 +143,7 @@ def build_bibtex(figure: Figure, link: str | None) -> str:
         "title": f"{{{title}}}",
         "howpublished": f"aisle, release {release.name}",
         "year": str(published_at.year),
-        "note": f"content SHA-256 {release.content_sha256}",
+        "note": f"content SHA-256 {release.content_sha256}{_name_corpus(figure)}".replace("_", r"\_"),
         **({"url": link} if link else {}),
     }
     lines = ",\n".join(f"  {name:<12} = {{{value}}}" for name, value in fields.items())

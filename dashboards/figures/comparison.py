@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards.charts import intervals
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.figure import show_figure
-from dashboards.figures.shared import describe_source
+from dashboards.figures.shared import describe_corpus_name, describe_source
 from dashboards.queries.comparison import Comparison, compare_rates, describe_selection, query_rates
 from dashboards.queries.selection import Selection
 from dashboards.widgets import filters
@@ -27,7 +27,11 @@ def show_comparison(release: Release, selection: Selection) -> None:
     """
     st.subheader("Compared with", anchor=False)
     chosen = filters.show_filter_bar(
-        release, ("labs", "categories", "span"), prefix="other_", taxonomy=selection.taxonomy
+        release,
+        ("labs", "categories", "span"),
+        prefix="other_",
+        taxonomy=selection.taxonomy,
+        corpus=selection.corpus,
     )
     other = replace(chosen, rule=selection.rule, grain=selection.grain)
     comparison = compare_rates(release, selection, other)
@@ -49,9 +53,10 @@ def build_comparison_figure(
         title=f"{describe_selection(other.by_month)}, compared with {describe_selection(selection.by_month)}",
         unit="publications per covered year",
         rule=selection.rule,
-        source=describe_source(release, selection.taxonomy),
+        source=describe_source(release, selection),
+        corpus=describe_corpus_name(release, selection),
         finding=comparison.sentence,
-        file_name=f"comparison_{selection.rule}_{release.name}",
+        file_name=f"comparison_{selection.counted_by}_{release.name}",
         alt=f"Rates of two selections with exact 95 % intervals. {comparison.sentence}",
         key="comparison",
         draw=partial(

@@ -57,14 +57,16 @@ def _show_chart(figure: Figure, draw_chart: Callable[[], None] | None) -> None:
     for caution in figure.cautions:
         st.caption(caution)
     if figure.finding:
-        st.markdown(f"**Finding** · {escape_markdown(figure.finding)}")
+        of_corpus = f" ({escape_markdown(figure.corpus)})" if figure.corpus else ""
+        st.markdown(f"**Finding**{of_corpus} · {escape_markdown(figure.finding)}")
 
 
 def _show_table(figure: Figure) -> None:
     frame = figure.data.frame
     columns = configure_columns(frame, figure.meanings or {})
     show_table(frame, column_config=columns, key=f"{figure.key} numbers")
-    st.caption(f"{format_count(frame.height, 'row')} drawn in the chart")
+    of_corpus = f", of the corpus {escape_markdown(figure.corpus)}" if figure.corpus else ""
+    st.caption(f"{format_count(frame.height, 'row')} drawn in the chart{of_corpus}")
 
 
 def _show_downloads(figure: Figure) -> None:

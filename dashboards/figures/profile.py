@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboards.exports.figure_files import Figure
 from dashboards.figures import shared
 from dashboards.queries import counts
-from dashboards.queries.findings import describe_zero_count
+from dashboards.queries.corpora import MAPPING
+from dashboards.queries.findings import describe_trends, describe_zero_count
 from dashboards.queries.profile import query_trend_sentence
 from dashboards.queries.selection import DIMENSION_PLURALS, OTHER_DIMENSION, Dimension, Selection
 from warehouse.release import Release
@@ -28,13 +31,13 @@ def build_profile_figures(release: Release, dimension: Dimension, chosen: Select
         other,
         title=f"{name}: publications per {chosen.grain.replace('_', ' ')}, by {other}",
         key=f"{dimension} history",
-        finding=query_trend_sentence(release, dimension, name)
+        finding=_describe_trend(release, dimension, chosen, name)
         if counts.query_totals(release, chosen).selected
         else describe_zero_count(release, chosen),
     )
     share = shared.build_history_figure(
         release,
-        Selection(chosen.labs, chosen.categories, chosen.rule, chosen.taxonomy, "year"),
+        replace(chosen, grain="year"),
         dimension,
         title=f"{name}: share of all publications per year",
         key=f"{dimension} share",
@@ -43,3 +46,10 @@ def build_profile_figures(release: Release, dimension: Dimension, chosen: Select
     )
     mix = shared.build_mix_figure(release, chosen, other, title=f"{name}: mix of {parts}", key=f"{dimension} mix")
     return [history, share, *([] if mix.data.frame.is_empty() else [mix])]
+
+
+def _describe_trend(release: Release, dimension: Dimension, chosen: Selection, name: str) -> str | None:
+    """The trend in the published mapping as the release has it, that in another corpus as tested here."""
+    if chosen.corpus in (None, MAPPING):
+        return query_trend_sentence(release, dimension, name)
+    return " ".join(describe_trends(release, chosen))

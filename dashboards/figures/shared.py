@@ -10,6 +10,7 @@ import polars as pl
 from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
+from dashboards.queries.corpora import describe_sources, find_corpus
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.release import query_column_meanings
@@ -19,13 +20,30 @@ from dashboards.text import format_date, format_name, format_number
 from warehouse.release import Release
 
 
-def describe_source(release: Release, taxonomy: str) -> str:
+def describe_source(release: Release, selection: Selection) -> str:
     """Where the counts come from, until when if the data are stale, and the taxonomy if it is not the source's own."""
-    titles, age = counts.list_taxonomies(release), query_data_age(release)
+    titles, age = counts.list_taxonomies(release), query_data_age(release, corpus=selection.corpus)
+    corpus = find_corpus(release, selection.corpus)
     source = "lab sheets (lab_sheet)"
+    if corpus is not None and corpus.is_living:
+        source = (corpus.source_names or "none").replace("; ", ", ")
     if age.is_stale and age.ends_on:
         source = f"{source}, stale: they end on {format_date(age.ends_on)}"
-    return source if taxonomy == next(iter(titles)) else f"{source}, in the categories of {titles[taxonomy]}"
+    is_default = selection.taxonomy == next(iter(titles))
+    return source if is_default else f"{source}, in the categories of {titles[selection.taxonomy]}"
+
+
+def describe_corpus_name(release: Release, selection: Selection) -> str | None:
+    """The corpus of a selection by title and name; None in a release that has only one."""
+    corpus = find_corpus(release, selection.corpus)
+    return corpus.label if corpus else None
+
+
+def list_source_cautions(release: Release, selection: Selection) -> list[str]:
+    """The caution on the time of the sources of a living corpus."""
+    corpus = find_corpus(release, selection.corpus)
+    caution = describe_sources(release, corpus) if corpus else None
+    return [caution] if caution else []
 
 
 def list_remainders(release: Release, selection: Selection) -> list[str]:
@@ -61,11 +79,12 @@ def build_history_figure(
     remainders = list_remainders(release, selection)
     selection, left_out = counts.limit_members(release, replace(selection, dimensions=(series,)))
     data = query_figure_data(release, *trends.build_query(release, selection, view, series))
-    frame = settle_periods(data.frame, query_data_age(release))
+    frame = settle_periods(data.frame, query_data_age(release, corpus=selection.corpus))
     # members without publications are left out, unless all are: then their zeros are drawn
     counted = frame.filter(pl.col("publications") > 0)
     present = set((frame if counted.is_empty() else counted)[series])
-    all_colours = palette.assign_colours(series, counts.list_members(release, series, selection.taxonomy))
+    members = counts.list_members(release, series, selection.taxonomy, selection.corpus)
+    all_colours = palette.assign_colours(series, members)
     colours = {name: colour for name, colour in all_colours.items() if name in present}
     look = marks.ChartStyle(
         series=series,
@@ -84,14 +103,20 @@ def build_history_figure(
         title=title,
         unit="share of publications" if view == "share" else f"publications per {per}",
         rule=selection.rule,
-        source=describe_source(release, selection.taxonomy),
+        source=describe_source(release, selection),
+        corpus=describe_corpus_name(release, selection),
         finding=_describe_newest_shares(drawn, series) if finding is None and view == "share" else finding,
-        file_name=f"{key}_{selection.grain}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
+        file_name=f"{key}_{selection.grain}_{selection.counted_by}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. Publications per {per} by {series}.",
         key=key,
         draw=partial(timeline.draw_single_panel, drawn, look, height),
         meanings=look.meanings,
-        cautions=[*remainders, *left_out, *describe_period_cautions(frame, view)],
+        cautions=[
+            *remainders,
+            *left_out,
+            *describe_period_cautions(frame, view),
+            *list_source_cautions(release, selection),
+        ],
     )
 
 
@@ -131,7 +156,8 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
             f"Drawn are the {drawn.height} largest; the other {frame.height - drawn.height:,} {DIMENSION_PLURALS[of]} "
             f"have {format_number(float(others))} publications together and are in the table."
         ]
-    colours = palette.assign_colours(of, counts.list_members(release, of, selection.taxonomy))
+    members = counts.list_members(release, of, selection.taxonomy, selection.corpus)
+    colours = palette.assign_colours(of, members)
     finding = None
     for row in frame.head(1).iter_rows(named=True):
         finding = (
@@ -145,9 +171,10 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
         title=title,
         unit="share of publications, with Wilson intervals at 95 %",
         rule=selection.rule,
-        source=describe_source(release, selection.taxonomy),
+        source=describe_source(release, selection),
+        corpus=describe_corpus_name(release, selection),
         finding=finding,
-        file_name=f"{key}_{selection.rule}_{release.name}".replace(" ", "_").lower(),
+        file_name=f"{key}_{selection.counted_by}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. {finding or ''}",
         key=key,
         draw=partial(

@@ -116,10 +116,12 @@ def select_papers(
     spans = frame.select("period", "starts_on", "ends_on").unique(maintain_order=True)
     periods = {name: (start, end) for name, start, end in spans.iter_rows()}
     has_undated = counts.query_totals(release, selection).undated > 0
+    corpus = selection.corpus
     options = {
         "period": [*periods, *(["undated"] if has_undated else [])],
-        "of_lab": list(selection.labs) or counts.list_members(release, "lab", selection.taxonomy),
-        "of_category": list(selection.categories) or counts.list_members(release, "category", selection.taxonomy),
+        "of_lab": list(selection.labs) or counts.list_members(release, "lab", selection.taxonomy, corpus),
+        "of_category": list(selection.categories)
+        or counts.list_members(release, "category", selection.taxonomy, corpus),
     }
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         period, lab, category = (

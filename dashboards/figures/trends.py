@@ -13,10 +13,11 @@ from dashboards.charts import drawing, marks, palette, timeline
 from dashboards.charts.marks import ChartStyle
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.annotations import describe_annotations
-from dashboards.figures.shared import describe_source
+from dashboards.figures.shared import describe_corpus_name, describe_source, list_source_cautions
 from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
+from dashboards.queries.corpora import find_corpus
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import (
     describe_period_cautions,
@@ -76,13 +77,14 @@ def build_panels(
         left_out: Sentences on what is selected but not drawn.
     """
     view, series, panel_dimension = options.view, options.series, options.panel_dimension
-    frame = settle_periods(frame, query_data_age(release))
-    colours = palette.assign_colours(series, counts.list_members(release, series, selection.taxonomy))
+    frame = settle_periods(frame, query_data_age(release, corpus=selection.corpus))
+    members = counts.list_members(release, series, selection.taxonomy, selection.corpus)
+    colours = palette.assign_colours(series, members)
     present = set(frame[series].unique())
     frames = {"": frame}
     if panel_dimension is not None:
         parts = {name: part for (name,), part in frame.partition_by(panel_dimension, as_dict=True).items()}
-        members = counts.list_members(release, panel_dimension, selection.taxonomy)
+        members = counts.list_members(release, panel_dimension, selection.taxonomy, selection.corpus)
         frames = {name: parts[name] for name in members if name in parts}
     look = ChartStyle(
         series=series,
@@ -113,7 +115,7 @@ def draw_panels(panels: TrendPanels, on_click: Callable[[str, str], None]) -> No
         if place % panels.panels_per_row == 0:
             columns = st.columns(panels.panels_per_row, gap="small")
         clicks = st.session_state.get("clicks", {}).get(panel, 0)
-        counted_by = f"{look.grain} {panels.selection.rule} {panels.selection.taxonomy}"
+        counted_by = f"{look.grain} {panels.selection.counted_by} {panels.selection.taxonomy}"
         key = f"chart {panel} {series} {view} {counted_by} {clicks}"
         description = f"{marks.format_axis_title(look.grain, view)} by {series}, as {view}. {panel}".strip()
         with columns[place % panels.panels_per_row]:
@@ -144,9 +146,10 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
         title=f"{measure}{per_panel}: {comparison.describe_selection(selection)}",
         unit={"share": "share of publications"}.get(options.view, "publications"),
         rule=selection.rule,
-        source=describe_source(release, selection.taxonomy),
+        source=describe_source(release, selection),
+        corpus=describe_corpus_name(release, selection),
         finding=zero_count or " ".join(describe_trends(release, selection)),
-        file_name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.rule}_{release.name}",
+        file_name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.counted_by}_{release.name}",
         alt=f"{measure}.",
         key="trends",
         draw=partial(
@@ -161,7 +164,8 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
 
 
 def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
-    view, frame = panels.options.view, settle_periods(data.frame, query_data_age(data.release))
+    age = query_data_age(data.release, corpus=panels.selection.corpus)
+    view, frame = panels.options.view, settle_periods(data.frame, age)
     left_out = [f"**{sentence}**" for sentence in panels.left_out]
     cautions = [*left_out, *describe_period_cautions(frame, view)]
     if marks.has_bands(frame, panels.look):
@@ -174,6 +178,7 @@ def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
         cautions.append(f"**Fewer than {_FEW_PUBLICATIONS} publications in all**: too few for a share or a trend.")
     if view == "share" and (caution := describe_share_cautions(frame)):
         cautions.append(f"**{caution}**")
+    cautions.extend(list_source_cautions(data.release, panels.selection))
     if panels.look.annotations is not None:
         cautions.extend(describe_annotations(panels.look.annotations))
     return cautions
@@ -181,7 +186,7 @@ def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
 
 def show_totals(release: Release, selection: Selection) -> bool:
     """Show how many publications are selected, by which rule, in which covered time; whether they can be drawn."""
-    rule = next(rule for rule in counts.list_counting_rules(release) if rule.name == selection.rule)
+    rule = next(rule for rule in counts.list_counting_rules(release, selection.corpus) if rule.name == selection.rule)
     totals = counts.query_totals(release, selection)
     dated = format_number(totals.dated)
 
@@ -198,10 +203,16 @@ def show_totals(release: Release, selection: Selection) -> bool:
         )
     facts = [
         f"newest record {format_date(totals.newest_on)}" if totals.newest_on else "no dated record",
-        f"covers {format_date(totals.covers_from)} to {format_date(totals.covers_until)}",
+        *(
+            [f"covers {format_date(totals.covers_from)} to {format_date(totals.covers_until)}"]
+            if totals.covers_from and totals.covers_until
+            else []
+        ),
     ]
     taxonomy = counts.list_taxonomies(release)[selection.taxonomy]
-    st.caption(f"{rule.meaning} Categories of {taxonomy} · {' · '.join(facts)}")
+    corpus = find_corpus(release, selection.corpus)
+    meaning = counts.describe_rule(release, rule.name) if corpus and corpus.is_living else rule.meaning
+    st.caption(f"{meaning} Categories of {taxonomy} · {' · '.join(facts)}")
 
     if selection.since and selection.until and selection.since > selection.until:
         st.warning("“From” is after “Until”: choose an earlier month for “From”.", icon=":material/search:")

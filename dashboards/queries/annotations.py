@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import streamlit as st
 
+from dashboards.queries.corpora import MAPPING
 from dashboards.queries.counts import COUNTS_TABLE
 from dashboards.queries.release import (
     UnreadableRelease,
@@ -66,9 +67,9 @@ def find_annotations(
     event_spans = spans
     if selection.grain == "rolling_12_months":
         event_spans = spans.with_columns(starts_on=pl.col("ends_on").dt.month_start())
-    annotations = pl.concat(
-        [_query_events(release, event_spans), *_find_corrections(release, selection, spans, panel_of)]
-    )
+    annotations = _query_events(release, event_spans)
+    if selection.corpus in (None, MAPPING):  # a living corpus grows from release to release
+        annotations = pl.concat([annotations, *_find_corrections(release, selection, spans, panel_of)])
     return annotations.sort("happened_on", "period", "annotation")
 
 

@@ -76,10 +76,14 @@ select
     $name as selection,
     (
         select sum(publications)
-        from publication_cells(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+        from publication_cells(grain := 'month', {by_month.macro_arguments})
         where {conditions}
     ) as publications,
-    (select sum(exposure_years) from publication_periods(grain := 'month') where {time_condition}) as covered_years
+    (
+        select sum(exposure_years)
+        from publication_periods(grain := 'month'{by_month.corpus_argument})
+        where {time_condition}
+    ) as covered_years
 from (select 1)
 """
         for name in names:
@@ -147,7 +151,7 @@ def _count_shared(release: Release, first: Selection, second: Selection) -> int:
         values = {**selection.counting_parameters, **filters}
         part = f"""
             select publication_id
-            from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
+            from publications_behind({selection.macro_arguments})
             where published_on is not null and {conditions}
         """
         for name in values:

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import polars as pl
 
+from dashboards.queries.corpora import select_details
 from dashboards.queries.release import query_column_meanings, query_release
 from dashboards.queries.selection import (
+    COUNTS_TABLE,
     DEFAULT_RULE,
     DIMENSION_PLURALS,
     CountingRule,
@@ -22,16 +24,6 @@ from dashboards.text import format_number
 from warehouse.release import Release
 from warehouse.sql import list_macro_tables
 
-COUNTS_TABLE = "mart.publication_counts_by_month"
-# the counts by month; publications of which only the year is known are in their year and not among the undated
-_COUNTS_BY_YEAR = f"""
-    select counting_rule, taxonomy, lab, category, published_month, publications
-    from {COUNTS_TABLE}
-    union all
-    select $rule, $taxonomy, lab, category, unnest([published_year, null]), unnest([weight, -weight])
-    from publications_behind(rule := $rule, in_taxonomy := $taxonomy)
-    where published_on is null and published_year is not null
-"""
 MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
@@ -40,41 +32,78 @@ COUNTED_TABLES = (
     *("reference.categories", "reference.counting_rules", "reference.labs", "reference.taxonomies"),
 )
 """Tables that any count of publications reads, with the names of labs, categories and rules."""
-MACRO_TABLES = tuple(sorted(list_macro_tables()))
-"""Tables that the macros of a new release read; an older one has its own macros, which may read others."""
+MACRO_TABLES = (*sorted(list_macro_tables()), "mart.counted_publications")
+"""Tables that the macros of a release read: those of a new one, and of one without corpora."""
 
 
-def list_members(release: Release, dimension: Dimension, taxonomy: str = "iaps") -> list[str]:
-    """All labs, or all categories of a taxonomy: those of the reference first, then those found only in the data.
+def list_members(
+    release: Release, dimension: Dimension, taxonomy: str = "iaps", corpus: str | None = None
+) -> list[str]:
+    """All labs, or all categories of a taxonomy: those of the reference first, then those found only in the corpus.
 
     The order does not depend on filters, so positions can be mapped to colours.
     """
-    query = """
+    selection = Selection(corpus=corpus)
+    query = f"""
         select name
         from (
             select 'lab' as dimension, lab as name, 0 as place from reference.labs
             union all
             select 'category', category, 0 from reference.categories where taxonomy = $taxonomy
             union all
-            select 'lab', lab, 1 from mart.publication_counts_by_month where taxonomy = $taxonomy
+            select 'lab', lab, 1 from {selection.counts} where taxonomy = $taxonomy
             union all
-            select 'category', category, 1 from mart.publication_counts_by_month where taxonomy = $taxonomy
+            select 'category', category, 1 from {selection.counts} where taxonomy = $taxonomy
         )
         where dimension = $dimension
         group by name
         order by min(place), name
     """
-    return query_release(release, query, {"dimension": dimension, "taxonomy": taxonomy})["name"].to_list()
+    parameters = {"dimension": dimension, "taxonomy": taxonomy, **selection.corpus_parameters}
+    return query_release(release, query, parameters)["name"].to_list()
 
 
-def list_counting_rules(release: Release) -> list[CountingRule]:
-    """The counting rules, the default one first, then those that do not divide publications."""
-    query = """
+def list_counting_rules(release: Release, corpus: str | None = None) -> list[CountingRule]:
+    """The counting rules, the default one first, then those that do not divide publications.
+
+    Whether a rule is applicable depends on the corpus: it is if it can attribute at least 95 % of the publications.
+    """
+    totals = "mart.counting_rule_totals"
+    if corpus is not None:
+        totals = """(
+            select
+                rules.counting_rule,
+                any_value(rules.meaning) as meaning,
+                coalesce(sum(publications) filter (where lab = '(authors not known)'), 0)
+                <= 0.05 * coalesce(sum(publications), 0) as is_applicable
+            from reference.counting_rules as rules
+            left join mart.work_counts_by_month as counts
+                on
+                    rules.counting_rule = counts.counting_rule
+                    and counts.corpus = $corpus
+                    and counts.taxonomy in (select taxonomy from reference.taxonomies where is_default)
+            group by rules.counting_rule
+        )"""
+    query = f"""
         select counting_rule, meaning, is_applicable
-        from mart.counting_rule_totals
+        from {totals}
         order by counting_rule != $default, length(counting_rule) > 5, counting_rule
     """
-    return [CountingRule(*row) for row in query_release(release, query, {"default": DEFAULT_RULE}).iter_rows()]
+    parameters = {"default": DEFAULT_RULE, **Selection(corpus=corpus).corpus_parameters}
+    return [CountingRule(*row) for row in query_release(release, query, parameters).iter_rows()]
+
+
+def describe_rule(release: Release, name: str) -> str:
+    """What a counting rule does in a living corpus; its own sentence is about the rows of a list."""
+    query = "select attribution, category_attribution from reference.counting_rules where counting_rule = $rule"
+    attribution, of_categories = query_release(release, query, {"rule": name}).row(0)
+    place = {
+        "whole": "for the first of its labs",
+        "fractional": "divided over labs by their share of its authors",
+        "first_author": "for the lab of its first author",
+    }[attribution]
+    shared = ", and divided over all its categories" if of_categories == "shared" else ""
+    return f"Every work counts once, {place}{shared}."
 
 
 def find_works_rule(release: Release) -> str:
@@ -88,18 +117,18 @@ def list_taxonomies(release: Release) -> dict[str, str]:
     return dict(query_release(release, query).iter_rows())
 
 
-def list_months(release: Release) -> list[str]:
-    """The months that the source covers or has publications of, by name (``2023-04``)."""
-    query = """
+def list_months(release: Release, corpus: str | None = None) -> list[str]:
+    """The months that the corpus covers or has publications of, by name (``2023-04``)."""
+    selection = Selection(corpus=corpus)
+    query = f"""
         select strftime(month, '%Y-%m')
         from (
             select unnest(generate_series(date_trunc('month', holds_from), holds_until, interval 1 month)) as month
-            from clean.coverage
-            where source = 'lab_sheet'
+            from {selection.coverage}
         )
         order by month
     """
-    return query_release(release, query).to_series().to_list()
+    return query_release(release, query, selection.corpus_parameters).to_series().to_list()
 
 
 def _counts_year_alone(release: Release, selection: Selection) -> bool:
@@ -107,14 +136,26 @@ def _counts_year_alone(release: Release, selection: Selection) -> bool:
     if selection.grain != "year" or "published_year" not in query_column_meanings(release, "mart.counted_publications"):
         return False
     # few lakes have any, and the others are spared the longer queries
-    query = """
-        select exists(from mart.counted_publications where published_on is null and published_year is not null)
+    query = f"""
+        select exists(select 1 from {selection.counted} where published_on is null and published_year is not null)
     """
-    return bool(query_release(release, query).item())
+    return bool(query_release(release, query, selection.corpus_parameters).item())
+
+
+def _build_yearly_counts(selection: Selection) -> str:
+    """The counts by month; publications of which only the year is known are in their year, not among the undated."""
+    return f"""(
+    select counting_rule, taxonomy, lab, category, published_month, publications
+    from {selection.counts}
+    union all
+    select $rule, $taxonomy, lab, category, unnest([published_year, null]), unnest([weight, -weight])
+    from publications_behind({selection.macro_arguments})
+    where published_on is null and published_year is not null
+    )"""
 
 
 def query_totals(release: Release, selection: Selection) -> PublicationTotals:
-    """Counts over all periods, and the days that the source covers."""
+    """Counts over all periods, and the days that the corpus covers."""
     conditions, parameters = selection.build_conditions("published_month")
     undated_conditions, _ = replace(selection, since=None, until=None).build_conditions("published_month")
     query = f"""
@@ -124,7 +165,7 @@ def query_totals(release: Release, selection: Selection) -> PublicationTotals:
                 case when published_month is null then {undated_conditions} else {conditions} end as is_selected,
                 lab = '(authors not known)' as is_unattributed,
                 publications
-            from ({_COUNTS_BY_YEAR if _counts_year_alone(release, selection) else COUNTS_TABLE})
+            from {_build_yearly_counts(selection) if _counts_year_alone(release, selection) else selection.counts}
             where counting_rule = $rule and taxonomy = $taxonomy
         )
 
@@ -133,11 +174,10 @@ def query_totals(release: Release, selection: Selection) -> PublicationTotals:
             coalesce((select sum(publications) from counted where is_dated), 0.0) as dated,
             coalesce((select sum(publications) from counted where is_selected and not is_dated), 0.0) as undated,
             coalesce((select sum(publications) from counted where is_unattributed and is_dated), 0.0) as unattributed,
-            (select max(published_on) from clean.publications) as newest_on,
+            (select max(published_on) from {selection.dated}) as newest_on,
             covers_from,
             covers_until
-        from clean.coverage
-        where source = 'lab_sheet'
+        from {selection.coverage}
     """
     return PublicationTotals(
         **query_release(release, query, {**selection.counting_parameters, **parameters}).row(0, named=True)
@@ -153,19 +193,20 @@ def limit_members(release: Release, selection: Selection) -> tuple[Selection, li
     notes, drawn = [], selection
     for dimension in selection.dimensions:
         chosen = selection.labs if dimension == "lab" else selection.categories
-        if chosen or len(list_members(release, dimension, selection.taxonomy)) <= MAX_MEMBERS:
+        if chosen or len(list_members(release, dimension, selection.taxonomy, selection.corpus)) <= MAX_MEMBERS:
             continue
         conditions, parameters = selection.by_month.build_conditions("published_month")
         query = f"""
             select {dimension}, sum(publications) as publications
-            from mart.publication_counts_by_month
+            from {selection.counts}
             where counting_rule = $rule and taxonomy = $taxonomy and published_month is not null and {conditions}
             group by {dimension}
             order by publications desc, {dimension}
         """
         ranked = query_release(release, query, {**selection.counting_parameters, **parameters})
         left_out = ranked[MAX_MEMBERS:]
-        largest = ranked[dimension].to_list() or list_members(release, dimension, selection.taxonomy)
+        largest = ranked[dimension].to_list()
+        largest = largest or list_members(release, dimension, selection.taxonomy, selection.corpus)
         drawn = drawn.choose(dimension, largest[:MAX_MEMBERS])
         if left_out.height:
             plural = DIMENSION_PLURALS[dimension]
@@ -202,7 +243,7 @@ def build_counts_query(selection: Selection) -> tuple[str, dict[str, Any]]:
     query = f"""
 with counted as (
     select {columns}starts_on, sum(publications) as publications
-    from publication_cells(rule := $rule, grain := $grain, in_taxonomy := $taxonomy)
+    from publication_cells(grain := $grain, {selection.macro_arguments})
     where {of_members}
     group by all
 )
@@ -221,8 +262,8 @@ select
         when starts_on < covers_from then 'from ' || strftime(covers_from, '%-d %b')
         when ends_on > covers_until then 'to ' || strftime(covers_until, '%-d %b')
     end as covered_part
-from publication_periods(grain := $grain)
-cross join (select covers_from, covers_until from clean.coverage where source = 'lab_sheet'){joins}
+from publication_periods(grain := $grain{selection.corpus_argument})
+cross join (select covers_from, covers_until from {selection.coverage}){joins}
 left join counted using ({columns}starts_on)
 where {of_periods}
 order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
@@ -239,7 +280,7 @@ def _build_members_query(selection: Selection, dimension: Dimension) -> str:
     return f"""\
 select {dimension} from {known}
 union
-select {dimension} from {COUNTS_TABLE} where counting_rule = $rule and taxonomy = $taxonomy"""
+select {dimension} from {selection.counts} where counting_rule = $rule and taxonomy = $taxonomy"""
 
 
 def query_counts(release: Release, selection: Selection) -> pl.DataFrame:
@@ -266,7 +307,7 @@ def list_papers(
     filters = replace(selection, since=None, until=None) if span == "undated" else selection
     conditions, parameters = filters.build_conditions("published_on")
     parameters |= selection.counting_parameters
-    behind = "publications_behind(rule := $rule, in_taxonomy := $taxonomy)"
+    behind = f"publications_behind({selection.macro_arguments})"
     if _counts_year_alone(release, selection):
         behind = f"(select * replace (coalesce(published_on, published_year) as published_on) from {behind})"
     date_condition = f"published_on is {'null' if span == 'undated' else 'not null'}"
@@ -283,7 +324,8 @@ def list_papers(
             and exists(from reference.taxonomies where taxonomy = $taxonomy and is_default)
     """
     source = f"{behind} where {date_condition} and {conditions}"
-    is_in_table = query_release(release, is_whole, selection.counting_parameters).item() and not _counts_year_alone(
+    whole_parameters = {"rule": selection.rule, "taxonomy": selection.taxonomy}
+    is_in_table = query_release(release, is_whole, whole_parameters).item() and not _counts_year_alone(
         release, selection
     )
     # a whole count in the default taxonomy is in the table of counts, whose months make up every period; others are
@@ -296,7 +338,7 @@ def list_papers(
     if is_in_table:
         counted = f"""
             select published_month as published_on, sum(publications) as publications
-            from {COUNTS_TABLE}
+            from {selection.counts}
             where
                 counting_rule = $rule and taxonomy = $taxonomy
                 and {f"{date_condition} and {conditions}".replace("published_on", "published_month")}
@@ -337,7 +379,7 @@ def list_papers(
             is_duplicate,
             case when regexp_full_match(url, '(?i)https?://\S+') then url end as url,
             $in_all::bigint as in_all
-        from clean.publications as publications
+        from {select_details(release, selection.corpus)} as publications
         inner join newest on publications.publication_id = newest.publication_id
         where ({is_recent} or published_on is null)
         order by published_on desc, lab, title, publications.publication_id

@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboards.queries.freshness import STALE_RECORD_DAYS
 from dashboards.queries.release import query_release
+from dashboards.queries.selection import Selection
 from warehouse.release import Release
 
 
@@ -17,7 +18,7 @@ class DataAge:
     """The age of the publications of a release.
 
     Args:
-        ends_on: Day of the newest publication, or the last day that the source covers if that is later; None without
+        ends_on: Day of the newest publication, or the last day that the corpus covers if that is later; None without
             publications.
         today: The day on which the page is read.
     """
@@ -31,19 +32,21 @@ class DataAge:
         return self.ends_on is not None and (self.today - self.ends_on).days > STALE_RECORD_DAYS
 
 
-def query_data_age(release: Release, today: dt.date | None = None) -> DataAge:
+def query_data_age(release: Release, today: dt.date | None = None, corpus: str | None = None) -> DataAge:
     """The age of the publications that figures count.
 
     Args:
         release: The release.
         today: The day on which the page is read; the present day by default.
+        corpus: The corpus that is counted; None in a release that has only one.
     """
-    query = """
+    selection = Selection(corpus=corpus)
+    query = f"""
         select
-            (select max(published_on) from clean.publications) as newest_on,
-            (select max(covers_until) from clean.coverage where source = 'lab_sheet') as covers_until
+            (select max(published_on) from {selection.dated}) as newest_on,
+            (select max(covers_until) from {selection.coverage}) as covers_until
     """
-    newest_on, covers_until = query_release(release, query).row(0)
+    newest_on, covers_until = query_release(release, query, selection.corpus_parameters).row(0)
     ends_on = max(newest_on, covers_until or newest_on) if newest_on else None
     return DataAge(ends_on, today or dt.datetime.now(dt.UTC).date())
 

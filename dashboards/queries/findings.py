@@ -9,6 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from dashboards.queries.comparison import describe_selection
+from dashboards.queries.corpora import MAPPING
 from dashboards.queries.counts import build_counts_query, list_taxonomies
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import DEFAULT_RULE, Selection
@@ -23,12 +24,13 @@ _FEWEST_IN_HALF = 5  # as in growth_shown and change_finding of warehouse/macros
 def describe_trends(release: Release, selection: Selection) -> list[str]:
     """A sentence on the trend of each selected lab or category, or of all together.
 
-    The release has the trends of works over all fully covered months: in total, per lab, and per category of the
-    default taxonomy. Any other choice of labs, categories and months is tested here, as one more beside those; if it
-    cannot be tested, the sentence gives what would be needed.
+    The release has the trends of the works of the published mapping over all fully covered months: in total, per lab,
+    and per category of the default taxonomy. Any other choice of corpus, labs, categories and months is tested here, as
+    one more beside those; if it cannot be tested, the sentence gives what would be needed.
     """
     is_default = selection.taxonomy == next(iter(list_taxonomies(release)))
     is_in_release = not (selection.labs and selection.categories) and (is_default or not selection.categories)
+    is_in_release = is_in_release and selection.corpus in (None, MAPPING)
     if not is_in_release or selection.since or selection.until:
         return [_test_trend(release, selection)]
     query = """
@@ -95,11 +97,11 @@ def describe_zero_count(release: Release, selection: Selection) -> str | None:
         select sum(exposure_years) as years, count(*) filter (where not is_part_period) as months
         from (
             select is_part_period, exposure_years
-            from publication_periods(grain := 'month')
+            from publication_periods(grain := 'month'{selection.corpus_argument})
             where {conditions}
         )
     """
-    years, covered = query_release(release, query, parameters).row(0)
+    years, covered = query_release(release, query, {**parameters, **selection.corpus_parameters}).row(0)
     if not years:
         return None
     high = functions.poisson_rate_high(0, years)

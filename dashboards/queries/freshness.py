@@ -53,10 +53,12 @@ def describe_staleness(release: Release, today: dt.date) -> list[str]:
         release: The release.
         today: The day up to which ages are counted.
     """
-    query = """
+    # what any corpus covers: the published mapping ends, and other sources go on
+    coverage = "mart.corpus_coverage" if "mart.corpus_coverage" in release.manifest["tables"] else "clean.coverage"
+    query = f"""
         select
             (select cast(max(fetched_at) as date) from raw.snapshots) as fetched_on,
-            (select max(covers_until) from clean.coverage) as covers_until,
+            (select max(covers_until) from {coverage}) as covers_until,
             (select max(published_on) from clean.publications) as newest_on
     """
     fetched_on, covers_until, newest_on = query_release(release, query).row(0)

@@ -11,8 +11,9 @@ from warehouse.release import Release
 MAX_NEWEST_PAPERS = 15
 
 
-def list_members_by_works(release: Release, dimension: Dimension) -> list[str]:
-    """The labs, or the categories of the default taxonomy, those with the most works first."""
+def list_members_by_works(release: Release, dimension: Dimension, corpus: str | None = None) -> list[str]:
+    """The labs, or the categories of the default taxonomy, those with the most works in a corpus first."""
+    counted, parameters = _select_counted(corpus)
     known = {
         "lab": "select lab as name from reference.labs",
         "category": "select category as name from reference.categories inner join reference.taxonomies using (taxonomy)"
@@ -20,19 +21,71 @@ def list_members_by_works(release: Release, dimension: Dimension) -> list[str]:
     }[dimension]
     query = f"""
         select name
-        from ({known} union select {dimension} from clean.publications)
-        left join clean.publications on name = {dimension}
+        from ({known} union select {dimension} from {counted})
+        left join {counted} as counted on name = {dimension}
         group by name
-        order by count(publication_id) filter (where not is_duplicate) desc, name
+        order by name like '(%', count(item_id) filter (where not is_duplicate) desc, name
     """
-    return query_release(release, query)["name"].to_list()
+    return query_release(release, query, parameters)["name"].to_list()
 
 
-def select_member(dimension: Dimension, name: str, rule: str) -> Selection:
-    """All publications of a lab or a category."""
-    if dimension == "lab":
-        return Selection(labs=(name,), rule=rule, grain="quarter")
-    return Selection(categories=(name,), rule=rule, grain="quarter")
+def _select_counted(corpus: str | None) -> tuple[str, dict[str, str]]:
+    """What a corpus counts, each item at the one lab and category of whole counting, as a relation; its parameters."""
+    if corpus is None:
+        return "(select *, publication_id as item_id from clean.publications)", {}
+    return "(select * from mart.counted_works where corpus = $corpus and whole_weight > 0)", {"corpus": corpus}
+
+
+def select_member(dimension: Dimension, name: str, rule: str, corpus: str | None = None) -> Selection:
+    """All publications of a lab or a category in a corpus."""
+    return Selection(rule=rule, grain="quarter", corpus=corpus).choose(dimension, [name])
+
+
+def query_work_counts(release: Release, dimension: Dimension, name: str, corpus: str) -> dict[str, int]:
+    """``works`` of a member in a living corpus, those ``undated`` and ``unlabelled``, and in how many ``sources``."""
+    query = f"""
+        with works as (
+            select work_id, published_on, category
+            from mart.counted_works
+            where corpus = $corpus and whole_weight > 0 and not is_duplicate and {dimension} = $name
+        )
+
+        select
+            count(*) as works,
+            count(*) filter (where published_on is null) as undated,
+            count(*) filter (where category = '(unlabelled)') as unlabelled,
+            (
+                select count(distinct members.source)
+                from clean.work_members as members
+                where members.work_id in (select work_id from works)
+            ) as sources
+        from works
+    """
+    return query_release(release, query, {"name": name, "corpus": corpus}).row(0, named=True)
+
+
+def list_work_bases(release: Release, dimension: Dimension, name: str, corpus: str) -> pl.DataFrame:
+    """What assigns the works of a living corpus to a lab, or the list that gives them a category: ``basis``, ``works``.
+
+    A work can have several bases.
+    """
+    bases = {
+        "lab": "select work_id, lab as member, basis from clean.work_labs",
+        "category": "select work_id, category as member, 'label of ' || list as basis from clean.work_labels",
+    }[dimension]
+    query = f"""
+        select bases.basis, count(distinct bases.work_id) as works
+        from ({bases}) as bases
+        inner join (
+            select work_id
+            from mart.counted_works
+            where corpus = $corpus and whole_weight > 0 and not is_duplicate and {dimension} = $name
+        ) as counted on bases.work_id = counted.work_id
+        where bases.member = $name
+        group by bases.basis
+        order by works desc, basis
+    """
+    return query_release(release, query, {"name": name, "corpus": corpus})
 
 
 def query_evidence_counts(release: Release, dimension: Dimension, name: str) -> dict[str, int]:
@@ -98,14 +151,18 @@ def list_definitions(release: Release, dimension: Dimension, name: str) -> pl.Da
     return query_release(release, query, {"name": name})
 
 
-def describe_concentration(release: Release, dimension: Dimension, name: str) -> str | None:
-    """A sentence on how a lab's works spread over categories, or a category's over labs; None without works."""
+def describe_concentration(release: Release, dimension: Dimension, name: str, corpus: str | None = None) -> str | None:
+    """A sentence on how a lab's works spread over categories, or a category's over labs; None without works.
+
+    In a living corpus, of those works that have one.
+    """
     other = OTHER_DIMENSION[dimension]
+    counted, parameters = _select_counted(corpus)
     query = f"""
         with members as (
             select {other}, count(*) as k, sum(count(*)) over () as n
-            from clean.publications
-            where {dimension} = $name and not is_duplicate
+            from {counted}
+            where {dimension} = $name and not is_duplicate and {other} not in ('(unlabelled)', '(no followed lab)')
             group by {other}
         )
 
@@ -116,7 +173,7 @@ def describe_concentration(release: Release, dimension: Dimension, name: str) ->
             sum(k * k) / max(n * n) as hhi
         from members
     """
-    for row in query_release(release, query, {"name": name}).iter_rows(named=True):
+    for row in query_release(release, query, {"name": name, **parameters}).iter_rows(named=True):
         if row["works"]:
             phrase = {"lab": "come from {:,} labs", "category": "lie in {:,} categories"}[other]
             return (
@@ -128,7 +185,7 @@ def describe_concentration(release: Release, dimension: Dimension, name: str) ->
 
 
 def query_trend_sentence(release: Release, dimension: Dimension, name: str) -> str | None:
-    """The sentence on the trend of a lab or category; None if none is tested."""
+    """The sentence on the trend of a lab or category in the published mapping; None if none is tested."""
     query = "select sentence from mart.publication_trends where dimension = $dimension and member = $name"
     sentences = query_release(release, query, {"dimension": dimension, "name": name})["sentence"].to_list()
     return sentences[0] if sentences else None

@@ -33,6 +33,7 @@ from warehouse.table import LAYERS
 _TABLES = "select schema_name, table_name from duckdb_tables() where not internal"
 _log = logging.getLogger(__name__)
 _PINNED_KEY = "pinned release"
+_ADDED_KEY = "release added to the address"
 _MAX_OPEN = 3  # releases kept open: the newest and those that sessions have pinned
 _open: OrderedDict[tuple[int, str, str], duckdb.DuckDBPyConnection] = OrderedDict()
 _open_lock = threading.Lock()
@@ -140,6 +141,7 @@ def _select_release() -> Release:
         return named
     st.session_state[_PINNED_KEY] = wanted
     if st.query_params.get("release") != wanted:
+        st.session_state[_ADDED_KEY] = wanted
         st.query_params["release"] = wanted
     latest = list_readable_releases()[-1]
     if named.number != latest.number:
@@ -162,6 +164,12 @@ def find_release() -> tuple[Release, str | None]:
     wanted = st.query_params.get("release") or st.session_state.get(_PINNED_KEY)
     named = next((release for release in list_readable_releases() if release.name == wanted), None) if wanted else None
     return named or get_newest_release(), wanted
+
+
+def is_release_in_address() -> bool:
+    """Whether the page was opened by an address that names a release, and not from the menu of a page that did."""
+    named = st.query_params.get("release")
+    return named is not None and st.session_state.get(_ADDED_KEY) != named
 
 
 def list_readable_releases() -> list[Release]:

@@ -14,6 +14,7 @@ Dimension = Literal["lab", "category"]
 OTHER_DIMENSION: Mapping[Dimension, Dimension] = {"lab": "category", "category": "lab"}
 DEFAULT_RULE = "works"
 """The counting rule of every page where none is chosen; the statistics of a release count by it too."""
+COUNTS_TABLE = "mart.publication_counts_by_month"
 DIMENSION_PLURALS: Mapping[Dimension, str] = {"lab": "labs", "category": "categories"}
 
 
@@ -30,6 +31,7 @@ class Selection:
         dimensions: What counts are grouped by, besides the period.
         since: A day in the first period; None for no lower bound.
         until: A day in the last period; None for no upper bound.
+        corpus: The corpus; None for the only one of a release of an earlier version, the published mapping.
     """
 
     labs: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Selection:
     dimensions: tuple[Dimension, ...] = ("lab", "category")
     since: dt.date | None = None
     until: dt.date | None = None
+    corpus: str | None = None
 
     @property
     def span(self) -> tuple[dt.date | None, dt.date | None]:
@@ -66,8 +69,54 @@ class Selection:
 
     @property
     def counting_parameters(self) -> dict[str, Any]:
-        """The parameters of every query on publications: ``rule`` and ``taxonomy``."""
-        return {"rule": self.rule, "taxonomy": self.taxonomy}
+        """The parameters of every query on publications: ``rule``, ``taxonomy`` and, if chosen, ``corpus``."""
+        return {"rule": self.rule, "taxonomy": self.taxonomy, **self.corpus_parameters}
+
+    @property
+    def corpus_parameters(self) -> dict[str, Any]:
+        """The parameter ``corpus``; none if there is only one."""
+        return {"corpus": self.corpus} if self.corpus else {}
+
+    @property
+    def corpus_argument(self) -> str:
+        """The last argument of a table macro, after another one."""
+        return ", in_corpus := $corpus" if self.corpus else ""
+
+    @property
+    def counted_by(self) -> str:
+        """The rule and the corpus, as part of a file name."""
+        return f"{self.rule}_{self.corpus}" if self.corpus else self.rule
+
+    @property
+    def macro_arguments(self) -> str:
+        """The arguments of the table macros that count."""
+        return f"rule := $rule, in_taxonomy := $taxonomy{self.corpus_argument}"
+
+    @property
+    def counts(self) -> str:
+        """The counts by month of the corpus, as a relation."""
+        if self.corpus:
+            return "(select * exclude (corpus) from mart.work_counts_by_month where corpus = $corpus)"
+        return COUNTS_TABLE
+
+    @property
+    def counted(self) -> str:
+        """What the corpus counts, with labs and weights, as a relation."""
+        if self.corpus:
+            return "(select * from mart.counted_works where corpus = $corpus)"
+        return "(select *, publication_id as item_id from mart.counted_publications)"
+
+    @property
+    def dated(self) -> str:
+        """The dates of what the corpus counts, as a relation."""
+        return self.counted if self.corpus else "clean.publications"
+
+    @property
+    def coverage(self) -> str:
+        """The row with what the corpus covers, as a relation."""
+        if self.corpus:
+            return "(select * from mart.corpus_coverage where corpus = $corpus)"
+        return "(select * from clean.coverage where source = 'lab_sheet')"
 
     def build_conditions(self, day: str) -> tuple[str, dict[str, Any]]:
         """The filters as an SQL condition, and its parameters.
@@ -129,8 +178,8 @@ class PublicationTotals:
         undated: Undated publications that match the filters; in no chart over time.
         unattributed: Dated publications without known authors, which the rule cannot attribute to a lab.
         newest_on: Date of the newest publication.
-        covers_from: First day that the source covers.
-        covers_until: Last day that the source covers.
+        covers_from: First day that the corpus covers; None if it has no dated publication.
+        covers_until: Last day that it covers.
     """
 
     selected: float
@@ -138,8 +187,8 @@ class PublicationTotals:
     undated: float
     unattributed: float
     newest_on: dt.date | None
-    covers_from: dt.date
-    covers_until: dt.date
+    covers_from: dt.date | None
+    covers_until: dt.date | None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
 def _build_range_query(release: Release, selection: Selection) -> tuple[str, dict[str, Any]]:
     """The range leaves out rules that cannot attribute more than 5 % of the publications to a lab."""
     query, parameters = counts.build_counts_query(selection)
-    applicable = [rule.name for rule in counts.list_counting_rules(release) if rule.is_applicable] or [selection.rule]
+    rules = counts.list_counting_rules(release, selection.corpus)
+    applicable = [rule.name for rule in rules if rule.is_applicable] or [selection.rule]
     cell = ", ".join(("starts_on", *selection.dimensions))
     rule_queries = [
         f"select {cell}, publications from ({_indent_subquery(query.replace('$rule', f'$rule_{place}'))})"
@@ -120,7 +121,7 @@ with counted as (
     select
         {of},
         sum(publications) as publications
-    from publication_cells(rule := $rule, grain := 'month', in_taxonomy := $taxonomy)
+    from publication_cells(grain := 'month', {selection.macro_arguments})
     where {conditions}
     group by all
 ),

@@ -161,6 +161,7 @@ def show_filter_bar(
     *,
     prefix: str = "",
     taxonomy: str | None = None,
+    corpus: str | None = None,
 ) -> Selection:
     """Show the filter bar, and return what is chosen in it, counted per year.
 
@@ -169,12 +170,13 @@ def show_filter_bar(
         shown: Which of `ALL_FILTERS` are shown; the others have their defaults.
         prefix: Put before the URL parameters, for the second bar of a page.
         taxonomy: The taxonomy where it cannot be chosen here; the default one if missing.
+        corpus: The corpus; None in a release that has only one.
     """
-    months = counts.list_months(release)
+    months = counts.list_months(release, corpus)
     if "span" in shown:
         settle_month(months, f"{prefix}since", is_last=False)
         settle_month(months, f"{prefix}until", is_last=True)
-    rules = [rule.name for rule in counts.list_counting_rules(release)]
+    rules = [rule.name for rule in counts.list_counting_rules(release, corpus)]
     taxonomies = list(counts.list_taxonomies(release))
     # the taxonomy is chosen below the categories that depend on it
     key = f"{prefix}taxonomy"
@@ -185,10 +187,10 @@ def show_filter_bar(
     left, right = st.columns([2, 3], gap="small") if {"labs", "categories"} & set(shown) else (None, None)
     if "labs" in shown and left is not None:
         with left:
-            labs = select_many("Labs", counts.list_members(release, "lab", taxonomy), f"{prefix}labs")
+            labs = select_many("Labs", counts.list_members(release, "lab", taxonomy, corpus), f"{prefix}labs")
     if "categories" in shown and right is not None:
         with right:
-            members = counts.list_members(release, "category", taxonomy)
+            members = counts.list_members(release, "category", taxonomy, corpus)
             categories = select_many("Categories", members, f"{prefix}categories")
     rule = rules[0]
     since = until = None
@@ -209,4 +211,5 @@ def show_filter_bar(
         "year",
         since=since,
         until=until,
+        corpus=corpus,
     )

@@ -12,12 +12,13 @@ import streamlit as st
 from dashboards.queries.freshness import describe_staleness
 from dashboards.queries.release import MissingData, UnreadableRelease, find_release
 from dashboards.queries.search import FACETS
-from dashboards.text import escape_markdown
+from dashboards.text import CORPUS_KEY, escape_markdown
 from warehouse.release import NoRelease
 
 # parameters that pages read without a widget of the same name, or whose widget shows only with certain data; by path
 _READ_PARAMETERS = {
     "": {"seen"},
+    **{path: {CORPUS_KEY} for path in ("trends", "labs", "categories")},
     "work": {"work", "id", "publication", "paper"},
     "item": {"kind", "id"},
     "works": {*FACETS, "page"},

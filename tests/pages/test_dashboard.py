@@ -143,7 +143,9 @@ def test_undated_publications_are_counted_and_can_be_listed(
     lake = copy_release(
         "update clean.publications set published_on = null, published_year = null where category = 'Unlearning'",
         "update mart.counted_publications set published_on = null, published_year = null where category = 'Unlearning'",
+        "update mart.counted_works set published_on = null, published_year = null where category = 'Unlearning'",
         "update mart.publication_counts_by_month set published_month = null where category = 'Unlearning'",
+        "update mart.work_counts_by_month set published_month = null where category = 'Unlearning'",
     )
     app = open_page(lake, monkeypatch)
     assert "2 more without a date, not drawn" in read_page_text(app)
@@ -157,6 +159,8 @@ def test_hostile_texts_are_shown_as_text(copy_release: Callable[..., Lake], monk
         "update clean.publications set title = '<img src=x onerror=alert(1)> ![](http://evil.example/x)', url = 'javascript:alert(1)' where lab = 'OpenAI'",
         "update clean.publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
         "update mart.counted_publications set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+        "update mart.counted_works set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
+        "update mart.work_counts_by_month set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
         "update mart.publication_counts_by_month set lab = '=HYPERLINK(\"http://evil.example\") **x**' where lab = 'OpenAI'",
     )
     app = open_page(lake, monkeypatch)

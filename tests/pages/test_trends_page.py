@@ -78,7 +78,10 @@ def test_long_list_shows_the_newest_papers_and_the_total(
         " from clean.publications as source cross join range(1, 20) as numbers (n)",
         "insert into mart.counted_publications by name select source.* replace (publication_id || n as publication_id)"
         " from mart.counted_publications as source cross join range(1, 20) as numbers (n)",
+        "insert into mart.counted_works by name select source.* replace (item_id || n as item_id)"
+        " from mart.counted_works as source cross join range(1, 20) as numbers (n)",
         "update mart.publication_counts_by_month set publications = 20 * publications",
+        "update mart.work_counts_by_month set publications = 20 * publications",
     )
     app = open_page(lake, monkeypatch)
     assert not app.exception
@@ -176,7 +179,9 @@ def test_papers_of_the_charts_can_be_downloaded_with_their_remainder(
             for table in (
                 "clean.publications set published_year = null, published_on",
                 "mart.counted_publications set published_year = null, published_on",
+                "mart.counted_works set published_year = null, published_on",
                 "mart.publication_counts_by_month set published_month",
+                "mart.work_counts_by_month set published_month",
             )
         )
     )

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pipeline.test_pipeline import query_lake, read_truth
-from tests.support.builders import build_release, fetch_rows, make_publication
+from tests.support.builders import CORPORA, build_release, fetch_rows, make_publication
 from tests.support.trials import scale_trials
 from warehouse import reference
 from warehouse.lake import Lake
@@ -23,7 +23,12 @@ from warehouse.release import Release
 
 RULES = [row["counting_rule"] for row in reference.read_rows("counting_rules")]
 GRAINS = ["month", "quarter", "year", "rolling_12_months"]
-COUNTED = ["mart.counted_publications", "mart.publication_counts_by_month", "mart.publications_by_lab_category_month"]
+COUNTED = [
+    "mart.counted_publications",
+    "mart.publication_counts_by_month",
+    "mart.publications_by_lab_category_month",
+    *CORPORA,
+]
 DAY = dt.date(2023, 5, 1)
 
 

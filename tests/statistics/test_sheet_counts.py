@@ -10,7 +10,7 @@ import pytest
 
 from dashboards.queries import counts
 from dashboards.queries.selection import Grain, Selection
-from tests.support.builders import build_release, fetch_rows
+from tests.support.builders import CORPORA, build_release, fetch_rows
 from tests.support.two_lists import make_list_snapshot, make_row
 from warehouse.lake import Lake
 from warehouse.release import Release
@@ -22,6 +22,7 @@ MARTS = (
     "mart.counting_rule_totals",
     "mart.publication_evidence",
     "mart.publication_counts_by_month",
+    *CORPORA,
 )
 
 

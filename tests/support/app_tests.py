@@ -8,8 +8,15 @@ from streamlit.testing.v1 import AppTest
 
 from warehouse.lake import PROJECT, Lake
 
+PAGES_WITH_CORPORA = {"trends", "labs", "categories"}
+
 
 def open_page(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str = "trends", **query: str | list[str]) -> AppTest:
+    """Open a page; one with corpora counts the published mapping unless ``corpus`` names another, or is empty for none."""
+    if page in PAGES_WITH_CORPORA:
+        query = {"corpus": "iaps_mapping", **query}
+        if not query["corpus"]:
+            del query["corpus"]
     monkeypatch.setenv("AISLE_LAKE", str(lake.root))
     app = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=60)
     app.switch_page(f"app_pages/{page}.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -72,11 +73,16 @@ def visit_page(dashboard_url: str, browser_context: BrowserContext) -> Iterator[
 
 @pytest.fixture
 def open_trends_page(visit_page: OpenPage) -> OpenPage:
-    """A function that opens the page of trends with a query string and waits for its charts."""
+    """A function that opens the page of trends with a query string and waits for its charts.
+
+    It shows the published mapping unless the query names another corpus.
+    """
 
     def open_trends(query: str = "", **options: Any) -> Page:
+        if "corpus=" not in query:
+            query = f"{query}{'&' if query else '?'}corpus=iaps_mapping"
         page = visit_page("trends" + query, **options)
-        page.get_by_text("publications listed").or_(page.get_by_text("publication listed")).wait_for()
+        page.get_by_text(re.compile(r"(publication|work)s? listed")).wait_for()
         page.locator(f"{BARS}, {POINTS}").first.wait_for()
         return page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from warehouse.table import Table
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PAPER = {"lab": "OpenAI", "category": "Robustness", "published_on": dt.date(2023, 5, 1), "is_duplicate": False}
+
+CORPORA = ("mart.counted_works", "mart.work_counts_by_month", "mart.corpus_sources", "mart.corpus_coverage")
+"""What the table macros read, besides the counts of publications."""
 
 
 def make_publication(key: object, **facts: Any) -> dict[str, Any]:
@@ -39,7 +43,8 @@ def build_release(
         lake: The lake that the release is published in.
         publications: Rows of ``clean.publications``; if missing, a transform makes them from raw rows, and the authors too.
         authorships: Publication, position and lab of each author.
-        only: Names of the tables to make, with all that they are made from; all if missing.
+        only: Names of the tables to make, with all that they are made from; all if missing. With those of
+            `CORPORA` among them, given publications are not linked to works.
         other_rows: Rows of other tables, by table name with two underscores for the dot.
     """
     authors = [
@@ -50,6 +55,8 @@ def build_release(
     if publications is not None:
         rows = {"clean.publications": publications, "clean.authorships": authors}
     rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
+    if publications is not None and set(CORPORA) <= set(only or ()):  # linking them costs more than all else
+        rows = {name: () for name in load_transforms() if re.match(r"clean\.(work|record)", name)} | rows
     needed = {table.name for table in list_tables()} if only is None else _find_needed(only, rows)
     written: list[Table] = []
     for table in reference.list_reference_tables():

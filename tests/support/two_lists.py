@@ -26,6 +26,12 @@ DELAYS = (0, 0, 1, 2)  # months
 SHARED_URL = "https://arxiv.org/abs/2301.00001"
 MARTS = (
     "mart.counted_publications",
+    "mart.publication_counts_by_month",
+    "mart.counted_works",
+    "mart.work_counts_by_month",
+    "mart.corpus_sources",
+    "mart.corpus_coverage",
+    "mart.works_by_lab_category_month",
     "mart.snapshot_yields",
     "mart.alike_publications",
     "mart.author_topics",

@@ -1,11 +1,21 @@
--- Table macros of every release: counts by any counting rule, in any taxonomy, at any grain.
+-- Table macros of every release: counts of any corpus, by any counting rule, in any taxonomy, at any grain.
+--   in_corpus  a corpus of reference.corpora: what is counted
 
--- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category.
-create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps') as table
-with labels as (
+-- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category. In a
+-- list, publication_id identifies one of its publications, in a living corpus a work.
+create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
+with known_corpus as (
+    select case
+        when exists (select 1 from reference.corpora where corpus = in_corpus) then in_corpus
+        else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see reference.corpora'))
+    end as corpus
+),
+
+labels as (
     select distinct counts.category
-    from mart.publication_counts_by_month as counts
+    from mart.work_counts_by_month as counts
     inner join reference.taxonomies as taxonomies on counts.taxonomy = taxonomies.taxonomy and taxonomies.is_default
+    where counts.corpus = in_corpus
 ),
 
 -- a union instead of a left join, since DuckDB 2.0.0 may lose a LIMIT above a left join
@@ -19,7 +29,10 @@ categories as (
     union all
     select
         labels.category as label,
-        case when taxonomies.is_default then labels.category else '(no counterpart)' end as category,
+        case
+            when taxonomies.is_default or labels.category = '(unlabelled)' then labels.category
+            else '(no counterpart)'
+        end as category,
         1.0 as weight
     from labels
     inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
@@ -32,20 +45,23 @@ labelled_publications as (
         counted.*,
         counted.category as label,
         1.0 as label_weight
-    from mart.counted_publications as counted
+    from mart.counted_works as counted
     inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'first'
+    where counted.corpus = (select known_corpus.corpus from known_corpus)
     union all
     select
         counted.*,
         unnest(string_split(counted.categories, '; ')) as label,
         1.0 / len(string_split(counted.categories, '; ')) as label_weight
-    from mart.counted_publications as counted
+    from mart.counted_works as counted
     inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'shared'
+    where counted.corpus = (select known_corpus.corpus from known_corpus)
 ),
 
 weighted_publications as (
     select
-        counted.publication_id,
+        counted.item_id as publication_id,
+        counted.work_id,
         counted.published_on,
         counted.published_year,
         counted.label,
@@ -74,14 +90,15 @@ select
     categories.category,
     weighted_publications.published_on,
     weighted_publications.weight * categories.weight as weight,
-    weighted_publications.published_year
+    weighted_publications.published_year,
+    weighted_publications.work_id
 from weighted_publications
 inner join categories on weighted_publications.label = categories.label
 where weighted_publications.weight > 0;
 
--- The periods of a grain, from the first to the last day that the source covers or has publications of.
+-- The periods of a grain, from the first to the last day that the corpus covers or has publications of.
 --   grain        month, quarter, year or rolling_12_months (complete windows, one ending with each month)
-create or replace macro publication_periods(grain := 'year') as table
+create or replace macro publication_periods(grain := 'year', in_corpus := 'iaps_mapping') as table
 with coverage as (
     select
         *,
@@ -90,8 +107,12 @@ with coverage as (
                 then error(concat('no grain ', coalesce(grain, 'null'), '; there are month, quarter, year, rolling_12_months'))
             else true
         end as is_valid
-    from clean.coverage
-    where source = 'lab_sheet'
+    from mart.corpus_coverage
+    where
+        corpus = case
+            when exists (select 1 from reference.corpora where corpus = in_corpus) then in_corpus
+            else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see reference.corpora'))
+        end
 ),
 
 months as (
@@ -136,12 +157,12 @@ order by starts_on;
 --   rule         a counting rule of reference.counting_rules
 --   grain        as of publication_periods
 --   in_taxonomy  a taxonomy of reference.taxonomies
-create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
 with periods as (
     select
         starts_on,
         ends_on
-    from publication_periods(grain := grain)
+    from publication_periods(grain := grain, in_corpus := in_corpus)
     where
         case
             when not exists (select 1 from reference.counting_rules where counting_rule = rule)
@@ -158,9 +179,10 @@ monthly_counts as (
         category,
         published_month,
         publications
-    from mart.publication_counts_by_month
+    from mart.work_counts_by_month
     where
-        counting_rule = rule
+        corpus = in_corpus
+        and counting_rule = rule
         and taxonomy = in_taxonomy
         and published_month is not null
     union all
@@ -170,7 +192,7 @@ monthly_counts as (
         category,
         published_year as published_month,
         sum(weight) as publications
-    from publications_behind(rule := rule, in_taxonomy := in_taxonomy)
+    from publications_behind(rule := rule, in_taxonomy := in_taxonomy, in_corpus := in_corpus)
     where grain = 'year' and published_on is null and published_year is not null
     group by all
 )
@@ -188,16 +210,16 @@ group by all;
 -- Publications per lab, category and period; those without publications are rows with zeros.
 -- All labs times all categories times all periods can be far more rows than there are publications: name the labs and
 -- categories that you need in a where clause, or use publication_cells.
---   rule, grain, in_taxonomy  as of publication_cells
-create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+--   rule, grain, in_taxonomy, in_corpus  as of publication_cells
+create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
 with cells as (
     select *
-    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
+    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy, in_corpus := in_corpus)
 ),
 
 periods as (  -- DuckDB 1.1 does not find a macro by an alias
     select *
-    from publication_periods(grain := grain)
+    from publication_periods(grain := grain, in_corpus := in_corpus)
 ),
 
 known_labs as (
@@ -205,8 +227,8 @@ known_labs as (
     from reference.labs
     union distinct
     select lab
-    from mart.publication_counts_by_month
-    where counting_rule = rule and taxonomy = in_taxonomy
+    from mart.work_counts_by_month
+    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
 ),
 
 known_categories as (
@@ -215,8 +237,8 @@ known_categories as (
     where taxonomy = in_taxonomy
     union distinct
     select category
-    from mart.publication_counts_by_month
-    where counting_rule = rule and taxonomy = in_taxonomy
+    from mart.work_counts_by_month
+    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
 )
 
 select
@@ -242,7 +264,7 @@ order by periods.starts_on, known_labs.lab, known_categories.category;
 
 -- Shares of labs or categories in the publications of a period, with Wilson intervals and cautions.
 --   dimension  lab or category
-create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps') as table
+create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
 with cells as (
     select
         case dimension
@@ -251,13 +273,13 @@ with cells as (
         end as member,
         starts_on,
         sum(publications) as publications
-    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy)
+    from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy, in_corpus := in_corpus)
     group by all
 ),
 
 periods as (  -- DuckDB 1.1 does not find a macro by an alias
     select *
-    from publication_periods(grain := grain)
+    from publication_periods(grain := grain, in_corpus := in_corpus)
 ),
 
 members as (
@@ -274,8 +296,8 @@ members as (
         when 'category' then category
         else error(concat('no dimension ', dimension, '; there are lab and category'))
     end as member
-    from mart.publication_counts_by_month
-    where counting_rule = rule and taxonomy = in_taxonomy
+    from mart.work_counts_by_month
+    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
 ),
 
 member_counts as (

@@ -1,5 +1,5 @@
 /*
-row = "A scope (all works, a lab or a year) and the concentration of its works on labs or categories."
+row = "A scope (all works, a lab or a year) and the concentration of its works on labs or categories (corpus iaps_mapping)."
 key = ["scope", "over_dimension"]
 
 [columns]

@@ -1,5 +1,5 @@
 /*
-row = "A publication at a lab, with its weight there by each attribution; the weights of a publication add up to 1."
+row = "A publication at a lab, with its weight there by each attribution; the weights of a publication add up to 1 (corpus iaps_mapping)."
 key = ["publication_id", "lab"]
 
 [columns]

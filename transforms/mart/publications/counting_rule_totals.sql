@@ -1,5 +1,5 @@
 /*
-row = "A counting rule, with the publications that it counts: all, undated ones, and those without a lab."
+row = "A counting rule, with the publications that it counts: all, undated ones, and those without a lab (corpus iaps_mapping)."
 key = ["counting_rule"]
 
 [columns]

@@ -1,5 +1,5 @@
 /*
-row = "A lab and a year, with its share of the works of the year, two intervals and a caution."
+row = "A lab and a year, with its share of the works of the year, two intervals and a caution (corpus iaps_mapping)."
 key = ["lab", "published_year"]
 
 [columns]

@@ -1,5 +1,5 @@
 /*
-row = "A lab and its safety-research score by the formula of AI Lab Watch, with every term of the formula."
+row = "A lab and its safety-research score by the formula of AI Lab Watch, with every term of the formula (corpus iaps_mapping)."
 key = ["lab"]
 
 [columns]

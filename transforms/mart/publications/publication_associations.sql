@@ -1,5 +1,5 @@
 /*
-row = "Two properties of works, with the strength and the test of their association."
+row = "Two properties of works, with the strength and the test of their association (corpus iaps_mapping)."
 key = ["first_dimension", "second_dimension"]
 
 [columns]

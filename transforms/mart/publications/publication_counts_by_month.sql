@@ -1,5 +1,5 @@
 /*
-row = "A counting rule, a taxonomy, a lab, a category and a month, with their publications; combinations without any have no row (publication_counts() adds the zeros)."
+row = "A counting rule, a taxonomy, a lab, a category and a month, with their publications; combinations without any have no row (publication_counts() adds the zeros) (corpus iaps_mapping)."
 key = ["counting_rule", "taxonomy", "lab", "category", "published_month"]
 
 [columns]

@@ -1,5 +1,5 @@
 /*
-row = "One of the newest three months of a source, with the works reported so far and an estimate of the final count."
+row = "One of the newest three months of a source, with the works reported so far and an estimate of the final count (corpus iaps_mapping)."
 key = ["source", "published_month"]
 
 [columns]

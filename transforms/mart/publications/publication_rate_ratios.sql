@@ -1,5 +1,5 @@
 /*
-row = "A lab (or all labs) and two covered years, at least one with works, with the ratio of their rates of works, an exact interval and a test."
+row = "A lab (or all labs) and two covered years, at least one with works, with the ratio of their rates of works, an exact interval and a test (corpus iaps_mapping)."
 key = ["lab", "first_year", "second_year"]
 
 [columns]

@@ -1,5 +1,5 @@
 /*
-row = "A lab (or all labs) and a year, with works per covered year and an exact interval."
+row = "A lab (or all labs) and a year, with works per covered year and an exact interval (corpus iaps_mapping)."
 key = ["lab", "published_year"]
 
 [columns]

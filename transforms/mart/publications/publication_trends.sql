@@ -1,5 +1,5 @@
 /*
-row = "All publications, a lab or a category, with the trend of its monthly works over the covered months and several tests of it."
+row = "All publications, a lab or a category, with the trend of its monthly works over the covered months and several tests of it (corpus iaps_mapping)."
 key = ["dimension", "member"]
 
 [columns]

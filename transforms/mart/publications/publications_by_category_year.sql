@@ -1,5 +1,5 @@
 /*
-row = "A category and a year, with its publications; categories and covered years without any have zeros, other years have a row only with publications."
+row = "A category and a year, with its publications; categories and covered years without any have zeros, other years have a row only with publications (corpus iaps_mapping)."
 key = ["category", "published_year"]
 
 [columns]

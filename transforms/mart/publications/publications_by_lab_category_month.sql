@@ -1,5 +1,5 @@
 /*
-row = "A lab, a category and a month with publications in it or in the eleven months before; others have no row (publication_counts() adds the zeros)."
+row = "A lab, a category and a month with publications in it or in the eleven months before; others have no row (publication_counts() adds the zeros) (corpus iaps_mapping)."
 key = ["lab", "category", "published_month"]
 
 [columns]

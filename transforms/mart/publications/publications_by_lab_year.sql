@@ -1,5 +1,5 @@
 /*
-row = "A lab and a year, with its publications; covered years without any have zeros, other years have a row only with publications."
+row = "A lab and a year, with its publications; covered years without any have zeros, other years have a row only with publications (corpus iaps_mapping)."
 key = ["lab", "published_year"]
 
 [columns]
