@@ -138,7 +138,10 @@ phrases as (
         true as is_case_sensitive
     from author_names
     -- an initial and a surname can be anybody
-    where len(list_filter(words_of(name), lambda word: length(word) > 1)) >= 2 and regexp_matches(name, '^\p{L}')
+    where
+        len(list_filter(words_of(name), lambda word: length(word) > 1)) >= 2
+        and regexp_matches(name, '^\p{L}')
+        and not regexp_matches(name, '(?i)\bet al\b')
     group by name
 ),
 
