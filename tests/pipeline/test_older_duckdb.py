@@ -40,6 +40,8 @@ CALLS = {
     "link_without_scheme": "select link_without_scheme('https://www.example.org/a')",
     "arxiv_id_in": "select arxiv_id_in('arxiv.org/abs/2401.01234v2')",
     "link_key": "select link_key('https://arxiv.org/pdf/2401.01234v2')",
+    "words_of": "select words_of('Sparse, probing  of features')",
+    "blank_words": "select blank_words('Sparse, probing  of features')",
     "publications_behind": "from publications_behind(rule := 'rows')",
     "publication_periods": "from publication_periods(grain := 'quarter')",
     "publication_cells": "from publication_cells(grain := 'month')",
