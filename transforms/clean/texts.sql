@@ -19,7 +19,7 @@ select
     title,
     nullif(concat_ws('; ', author, coauthors), '') as authors,
     cast(posted_at as date) as written_on,
-    coalesce(site, '(forum not known)') as published_in,
+    case site when 'lw' then 'LessWrong' when 'eaf' then 'EA Forum' else coalesce(site, '(forum not known)') end as published_in,
     cast(null as varchar) as feed
 from clean.forum_posts
 where not is_withdrawn
@@ -31,7 +31,7 @@ select
     post_title as title,
     author as authors,
     cast(posted_at as date) as written_on,
-    coalesce(site, '(forum not known)') as published_in,
+    case site when 'lw' then 'LessWrong' when 'eaf' then 'EA Forum' else coalesce(site, '(forum not known)') end as published_in,
     null as feed
 from clean.forum_comments
 where not is_withdrawn
