@@ -78,7 +78,7 @@ def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
             build_page_addresses("item", release, {"kind": repeat("episode", rows.height), "id": rows["episode_id"]}),
             dtype=pl.String,
         ),
-        publication=pl.Series(build_page_addresses("work", release, {"id": rows["publication_id"]}), dtype=pl.String),
+        publication=pl.Series(build_page_addresses("work", release, {"work": rows["publication_id"]}), dtype=pl.String),
     ).select(
         *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
     )

@@ -8,11 +8,14 @@ from dashboards.figures import shared
 from dashboards.figures.figure import show_figure
 from dashboards.queries import counts, overview
 from dashboards.queries.checks import list_failed_checks
+from dashboards.queries.corpora import CORPUS_TABLES, MAPPING, Corpus, find_widest, list_corpora
+from dashboards.queries.findings import describe_trends
 from dashboards.queries.freshness import FRESHNESS_TABLE, STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.queries.selection import Selection
 from dashboards.queries.sources import REMOVED_TABLE
 from dashboards.text import escape_markdown, format_count, format_name, format_release
+from dashboards.widgets.corpora import select_corpus
 from dashboards.widgets.evidence import show_removed_rows
 from dashboards.widgets.news import show_news
 from dashboards.widgets.parts import needs
@@ -20,15 +23,31 @@ from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
+COUNT_TABLES = (*counts.MACRO_TABLES, *CORPUS_TABLES)
 
-@needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends", optional=counts.MACRO_TABLES)
-def show_history(release: Release) -> None:
+
+def choose_corpus(
+    release: Release, corpus: Corpus | None, *, needs_lab: bool = False, needs_category: bool = False
+) -> str | None:
+    """The corpus of a figure: the chosen one, or without a choice the widest that answers its question."""
+    corpora = list_corpora(release)
+    if corpus is None or corpus.name != find_widest(corpora):
+        return corpus.name if corpus else None
+    return find_widest(corpora, needs_lab=needs_lab, needs_category=needs_category)
+
+
+@needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends", optional=COUNT_TABLES)
+def show_history(release: Release, corpus: str | None) -> None:
     """Show all publications per quarter, by lab."""
-    whole = overview.list_trends(release, "all")["sentence"].to_list()
+    selection = Selection(rule=counts.find_works_rule(release), grain="quarter", corpus=corpus)
+    if corpus in (None, MAPPING):
+        whole = overview.list_trends(release, "all")["sentence"].to_list()
+    else:
+        whole = describe_trends(release, selection)
     show_figure(
         shared.build_history_figure(
             release,
-            Selection(rule=counts.find_works_rule(release), grain="quarter"),
+            selection,
             "lab",
             title="Publications per quarter, by lab",
             key="all by lab",
@@ -37,13 +56,13 @@ def show_history(release: Release) -> None:
     )
 
 
-@needs("Share of publications per lab and year", *counts.COUNTED_TABLES, optional=counts.MACRO_TABLES)
-def show_lab_shares(release: Release) -> None:
+@needs("Share of publications per lab and year", *counts.COUNTED_TABLES, optional=COUNT_TABLES)
+def show_lab_shares(release: Release, corpus: str | None) -> None:
     """Show the share of each lab per year."""
     show_figure(
         shared.build_history_figure(
             release,
-            Selection(rule=counts.find_works_rule(release)),
+            Selection(rule=counts.find_works_rule(release), corpus=corpus),
             "lab",
             title="Share of publications per lab and year",
             key="lab shares",
@@ -53,17 +72,17 @@ def show_lab_shares(release: Release) -> None:
     )
 
 
-@needs("Publications by category", *counts.COUNTED_TABLES, optional=counts.MACRO_TABLES)
-def show_categories(release: Release) -> None:
+@needs("Publications by category", *counts.COUNTED_TABLES, optional=COUNT_TABLES)
+def show_categories(release: Release, corpus: str | None) -> None:
     """Show the share of each category."""
-    selection = Selection(rule=counts.find_works_rule(release))
+    selection = Selection(rule=counts.find_works_rule(release), corpus=corpus)
     show_figure(shared.build_mix_figure(release, selection, "category", title="Publications by category", key="mix"))
 
 
 @needs("Trends of each lab and category", "mart.publication_trends")
 def show_trends(release: Release) -> None:
-    """Show a sentence on the trend of each lab and category."""
-    with st.expander("Trends of each lab and category"):
+    """Show a sentence on the trend of each lab and category of the published mapping."""
+    with st.expander("Trends of each lab and category in the published mapping"):
         for of in ("lab", "category"):
             for row in overview.list_trends(release, of).iter_rows(named=True):
                 st.markdown(f"- {escape_markdown(row['sentence'])}")
@@ -89,17 +108,15 @@ def show_freshness(release: Release) -> None:
     )
 
 
-release = select_release(optional=[*ITEM_TABLES, "clean.work_labs", "raw.snapshots"])
+release = select_release(optional=[*ITEM_TABLES, *CORPUS_TABLES, "raw.snapshots"])
 st.title("AI safety research in numbers", anchor=False)
 age = overview.count_days_since(release)
 when = "today" if age == 0 else "yesterday" if age == 1 else f"{age:,} days ago"
 contents = overview.count_contents(release)
-if "works" in contents:
-    mapping = format_count(overview.count_mapping(release), "work")
-    st.markdown(
-        f"**{format_count(contents['works'], 'work')}**: all that this lake knows, from whatever source, each counted "
-        f"once. In the published mapping alone: [{mapping}](trends?corpus=iaps_mapping)."
-    )
+corpus = select_corpus(release)
+if corpus is not None:
+    labs = len(corpus.labs.split("; ")) if corpus.labs else 0
+    contents = {**contents, "works": corpus.works, "labs": labs}
 st.caption(f"Data as of {format_release(release)}, published {when}.")
 
 with st.container(horizontal=True, gap="medium"):
@@ -139,12 +156,12 @@ st.markdown(
 
 if has_publications:
     st.subheader("Trends", anchor=False)
-    show_history(release)
+    show_history(release, corpus.name if corpus else None)
     left, right = st.columns(2, gap="medium")
     with left:
-        show_lab_shares(release)
+        show_lab_shares(release, choose_corpus(release, corpus, needs_lab=True))
     with right:
-        show_categories(release)
+        show_categories(release, choose_corpus(release, corpus, needs_category=True))
     show_trends(release)
     with st.container(horizontal=True):
         st.page_link("app_pages/trends.py", label="Explore the trends", icon=":material/trending_up:")

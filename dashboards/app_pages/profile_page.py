@@ -193,7 +193,7 @@ def _show_newest(newest: pl.DataFrame, release: Release) -> None:
     if newest.is_empty():
         st.info("None of its publications has a date.", icon=":material/search:")
         return
-    evidence = build_page_addresses("work", release, {"id": newest["publication_id"]})
+    evidence = build_page_addresses("work", release, {"work": newest["publication_id"]})
     papers = newest.select(
         "published_on", "title", "lab", "category", evidence=pl.Series(evidence, dtype=pl.String), url="url"
     )

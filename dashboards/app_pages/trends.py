@@ -102,7 +102,7 @@ def show_papers(release: Release, query: PaperQuery) -> None:
     corpus = find_corpus(release, query.selection.corpus)
     kind = "work" if corpus and corpus.is_living else "publication"
     papers = papers.drop("in_all").with_columns(
-        evidence=pl.Series(build_page_addresses("work", release, {"id": papers["publication_id"]}), dtype=pl.String)
+        evidence=pl.Series(build_page_addresses("work", release, {"work": papers["publication_id"]}), dtype=pl.String)
     )
     listed = f"{format_count(total, kind)} listed"
     if papers.height != total:

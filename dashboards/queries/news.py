@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -13,11 +13,11 @@ import streamlit as st
 
 from dashboards.queries.release import query_release, report_unreadable
 from warehouse.release import Release
-from warehouse.search.items import ItemKind, list_available_kinds, select_column
+from warehouse.search.items import ALL_WORKS, ItemKind, list_available_kinds, select_column
 from warehouse.sql import quote_literal
 
 MAX_LISTED = 25
-_MEMBERS_TABLE = "clean.work_members"
+_MEMBERS_TABLE, _COUNTED_TABLE = "clean.work_members", "mart.counted_works"
 # the name of each kind in counts; an entry of a feed with audio is an episode, as are the entries of saved pages
 _NOUNS = {
     "work": "'works'",
@@ -115,10 +115,12 @@ def _build_conditions(release: Release, older: Release) -> dict[str, str]:
     conditions = {}
     for kind in list_available_kinds(tables):
         if kind.kind == "work":
-            conditions[kind.kind] = f"""work_id not in (
-                select members.work_id
-                from clean.work_members as members
-                where members.record_id in ({_select_known_records(older)})
+            # all of its records are new; few are, so that this is faster than to look for a known one in each work
+            conditions[kind.kind] = f"""(works.work_id, works.members) in (
+                select (added.work_id, count(*))
+                from clean.work_members as added
+                where added.record_id not in ({_select_known_records(older)})
+                group by added.work_id
             )"""
         elif kind.table in tables_before:
             column = kind.item_id
@@ -132,20 +134,27 @@ def _select_known_records(older: Release) -> str:
     if _MEMBERS_TABLE in tables:
         return f"select record_id from older.{_MEMBERS_TABLE}"
     kinds = [kind for kind in list_available_kinds(tables) if kind.member_sources]
-    return " union all ".join(f"select {kind.record_id} from older.{kind.table}" for kind in kinds) or "select null"
+    return (
+        " union all ".join(f"select {kind.record_id} from older.{kind.table}" for kind in kinds)
+        or "select null where false"
+    )
 
 
 def _select_gained(release: Release, conditions: Mapping[str, str]) -> str:
     """SQL for the items of a release that meet the condition of their kind, if it has one."""
     kinds = list_available_kinds(release.manifest["tables"])
+    is_work_counted = "not works.is_withdrawn"
+    if _COUNTED_TABLE in release.manifest["tables"]:
+        duplicates = f"select work_id from {_COUNTED_TABLE} where corpus = '{ALL_WORKS}' and is_duplicate"
+        is_work_counted += f" and works.work_id not in ({duplicates})"
+    kinds = [replace(kind, row_filter=is_work_counted) if kind.kind == "work" else kind for kind in kinds]
     parts = [_select_kind(kind, conditions.get(kind.kind, "")) for kind in kinds]
     return "\nunion all\n".join(parts) or f"select {_NO_ROW} where false"
 
 
 def _select_kind(kind: ItemKind, condition: str) -> str:
     columns = ", ".join(select_column(kind, name) for name in ("item_id", "title", "lab", "published_on"))
-    is_counted = "not is_withdrawn" if kind.kind == "work" else kind.row_filter
-    where = " and ".join(part for part in (condition, is_counted) if part) or "true"
+    where = " and ".join(part for part in (condition, kind.row_filter) if part) or "true"
     return f"""
         select '{kind.kind}' as kind, {_NOUNS[kind.kind]} as what, {columns}, first_seen_at
         from {kind.table}

@@ -38,12 +38,6 @@ def count_contents(release: Release) -> dict[str, int]:
     return query_release(release, f"select {columns}").row(0, named=True)
 
 
-def count_mapping(release: Release) -> int:
-    """Works of the published mapping: its rows without marked duplicates."""
-    query = "select count(*) from clean.publications where not is_duplicate"
-    return int(query_release(release, query).item()) if "clean.publications" in release.manifest["tables"] else 0
-
-
 def list_trends(release: Release, dimension: str) -> pl.DataFrame:
     """The trends of a dimension (``all``, ``lab`` or ``category``), most works first.
 

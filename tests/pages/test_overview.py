@@ -12,13 +12,14 @@ from warehouse.lake import Lake
 
 
 def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = open_page(released_lake, monkeypatch, page="overview")
+    app = open_page(released_lake, monkeypatch, page="overview", corpus="iaps_mapping")
     assert not app.exception
     metrics = {metric.label: metric.value for metric in app.metric}
     text = read_page_text(app)
-    assert f"**{metrics['Works']} works**" in text
-    assert "In the published mapping alone: [78 works]" in text
+    assert "**Published mapping**: 78 works in 80 rows" in text.replace("\\", "")
     assert metrics["Labs"] == "3"
+    widest = open_page(released_lake, monkeypatch, page="overview")
+    assert f"**All works**: {metrics['Works']} works" in read_page_text(widest)
     assert "Data as of release v1" in text
     assert "This is the first release" in text
     assert "78 works in 31 whole months" in text

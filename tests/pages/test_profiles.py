@@ -25,7 +25,7 @@ def test_lab_is_selected_by_its_address(released_lake: Lake, monkeypatch: pytest
     newest = next(shown.value for shown in app.dataframe if "evidence" in shown.value.columns)
     assert set(newest["lab"]) == {"OpenAI"}
     assert newest["published_on"].is_monotonic_decreasing
-    assert newest["evidence"].str.startswith("work?id=").all()
+    assert newest["evidence"].str.startswith("work?work=").all()
 
 
 def test_category_has_its_definition(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

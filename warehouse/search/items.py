@@ -97,6 +97,7 @@ _COUNTED_JOIN = """
 left join (
     select work_id, list(distinct corpus) as corpora
     from mart.counted_works
+    where not is_duplicate
     group by work_id
 ) as counted on works.work_id = counted.work_id"""
 _MEMBERS_TABLE, _COUNTED_TABLE = "clean.work_members", "mart.counted_works"
