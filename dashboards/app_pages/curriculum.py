@@ -20,8 +20,10 @@ from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import configure_columns, configure_page_link, configure_site_link, show_table
 from warehouse.release import Release
 
+_WORKS_OF_EPISODES = ("clean.mentions", "mart.discussed_links")  # the second in older releases
 
-@needs("Saved lists of episodes", "clean.episodes", "mart.episodes_by_linked_site", "mart.discussed_links")
+
+@needs("Saved lists of episodes", "clean.episodes", "mart.episodes_by_linked_site", optional=_WORKS_OF_EPISODES)
 def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
     """Show the episodes of saved podcast pages, and the sites of their texts."""
     st.subheader("Saved lists of episodes", anchor=False)
@@ -78,10 +80,8 @@ def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
             build_page_addresses("item", release, {"kind": repeat("episode", rows.height), "id": rows["episode_id"]}),
             dtype=pl.String,
         ),
-        publication=pl.Series(build_page_addresses("work", release, {"work": rows["publication_id"]}), dtype=pl.String),
-    ).select(
-        *("entry", "open", "linked_url", "authors", "narrator", "begins", "publication", "linked_site", "publisher")
-    )
+        work=pl.Series(build_page_addresses("work", release, {"work": rows["work_id"]}), dtype=pl.String),
+    ).select(*("entry", "open", "linked_url", "authors", "narrator", "begins", "work", "linked_site", "publisher"))
     show_table(
         episodes,
         column_config={
@@ -89,7 +89,7 @@ def show_saved_lists(release: Release, totals: dict[str, int]) -> None:
             "linked_url": configure_site_link("Text"),
             "begins": st.column_config.TextColumn("Notes", width="large"),
             "open": configure_page_link("open"),
-            "publication": configure_page_link("publication"),
+            "work": configure_page_link("work"),
         },
         key="episodes",
     )

@@ -22,6 +22,20 @@ EPISODES_BY_MONTH_QUERY = """
     group by all
     order by all
 """
+_MENTIONED_WORKS = """
+    select item_id, max_by(target_id, (confidence, target_id)) as work_id
+    from clean.mentions
+    where item_kind = 'episode' and target_kind = 'work' and is_counted
+    group by item_id
+"""
+_LINKED_PUBLICATIONS = """
+    select links.item_id, min(links.publication_id) as work_id
+    from mart.discussed_links as links
+    inner join clean.episodes as episodes
+        on links.item_id = episodes.episode_id and links.linked_key = link_key(episodes.linked_url)
+    where links.kind = 'episode'
+    group by links.item_id
+"""
 MAX_EPISODES = 1_000
 _NO_LINK = "(no link)"
 
@@ -50,8 +64,10 @@ def list_captured_episodes(release: Release, sites: tuple[str, ...]) -> pl.DataF
 
     Returns:
         ``entry``, ``linked_site``, ``authors``, ``narrator``, ``publisher``, ``begins``, ``linked_url`` (null unless
-        http or https), ``publication_id`` of the linked publication, and ``episode_id``.
+        http or https), ``work_id`` of the work that it surest mentions (in an old release, of the publication that it
+        links to), and ``episode_id``.
     """
+    works = _MENTIONED_WORKS if "clean.mentions" in release.manifest["tables"] else _LINKED_PUBLICATIONS
     query = rf"""
         select
             episodes.entry,
@@ -63,14 +79,10 @@ def list_captured_episodes(release: Release, sites: tuple[str, ...]) -> pl.DataF
             case
                 when regexp_full_match(episodes.linked_url, '(?i)https?://\S+') then episodes.linked_url
             end as linked_url,
-            links.publication_id,
+            works.work_id,
             episodes.episode_id
         from clean.episodes as episodes
-        left join mart.discussed_links as links
-            on
-                links.kind = 'episode'
-                and episodes.episode_id = links.item_id
-                and links.linked_key = link_key(episodes.linked_url)
+        left join ({works}) as works on episodes.episode_id = works.item_id
         where
             not episodes.is_repeat
             and (

@@ -16,7 +16,7 @@ _WORK_MENTIONS = f"""
         mentions.kind,
         mentions.mentioned_on,
         texts.published_in,
-        coalesce(texts.title, texts.published_in) as title,
+        texts.title,
         texts.authors,
         string_agg(mentions.recognised_by, '; ' order by mentions.confidence desc, mentions.recognised_by)
             as recognised_by,

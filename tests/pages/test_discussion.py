@@ -159,6 +159,10 @@ def test_curriculum_shows_feeds_and_saved_lists(discussion_lake: Lake, monkeypat
     assert taught.select("title", "episodes", "podcasts").rows() == [("Sparse probes of features", 2, 2)]
     assert "has no dates" in text
     assert "A made podcast has the most\\: 2 of 2 episodes" in text
+    (captured,) = (
+        frame for frame in map(pl.from_pandas, (f.value for f in app.dataframe)) if "narrator" in frame.columns
+    )
+    assert captured["work"].str.starts_with("work?work=").to_list() == [True]
     monkeypatch.setenv("AISLE_LAKE", str(discussion_lake.root))
     episodes = curriculum.list_feed_episodes(get_newest_release(), ())
     assert episodes["title"].to_list() == [

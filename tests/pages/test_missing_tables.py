@@ -46,14 +46,13 @@ CASES = [
     ("work", "mart.publication_evidence", "No other publication has the same"),
     ("item", "raw.sightings", "identifier"),
     ("curriculum", "mart.episodes_by_linked_site", "No episode mentions a work"),
-    ("curriculum", "mart.discussed_links", "Data as of"),
+    ("curriculum", "mart.most_taught_works", "Episodes by site of their text"),
     ("trends", "mart.publication_counts_by_month", ""),
     ("labs", "mart.publication_evidence", ""),
     ("categories", "reference.category_crosswalk", ""),
     ("dictionary", "reference.dictionary", ""),
     ("lineage", "reference.lineage", ""),
     ("sql", "reference.dictionary", ""),
-    ("curriculum", "mart.most_taught_works", "Episodes by site of their text"),
     ("curriculum", "clean.feed_scopes", "No episode mentions a work"),
 ]
 
