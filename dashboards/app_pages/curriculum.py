@@ -158,7 +158,7 @@ def show_feeds(release: Release, feeds: pl.DataFrame) -> None:
     )
 
 
-release = select_release(["clean.episodes"], ["clean.feed_items"])
+release = select_release(["clean.episodes"], ["clean.feed_items", "clean.feed_scopes"])
 st.title("Curriculum", anchor=False)
 st.caption(f"Data as of {format_release(release)}.")
 totals, feeds = curriculum.query_episode_totals(release), curriculum.query_feeds(release)
