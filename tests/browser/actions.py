@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 
 def expect_parameters(page: Page, **expected: str | list[str]) -> None:
-    """Wait until the page's URL has exactly these parameters."""
+    """Wait until the page's URL has exactly these parameters, and perhaps a corpus."""
     from playwright.sync_api import TimeoutError as NotReached
 
     values = {name: [value] if isinstance(value, str) else value for name, value in expected.items()}
+
+    def read_parameters(url: str) -> dict[str, list[str]]:
+        found = parse_qs(urlsplit(url).query)
+        return {name: value for name, value in found.items() if name in values or name != "corpus"}
+
     with contextlib.suppress(NotReached):  # the comparison below shows what is different
-        page.wait_for_url(lambda url: parse_qs(urlsplit(url).query) == values)
-    assert parse_qs(urlsplit(page.url).query) == values
+        page.wait_for_url(lambda url: read_parameters(url) == values)
+    assert read_parameters(page.url) == values
 
 
 def expect_to_fit(page: Page, width: int) -> None:

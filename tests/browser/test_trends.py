@@ -48,6 +48,16 @@ def test_filter_is_in_the_address(open_trends_page: OpenPage) -> None:
     expect_parameters(page, labs="OpenAI", count="rows", per="quarter")
 
 
+def test_corpus_is_in_the_address_and_stays(open_trends_page: OpenPage) -> None:
+    page = open_trends_page("?corpus=all_works")
+    expect(page.get_by_text("All works").first).to_be_visible()
+    page.get_by_role("radiogroup", name="Corpus").get_by_role("radio").filter(has_text="iaps_mapping").click()
+    expect(page.get_by_text("78 works in 80 rows")).to_be_visible()
+    expect_parameters(page, corpus="iaps_mapping")
+    page.reload()
+    expect(page.get_by_text("78 works in 80 rows")).to_be_visible()
+
+
 def test_click_on_a_bar_lists_its_papers(open_trends_page: OpenPage) -> None:
     page = open_trends_page()
     click_mark(page, build_bar_selector(period="2023", lab="Anthropic", category="Mechanistic interpretability"))
@@ -107,7 +117,7 @@ def long_series_address(released_lake: Lake, tmp_path_factory: pytest.TempPathFa
     """Address of a dashboard whose publications are covered since 2018, so that there are many months."""
     folder = tmp_path_factory.mktemp("long-series")
     coverage = "covers_from = date '2018-01-01', holds_from = date '2018-01-01'"
-    change = f"update clean.coverage set {coverage} where source = 'lab_sheet'"
+    change = f"update mart.corpus_coverage set {coverage} where corpus = 'iaps_mapping'"
     with serve_dashboard(publish_copy(released_lake, folder / "lake", change), folder / "log.txt") as address:
         yield address
 
@@ -118,7 +128,7 @@ def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
 ) -> None:
     page = browser_context.new_page()
     page.set_viewport_size({"width": 1400, "height": 1600})
-    page.goto(f"{long_series_address}trends?per=month&panels=false&view={view}")
+    page.goto(f"{long_series_address}trends?corpus=iaps_mapping&per=month&panels=false&view={view}")
     chart = page.get_by_test_id("stVegaLiteChart").last
     chart.locator("canvas, svg").first.wait_for()
     wait_until_idle(page)
@@ -175,10 +185,10 @@ def test_downloads_have_the_drawn_numbers(open_trends_page: OpenPage) -> None:
         wait_until_idle(page)
         page.get_by_role("tab", name="Download").first.click()
         name, content = download_file(page, "CSV", ".st-key-trends_figure")
-        assert name == f"publications_by_lab_category_month_{count}_v1.csv"
+        assert name == f"publications_by_lab_category_month_{count}_iaps_mapping_v1.csv"
         rows = pl.read_csv(io.BytesIO(content), try_parse_dates=True)
         name, content = download_file(page, "Parquet", ".st-key-trends_figure")
-        assert name == f"publications_by_lab_category_month_{count}_v1.parquet"
+        assert name == f"publications_by_lab_category_month_{count}_iaps_mapping_v1.parquet"
         exact = pl.read_parquet(io.BytesIO(content))
         assert rows["publications"].sum() == exact["publications"].sum() == expected
         assert rows.columns == exact.columns
@@ -190,7 +200,7 @@ def test_downloads_have_the_drawn_numbers(open_trends_page: OpenPage) -> None:
     _, picture = download_file(page, "PNG", ".st-key-trends_figure")
     assert picture.startswith(b"\x89PNG")
     name, content = download_file(page, "CSV", ".st-key-trends_papers")
-    assert name == "aisle_v1_papers_works.csv"
+    assert name == "aisle_v1_papers_works_iaps_mapping.csv"
     assert pl.read_csv(io.BytesIO(content)).height == 78
 
 
