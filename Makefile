@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test prove check dashboard ui bench clean lock browser screenshots
+.PHONY: help setup run test prove check dashboard ui bench bench-linking clean lock browser screenshots
 
 help:
 	@echo "make setup      set up .venv, nothing else"
@@ -44,10 +44,14 @@ ui: .venv/ready
 	@$(BIN)/aisle ui
 
 bench: export AISLE_KEEP_RESULTS := yes
+bench-linking: .venv/ready
+	$(BIN)/python -m benchmarks.linking
+
 bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.linking
 	$(BIN)/python -m benchmarks.mentions
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.sql_box

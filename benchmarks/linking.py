@@ -6,7 +6,7 @@ AISLE_SAMPLES (by default ``../shared/samples``), which are not part of the proj
 * silver pairs of this field: records of lists of AI-safety literature that are one work by id or title;
 * DBLP-ACM of the University of Leipzig: two bibliographies of databases, one to one. Records have no identifiers.
 
-Then it links made-up works from four sources, and 1,000 new records of them, and compares the two partitions.
+Then it links made-up works from four sources (300,000, or as many as the argument has).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import html
 import os
 import resource
 import sys
+import tempfile
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ from rapidfuzz import fuzz
 
 from transforms.functions import register_functions
 from transforms.linking.links import find_links
+from transforms.linking.members import assign_works
 from transforms.reader import FOLDER
 from warehouse import names
 from warehouse.sql import configure_connection, select_scalar_macros
@@ -192,6 +194,113 @@ def match_one_to_one(pairs: list[dict[str, Any]], records: dict[str, dict[str, A
             yield frozenset(pair)
 
 
+_VOCABULARY = """
+set variable vocabulary = (
+    select list(word order by number) from (
+        select
+            number,
+            list_aggregate(list_transform(
+                range(2 + cast(hash(number) % 3 as int)),
+                lambda k: ['ba', 'lo', 'tri', 'mek', 'sa', 'no', 'ri', 've', 'ku', 'lan', 'der', 'pol', 'ist', 'ain'][
+                    1 + cast(hash(number * 7 + k) % 14 as int)
+                ]
+            ), 'string_agg', '') as word
+        from range(8000) as numbers(number)
+    )
+)
+"""
+
+# of each made-up work up to four records: with ids of registers or without, in other spelling, or with another title
+_RECORDS = """
+create table records as
+with works as (
+    select
+        number,
+        {title} as title,
+        list_sort(list_distinct({surnames})) as surnames,
+        {sentences} as abstract,
+        2015 + cast(hash(number * 5) % 11 as int) as published_year,
+        hash(number * 29) % 100 as has_arxiv,
+        unnest(['arxiv_papers', 'openalex_works', 'semanticscholar_papers', 'feed_items']) as source
+    from range({first}, {last}) as numbers(number)
+),
+chosen as (
+    select *, hash(number || source) % 100 as chance from works
+)
+select
+    md5(number || source) as record_id,
+    source,
+    case when chance < 3 then title || ' revisited' when chance < 30 then upper(title) else title end as title,
+    list_filter([
+        if(has_arxiv < 60 and source != 'feed_items' and (source != 'openalex_works' or chance < 70),
+            printf('arxiv:%04d.%06d', number % 9000, number), null),
+        if(has_arxiv > 40 and source in ('openalex_works', 'semanticscholar_papers'), 'doi:10.1000/' || number, null),
+        if(source = 'openalex_works', 'openalex:W' || number, null),
+        if(source = 'feed_items', 'url:example.org/' || number, null)
+    ], lambda key: key is not null) as identifiers,
+    if(source = 'feed_items', null, list_aggregate(surnames, 'string_agg', '; ')) as surnames,
+    null::varchar as lab,
+    published_year,
+    if(source in ('arxiv_papers', 'openalex_works'), abstract, null) as abstract,
+    timestamptz '2025-01-01' as first_seen_at
+from chosen
+where
+    (source = 'arxiv_papers' and has_arxiv < 60) or (source = 'openalex_works' and chance < 80)
+    or (source = 'semanticscholar_papers' and chance < 60) or (source = 'feed_items' and chance < 10)
+"""
+
+
+def _select_words(seed: str, count: str, skew: float) -> str:
+    """SQL for a list of words that depend on the seed; frequent ones come first in the vocabulary."""
+    place = f"1 + cast(floor(8000 * power((hash({seed} + k) % 100000) / 100000.0, {skew})) as int)"
+    return f"list_transform(range({count}), lambda k: getvariable('vocabulary')[{place}])"
+
+
+def make_records(connection: duckdb.DuckDBPyConnection, works: int) -> None:
+    """Make the table ``records`` of made-up works from four sources, as linking reads them."""
+    connection.execute(_VOCABULARY)
+    join = "list_aggregate({}, 'string_agg', ' ')".format
+    sentences = [join(_select_words(f"number * 977 + {n * 40}", "18", 1.5)) for n in range(6)]
+    statement = (
+        _RECORDS.replace("{title}", join(_select_words("number * 131", "6 + cast(hash(number) % 9 as int)", 2.2)))
+        .replace("{surnames}", _select_words("number * 17", "1 + cast(hash(number * 3) % 6 as int)", 1.0))
+        .replace("{sentences}", " || '. ' || ".join(sentences))
+        .replace("{first}", "0")
+        .replace("{last}", str(works))
+    )
+    connection.execute(statement)
+
+
+def measure_scale(works: int) -> None:
+    """Link made-up works from nothing, and print what it costs."""
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(f"{folder}/records.duckdb") as connection:
+        configure_connection(connection)
+        connection.execute("set memory_limit = '1600MB'")
+        make_records(connection, works)
+        query = """
+            select
+                *,
+                regexp_replace(lower(title), '[^a-z0-9]', '', 'g') as title_key,
+                cast(len(string_split(title, ' ')) as bigint) as title_words
+            from records
+        """
+        started, cpu = time.monotonic(), time.process_time()
+        with register_functions(connection, _LINKING_CODE):
+            connection.execute(f"create temp table found as {find_links(connection, query)}")
+        connection.execute("drop view input")
+        members = assign_works(
+            connection,
+            "select records.*, second_record_id, step, similarity, evidence"
+            " from records left join found on record_id = first_record_id and is_accepted",
+        )
+        connection.execute(f"create temp table members as {members}")
+        wall, cpu = time.monotonic() - started, time.process_time() - cpu
+        ((records, found),) = connection.execute("select count(*), count(distinct work_id) from members").fetchall()
+        steps = connection.execute("select step, count(*) from members group by step order by step").fetchall()
+    print(f"{works:,} made-up works, {records:,} records: {found:,} works found; {dict(steps)}")
+    print(f"{'':44} {cpu:.1f} s CPU, {wall:.1f} s wall")
+
+
 def main() -> None:
     """Measure and print."""
     folder = Path(os.environ.get("AISLE_SAMPLES", "../shared/samples")) / "er"
@@ -200,7 +309,8 @@ def main() -> None:
     else:
         measure_silver(folder / "safety_silver_pairs.csv")
         measure_dblp_acm(folder / "pyjedai")
-    print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB", file=sys.stderr)
+    measure_scale(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000)
+    print(f"{'':44} peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import duckdb
 import polars as pl
 
+from warehouse import corpus_diff
 from warehouse.release import DamagedRelease, Release
 from warehouse.sql import configure_connection, quote_literal
 
@@ -27,6 +28,7 @@ CAUSES = (
 _TITLES_SHOWN = 20  # titles listed per cell and cause
 MEASURES = ("publication_rows", "works", "publications")
 _CELL_EXPRESSIONS = {
+    "corpus": "corpus",
     "lab": "lab",
     "category": "category",
     "published_month": "cast(date_trunc('month', published_on) as date)",
@@ -78,6 +80,11 @@ _MEASURES = {
     "publication_rows": (_COUNT_PUBLICATIONS, "1"),
     "works": (_COUNT_PUBLICATIONS, "not is_duplicate"),
     "publications": (_COUNT_BY_RULE, "weight"),
+}
+
+_CORPUS_MEASURES = {
+    "works": (corpus_diff.COUNT_WORKS, "whole_weight * cast(not is_duplicate as integer)"),
+    "publications": (corpus_diff.COUNT_BY_RULE, "weight"),
 }
 
 _CAUSES_BY_CELL = """
@@ -174,6 +181,13 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
     }
 
 
+def _list_last_causes(template: str) -> str:
+    """SQL of the cause of a publication that moves without a change of its own row."""
+    if template is corpus_diff.COUNT_BY_RULE:
+        return corpus_diff.WHEN_ATTRIBUTION_CHANGED
+    return _WHEN_ATTRIBUTION_CHANGED if template is _COUNT_BY_RULE else ""
+
+
 @contextmanager
 def _attach_both(old: Release, new: Release) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection to two releases as ``old`` and ``new``.
@@ -223,21 +237,23 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
     filters = "lab != 'all'" if "lab" in keys[table] else "true"  # a row for all labs is the sum of the others
     if "published_month" in keys[table]:
         filters += " and published_month is not null"
+    has_corpora = "corpus" in keys[table]
+    measures = _CORPUS_MEASURES if has_corpora else _MEASURES
     frames = []
     with _attach_both(old, new) as connection:
         for measure in new_tables[table][1]:
             if measure not in old_tables[table][1]:
                 continue
-            template, weight = _MEASURES[measure]
+            template, weight = measures[measure]
             after, before = (
                 template.format(cell=cell, measure=weight, side=side, sign=sign)
                 for side, sign in (("new", 1), ("old", -1))
             )
-            causes = _CAUSES_BY_CELL.format(
+            causes = (corpus_diff.CAUSES_BY_CELL if has_corpora else _CAUSES_BY_CELL).format(
                 names=names,
                 after=after,
                 before=before,
-                when_otherwise=_WHEN_ATTRIBUTION_CHANGED if template is _COUNT_BY_RULE else "",
+                when_otherwise=_list_last_causes(template),
                 filters=selection,
                 shown=_TITLES_SHOWN,
             )

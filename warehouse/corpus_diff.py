@@ -1,0 +1,144 @@
+"""Changes of the tables that count works in corpora, work by work, as SQL for `warehouse.release_diff`.
+
+What is counted is an item of a corpus: a row of a list, or a work. A work that is gone or new because records that
+were apart are one work now, or the reverse, is merged or split; its evidence is shown with its title.
+"""
+
+from __future__ import annotations
+
+# of each item: what it is counted with
+_ITEMS = """
+select
+    counted.corpus || ' ' || counted.item_id as publication_id,
+    any_value(counted.work_id) as work_id,
+    any_value(counted.published_on) as published_on,
+    any_value(counted.category) as category,
+    bool_or(counted.is_duplicate) as is_duplicate,
+    string_agg(counted.lab, '; ' order by counted.lab) filter (where counted.whole_weight > 0) as lab
+from {side}.mart.counted_works as counted
+group by counted.corpus, counted.item_id
+"""
+
+CAUSES_BY_CELL = f"""
+with old as ({_ITEMS.format(side="old")}),
+new as ({_ITEMS.format(side="new")}),
+-- day of the last record in the old release: later works could not be in it
+last_seen as (select coalesce(max(cast(last_seen_at as date)), date '1900-01-01') as until from old.clean.works),
+-- works that have a record of another work of the other release, with the link that connects them
+moved as (
+    select
+        before.work_id as old_work_id,
+        after.work_id as new_work_id,
+        min(after.evidence) filter (where after.linked_record_id is not null) as evidence
+    from old.clean.work_members as before
+    inner join new.clean.work_members as after on before.record_id = after.record_id
+    where before.work_id != after.work_id
+    group by all
+),
+joined as (
+    select new_work_id as work_id, min(evidence) as evidence from moved group by all
+    union all
+    select old_work_id as work_id, min(evidence) as evidence from moved group by all
+),
+causes as (
+    select
+        publication_id,
+        coalesce(new_works.title, old_works.title, publication_id) as plain_title,
+        case
+            when (old.publication_id is null or new.publication_id is null) and joined.work_id is not null
+                then 'merged or split'
+            when old.publication_id is null and new.published_on > last_seen.until then 'new work'
+            when old.publication_id is null then 'found late'
+            when new.publication_id is null then 'source withdrawn'
+            when old.is_duplicate != new.is_duplicate then 'merged or split'
+            when old.lab is distinct from new.lab or old.category != new.category then 'relabelled'
+            when old.published_on is distinct from new.published_on then 'date corrected'
+            {{when_otherwise}}
+        end as cause,
+        plain_title || case when cause = 'merged or split' and joined.evidence is not null
+            then ' (' || joined.evidence || ')' else '' end as title
+    from old full join new using (publication_id) cross join last_seen
+    left join old.clean.works as old_works on old.work_id = old_works.work_id
+    left join new.clean.works as new_works on new.work_id = new_works.work_id
+    left join (select work_id, min(evidence) as evidence from joined group by all) as joined
+        on joined.work_id = coalesce(new.work_id, old.work_id)
+),
+amounts as (from ({{after}} union all {{before}}) where {{filters}}),
+moves as (
+    select {{names}}, publication_id, sum(amount) as amount
+    from amounts
+    group by all
+    having abs(sum(amount)) > 1e-9
+)
+select
+    {{names}},
+    coalesce(cause, 'rule changed') as cause,
+    sum(amount) as amount,
+    array_to_string(min(title, {{shown}}), '; ')
+        || case when count(*) > {{shown}} then printf('; and %d more', count(*) - {{shown}}) else '' end as publications
+from moves inner join causes using (publication_id)
+group by all
+"""
+
+# an item whose authors or their labs have changed moves without a change of its own
+WHEN_ATTRIBUTION_CHANGED = """
+            when exists (
+                from (
+                    select corpus || ' ' || item_id as item, lab, fractional_weight, first_author_weight
+                    from old.mart.counted_works
+                    except
+                    select corpus || ' ' || item_id as item, lab, fractional_weight, first_author_weight
+                    from new.mart.counted_works
+                ) as changed
+                where changed.item = publication_id
+            ) then 'relabelled'
+"""
+
+COUNT_WORKS = """
+select corpus || ' ' || item_id as publication_id, {cell}, {sign} * cast({measure} as bigint) as amount
+from {side}.mart.counted_works
+where published_on is not null
+"""
+
+COUNT_BY_RULE = """
+select corpus || ' ' || item_id as publication_id, {cell}, {sign} * {measure} as amount
+from (
+    select
+        labelled.corpus,
+        labelled.item_id,
+        labelled.published_on,
+        rules.counting_rule,
+        taxonomies.taxonomy,
+        case
+            when rules.attribution != 'whole' and labelled.fractional_weight is null then '(authors not known)'
+            else labelled.lab
+        end as lab,
+        coalesce(
+            crosswalk.to_category, case when taxonomies.is_default then labelled.label else '(no counterpart)' end
+        ) as category,
+        labelled.label_weight * coalesce(crosswalk.weight, 1.0) * case rules.attribution
+            when 'whole' then labelled.whole_weight
+            when 'fractional' then coalesce(labelled.fractional_weight, labelled.whole_weight)
+            else coalesce(labelled.first_author_weight, labelled.whole_weight)
+        end as weight
+    from (
+        select *, category as label, 1.0 as label_weight, 'first' as category_attribution
+        from {side}.mart.counted_works
+        union all
+        select
+            *,
+            unnest(string_split(categories, '; ')) as label,
+            1.0 / len(string_split(categories, '; ')) as label_weight,
+            'shared' as category_attribution
+        from {side}.mart.counted_works
+    ) as labelled
+    inner join {side}.reference.counting_rules as rules on labelled.category_attribution = rules.category_attribution
+    cross join {side}.reference.taxonomies as taxonomies
+    left join {side}.reference.category_crosswalk as crosswalk
+        on
+            labelled.label = crosswalk.from_category
+            and taxonomies.taxonomy = crosswalk.to_taxonomy
+            and not taxonomies.is_default
+    where labelled.published_on is not null and (rules.counts_marked_duplicates or not labelled.is_duplicate)
+)
+"""
