@@ -69,6 +69,7 @@ _SCHEMA = pa.schema(
         ("lab", pa.string()),
         ("published_year", pa.int64()),
         ("abstract", pa.string()),
+        ("abstract_sha256", pa.string()),
     ]
 )
 
@@ -86,6 +87,7 @@ def _describe(record: dict[str, Any]) -> dict[str, Any]:
         "lab": None,
         "published_year": record.get("year"),
         "abstract": record.get("abstract"),
+        "abstract_sha256": None,
     }
 
 
@@ -242,6 +244,7 @@ select
     null::varchar as lab,
     published_year,
     if(source in ('arxiv_papers', 'openalex_works'), abstract, null) as abstract,
+    null::varchar as abstract_sha256,
     timestamptz '2025-01-01' as first_seen_at
 from chosen
 where

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import run_aisle
-from tests.sources.test_openalex import build_authorship, build_work
+from tests.sources.test_openalex import build_authorship, build_page, build_work
 from tests.support.builders import fetch_rows
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
@@ -31,7 +30,7 @@ MAPPING = "select * from mart.counted_works where corpus = 'iaps_mapping' order 
 def releases(tmp_path_factory: pytest.TempPathFactory, released_lake: Lake) -> tuple[Release, Release]:
     """A release of the bundled mapping, and one after a work of OpenAlex has arrived and one of the mapping's has too."""
     root = tmp_path_factory.mktemp("living") / "lake"
-    shutil.copytree(released_lake.root, root)
+    shutil.copytree(released_lake.root, root, symlinks=True)
     before = read_current_release(Lake(root))
     ((title,),) = fetch_rows(before, "select title from clean.publications where sheet_row = 23")
     works = [
@@ -46,7 +45,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory, released_lake: Lake) -> t
         build_work(72, title=title, doi=None, locations=[], authorships=[], publication_date="2022-09-14"),
     ]
     file = root.parent / "works.json"
-    file.write_text(json.dumps({"meta": {"count": len(works)}, "results": works}), encoding="utf-8")
+    file.write_bytes(build_page(*works, next_cursor=None))
     assert run_aisle(root, "add", str(file)).returncode == 0
     assert run_aisle(root, "run").returncode == 0
     return before, read_current_release(Lake(root))

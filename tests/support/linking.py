@@ -30,6 +30,7 @@ _RECORDS = pa.schema(
         "lab": pa.string(),
         "published_year": pa.int64(),
         "abstract": pa.string(),
+        "abstract_sha256": pa.string(),
         "first_seen_at": pa.timestamp("us", "UTC"),
     }.items()
 )

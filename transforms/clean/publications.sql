@@ -17,6 +17,7 @@ category = { type = "text", meaning = "The safety category: the first one if the
 categories = { meaning = "All categories that the sheet gives, as written there, in its order, separated by semicolons." }
 is_duplicate = {}
 abstract = { type = "text", meaning = "Abstract: the newest one that is not truncated." }
+abstract_sha256 = { type = "text", meaning = "SHA-256 of the newest abstract, also if a list has only the hash.", matches = "[0-9a-f]{64}$" }
 reading_note = {}
 snapshots = { type = "integer", unit = "snapshots", meaning = "Number of snapshots that contain the publication.", required = true, minimum = 1 }
 first_seen_at = {}
@@ -33,6 +34,7 @@ with versions as (
         sheet.other_links,
         sheet.is_duplicate,
         sheet.abstract,
+        sheet.abstract_sha256,
         sheet.reading_note,
         sheet.first_seen_at,
         sheet.last_seen_at,
@@ -117,6 +119,7 @@ select
     max_by(versions.categories, versions.recency) as categories,
     max_by(versions.is_duplicate, versions.recency) as is_duplicate,
     max_by(versions.abstract, versions.recency) filter (where versions.abstract is not null and truncated_abstracts.recency is null) as abstract,
+    max_by(versions.abstract_sha256, versions.recency) filter (where versions.abstract_sha256 is not null) as abstract_sha256,
     max_by(versions.reading_note, versions.recency) as reading_note,
     max(snapshot_counts.snapshots) as snapshots,
     min(versions.first_seen_at) as first_seen_at,

@@ -29,6 +29,7 @@ select
     records.surnames,
     records.lab,
     year(records.published_on) as published_year,
-    records.abstract
+    records.abstract,
+    records.abstract_sha256
 from clean.work_records as records
 left join identifiers on records.record_id = identifiers.record_id

@@ -11,6 +11,7 @@ title = { type = "text", meaning = "Title in the source." }
 title_key = { type = "text", meaning = "Letters and digits of the title in any script, without case, blanks and punctuation." }
 title_words = { type = "integer", unit = "words", meaning = "Number of words of the title.", minimum = 0 }
 abstract = { type = "text", meaning = "Abstract or summary in the source." }
+abstract_sha256 = { type = "text", meaning = "SHA-256 of the abstract, if a list has that." }
 authors = { type = "text", meaning = "Authors in the source, separated by semicolons." }
 surnames = { type = "text", meaning = "Last names of the authors in lower case without accents, sorted, separated by semicolons; missing if none is known." }
 affiliations = {}
@@ -85,6 +86,7 @@ records as (
         null as work_type,
         publications.title,
         publications.abstract,
+        publications.abstract_sha256,
         sheet_authors.authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -114,6 +116,7 @@ records as (
         work_type,
         title,
         abstract,
+        null as abstract_sha256,
         authors,
         affiliations,
         institution_openalex_ids,
@@ -148,6 +151,7 @@ records as (
         works.work_type,
         works.title,
         works.abstract,
+        null as abstract_sha256,
         works.authors,
         works.affiliations,
         null as institution_openalex_ids,
@@ -173,6 +177,7 @@ records as (
         null as work_type,
         papers.title,
         papers.abstract,
+        null as abstract_sha256,
         papers.authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -198,6 +203,7 @@ records as (
         null as work_type,
         papers.title,
         papers.abstract,
+        null as abstract_sha256,
         papers.authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -223,6 +229,7 @@ records as (
         texts.dataset_source_type as work_type,
         texts.title,
         texts.summary as abstract,
+        null as abstract_sha256,
         texts.authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -248,6 +255,7 @@ records as (
         null as work_type,
         title,
         null as abstract,
+        null as abstract_sha256,
         authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -272,6 +280,7 @@ records as (
         null as work_type,
         title,
         null as abstract,
+        null as abstract_sha256,
         nullif(concat_ws('; ', author, coauthors), '') as authors,
         null as affiliations,
         null as institution_openalex_ids,
@@ -358,6 +367,7 @@ select
     nullif(title_key, '') as title_key,
     cast(len(regexp_extract_all(title, '\S+')) as bigint) as title_words,
     abstract,
+    abstract_sha256,
     regexp_replace(authors, '( et al\.?),? \d{4}$', '\1') as authors,
     nullif(list_aggregate(list_sort(list_distinct(list_filter(
         list_transform(

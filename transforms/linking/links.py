@@ -32,7 +32,8 @@ select
     title_words >= {MIN_WORDS} or (length(title_key) >= {MIN_KEY_LETTERS} and strlen(title_key) > length(title_key))
         as is_telling,
     trim(regexp_replace(lower(title), '[^\\pL\\pM\\pN+*]+', ' ', 'g')) as words,
-    length(coalesce(abstract, '')) as abstract_length
+    length(coalesce(abstract, '')) as abstract_length,
+    abstract_sha256
 from input
 """
 
@@ -181,7 +182,8 @@ def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     Args:
         connection: A connection; temporary tables are made in it.
         query: The records: ``record_id``, ``title``, ``title_key``, ``title_words``, ``identifiers`` (a list),
-            ``surnames``, ``lab``, ``published_year``, ``abstract``.
+            ``surnames``, ``lab``, ``published_year``, ``abstract``,
+            ``abstract_sha256``.
 
     Returns:
         A query for ``first_record_id``, ``second_record_id``, ``step``, ``similarity`` (0 to 1), ``evidence``,

@@ -47,6 +47,13 @@ inner join nodes as x on pairs.first_id = x.id
 inner join nodes as y on pairs.second_id = y.id
 inner join input as a on x.record_id = a.record_id
 inner join input as b on y.record_id = b.record_id
+union
+-- a list can have the hash of an abstract without the text
+select min(nodes.id), max(nodes.id), 100.0
+from nodes inner join components on nodes.id = components.id
+where nodes.abstract_sha256 is not null
+group by nodes.abstract_sha256
+having count(distinct components.component) = 2
 """
 
 ABSTRACT_LINKS = """

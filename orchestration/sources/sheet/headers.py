@@ -21,6 +21,7 @@ _USUAL_HEADERS: Mapping[str, frozenset[str]] = {
     "category": frozenset({"safetycategory", "category"}),
     "is_duplicate": frozenset({"isduplicate", "duplicate"}),
     "abstract": frozenset({"abstract", "summary"}),
+    "abstract_sha256": frozenset({"abstractsha256"}),
     "authors": frozenset({"authors", "author"}),
     "author_labs": frozenset({"authorlabs", "authoraffiliations", "affiliations"}),
 }

@@ -20,6 +20,7 @@ RowValues: TypeAlias = dict[str, str | int | bool | dt.date | None]
 
 _RESERVED_LAB = re.compile(r"all|\d{4}|\(.*\)", re.IGNORECASE)  # stands for all labs, a year or "(unattributed)"
 _NO_ABSTRACT = re.compile(r"^abstract not found\.?$", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _DUPLICATE_MARK = re.compile(r"^\[duplicate\]\s*", re.IGNORECASE)
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "y", "x"}), frozenset({"", "0", "false", "no", "n", "-"})
 # answers to the question whether a row is in scope, where a category is expected
@@ -39,6 +40,7 @@ class RowCells:
 
     Args:
         link_behind: The address behind the cell of the link or of the title, if one has a hyperlink.
+        abstract_sha256: The hash of the abstract, for a table without abstracts.
         has_category_column: Whether the table has categories at all.
     """
 
@@ -55,6 +57,7 @@ class RowCells:
     note: str = ""
     authors: str = ""
     author_labs: str = ""
+    abstract_sha256: str = ""
     link_behind: str = ""
     has_category_column: bool = True
 
@@ -107,11 +110,20 @@ def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
         "categories": "; ".join(categories) or None,
         "is_duplicate": _parse_duplicate_mark(cells.is_duplicate, notes) or is_marked,
         "abstract": abstract or None,
-        "abstract_sha256": hash_parts(abstract) if abstract else None,
+        "abstract_sha256": hash_parts(abstract) if abstract else _parse_hash(cells.abstract_sha256, notes),
         "reading_note": "; ".join(notes) or None,
         "authors": "; ".join(authors) or None,
         "author_labs": "; ".join(author_labs) or None,
     }
+
+
+def _parse_hash(cell: str, notes: list[str]) -> str | None:
+    """The hash of an abstract that the table does not have itself."""
+    text = cell.strip().lower()
+    if text and not _SHA256.fullmatch(text):
+        notes.append(f"the hash of the abstract is no SHA-256: {text[:80]}")
+        return None
+    return text or None
 
 
 def _parse_categories(cells: RowCells, notes: list[str]) -> tuple[list[str], bool]:
