@@ -42,7 +42,15 @@ def releases(tmp_path_factory: pytest.TempPathFactory, released_lake: Lake) -> t
             locations=[],
             authorships=[build_authorship("Ada Byron", "Google DeepMind, London", DEEPMIND)],
         ),
-        build_work(72, title=title, doi=None, locations=[], authorships=[], publication_date="2022-09-14"),
+        build_work(
+            72,
+            title=title,
+            doi=None,
+            primary_location=None,
+            locations=[],
+            authorships=[],
+            publication_date="2022-09-14",
+        ),
     ]
     file = root.parent / "works.json"
     file.write_bytes(build_page(*works, next_cursor=None))
