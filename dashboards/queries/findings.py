@@ -9,7 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from dashboards.queries.comparison import describe_selection
-from dashboards.queries.corpora import MAPPING
+from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus
 from dashboards.queries.counts import build_counts_query, list_taxonomies
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import DEFAULT_RULE, Selection
@@ -83,10 +83,14 @@ def _test_trend(release: Release, selection: Selection) -> str:
     )
     arguments = {"before": before, "after": after, "low": low, "high": high}
     finding = query_release(release, "select change_finding($before, $after, $low, $high, 0)", arguments).item()
+    corpus = find_corpus(release, selection.corpus)
+    # the sentence is quoted without the cautions of its figure
+    is_of_sources = corpus is not None and describe_sources(release, corpus) is not None
+    of_sources = ", in what the sources of the corpus hold, which begin and end at different times" * is_of_sources
     return (
         f"{series}, growth {100 * math.expm1(12 * math.log1p(growth)):+.0f} % a year (95 % interval "
         f"{100 * low:+.0f} to {100 * high:+.0f} % corrected for this and the {tests - 1} trends of the release; "
-        f"{100 * alone_low:+.0f} to {100 * alone_high:+.0f} % alone): {finding}."
+        f"{100 * alone_low:+.0f} to {100 * alone_high:+.0f} % alone): {finding}{of_sources}."
     )
 
 

@@ -167,7 +167,7 @@ def test_profile_of_a_lab_in_a_living_corpus(living_lake: Lake, monkeypatch: pyt
     app = open_page(living_lake, monkeypatch, "labs", lab="OpenAI", corpus="lab_publications")
     text = read_page_text(app).replace("\\", "")
     assert "**Finding** (Publications of labs (lab_publications)) · OpenAI: " in text
-    assert "growth" in text
+    assert ", in what the sources of the corpus hold, which begin and end at different times." in text
     assert "without a category: 39; without a known day or month, not drawn by month: 2." in text
 
 
