@@ -23,7 +23,7 @@ EPISODES_BY_MONTH_QUERY = """
     order by all
 """
 _MENTIONED_WORKS = """
-    select item_id, max_by(target_id, (confidence, target_id)) as work_id
+    select item_id, max_by(target_id, (certainty, target_id)) as work_id
     from clean.mentions
     where item_kind = 'episode' and target_kind = 'work' and is_counted
     group by item_id

@@ -18,15 +18,15 @@ _WORK_MENTIONS = f"""
         texts.published_in,
         texts.title,
         texts.authors,
-        string_agg(mentions.recognised_by, '; ' order by mentions.confidence desc, mentions.recognised_by)
+        string_agg(mentions.recognised_by, '; ' order by mentions.certainty desc, mentions.recognised_by)
             as recognised_by,
-        max(mentions.confidence) as confidence,
-        max_by(mentions.fragment, (mentions.confidence, mentions.recognised_by)) as fragment
+        max(mentions.certainty) as certainty,
+        max_by(mentions.fragment, (mentions.certainty, mentions.recognised_by)) as fragment
     from clean.mentions as mentions
     inner join clean.texts as texts on mentions.item_kind = texts.item_kind and mentions.item_id = texts.item_id
     where mentions.target_kind = 'work' and mentions.target_id = $id
     group by all
-    order by mentions.mentioned_on desc nulls last, confidence desc, mentions.item_kind, mentions.item_id
+    order by mentions.mentioned_on desc nulls last, certainty desc, mentions.item_kind, mentions.item_id
     limit {MAX_ROWS}
 """
 _WORK_COLUMNS = "work_id, title, labs, published_on"
@@ -67,9 +67,9 @@ _TOPIC_TOTALS = """
     order by dated_texts desc nulls last, undated_texts desc nulls last, topic
 """
 _RULES = """
-    select recognised_by, mention_rule, confidence, is_counted, basis
+    select recognised_by, mention_rule, certainty, is_counted, basis
     from reference.mention_rules
-    order by confidence desc, mention_rule
+    order by certainty desc, mention_rule
 """
 _SCOPES = """
     select published_in, scope, basis, items, items_with_mentions
@@ -102,7 +102,7 @@ def list_work_mentions(release: Release, work_id: str) -> pl.DataFrame:
 
     Returns:
         ``item_kind`` and ``item_id`` (of the page of the text), ``kind``, ``mentioned_on``, ``published_in``,
-        ``title``, ``authors``, ``recognised_by`` (the surest way first), ``confidence`` and ``fragment``.
+        ``title``, ``authors``, ``recognised_by`` (the surest way first), ``certainty`` and ``fragment``.
     """
     return query_release(release, _WORK_MENTIONS, {"id": work_id})
 
@@ -133,7 +133,7 @@ def list_topics(release: Release) -> pl.DataFrame:
 
 
 def list_rules(release: Release) -> pl.DataFrame:
-    """The ways in which mentions are recognised, with the confidence in each and its basis, the surest first."""
+    """The ways in which mentions are recognised, with the certainty in each and its basis, the surest first."""
     return query_release(release, _RULES)
 
 

@@ -134,7 +134,7 @@ def show_author_topics(release: Release, authors: tuple[str, ...]) -> None:
 
 @needs("How mentions are recognised", "reference.mention_rules")
 def show_rules(release: Release) -> None:
-    """Show how mentions are recognised, and the basis of the confidence in each way."""
+    """Show how mentions are recognised, and the basis of the certainty in each way."""
     with st.expander("How mentions are recognised, and how sure that is"):
         rows = mentions.list_rules(release)
         show_table(

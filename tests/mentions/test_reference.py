@@ -48,4 +48,4 @@ def test_every_rule_is_used_by_the_tables() -> None:
     queries = "".join(Path(file).read_text(encoding="utf-8") for file in FOLDER.glob("clean/*mentions.sql"))
     for row in read_rows("mention_rules"):
         assert f"'{row['mention_rule']}'" in queries, row["mention_rule"]
-        assert 0 < float(row["confidence"]) <= 1
+        assert 0 < float(row["certainty"]) <= 1

@@ -10,7 +10,7 @@ target_kind = { type = "text", meaning = "What is mentioned.", required = true, 
 target_id = { type = "text", meaning = "The work_id, or the name of the lab, person or topic.", required = true }
 recognised_by = {}
 mention_rule = { meaning = "The rule that found it; the surest one if several did.", one_of = "reference.mention_rules" }
-confidence = {}
+certainty = {}
 is_counted = { meaning = "Whether marts count it." }
 evidence = { type = "text", meaning = "What was found: the key of the link, the title, alias or name, or how similar the abstract is.", required = true }
 place = { type = "integer", unit = "characters", meaning = "Position in the text, from 1; missing if it is in the title or in another field.", minimum = 1 }
@@ -78,12 +78,12 @@ select
     all_mentions.target_kind,
     all_mentions.target_id,
     rules.recognised_by,
-    min_by(rules.mention_rule, (-rules.confidence, rules.mention_rule)) as mention_rule,
-    max(rules.confidence) as confidence,
+    min_by(rules.mention_rule, (-rules.certainty, rules.mention_rule)) as mention_rule,
+    max(rules.certainty) as certainty,
     bool_or(rules.is_counted) as is_counted,
-    min_by(all_mentions.evidence, (-rules.confidence, all_mentions.place, all_mentions.evidence)) as evidence,
-    cast(min_by(all_mentions.place, (-rules.confidence, all_mentions.place)) as bigint) as place,
-    min_by(all_mentions.fragment, (-rules.confidence, all_mentions.place, all_mentions.fragment)) as fragment,
+    min_by(all_mentions.evidence, (-rules.certainty, all_mentions.place, all_mentions.evidence)) as evidence,
+    cast(min_by(all_mentions.place, (-rules.certainty, all_mentions.place)) as bigint) as place,
+    min_by(all_mentions.fragment, (-rules.certainty, all_mentions.place, all_mentions.fragment)) as fragment,
     cast(sum(all_mentions.times) as bigint) as times,
     texts.written_on as mentioned_on
 from all_mentions
