@@ -60,7 +60,7 @@ _PUBLICATION = """
 _MEMBERS = """
     select
         members.record_id,
-        records.place,
+        records.found_in,
         members.source,
         records.title,
         records.published_on,
@@ -77,7 +77,7 @@ _MEMBERS = """
     from clean.work_members as members
     inner join clean.work_records as records on members.record_id = records.record_id
     where members.work_id = $id
-    order by members.linked_record_id is not null, members.source, records.place, members.record_id
+    order by members.linked_record_id is not null, members.source, records.found_in, members.record_id
 """
 _DATES = """
     select is_shown, date_kind, published_on, date_precision, source, date_rule

@@ -66,7 +66,7 @@ def _build_place(row: Mapping[str, Any]) -> str:
     how = f"{row['step']}: {row['evidence']}" if row["step"] != "first" else row["evidence"]
     decided = f"{how} (decided by {row['decided_by']})" if row["step"] != "first" else how
     return (
-        f'<div class="place" dir="auto"><b>{html.escape(clean_line(row["place"]))}</b> · '
+        f'<div class="place" dir="auto"><b>{html.escape(clean_line(row["found_in"]))}</b> · '
         f"{' · '.join(part for part in (*facts, address) if part)}<br>"
         f'<span class="how">{html.escape(clean_line(decided))}</span></div>'
     )

@@ -5,7 +5,7 @@ key = ["record_id"]
 [columns]
 record_id = { type = "text", meaning = "Identifier of the record: hash of its id in the source, as in the table of its source.", required = true }
 source = { type = "text", meaning = "Name of the source.", required = true }
-place = { type = "text", meaning = "Where it stands: the list, the service, the feed or the site.", required = true }
+found_in = { type = "text", meaning = "Where it stands: the list, the service, the feed or the site.", required = true }
 work_rule = {}
 title = { type = "text", meaning = "Title in the source." }
 title_key = { type = "text", meaning = "Letters and digits of the title in any script, without case, blanks and punctuation." }
@@ -81,7 +81,7 @@ records as (
     select
         publications.publication_id as record_id,
         'lab_sheet' as source,
-        'the list of lab publications' as place,
+        'the list of lab publications' as found_in,
         null as feed,
         null as work_type,
         publications.title,
@@ -111,7 +111,7 @@ records as (
             when 'arxiv_papers' then 'arXiv'
             when 'openalex_works' then 'OpenAlex'
             else coalesce(regexp_extract(url, '^https?://(?:www\.)?([^/?#]+)', 1), 'a lab’s site')
-        end as place,
+        end as found_in,
         null as feed,
         work_type,
         title,
@@ -146,7 +146,7 @@ records as (
     select
         works.record_id,
         'crossref_works' as source,
-        'Crossref' as place,
+        'Crossref' as found_in,
         null as feed,
         works.work_type,
         works.title,
@@ -172,7 +172,7 @@ records as (
     select
         papers.record_id,
         'semanticscholar_papers' as source,
-        'Semantic Scholar' as place,
+        'Semantic Scholar' as found_in,
         null as feed,
         null as work_type,
         papers.title,
@@ -198,7 +198,7 @@ records as (
     select
         papers.record_id,
         'huggingface_papers' as source,
-        'Hugging Face' as place,
+        'Hugging Face' as found_in,
         null as feed,
         null as work_type,
         papers.title,
@@ -224,7 +224,7 @@ records as (
     select
         texts.record_id,
         'alignment_dataset' as source,
-        'Alignment research dataset' as place,
+        'Alignment research dataset' as found_in,
         null as feed,
         texts.dataset_source_type as work_type,
         texts.title,
@@ -250,7 +250,7 @@ records as (
     select
         feed_item_id as record_id,
         'feed_items' as source,
-        'feed: ' || coalesce(feed_title, feed) as place,
+        'feed: ' || coalesce(feed_title, feed) as found_in,
         case when audio_url is not null then 'podcast' else feed end as feed,
         null as work_type,
         title,
@@ -275,7 +275,7 @@ records as (
     select
         forum_post_id as record_id,
         'forum_posts' as source,
-        case site when 'eaf' then 'EA Forum' when 'lw' then 'LessWrong' else site end as place,
+        case site when 'eaf' then 'EA Forum' when 'lw' then 'LessWrong' else site end as found_in,
         null as feed,
         null as work_type,
         title,
@@ -361,7 +361,7 @@ works as (
 select
     record_id,
     source,
-    place,
+    found_in,
     work_rule,
     title,
     nullif(title_key, '') as title_key,
