@@ -152,6 +152,7 @@ ITEM_KINDS = (
         source="'podcast_page'",
         authors="nullif(concat_ws('; ', authors, narrator), '')",
         url="linked_url",
+        identifiers="[link_key(linked_url)]",
         row_filter="not is_repeat",
     ),
     ItemKind(
