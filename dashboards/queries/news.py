@@ -60,9 +60,9 @@ def count_since(release: Release, days: Mapping[str, dt.date]) -> pl.DataFrame:
     Returns:
         ``what``, ``in_all``, and a column for each day; kinds that the release does not have are left out.
     """
-    columns = ", ".join(f'count(*) filter (where first_seen_at >= ${name}) as "{name}"' for name in days)
+    columns = "".join(f', count(*) filter (where first_seen_at >= ${name}) as "{name}"' for name in days)
     query = f"""
-        select what, count(*) as in_all, {columns}
+        select what, count(*) as in_all{columns}
         from ({_select_gained(release, {})})
         group by what
         order by {_ORDER}

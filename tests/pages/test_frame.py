@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.queries.freshness import FRESHNESS_TABLE, describe_staleness, query_freshness
-from dashboards.queries.overview import count_contents
+from dashboards.queries.news import count_since
 from dashboards.queries.sources import REMOVED_TABLE
 from orchestration.cli.report import describe_status
 from orchestration.defs.catalog import load_transforms
@@ -20,7 +20,7 @@ from tests.support.dashboard_server import list_page_addresses
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import read_current_release
 
-FRESH = "update clean.coverage set covers_until = current_date"
+FRESH = tuple(f"update {table} set covers_until = current_date" for table in ("clean.coverage", "mart.corpus_coverage"))
 
 
 def read_warnings(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str, parameters: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def test_stale_data_are_called_stale_on_every_page(
     for page, address in list_page_addresses(released_lake).items():
         text = read_page_text(open_page(released_lake, monkeypatch, page=page, **parse_qs(urlsplit(address).query)))
         assert "**Stale data.** Publications are listed up to 31 Jul 2024" in text, page
-    fresh = copy_release(FRESH)
+    fresh = copy_release(*FRESH)
     assert "Stale data" not in read_page_text(open_page(fresh, monkeypatch, page="overview"))
 
 
@@ -114,7 +114,7 @@ def test_data_become_stale_after_a_month_without_a_fetch_or_a_quarter_without_re
     fetched_on, ends_on = (today - dt.timedelta(days=days) for days in (days_after_fetch, days_after_end))
     lake = copy_release(
         f"update raw.snapshots set fetched_at = timestamptz '{fetched_on} 12:00:00+00'",
-        f"update clean.coverage set covers_until = date '{ends_on}'",
+        f"update mart.corpus_coverage set covers_until = date '{ends_on}'",
     )
     monkeypatch.setenv("AISLE_LAKE", str(lake.root))
     sentences = describe_staleness(read_current_release(lake), today)
@@ -160,9 +160,9 @@ def test_every_source_has_its_newest_record_or_a_reason_why_not(
     assert "stale: its newest record is" in rows["lab_sheet"]["state"]
     assert rows["lab_pages"]["state"] == "none of its 1 item has a date"
     assert rows["podcast_page"]["state"].startswith("none of its 19 items has a date")
-    contents = count_contents(release)
-    assert contents["podcast episodes"] == 20
-    assert (contents["entries of other feeds"], contents["papers"], contents["forum posts"]) == (1, 2, 1)
+    contents = dict(count_since(release, {}).iter_rows())
+    assert contents["episodes"] == 20
+    assert (contents["entries of other feeds"], contents["records that are no works"], contents["posts"]) == (1, 2, 1)
 
 
 def test_rows_removed_from_a_list_are_reported_as_still_counted(
