@@ -11,7 +11,7 @@ from transforms.functions import register_functions
 from transforms.mentions.functions import register_mentions
 from transforms.reader import Transform, load_function
 from warehouse.lake import Lake, TableState
-from warehouse.release import NoRelease, read_current_release
+from warehouse.release import NoRelease, Release, list_releases
 from warehouse.sql import LAST_RELEASE, connect_tables, quote_literal
 from warehouse.statistics.functions import register_statistics
 from warehouse.table import SQL_TYPES
@@ -59,11 +59,27 @@ def create_last_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, transf
     for name in names:
         empty = f"select {columns}" if name == own_name else f"from {layer}.{name}"
         connection.execute(f"create table {LAST_RELEASE}.{name} as {empty} limit 0")
-    with suppress(NoRelease, duckdb.CatalogException, duckdb.BinderException):
-        path = quote_literal(str(read_current_release(lake).path))
-        connection.execute(f"attach if not exists {path} as last_file (read_only)")
-        try:
-            for name in names:
-                connection.execute(f"insert into {LAST_RELEASE}.{name} by name from last_file.{layer}.{name}")
-        finally:
-            connection.execute("detach last_file")
+    with suppress(NoRelease):  # the link to the newest one can be damaged
+        for release in reversed(list_releases(lake)):
+            with suppress(duckdb.Error):  # it is damaged, or has not all of these tables
+                _copy_tables(connection, release, layer, names)
+                return
+
+
+def _copy_tables(connection: duckdb.DuckDBPyConnection, release: Release, layer: str, names: list[str]) -> None:
+    """Fill the tables of the last release with those of a release; all of them, or none.
+
+    Raises:
+        duckdb.Error: The release cannot be read, or lacks one of them.
+    """
+    connection.execute(f"attach {quote_literal(str(release.path))} as last_file (read_only)")
+    connection.execute("begin")
+    try:
+        for name in names:
+            connection.execute(f"insert into {LAST_RELEASE}.{name} by name from last_file.{layer}.{name}")
+        connection.execute("commit")
+    except duckdb.Error:
+        connection.execute("rollback")
+        raise
+    finally:
+        connection.execute("detach last_file")
