@@ -49,6 +49,7 @@ _HELD_TYPES = {
     "varchar": set[str](),
     "boolean": set[str](),
 }
+ROW_GROUP_ROWS = 30_720  # with DuckDB's default of 122,880, a group of long texts fills the memory budget
 _UNTYPED_NULL = '"null"'
 _MODULUS = 2**64
 
@@ -155,7 +156,8 @@ def write_draft(connection: duckdb.DuckDBPyConnection, folder: Path, query: str)
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".draft-{uuid.uuid4().hex}.parquet"
     try:
-        connection.execute(f"copy ({query}) to {quote_literal(str(draft))} (format parquet, compression zstd)")
+        options = f"format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS}"
+        connection.execute(f"copy ({query}) to {quote_literal(str(draft))} ({options})")
         yield draft
     finally:
         draft.unlink(missing_ok=True)

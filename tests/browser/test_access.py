@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-SHARED_BY_PAGES = {"__init__", "profile_page"}
+SHARED_BY_PAGES = {"__init__", "profile_page", "work_page"}
 PAGES = sorted({path.stem for path in (PROJECT / "dashboards" / "app_pages").glob("*.py")} - SHARED_BY_PAGES)
 BLOCKING_IMPACTS = ("serious", "critical")
 DARK = "rgb(18, 23, 29)"
