@@ -204,6 +204,7 @@ def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     run(
         _PARTS,
         similar_texts.TITLES,
+        similar_texts.BLOCK_PAIRS,
         similar_texts.COMPARED_TITLES,
         similar_texts.SIMILAR_PAIRS,
         similar_texts.SIMILAR_LINKS,

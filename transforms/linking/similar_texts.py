@@ -105,8 +105,8 @@ where length(nodes.words) >= {MIN_COMPARED_LETTERS}
 group by components.component, nodes.words
 """
 
-COMPARED_TITLES = """
-create temp table compared as
+BLOCK_PAIRS = """
+create temp table block_pairs as
 with keys as (
     select
         title,
@@ -140,42 +140,62 @@ small_blocks as (
     select block, title
     from blocks
     qualify count(*) over (partition by block) between 2 and {MAX_BLOCK}
-),
-pairs as (
-    select distinct a.title as first_title, b.title as second_title
-    from small_blocks as a inner join small_blocks as b on a.block = b.block and a.title < b.title
+)
+select distinct a.title as first_title, b.title as second_title
+from small_blocks as a inner join small_blocks as b on a.block = b.block and a.title < b.title
+"""
+
+# conditions on both titles stand outside of the joins: DuckDB would join all titles with all by them first
+COMPARED_TITLES = """
+create temp table compared as
+with pairs as materialized (
+    select
+        x.component as first_component,
+        y.component as second_component,
+        x.id as first_id,
+        y.id as second_id,
+        x.words as first_words,
+        y.words as second_words,
+        x.digits as first_digits,
+        y.digits as second_digits,
+        x.is_telling as is_first_telling,
+        y.is_telling as is_second_telling
+    from block_pairs
+    inner join titles as x on block_pairs.first_title = x.title
+    inner join titles as y on block_pairs.second_title = y.title
 )
 select
-    x.component as first_component,
-    y.component as second_component,
-    x.id as first_id,
-    y.id as second_id,
-    title_similarity(x.words, y.words) as similarity,
-    x.digits = y.digits as has_same_digits,
-    x.is_telling and y.is_telling as is_telling,
-    (starts_with(y.words, x.words || ' ') or starts_with(x.words, y.words || ' ')) as is_subtitle
+    first_component,
+    second_component,
+    first_id,
+    second_id,
+    title_similarity(first_words, second_words) as similarity,
+    first_digits = second_digits as has_same_digits,
+    is_first_telling and is_second_telling as is_telling,
+    (starts_with(second_words, first_words || ' ') or starts_with(first_words, second_words || ' ')) as is_subtitle
 from pairs
-inner join titles as x on pairs.first_title = x.title
-inner join titles as y on pairs.second_title = y.title
 where
-    x.component != y.component and x.words != y.words
-    and (x.digits = y.digits or len(x.digits) = 0 or len(y.digits) = 0)  -- a series
+    first_component != second_component and first_words != second_words
+    -- parts of a series have other numbers
+    and (first_digits = second_digits or len(first_digits) = 0 or len(second_digits) = 0)
 """
 
 # a table of its own, so that similarities are computed for pairs of a block only
 SIMILAR_PAIRS = """
 create temp table similar_pairs as
-select
-    *,
-    list_has_any(a.surnames, b.surnames) as is_shared,
-    len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
-    greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart
-from compared
-inner join parts as a on compared.first_component = a.component
-inner join parts as b on compared.second_component = b.component
-where
-    (similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle)
-    and (is_telling or list_has_any(a.surnames, b.surnames))
+with pairs as materialized (
+    select
+        compared.*,
+        list_has_any(a.surnames, b.surnames) as is_shared,
+        len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
+        greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart
+    from compared
+    inner join parts as a on compared.first_component = a.component
+    inner join parts as b on compared.second_component = b.component
+)
+select *
+from pairs
+where (similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle) and (is_telling or is_shared)
 """
 
 # a work is linked to the one with the most similar title, if each is that of the other: no chain arises
