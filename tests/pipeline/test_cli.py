@@ -69,7 +69,9 @@ def test_table_with_other_headers_is_added_with_confirmed_or_given_columns(tmp_p
     assert "title        from “Paper name”" in refused.stderr
     assert len(list_refused_files(lake)) == 1
     unknown = run_aisle(lake.root, "add", "--map", "name=Paper name", str(path))
-    assert "--map name=Paper name: expected COLUMN=HEADER with a column among abstract, abstract_sha256" in unknown.stderr
+    assert (
+        "--map name=Paper name: expected COLUMN=HEADER with a column among abstract, abstract_sha256" in unknown.stderr
+    )
     given = run_aisle(lake.root, "add", "--map", "title=Paper name", "--map", "url=Paper link", str(path))
     assert given.returncode == 0
     assert list_refused_files(lake) == []
