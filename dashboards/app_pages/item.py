@@ -16,13 +16,7 @@ from warehouse.search.items import ITEM_TABLES
 @needs("Evidence", "raw.sightings", "raw.snapshots")
 def show_item_evidence(release: Release, record_id: str) -> None:
     """Show the snapshots that contain the item."""
-    places = evidence.query_places(release, record_id)
-    if places.is_empty() and release.lake_tables:
-        names = ", ".join(f"`{name}`" for name in sorted(release.lake_tables))
-        note = f"The snapshots with this record are in the lake only: {names} is too large for the release file."
-        evidence.show_evidence(release, places, "raw.snapshots", note)
-        return
-    evidence.show_evidence(release, places, "raw.snapshots")
+    evidence.show_places(release, record_id)
 
 
 release = select_release(optional=[*work.WORK_TABLES, work.HISTORY_TABLE, *ITEM_TABLES])

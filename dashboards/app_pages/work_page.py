@@ -98,7 +98,7 @@ def show_record_evidence(release: Release, work_id: str) -> None:
     """Show the snapshots that contain any of its records, if they are wanted."""
     if select_toggle("Show the snapshots that contain its records", "snapshots"):
         records = work.list_members(release, work_id)["record_id"].to_list()
-        evidence.show_evidence(release, evidence.query_places(release, *records), "raw.snapshots")
+        evidence.show_places(release, *records)
     else:
         st.markdown(f"[Permanent link to this page]({build_permanent_link(release)})")
 

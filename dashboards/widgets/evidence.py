@@ -33,6 +33,15 @@ def query_places(release: Release, *record_ids: str) -> pl.DataFrame:
     return query_release(release, _PLACES, {"ids": list(record_ids)})
 
 
+def show_places(release: Release, *record_ids: str) -> None:
+    """Show the snapshots that contain any of some records; if none is in the release file, where they are."""
+    places, note = query_places(release, *record_ids), ""
+    if places.is_empty() and release.lake_tables:
+        names = ", ".join(f"`{name}`" for name in sorted(release.lake_tables))
+        note = f"The snapshots with this record are in the lake only: {names} is too large for the release file."
+    show_evidence(release, places, "raw.snapshots", note)
+
+
 def show_removed_rows(release: Release) -> None:
     """Show a message for each list from which rows were removed: they are still counted, and why."""
     for stream, rows in count_removed_rows(release).items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.widgets import evidence
 from orchestration.cli.query import QueryError, RowOutput, print_query_result
 from orchestration.cli.report import build_status_table, describe_status
 from orchestration.defs.catalog import list_tables
@@ -101,8 +102,10 @@ def test_page_of_an_item_names_where_its_evidence_is(lake: Lake, monkeypatch: py
         ((publication_id,),) = connection.execute(query).fetchall()
     work = open_page(lake, monkeypatch, "work", id=publication_id)
     assert "1 place in 1 snapshot" in read_page_text(work)  # of a mart, which is in the file
-    item = open_page(lake, monkeypatch, "item", kind="publication", id=publication_id)
-    assert f"`{LARGE}` is too large for the release file" in read_page_text(item)
+    shown: list[str] = []
+    monkeypatch.setattr(evidence, "show_evidence", lambda *facts: shown.append(facts[-1]))
+    evidence.show_places(read_current_release(lake), publication_id)
+    assert f"`{LARGE}` is too large for the release file" in shown[0]
 
 
 def test_example_of_the_documentation_reads_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
