@@ -68,7 +68,7 @@ def test_profile_is_downloaded_as_one_page(visit_page: OpenPage) -> None:
     page.locator(BARS).first.wait_for()
     wait_until_idle(page)
     name, html = download_file(page, "Download as HTML page")
-    assert name == "lab_anthropic_v1.html"
+    assert name == "lab_anthropic_lab_publications_v1.html"
     assert html.count(b"<svg") == 3
     page.set_content(html.decode())
     expect(page.get_by_role("heading", name="Anthropic", exact=True)).to_be_visible()
