@@ -347,15 +347,6 @@ listed_keys as (
     select distinct title_key as listed_key
     from ruled_records
     where counts_as = 'work' and len(string_split(trim(title), ' ')) >= 4
-),
-
-works as (
-    select *
-    from ruled_records
-    where
-        counts_as = 'work'
-        or url_key in (select listed_key from listed_keys)
-        or (counts_as = 'work if address or title is listed' and title_key in (select listed_key from listed_keys))
 )
 
 select
@@ -401,4 +392,8 @@ select
     is_withdrawn,
     first_seen_at,
     last_seen_at
-from works
+from ruled_records
+where
+    counts_as = 'work'
+    or url_key in (select listed_key from listed_keys)
+    or (counts_as = 'work if address or title is listed' and title_key in (select listed_key from listed_keys))
