@@ -42,7 +42,7 @@ def test_link_restores_a_heat_map_and_a_comparison(visit_page: OpenPage) -> None
     # the number that stands on the cell lets the click through
     cell = '[aria-roledescription="rect mark"][aria-label*="Period: 2023"][aria-label*="Mechanistic interpretability"]'
     page.locator(cell).first.click()
-    expect(page.get_by_text("8 publications listed")).to_be_visible()
+    expect(page.get_by_text("8 works listed")).to_be_visible()
     expect_parameters(
         page,
         view="heat map",
