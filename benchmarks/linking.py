@@ -70,6 +70,7 @@ _SCHEMA = pa.schema(
         ("published_year", pa.int64()),
         ("abstract", pa.string()),
         ("abstract_sha256", pa.string()),
+        ("first_seen_at", pa.timestamp("us", "UTC")),
     ]
 )
 
@@ -88,6 +89,7 @@ def _describe(record: dict[str, Any]) -> dict[str, Any]:
         "published_year": record.get("year"),
         "abstract": record.get("abstract"),
         "abstract_sha256": None,
+        "first_seen_at": None,
     }
 
 

@@ -40,10 +40,11 @@ joined as (
     union all
     select old_work_id as work_id, min(evidence) as evidence from moved group by all
 ),
-causes as (
+judged as (
     select
         publication_id,
         coalesce(new_works.title, old_works.title, publication_id) as plain_title,
+        joined.evidence,
         case
             when (old.publication_id is null or new.publication_id is null) and joined.work_id is not null
                 then 'merged or split'
@@ -54,14 +55,19 @@ causes as (
             when old.lab is distinct from new.lab or old.category != new.category then 'relabelled'
             when old.published_on is distinct from new.published_on then 'date corrected'
             {{when_otherwise}}
-        end as cause,
-        plain_title || case when cause = 'merged or split' and joined.evidence is not null
-            then ' (' || joined.evidence || ')' else '' end as title
+        end as cause
     from old full join new using (publication_id) cross join last_seen
     left join old.clean.works as old_works on old.work_id = old_works.work_id
     left join new.clean.works as new_works on new.work_id = new_works.work_id
     left join (select work_id, min(evidence) as evidence from joined group by all) as joined
         on joined.work_id = coalesce(new.work_id, old.work_id)
+),
+causes as (
+    select
+        publication_id,
+        cause,
+        plain_title || coalesce(' (' || case cause when 'merged or split' then evidence end || ')', '') as title
+    from judged
 ),
 amounts as (from ({{after}} union all {{before}}) where {{filters}}),
 moves as (
@@ -114,7 +120,11 @@ from (
             else labelled.lab
         end as lab,
         coalesce(
-            crosswalk.to_category, case when taxonomies.is_default then labelled.label else '(no counterpart)' end
+            crosswalk.to_category,
+            case
+                when taxonomies.is_default or labelled.label = '(unlabelled)' then labelled.label
+                else '(no counterpart)'
+            end
         ) as category,
         labelled.label_weight * coalesce(crosswalk.weight, 1.0) * case rules.attribution
             when 'whole' then labelled.whole_weight

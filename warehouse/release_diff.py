@@ -178,6 +178,9 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
         if set(key) <= set(_CELL_EXPRESSIONS)
         and set(MEASURES) & set(columns)
         and ("taxonomy" in key) == ("publications" in columns)
+        and (
+            "corpus" not in key or "published_month" in key
+        )  # a table of all works of a corpus counts undated ones too
     }
 
 

@@ -127,11 +127,22 @@ def test_a_nearly_equal_title_links_with_an_author_and_is_a_candidate_without() 
         ("Updates of the circuits team: July 2024", "Updates of the circuits team: July 2025"),
         ("Updates of the circuits team: July 2024", "Updates of the circuits team: June 2024"),
         ("Scaling the cluster to 2500 nodes", "Scaling the cluster to 7500 nodes"),
+        ("How agents state their preferences, Part I", "How agents state their preferences, Part II"),
+        ("How agents state their preferences: part one", "How agents state their preferences: part two"),
     ],
 )
 def test_parts_of_a_series_are_different_works(first: str, second: str) -> None:
     records = [make_record("a", first, surnames="ada"), make_record("b", second, surnames="ada")]
     assert link_records(records) == {}
+
+
+def test_what_a_register_has_as_two_works_is_not_joined_for_a_similar_title() -> None:
+    records = [
+        make_record("a", "Offline oversight of agents that play games", "openalex:W1", surnames="ada"),
+        make_record("b", "Online oversight of agents that play games", "openalex:W2", surnames="ada"),
+    ]
+    assert list_accepted(records) == set()
+    assert "a register has them as two works" in link_records(records)["a", "b"]["evidence"]
 
 
 def test_a_subtitle_makes_a_candidate() -> None:

@@ -36,6 +36,15 @@ def test_works_that_a_record_connects_become_one_with_a_name_of_its_own() -> Non
     assert {row["work_id"] for row in at_once.values()} == {name_work("a")}
 
 
+def test_a_record_that_is_linked_in_another_way_too_renames_nothing() -> None:
+    title = "Agents that keep the habits of games"
+    two = [make_record("z", title, "arxiv:1", day=0), make_record("m", title, "url:x.org/a", day=1)]
+    before = {row["work_id"] for row in join_records(two).values()}
+    new = make_record("a", title, "url:x.org/a", day=2)  # by its address with m, which is by its title with z
+    after = {row["work_id"] for row in join_records([*two, new]).values()}
+    assert after == before == {name_work("z")}
+
+
 def test_names_do_not_depend_on_the_order_of_pairs() -> None:
     arrivals = [("a", 0), ("b", 1), ("c", 2), ("d", 3)]
     pairs = [("a", "c"), ("b", "c"), ("c", "d")]

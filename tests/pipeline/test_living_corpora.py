@@ -13,7 +13,7 @@ from tests.sources.test_openalex import build_authorship, build_page, build_work
 from tests.support.builders import fetch_rows
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
-from warehouse.release_diff import explain_changes
+from warehouse.release_diff import explain_changes, list_counting_tables
 
 TABLE = "mart.works_by_lab_category_month"
 DEEPMIND = "I4210090411"
@@ -101,3 +101,14 @@ def test_the_command_line_shows_the_cause(releases: tuple[Release, Release]) -> 
     root: Path = after.path.parents[1]
     done = run_aisle(root, "diff", before.name, after.name, TABLE)
     assert "How agents keep the habits of earlier games" in done.stdout
+
+
+@pytest.mark.parametrize("table", ["mart.work_counts_by_month", TABLE])
+def test_causes_add_up_in_each_table_of_corpora(releases: tuple[Release, Release], table: str) -> None:
+    before, after = releases
+    assert table in list_counting_tables(after)
+    assert explain_changes(after, after, table).is_empty()
+    changes = explain_changes(before, after, table)
+    assert set(changes["cause"]) == {"found late"}
+    totals = [fetch_rows(side, f"select sum({changes['measure'][0]}) from {table}")[0][0] for side in (before, after)]
+    assert changes["amount"].sum() == pytest.approx(totals[1] - totals[0])

@@ -30,6 +30,7 @@ select
     records.lab,
     year(records.published_on) as published_year,
     records.abstract,
-    records.abstract_sha256
+    records.abstract_sha256,
+    records.first_seen_at
 from clean.work_records as records
 left join identifiers on records.record_id = identifiers.record_id

@@ -86,7 +86,8 @@ earlier_changes as (
     from last_release.work_history as history
     left join new_changes on history.work_id = new_changes.old_work_id
     where
-        history.old_work_id not in (select work_id from clean.work_members)  -- it is not back
+        -- a work that is back leads nowhere; one that lost a part is still there
+        (history.cause = 'split' or history.old_work_id not in (select work_id from clean.work_members))
         and coalesce(new_changes.work_id, history.work_id) in (select work_id from clean.work_members)
     group by
         history.old_work_id,

@@ -14,7 +14,10 @@ MIN_CANDIDATE_SIMILARITY = 85
 MIN_ABSTRACT_SIMILARITY = 90
 MIN_ABSTRACT_LETTERS = 200
 MIN_SENTENCE_LETTERS = 40
-NUMBERS = r"\d+|\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b"
+_ROMAN = "i{1,3}|iv|v|vi{1,3}|ix|x"
+_WORDS = "one|two|three|four|five|first|second|third"
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+NUMBERS = rf"\d+|\b(?:{_ROMAN}|{_WORDS}|{_MONTHS})\b"
 MAX_SAME_SENTENCE = 10  # works; a sentence in more abstracts is a set phrase
 
 

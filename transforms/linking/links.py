@@ -20,7 +20,8 @@ from transforms.linking.limits import fill_limits
 _NODES = """
 create temp table nodes as
 select
-    row_number() over (order by record_id) - 1 as id,
+    -- the record that came first stands for those that are linked to it, so that what was one work before stays one
+    row_number() over (order by first_seen_at, record_id) - 1 as id,
     record_id,
     title_key,
     identifiers,
@@ -183,7 +184,7 @@ def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         connection: A connection; temporary tables are made in it.
         query: The records: ``record_id``, ``title``, ``title_key``, ``title_words``, ``identifiers`` (a list),
             ``surnames``, ``lab``, ``published_year``, ``abstract``,
-            ``abstract_sha256``.
+            ``abstract_sha256``, ``first_seen_at``.
 
     Returns:
         A query for ``first_record_id``, ``second_record_id``, ``step``, ``similarity`` (0 to 1), ``evidence``,

@@ -188,7 +188,8 @@ with pairs as materialized (
         compared.*,
         list_has_any(a.surnames, b.surnames) as is_shared,
         len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
-        greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart
+        greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart,
+        list_has_any(a.registers, b.registers) and not list_has_any(a.register_ids, b.register_ids) as are_registered
     from compared
     inner join parts as a on compared.first_component = a.component
     inner join parts as b on compared.second_component = b.component
@@ -215,6 +216,7 @@ safe as (
     from ranked
     where
         place = 1 and similarity >= {MIN_LINK_SIMILARITY} and is_telling and has_same_digits and is_shared
+        and not are_registered
         and coalesce(years_apart, 0) <= {MAX_YEARS_APART}
 ),
 ends as (
@@ -238,6 +240,7 @@ select
         || if(ranked.is_subtitle, ', one with a subtitle', '')
         || if(ranked.has_same_digits, '', ', with other numbers')
         || case
+            when ranked.are_registered then ', but a register has them as two works'
             when ranked.is_shared then ', an author with the same name'
             when ranked.is_disjoint then ', but no author in common'
             else ''

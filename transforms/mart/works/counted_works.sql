@@ -51,7 +51,7 @@ primary_labs as (
         lab,
         is_followed
     from clean.work_labs
-    where is_primary
+    where is_primary and is_followed
 ),
 
 -- without an affiliation it is not known that an author is of no followed lab
