@@ -25,8 +25,41 @@ _COLUMNS = """{
     cited_by_count: 'bigint', is_retracted: 'boolean', primary_topic: 'struct(id varchar, display_name varchar)',
     referenced_works: 'varchar[]', updated_date: 'varchar', abstract_inverted_index: 'map(varchar, integer[])'
 }"""
+_COMMON = "id, published_on, cited_by_count, abstract"
 _ABSTRACT = """array_to_string(list_transform(list_sort(flatten(list_transform(map_entries(abstract_inverted_index),
     lambda e: list_transform(e.value, lambda p: {'p': p, 'w': e.key})))), lambda x: x.w), ' ')"""
+_SPARK_SCHEMA = """
+    id string, doi string, title string, publication_date string, type string, language string,
+    primary_location struct<landing_page_url: string, source: struct<display_name: string>>,
+    authorships array<struct<author: struct<id: string, display_name: string>, raw_affiliation_strings: array<string>,
+        institutions: array<struct<lineage: array<string>>>>>,
+    cited_by_count bigint, is_retracted boolean, primary_topic struct<display_name: string>,
+    referenced_works array<string>, updated_date string, abstract_inverted_index map<string, array<int>>
+"""
+_SPARK_COLUMNS = (
+    "regexp_extract(id, 'W[0-9]+$', 0) as id",
+    "lower(replace(doi, 'https://doi.org/', '')) as doi",
+    r"trim(regexp_replace(title, r'\s+', ' ')) as title",
+    """array_join(transform(array_sort(flatten(transform(map_entries(abstract_inverted_index),
+        e -> transform(e.value, p -> struct(p as place, e.key as word))))), x -> x.word), ' ') as abstract""",
+    "try_cast(publication_date as date) as published_on",
+    "type",
+    "language",
+    "primary_location.landing_page_url as url",
+    "primary_location.source.display_name as venue",
+    "array_join(transform(authorships, a -> a.author.display_name), '; ') as authors",
+    "array_join(transform(authorships, a -> replace(a.author.id, 'https://openalex.org/', '')), '; ') as author_ids",
+    """to_json(transform(authorships, a -> struct(a.author.display_name as author,
+        a.raw_affiliation_strings as affiliations))) as affiliations""",
+    """array_join(transform(array_distinct(flatten(flatten(transform(authorships, a ->
+        transform(a.institutions, i -> i.lineage))))), x -> replace(x, 'https://openalex.org/', '')), '; ')
+        as institution_ids""",
+    "cited_by_count",
+    "array_join(transform(referenced_works, x -> replace(x, 'https://openalex.org/', '')), '; ') as cited_ids",
+    "primary_topic.display_name as topic",
+    "is_retracted",
+    "try_cast(updated_date as timestamp) as updated_at",
+)
 
 
 def _list_parts(folder: Path) -> list[Path]:
@@ -39,12 +72,24 @@ def _iterate_lines(folder: Path) -> Iterator[bytes]:
             yield from lines
 
 
-def _summarise(ids: Iterable[str], abstract_characters: int) -> dict[str, Any]:
-    names = sorted(one.rpartition("/")[2] for one in ids)
+def summarise(works: Iterable[tuple[str, Any, Any, Any]]) -> dict[str, Any]:
+    """What all readers have in common: the ids, and a hash of rows that does not depend on their order.
+
+    Args:
+        works: Id, day of publication, number of citations and abstract of each.
+    """
+    ids, characters, rows_hash = list[str](), 0, 0
+    for identifier, day, citations, abstract in works:
+        ids.append(identifier.rpartition("/")[2])
+        text = abstract if isinstance(abstract, str) else ""
+        characters += len(text)
+        row = f"{ids[-1]}|{day}|{citations}|{text}".encode()
+        rows_hash += int.from_bytes(hashlib.blake2b(row, digest_size=8).digest(), "big")
     return {
-        "works": len(names),
-        "ids": hashlib.sha256("\n".join(names).encode()).hexdigest()[:16],
-        "abstract_characters": abstract_characters,
+        "works": len(ids),
+        "ids": hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16],
+        "abstract_characters": characters,
+        "rows_hash": f"{rows_hash % 2**64:016x}",
     }
 
 
@@ -95,8 +140,8 @@ def _read_with_duckdb(folder: Path, abstract: str) -> dict[str, Any]:
                 where id is not null
             ) to {target} (format parquet, compression zstd)
         """)
-        rows = connection.execute(f"select id, coalesce(length(abstract), 0) from {target}").fetchall()
-    return _summarise((row[0] for row in rows), sum(row[1] for row in rows))
+        rows = connection.execute(f"select {_COMMON} from {target}").fetchall()
+    return summarise(rows)
 
 
 def _rebuild_abstract(index: dict[str, list[int]] | None) -> str | None:
@@ -139,10 +184,6 @@ def _flatten(work: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sum_lengths(texts: Iterable[Any]) -> int:
-    return sum(len(text) for text in texts if isinstance(text, str))
-
-
 def read_with_pandas(folder: Path) -> dict[str, Any]:
     """Python's json into a pandas frame, written as Parquet."""
     import pandas as pd
@@ -150,11 +191,11 @@ def read_with_pandas(folder: Path) -> dict[str, Any]:
     frame = pd.DataFrame([_flatten(json.loads(line)) for line in _iterate_lines(folder)])
     with tempfile.TemporaryDirectory() as output:
         frame.to_parquet(f"{output}/works.parquet", compression="zstd")
-    return _summarise(frame["id"], _sum_lengths(frame["abstract"]))
+    return summarise(zip(*(frame[name] for name in _COMMON.split(", ")), strict=True))
 
 
 def read_with_polars(folder: Path) -> dict[str, Any]:
-    """Polars decodes the lines by a schema; the index of words, which has no schema, is read by Python's json."""
+    """Polars decodes the lines by a schema, streaming; Python's json reads the index of words, which has no schema."""
     import polars as pl
 
     text, texts = pl.String(), pl.List(pl.String())
@@ -178,31 +219,47 @@ def read_with_polars(folder: Path) -> dict[str, Any]:
         }
     )
     column, element = pl.col, pl.element()
-    ids, characters = list[str](), 0
+    columns = (
+        column("id").str.split("/").list.last(),
+        column("doi").str.strip_prefix("https://doi.org/").str.to_lowercase(),
+        column("title").str.replace_all(r"\s+", " ").str.strip_chars(),
+        column("publication_date").str.to_date(strict=False).alias("published_on"),
+        column("type", "language", "cited_by_count", "is_retracted", "updated_date"),
+        column("primary_location").struct.field("landing_page_url").alias("url"),
+        column("authorships")
+        .list.eval(element.struct.field("author").struct.field("display_name"))
+        .list.join("; ")
+        .alias("authors"),
+        column("referenced_works").list.join("; ").str.replace_all("https://openalex.org/", "", literal=True),
+        column("primary_topic").struct.field("display_name").alias("topic"),
+    )
+    batches = pl.scan_lines(_list_parts(folder), name="line").collect_batches(engine="streaming")
     with tempfile.TemporaryDirectory() as output:
-        for path in _list_parts(folder):
-            lines = pl.Series("line", gzip.decompress(path.read_bytes()).decode().splitlines())
+        for number, batch in enumerate(batches):
+            lines = batch["line"]
             abstracts = [_rebuild_abstract(json.loads(line)["abstract_inverted_index"]) for line in lines]
-            works = lines.str.json_decode(schema).struct.unnest()
-            frame = works.select(
-                column("id").str.split("/").list.last(),
-                column("doi").str.strip_prefix("https://doi.org/").str.to_lowercase(),
-                column("title").str.replace_all(r"\s+", " ").str.strip_chars(),
-                pl.Series("abstract", abstracts),
-                column("publication_date").str.to_date(strict=False),
-                column("type", "language", "cited_by_count", "is_retracted", "updated_date"),
-                column("primary_location").struct.field("landing_page_url").alias("url"),
-                column("authorships")
-                .list.eval(element.struct.field("author").struct.field("display_name"))
-                .list.join("; ")
-                .alias("authors"),
-                column("referenced_works").list.join("; ").str.replace_all("https://openalex.org/", "", literal=True),
-                column("primary_topic").struct.field("display_name").alias("topic"),
-            )
-            frame.write_parquet(f"{output}/{path.name}.parquet", compression="zstd")
-            ids += frame["id"].to_list()
-            characters += _sum_lengths(frame["abstract"])
-    return _summarise(ids, characters)
+            works = lines.str.json_decode(schema).struct.unnest().select(*columns)
+            works = works.with_columns(pl.Series("abstract", abstracts, dtype=text))
+            works.write_parquet(f"{output}/{number}.parquet", compression="zstd")
+        frame = pl.read_parquet(f"{output}/*.parquet", columns=_COMMON.split(", "))
+    return summarise(frame.select(_COMMON.split(", ")).iter_rows())
+
+
+def read_with_pyspark(folder: Path) -> dict[str, Any]:
+    """PySpark decodes the lines by a schema and writes Parquet; on the cluster that ``SPARK_REMOTE`` names."""
+    from pyarrow import parquet
+    from pyspark.sql import SparkSession
+    from pyspark.sql import functions as f
+
+    session = SparkSession.builder.getOrCreate()
+    lines = session.read.text([str(path) for path in _list_parts(folder)])
+    works = lines.select(f.from_json("value", _SPARK_SCHEMA).alias("work")).select("work.*").where("id is not null")
+    with tempfile.TemporaryDirectory() as output:
+        rows = works.selectExpr(*_SPARK_COLUMNS)
+        rows.write.option("compression", "zstd").parquet(f"{output}/works")
+        session.stop()
+        table = parquet.read_table(f"{output}/works", columns=_COMMON.split(", "))
+    return summarise(zip(*(table[name].to_pylist() for name in _COMMON.split(", ")), strict=True))
 
 
 def read_with_dlt(folder: Path) -> dict[str, Any]:
@@ -215,9 +272,8 @@ def read_with_dlt(folder: Path) -> dict[str, Any]:
         pipeline = dlt.pipeline("works", destination=dlt.destinations.duckdb(database), pipelines_dir=output)
         pipeline.run((_flatten(json.loads(line)) for line in _iterate_lines(folder)), table_name="works")
         with duckdb.connect(database) as connection:
-            query = f"select id, abstract from {pipeline.dataset_name}.works"
-            rows = connection.execute(query).fetchall()
-    return _summarise((row[0] for row in rows), _sum_lengths(row[1] for row in rows))
+            rows = connection.execute(f"select {_COMMON} from {pipeline.dataset_name}.works").fetchall()
+    return summarise(rows)
 
 
 def decompress(folder: Path) -> dict[str, Any]:
@@ -233,7 +289,8 @@ def decompress_and_parse(folder: Path) -> dict[str, Any]:
     for path in _list_parts(folder):
         for line in gzip.decompress(path.read_bytes()).splitlines():
             ids.append(parser.parse(line)["id"])
-    return {**_summarise(ids, 0), "abstract_characters": None}
+    works = summarise((one, None, None, None) for one in ids)
+    return {**works, "abstract_characters": None, "rows_hash": None}
 
 
 CONTENDERS = {
@@ -245,13 +302,14 @@ CONTENDERS = {
     "decompress only": decompress,
     "decompress and simdjson": decompress_and_parse,
 }
+ON_A_CLUSTER = {"plain PySpark": read_with_pyspark}
 
 
 def main() -> None:
     """Run one contender."""
     name, folder = sys.argv[1:]
     try:
-        result = CONTENDERS[name](Path(folder))
+        result = (CONTENDERS | ON_A_CLUSTER)[name](Path(folder))
     except ModuleNotFoundError as error:
         result = {"missing": error.name}
     used = resource.getrusage(resource.RUSAGE_SELF)

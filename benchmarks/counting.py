@@ -77,6 +77,7 @@ def build_database(folder: Path, rows: int) -> duckdb.DuckDBPyConnection:
         select 'iaps_mapping' as corpus, publication_id as item_id, publication_id as work_id, *
         from mart.counted_publications
     """)
+    connection.execute("create view clean.corpora as from reference.corpora")
     connection.execute("create view mart.corpus_coverage as select 'iaps_mapping' as corpus, * from clean.coverage")
     return connection
 

@@ -6,7 +6,8 @@ AISLE_SAMPLES (by default ``../shared/samples``), which are not part of the proj
 * silver pairs of this field: records of lists of AI-safety literature that are one work by id or title;
 * DBLP-ACM of the University of Leipzig: two bibliographies of databases, one to one. Records have no identifiers.
 
-Then it links made-up works from four sources (300,000, or as many as the argument has).
+Then it links made-up works from four sources (300,000, or as many as the argument has), and a thousand new records to
+them, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,10 @@ def find_pairs(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         connection.register("records", table)
         connection.execute(select_scalar_macros("link_key("))
         query = """
-            select records.* exclude (links), list_transform(links, lambda link: link_key(link)) as identifiers
+            select
+                records.* exclude (links),
+                list_sort(list_transform(links, lambda link: link_key(link))) as identifiers,
+                false as is_last
             from records
         """
         with register_functions(connection, _LINKING_CODE):
@@ -247,7 +252,9 @@ select
     published_year,
     if(source in ('arxiv_papers', 'openalex_works'), abstract, null) as abstract,
     null::varchar as abstract_sha256,
-    timestamptz '2025-01-01' as first_seen_at
+    timestamptz '2025-01-01' as first_seen_at,
+    regexp_replace(lower(title), '[^a-z0-9]', '', 'g') as title_key,
+    cast(len(string_split(title, ' ')) as bigint) as title_words
 from chosen
 where
     (source = 'arxiv_papers' and has_arxiv < 60) or (source = 'openalex_works' and chance < 80)
@@ -276,34 +283,81 @@ def make_records(connection: duckdb.DuckDBPyConnection, works: int) -> None:
     connection.execute(statement)
 
 
-def measure_scale(works: int) -> None:
-    """Link made-up works from nothing, and print what it costs."""
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(f"{folder}/records.duckdb") as connection:
-        configure_connection(connection)
-        connection.execute("set memory_limit = '1600MB'")
-        make_records(connection, works)
-        query = """
-            select
-                *,
-                regexp_replace(lower(title), '[^a-z0-9]', '', 'g') as title_key,
-                cast(len(string_split(title, ' ')) as bigint) as title_words
-            from records
-        """
-        started, cpu = time.monotonic(), time.process_time()
-        with register_functions(connection, _LINKING_CODE):
-            connection.execute(f"create temp table found as {find_links(connection, query)}")
-        connection.execute("drop view input")
-        members = assign_works(
-            connection,
-            "select records.*, second_record_id, step, similarity, evidence"
-            " from records left join found on record_id = first_record_id and is_accepted",
-        )
-        connection.execute(f"create temp table members as {members}")
-        wall, cpu = time.monotonic() - started, time.process_time() - cpu
-        ((records, found),) = connection.execute("select count(*), count(distinct work_id) from members").fetchall()
-        steps = connection.execute("select step, count(*) from members group by step order by step").fetchall()
-    print(f"{works:,} made-up works, {records:,} records: {found:,} works found; {dict(steps)}")
-    print(f"{'':44} {cpu:.1f} s CPU, {wall:.1f} s wall")
+_SELECT_RECORDS = """
+    select *, {is_last} as is_last from records
+"""
+
+
+def measure_scale(works: int, new_records: int = 1000) -> None:
+    """Link made-up works from nothing, then new records alone; print what both cost, and compare their results."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.duckdb"
+        with _open(path) as connection:
+            make_records(connection, works)
+        wall, cpu, peak = _run_alone(_link_all, path)
+        with _open(path) as connection:
+            ((records, found),) = connection.execute("select count(*), count(distinct work_id) from members").fetchall()
+            steps = connection.execute("select step, count(*) from members group by step order by step").fetchall()
+        print(f"{works:,} made-up works, {records:,} records: {found:,} works found; {dict(steps)}")
+        print(f"{'':44} {cpu:.1f} s CPU, {wall:.1f} s wall, peak {peak:,.0f} MB")
+        _run_alone(_link_last, path, new_records)
+        wall, cpu, peak = _run_alone(_link_new, path)
+        with _open(path) as connection:
+            query = "select count(*) from ((from {} except from {}) union all (from {} except from {}))"
+            ((others,),) = connection.execute(query.format("found", "found_again", "found_again", "found")).fetchall()
+        if others:
+            raise SystemExit(f"{others:,} links are others than those of a full run")
+        print(f"{new_records:,} new records of these, with the links of a full run")
+        print(f"{'':44} {cpu:.1f} s CPU, {wall:.1f} s wall, peak {peak:,.0f} MB")
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(path)
+    configure_connection(connection)
+    connection.execute("set memory_limit = '1300MB'")
+    return connection
+
+
+def _run_alone(measured: Callable[..., None], path: Path, *values: int) -> tuple[float, float, float]:
+    """Seconds, CPU seconds and megabytes that a function takes in a process of its own."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure, (measured, path, *values))
+
+
+def _measure(measured: Callable[..., None], path: Path, *values: int) -> tuple[float, float, float]:
+    started, cpu = time.monotonic(), time.process_time()
+    with _open(path) as connection, register_functions(connection, _LINKING_CODE):
+        measured(connection, *values)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return time.monotonic() - started, time.process_time() - cpu, peak
+
+
+def _link_all(connection: duckdb.DuckDBPyConnection) -> None:
+    links = find_links(connection, _SELECT_RECORDS.replace("{is_last}", "false"))
+    connection.execute(f"create table found as {links}")
+    connection.execute("drop view input")
+    members = assign_works(
+        connection,
+        "select records.*, second_record_id, step, similarity, evidence"
+        " from records left join found on record_id = first_record_id and is_accepted",
+    )
+    connection.execute(f"create table members as {members}")
+
+
+def _link_last(connection: duckdb.DuckDBPyConnection, new_records: int) -> None:
+    connection.execute(
+        f"create table new_records as select record_id from records order by hash(record_id) limit {new_records}"
+    )
+    others = " where record_id not in (select record_id from new_records)"
+    links = find_links(connection, _SELECT_RECORDS.replace("{is_last}", "false") + others)
+    connection.execute("create schema last_release")
+    connection.execute(f"create table last_release.record_links as {links}")
+
+
+def _link_new(connection: duckdb.DuckDBPyConnection) -> None:
+    last = _SELECT_RECORDS.replace("{is_last}", "true") + " where record_id not in (select record_id from new_records)"
+    links = find_links(connection, f"{_SELECT_RECORDS.replace('{is_last}', 'false')} union all {last}")
+    connection.execute(f"create table found_again as {links}")
 
 
 def main() -> None:
@@ -315,7 +369,6 @@ def main() -> None:
         measure_silver(folder / "safety_silver_pairs.csv")
         measure_dblp_acm(folder / "pyjedai")
     measure_scale(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000)
-    print(f"{'':44} peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from benchmarks.results import Row, keep_results
 TURNS = 3
 
 
-def measure_command(script: str, lake: Path, *arguments: str) -> tuple[float, float]:
+def measure_command(script: str, lake: Path | str, *arguments: str) -> tuple[float, float]:
     """CPU seconds (including child processes) and wall seconds of one command.
 
     Raises:

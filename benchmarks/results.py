@@ -21,20 +21,24 @@ FOLDER = PROJECT / "docs"
 _TITLES = {
     "growth": "Growth: adding works and running, from the files to a release",
     "bulk": "Reading bulk files, beside other tools",
+    "scale": "Works on one machine and on a Spark cluster, beside other tools",
     "pipeline": "The command line on the bundled default",
     "mentions": "Finding mentions of works in texts",
+    "suggestions": "Suggested categories: training, and suggestions",
+    "review": "The order of the review queue, beside ASReview LAB",
     "counting": "Counting 20 million publications",
     "sql_box": "Queries in the sandbox",
     "fetch": "Fetching",
     "pages": "Pages",
+    "object_storage": "A lake on an object store, beside one on disk",
 }
 _INTRO = """\
 # Benchmarks
 
-`make bench` runs all benchmarks and writes this page from their results, which are in `docs/benchmarks/`; notes on them
-are added there by hand. Each benchmark compares what was counted before it prints a time. CPU seconds are those of all
-processes and threads of a command, start-up included. Compare figures of one benchmark: they come from one machine and
-one run.
+`make bench` and `make bench-scale`, which needs Java 17, run the benchmarks and write this page from their results,
+which are in `docs/benchmarks/`; notes on them are added there by hand. Each benchmark compares what was counted before
+it prints a time. CPU seconds are those of all processes and threads of a command, start-up included. Compare figures of
+one benchmark: they come from one machine and one run.
 """
 
 
@@ -50,6 +54,12 @@ class Row:
         wall_seconds: Seconds until it was done.
         peak_megabytes: Peak memory of its largest process.
         ratio: How many times what the benchmark compares with.
+        seconds_per_million: CPU seconds for a million records.
+        disk_megabytes: What it takes on disk.
+        work_saved: Share of records that need not be read to find 95 % of the relevant ones, less 5 %.
+        early_recall: Share of the relevant ones among the first tenth of the records.
+        stopped_after: Share of the records after which a rule stops.
+        stopped_recall: Share of the relevant ones found by then.
     """
 
     measure: str
@@ -59,6 +69,12 @@ class Row:
     wall_seconds: float | None = None
     peak_megabytes: float | None = None
     ratio: float | None = None
+    seconds_per_million: float | None = None
+    disk_megabytes: float | None = None
+    work_saved: float | None = None
+    early_recall: float | None = None
+    stopped_after: float | None = None
+    stopped_recall: float | None = None
 
 
 def describe_machine() -> dict[str, Any]:
@@ -106,11 +122,13 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def render_page(folder: Path) -> None:
-    """Write ``benchmarks.md`` and ``benchmarks.svg`` in a folder from the results kept there."""
+    """Write ``benchmarks.md`` and its plots in a folder from the results kept there."""
     results = read_results(folder)
     points = list_points(results)
     if points:
         (folder / "benchmarks.svg").write_text(draw_plot(points), encoding="utf-8")
+    if "scale" in results:
+        (folder / "scale.svg").write_text(draw_bars(results["scale"]["rows"]), encoding="utf-8")
     (folder / "benchmarks.md").write_text(build_page(results, has_plot=bool(points)), encoding="utf-8")
 
 
@@ -127,6 +145,7 @@ def build_page(results: dict[str, dict[str, Any]], *, has_plot: bool) -> str:
             f" {machine['memory_gigabytes']} GB, Python {machine['python']}, DuckDB {machine['duckdb']}.\n",
             *_build_table([Row(**row) for row in facts["rows"]]),
             "",
+            *(["![CPU seconds to read a million works](scale.svg)\n"] if name == "scale" else []),
             *(f"{note}\n" for note in facts.get("notes", ())),
         ]
     return "\n".join(lines).rstrip() + "\n"
@@ -142,12 +161,22 @@ def _build_table(rows: list[Row]) -> Iterator[str]:
         "time": [_format_seconds(row.wall_seconds) for row in rows],
         "peak memory": [f"{row.peak_megabytes:,.0f} MB" if row.peak_megabytes is not None else "" for row in rows],
         "ratio": [f"{row.ratio:.2f}" if row.ratio is not None else "" for row in rows],
+        "CPU per million": [_format_seconds(row.seconds_per_million) for row in rows],
+        "on disk": [f"{row.disk_megabytes:,.1f} MB" if row.disk_megabytes is not None else "" for row in rows],
+        "work saved at 95 % recall": [_format_share(row.work_saved) for row in rows],
+        "recall after 10 %": [_format_share(row.early_recall) for row in rows],
+        "rule stops after": [_format_share(row.stopped_after) for row in rows],
+        "recall then": [_format_share(row.stopped_recall) for row in rows],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     yield f"| {' | '.join(columns)} |"
     yield f"|{'|'.join('---' if name in {'what', 'who'} else '---:' for name in columns)}|"
     for cells in zip(*columns.values(), strict=True):
         yield f"| {' | '.join(cells)} |"
+
+
+def _format_share(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _format_seconds(seconds: float | None) -> str:
@@ -182,6 +211,24 @@ def draw_plot(points: list[dict[str, Any]]) -> str:
     )
     chart = (base.mark_line() + base.mark_point(filled=True, size=60)).properties(width=560, height=300)
     return vl_convert.vegalite_to_svg(chart.to_json(), allowed_base_urls=[])
+
+
+def draw_bars(rows: list[dict[str, Any]]) -> str:
+    """What a million works cost each tool that read the same ones, as SVG; the cheapest comes first."""
+    import altair as alt
+    import vl_convert
+
+    first = next(row["measure"] for row in rows if "seconds_per_million" in row)
+    bars = [
+        {"who": row["contender"], "CPU seconds for a million works": row["seconds_per_million"]}
+        for row in rows
+        if row["measure"] == first
+    ]
+    chart = alt.Chart(alt.Data(values=bars)).encode(
+        x=alt.X("CPU seconds for a million works:Q", axis=alt.Axis(grid=False)),
+        y=alt.Y("who:N", title=None, sort="x", axis=alt.Axis(labelLimit=400)),
+    )
+    return vl_convert.vegalite_to_svg(chart.mark_bar().properties(width=480).to_json(), allowed_base_urls=[])
 
 
 if __name__ == "__main__":

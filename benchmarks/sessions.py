@@ -64,9 +64,7 @@ def main() -> None:
         log = folder / "log.txt"
         is_stopped, views, published_at = threading.Event(), list[PageView](), list[float]()
         with serve_dashboard(lake, log) as server:
-            reading = threading.Thread(
-                target=lambda: views.extend(read_concurrently(server, pages, sessions, is_stopped))
-            )
+            reading = threading.Thread(target=read_concurrently, args=(server, pages, sessions, is_stopped, views))
             started = time.monotonic()
             reading.start()
             for number in (1, 2):

@@ -16,9 +16,12 @@ import streamlit as st
 from warehouse.release import NoRelease
 from dashboards.exports.figure_files import PAGE_PATH_KEY
 from dashboards.widgets.frame import EndOfPage, show_staleness, warn_unknown_parameters
-from dashboards.queries.release import MissingData, UnreadableRelease, find_release, get_lake
+from dashboards.queries.release import MissingData, UnreachableLake, UnreadableRelease, find_release, get_lake
+from dashboards.queries.review import get_editor
 from dashboards.widgets.parts import show_missing_data
 
+# the page by which people decide is in the menu of `aisle dashboard --edit` only
+REVIEW_VISIBILITY = "visible" if get_editor() else "hidden"
 PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
     st.Page("app_pages/trends.py", title="Trends", icon=":material/trending_up:"),
@@ -29,11 +32,13 @@ PAGES = [
     st.Page("app_pages/discussion.py", title="Discussion", icon=":material/forum:"),
     st.Page("app_pages/curriculum.py", title="Curriculum", icon=":material/headphones:"),
     st.Page("app_pages/item.py", title="Item", icon=":material/description:", visibility="hidden"),
+    st.Page("app_pages/review.py", title="Review", icon=":material/rate_review:", visibility=REVIEW_VISIBILITY),
 ]
 DATA_PAGES = [
     st.Page("app_pages/coverage.py", title="Sources", icon=":material/calendar_month:"),
     st.Page("app_pages/checks.py", title="Checks", icon=":material/check_circle:"),
     st.Page("app_pages/published_numbers.py", title="Published numbers", icon=":material/handshake:"),
+    st.Page("app_pages/models.py", title="Models", icon=":material/model_training:"),
     st.Page("app_pages/rejects.py", title="Rejects", icon=":material/rule:"),
     st.Page("app_pages/changes.py", title="Changes", icon=":material/history:"),
     st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"),
@@ -109,7 +114,14 @@ except NoRelease:
     st.write("The pages show the newest release of the lake, and this lake has none. In the project folder, run")
     st.code("make run", language="bash")
     st.write("to import the bundled data and publish a release, in under a minute. Then reload this page.")
-    st.text(f"Lake: {get_lake().root}")
+    st.text(f"Lake: {get_lake().address}")
+except UnreachableLake as error:
+    st.title("The lake cannot be reached")
+    st.error(
+        "It is not complete, or its object store does not answer or refuses to be read. "
+        "The terminal of the dashboards shows the cause."
+    )
+    st.code(str(error), language=None)
 except UnreadableRelease as error:
     st.title("The release cannot be read")
     st.error("A file of the release is missing, damaged or of another version.")

@@ -4,6 +4,7 @@
 """
 
 import base64
+import datetime as dt
 import hashlib
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from streamlit import config, file_util
 
+from dashboards.queries.visits import COOKIE_SECONDS, name_cookie, parse_visits, renew_visits, write_visits
 from warehouse.http_guard import RequestGuard, build_frame_headers, list_own_names, read_name_list
 
 FOLDER = Path(__file__).parent
@@ -54,11 +56,25 @@ def build_policy(html: str, frame_ancestors: str) -> str:
 
 def build_routes(html: str) -> list[Route]:
     """The addresses of the pages, below the base path of Streamlit's configuration."""
-
-    async def serve_index(_: Request) -> HTMLResponse:
-        return HTMLResponse(html, headers={"cache-control": "no-cache"})
-
     base = (config.get_option("server.baseUrlPath") or "").strip("/")
+    cookie = name_cookie()
+
+    async def serve_index(request: Request) -> HTMLResponse:
+        response = HTMLResponse(html, headers={"cache-control": "no-cache"})
+        if "prefetch" not in request.headers.get("sec-purpose", ""):
+            now = dt.datetime.now(dt.UTC)
+            visits = renew_visits(parse_visits(request.cookies.get(cookie), now), now)
+            response.set_cookie(
+                cookie,
+                write_visits(visits),
+                max_age=COOKIE_SECONDS,
+                path=f"/{base}",
+                secure=request.url.scheme == "https",
+                httponly=True,
+                samesite="lax",
+            )
+        return response
+
     pages = ["", *(path.stem for path in (FOLDER / "app_pages").glob("*.py"))]
     return [Route(f"/{base}/{page}" if base else f"/{page}", serve_index) for page in pages]
 

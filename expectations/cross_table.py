@@ -65,6 +65,37 @@ order by row_number() over (partition by source order by snapshot_id, record_ord
 """
 
 
+# a sign of words that a model has not seen; of few works nothing is concluded
+_FALLING_CONFIDENCE = """
+with spans as (
+    select
+        *,
+        published_month > max(published_month) over (partition by taxonomy, model) - interval 12 month as is_new
+    from mart.suggestion_confidence_by_month
+),
+sums as (
+    select
+        taxonomy,
+        model,
+        cast(sum(suggested_works) filter (where is_new) as bigint) as new_works,
+        cast(sum(confident_works) filter (where is_new) as bigint) as new_confident,
+        cast(sum(suggested_works) filter (where not is_new) as bigint) as earlier_works,
+        cast(sum(confident_works) filter (where not is_new) as bigint) as earlier_confident
+    from spans
+    group by taxonomy, model
+)
+select
+    taxonomy,
+    model,
+    round(new_confident / new_works, 3) as confident_share_of_newest_12_months,
+    round(earlier_confident / earlier_works, 3) as confident_share_before
+from sums
+where
+    least(new_works, earlier_works) >= 30
+    and wilson_high(new_confident, new_works) < wilson_low(earlier_confident, earlier_works)
+order by taxonomy, model
+"""
+
 _DIFFERING_CLAIMS = """
 select
     published.claim,
@@ -95,6 +126,22 @@ _FUTURE_DATES = """
 select title, published_on, last_seen_at
 from raw.lab_sheet_publications
 where published_on > cast(last_seen_at as date) + 1
+"""
+
+_UNORDERED_VERSIONS = """
+select arxiv_id, version_number, submitted_on, earlier_version_on, source
+from (
+    select
+        *,
+        max(submitted_on) over (
+            partition by work_id, arxiv_id
+            order by version_number
+            rows between unbounded preceding and 1 preceding
+        ) as earlier_version_on
+    from clean.work_versions
+)
+where submitted_on < earlier_version_on
+order by arxiv_id, version_number
 """
 
 _SILENT_SOURCES = """
@@ -245,10 +292,24 @@ def list_checks() -> list[CrossTableCheck]:
             False,
         ),
         CrossTableCheck(
+            "versions_are_in_order",
+            "clean.work_versions",
+            "No version of a paper is dated before an earlier one.",
+            _UNORDERED_VERSIONS,
+            False,
+        ),
+        CrossTableCheck(
             "no_source_fell_silent",
             "mart.source_silences",
             "No source has been silent for improbably long, given its past rate.",
             _SILENT_SOURCES,
+            False,
+        ),
+        CrossTableCheck(
+            "suggestions_stay_confident",
+            "mart.suggestion_confidence_by_month",
+            "Suggestions for works of the newest 12 months are as often confident as for earlier ones.",
+            _FALLING_CONFIDENCE,
             False,
         ),
         CrossTableCheck(

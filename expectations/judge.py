@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +25,28 @@ if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
 
 
+@contextmanager
+def _hide_spark() -> Generator[None]:
+    """Let the library find no Spark, which it would load if it is installed.
+
+    Rows are judged as pandas frames. The client of Spark ends a process without a main file, such as one of
+    ``python -c``, when it is imported.
+    """
+    if "pyspark" in sys.modules:
+        yield
+        return
+    sys.modules["pyspark"] = None  # ty: ignore[invalid-assignment]  # an import of it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules["pyspark"]
+
+
 @cache
 def _load_library() -> tuple[Any, BatchDefinition[Any]]:
     """The library and one batch definition for all frames; a new one per frame would add a tenth to each check."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _hide_spark():
         warnings.simplefilter("ignore")
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -40,24 +59,30 @@ def _load_library() -> tuple[Any, BatchDefinition[Any]]:
 
 
 def judge_rows(
-    table: Table, frame: pl.DataFrame, allowed: Callable[[str], Sequence[str]]
+    table: Table,
+    frame: pl.DataFrame,
+    allowed: Callable[[str], Sequence[str]],
+    limits: Collection[tuple[str, str]],
 ) -> dict[tuple[str, str], list[int]]:
-    """The positions of the rows that break each declared limit, by column and limit; limits that hold are left out.
+    """The positions of the rows that break each of some limits, by column and limit; limits that hold are left out.
 
     Args:
         table: The declaration.
         frame: The rows; without any only the columns are judged.
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
+        limits: Column and limit of those to judge; the names of the columns are judged in any case.
     """
     gx, batches = _load_library()
     columns = {"column": ", ".join(table.schema), "limit": COLUMNS}
     expectations = [gx.expectations.ExpectTableColumnsToMatchOrderedList(column_list=list(table.schema), meta=columns)]
     if frame.height:
-        expectations.append(_expect_unique_key(gx.expectations, list(table.key)))
+        if (", ".join(table.key), UNIQUE) in limits:
+            expectations.append(_expect_unique_key(gx.expectations, list(table.key)))
         expectations += [
             _expect_limit(gx.expectations, column, limit, allowed)
             for column in table.columns
             for limit in column.limits
+            if (column.name, limit) in limits
         ]
     pandas = frame.to_pandas(use_pyarrow_extension_array=True)
     for name, dtype in frame.schema.items():

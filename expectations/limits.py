@@ -1,15 +1,19 @@
 """Checks the declared limits of a table, at a cost that is a fraction of the table.
 
 DuckDB evaluates every limit in one statement over all rows. Great Expectations, which would need them all in memory,
-judges the rows of a small table, and of a large one rows of each broken limit and a random sample of the others. Where
-the two disagree on a row, no result is better than the other: the check ends with an error.
+judges the rows of a small table, and of a large one rows of each broken limit and a random sample of the others.
+Broken limits are judged always. Limits that hold are left out if their kind was judged with this code and these
+libraries (`expectations.judged`), or on a hundred rows in this process, in whatever tables. Where the two disagree on
+a row, no result is better than the other: the check ends with an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -18,18 +22,21 @@ import polars as pl
 
 from expectations import limit_sql as sql
 from expectations.judge import judge_rows
+from expectations.judged import Kind, read_judged_kinds
 from expectations.limit_sql import COLUMNS, UNIQUE, Condition, quote_name
 from expectations.patterns import create_matcher
 from warehouse.sql import configure_connection
 from warehouse.table import SQL_TYPES, Table
 
 JUDGED_ROWS = 10_000  # judging as many takes Great Expectations about a second
+KIND_ROWS = 100  # rows on which one kind of limit that holds is judged in a process
 MAX_EXAMPLES = 5
 MAX_KEYS = 1_000
 _POSITION = "position_of_row"
 _numbers = count()
 
 Allowed: TypeAlias = Callable[[str], Sequence[str]]
+_judged_kinds: Counter[Kind] = Counter()
 
 
 class LimitDisagreement(RuntimeError):
@@ -77,20 +84,24 @@ class CheckedTable:
     is_exact: bool = True
 
 
-def check_table(table: Table, frame: pl.DataFrame, allowed: Allowed) -> list[Breach]:
+def check_table(
+    table: Table, frame: pl.DataFrame, allowed: Allowed, *, judged_kinds: Counter[Kind] | None = _judged_kinds
+) -> list[Breach]:
     """All declared limits, critical and warning, that the rows of a frame break, with the keys of all of them.
 
     Args:
         table: The declaration.
         frame: The rows of the table, with the declared columns.
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
+        judged_kinds: As of `check_relation`.
     """
     if frame.is_empty() and frame.columns == list(table.schema):
         return []  # half of the tables of a new lake are empty
     with duckdb.connect() as connection:
         configure_connection(connection)
         connection.register("checked_rows", frame)
-        return list(check_relation(table, connection, "checked_rows", allowed, max_keys=None).breaches)
+        checked = check_relation(table, connection, "checked_rows", allowed, max_keys=None, judged_kinds=judged_kinds)
+        return list(checked.breaches)
 
 
 def check_relation(
@@ -101,6 +112,7 @@ def check_relation(
     *,
     max_keys: int | None = MAX_KEYS,
     judged_rows: int = JUDGED_ROWS,
+    judged_kinds: Counter[Kind] | None = _judged_kinds,
 ) -> CheckedTable:
     """Check the declared limits of a table or view in a DuckDB connection.
 
@@ -111,13 +123,22 @@ def check_relation(
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
         max_keys: How many keys of the rows that break a limit to return; None for all.
         judged_rows: How many rows Great Expectations may see.
+        judged_kinds: On how many rows it has judged each kind of limit, to which it adds; limits of a kind that was
+            judged on `KIND_ROWS` rows are left out if they hold. None for judging all limits.
 
     Raises:
         DeclarationError: A limit does not fit the type of its column.
         LimitDisagreement: Great Expectations and DuckDB disagree on rows.
         RuntimeError: Great Expectations cannot check a limit.
     """
-    return _RelationCheck(table, connection, relation, allowed, judged_rows).check(max_keys)
+    _load_judged_kinds()
+    return _RelationCheck(table, connection, relation, allowed, judged_rows, judged_kinds).check(max_keys)
+
+
+@cache
+def _load_judged_kinds() -> None:
+    """Begin with the kinds that were judged with this code; not at import, which reads no file of the project."""
+    _judged_kinds.update(dict.fromkeys(read_judged_kinds(), KIND_ROWS))
 
 
 @dataclass(frozen=True)
@@ -138,6 +159,7 @@ class _RelationCheck:
     relation: str
     allowed: Allowed
     judged_rows: int
+    judged_kinds: Counter[Kind] | None
 
     def check(self, max_keys: int | None) -> CheckedTable:
         described = self.connection.execute(f"describe {self.relation}").fetchall()
@@ -146,21 +168,23 @@ class _RelationCheck:
         if problem := _compare_columns(self.table, types):
             name = ", ".join(self.table.schema)
             if list(types) != list(self.table.schema):
-                self._require_agreement(pl.DataFrame(schema=list(types)), {(name, COLUMNS): []})
+                self._require_agreement(pl.DataFrame(schema=list(types)), {(name, COLUMNS): []}, ())
             ((rows,),) = self.connection.execute(f"select count(*) from {self.relation}").fetchall()
             return CheckedTable(rows, (Breach(name, COLUMNS, True, rows, (), message=problem),), columns)
         first_rows = self._select_values(f"from {self.relation} limit {self.judged_rows + 1}")
         is_small = first_rows.height <= self.judged_rows
         with create_matcher(self.connection) as matcher:
             conditions = sql.list_conditions(self.table, self.allowed, matcher.build_match, is_exact=is_small)
-            if is_small:  # the query behind a view is not made again
+            if first_rows.is_empty():  # as a third of the tables of a new lake
+                measured, breaches = self._measure_nothing(conditions), ()
+            elif is_small:  # the query behind a view is not made again
                 with self._register(first_rows) as relation:
                     measured = self._measure(relation, conditions)
-                    self._judge(first_rows, conditions, measured)
+                    self._judge(lambda: first_rows, conditions, measured)
                     breaches = self._build_breaches(relation, conditions, measured, max_keys)
             else:
                 measured = self._measure(self.relation, conditions)
-                self._judge(self._pick_rows(conditions, measured), conditions, measured)
+                self._judge(lambda: self._pick_rows(conditions, measured), conditions, measured)
                 breaches = self._build_breaches(self.relation, conditions, measured, max_keys)
         return CheckedTable(measured.rows, breaches, {**columns, **measured.observed}, is_small)
 
@@ -199,6 +223,12 @@ class _RelationCheck:
             {self._unique: not_unique, **dict(zip(names, values[::2], strict=True))},
             {self._unique: rows - repeated, **dict(zip(names, values[1::2], strict=True))},
         )
+
+    def _measure_nothing(self, conditions: Sequence[Condition]) -> _Measurement:
+        """What `_measure` finds in a relation without rows."""
+        names = [(condition.column, condition.limit) for condition in conditions]
+        observed = {name: None if name[1] in ("minimum", "maximum") else 0 for name in names}
+        return _Measurement(0, dict.fromkeys([self._unique, *names], 0), {self._unique: 0, **observed})
 
     def _pick_rows(self, conditions: Sequence[Condition], measured: _Measurement) -> pl.DataFrame:
         """Rows of a large relation to be judged: some that break each broken limit, and a sample of the others.
@@ -245,12 +275,16 @@ class _RelationCheck:
         failing = {name: [position for position, flags in found if flags[i]] for i, name in enumerate(names)}
         return {name: positions for name, positions in failing.items() if positions}
 
-    def _judge(self, frame: pl.DataFrame, conditions: Sequence[Condition], measured: _Measurement) -> None:
+    def _judge(
+        self, pick_rows: Callable[[], pl.DataFrame], conditions: Sequence[Condition], measured: _Measurement
+    ) -> None:
         """Have Great Expectations judge rows of the relation.
 
         Raises:
             LimitDisagreement: It finds other rows that break a limit, or another limit broken.
         """
+        limits = [name for name in measured.broken if measured.broken[name] or not self._is_kind_judged(name)]
+        frame = pick_rows() if limits else pl.DataFrame()
         if frame.is_empty():
             return
         with self._register(frame) as relation:
@@ -258,10 +292,17 @@ class _RelationCheck:
         broken = {name for name, rows in measured.broken.items() if rows}
         if unlike := broken ^ failing.keys():
             raise LimitDisagreement(f"{self._describe(*min(unlike))}: it is not the same for all rows and for some")
-        self._require_agreement(frame, failing)
+        self._require_agreement(frame, failing, limits)
+        if self.judged_kinds is not None:
+            self.judged_kinds.update({get_kind(self.table, *name): frame.height for name in limits})
 
-    def _require_agreement(self, frame: pl.DataFrame, failing: Mapping[tuple[str, str], list[int]]) -> None:
-        judged = judge_rows(self.table, frame, self.allowed)
+    def _is_kind_judged(self, name: tuple[str, str]) -> bool:
+        return self.judged_kinds is not None and self.judged_kinds[get_kind(self.table, *name)] >= KIND_ROWS
+
+    def _require_agreement(
+        self, frame: pl.DataFrame, failing: Mapping[tuple[str, str], list[int]], limits: Collection[tuple[str, str]]
+    ) -> None:
+        judged = judge_rows(self.table, frame, self.allowed, limits)
         for name in sorted({*judged, *failing}):
             own, other = failing.get(name), judged.get(name)
             if own == other:
@@ -298,6 +339,15 @@ class _RelationCheck:
     def _select_keys(self, query: str, max_keys: int | None) -> tuple[tuple[Any, ...], ...]:
         limit = "" if max_keys is None else f" limit {max_keys}"
         return tuple(self.connection.sql(f"from ({query}) order by all{limit}").pl().iter_rows())
+
+
+def get_kind(table: Table, column: str, limit: str) -> Kind:
+    """The kind of a limit, by the names that it has in a `Breach`."""
+    if limit == UNIQUE:
+        types = (table.column(key).type for key in table.key)
+        return limit, "one column" if len(table.key) == 1 else "several columns", *sorted(set(types))
+    declared = table.column(column)
+    return limit, declared.type, *([str(declared.matches)] if limit == "matches" else [])
 
 
 def _compare_columns(table: Table, types: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
+from warehouse.decisions.store import list_decisions
 from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.lake_tables import list_all_tables
 from warehouse.release import NoRelease, Release, read_current_release
@@ -144,12 +145,21 @@ class LakeRun:
     def read_checks(self) -> list[CheckResult]:
         """The newest result of each check: those of this run, and for the others the stored ones."""
         own = {(result.table, result.check) for result in self.checks}
-        stored = [result for result in read_check_results(self.lake) if (result.table, result.check) not in own]
-        return [*stored, *self.checks]
+        return [*(result for result in self._stored_checks if (result.table, result.check) not in own), *self.checks]
+
+    @cached_property
+    def _stored_checks(self) -> list[CheckResult]:
+        """The results of earlier runs: nothing else writes ``checks.json`` while the lake is locked."""
+        return read_check_results(self.lake)
+
+    @cached_property
+    def _stored_made_from(self) -> dict[str, dict[str, Any]]:
+        """What tables were made from in earlier runs."""
+        return _read_stored(self.lake).get("made_from", {})
 
     def read_made_from(self) -> dict[str, dict[str, Any]]:
         """For each table, the code version and the versions of the source tables that it was made from."""
-        return {**_read_stored(self.lake).get("made_from", {}), **self._made_from}
+        return {**self._stored_made_from, **self._made_from}
 
     def find_outdated(self, tables: Mapping[str, TableInputs]) -> dict[str, str]:
         """The tables that were not made from the present versions of their inputs, each with the reason.
@@ -210,7 +220,7 @@ def record_run(lake: Lake, run_id: str, *, is_whole: bool) -> Generator[LakeRun]
         stored = {"checks": results, "made_from": run.read_made_from()}
         replace_file(lake.root / "checks.json", json.dumps(stored, indent=1).encode())
         facts = {
-            "lake": str(lake.root),
+            "lake": lake.address,
             "run_id": run.run_id,
             "started_at": run.started_at,
             "ended_at": utc_now().isoformat(),
@@ -234,13 +244,14 @@ def hash_code() -> str:
 
 
 def hash_inputs(lake: Lake) -> str:
-    """Hash of everything a run depends on: the snapshots and their hints, the refused files and the code.
+    """Hash of everything a run depends on: the snapshots and their hints, the refused files, decisions and code.
 
     A fetch that returned the same answer as before does not change it, unless another answer came in between.
     """
     snapshots = [f"{s.snapshot_id} {json.dumps(s.hints, sort_keys=True)}" for s in list_snapshots(lake)]
     known = snapshots + [r.sha256 for r in list_refused_files(lake)]
     known += [f"{line.snapshot_id} {line.fetched_at}" for line in read_fetch_log(lake) if line.result == "returned"]
+    known += [decision.event_id for decision in list_decisions(lake)]
     return sha256("\n".join([hash_code(), *sorted(known)]).encode()).hexdigest()
 
 
@@ -279,5 +290,5 @@ def configure_dagster(lake: Lake) -> Path:
     if settings.startswith(_HEADER) and settings != own:  # without that line the settings are a person's own
         replace_file(path, own.encode())
     os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["AISLE_LAKE"] = str(lake.root)
+    os.environ["AISLE_LAKE"] = lake.address
     return home

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,6 +66,16 @@ def run_aisle(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
     return subprocess.CompletedProcess(arguments, exit_code, output.getvalue().decode(), errors.getvalue().decode())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def pass_on_signals() -> None:
+    """Let processes of tests have the usual answers to signals, also where the tests themselves run under ``nohup``.
+
+    Signals that are ignored stay so in child processes; those that are handled have their default answer there.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def seeds() -> list[Path]:
     """The four original input files; skips the test without them."""
@@ -121,6 +132,12 @@ def released_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def seeded_lake(tmp_path_factory: pytest.TempPathFactory, seeds: list[Path]) -> Lake:
     """A lake with the bundled default and the four original inputs released; tests only read it."""
     return _build_once(tmp_path_factory, "seeded-lake", lambda lake: _add_and_run(lake, *seeds))
+
+
+def copy_lake(lake: Lake, root: Path) -> Lake:
+    """A copy of a released lake, of which a run makes only what is new, at a fraction of the cost of a first run."""
+    shutil.copytree(lake.root, root, symlinks=True)
+    return Lake(root)
 
 
 def publish_copy(released: Lake, root: Path, *changes: str, number: int = 1) -> Lake:

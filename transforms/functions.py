@@ -1,6 +1,7 @@
 """Functions on texts that SQL cannot compute itself, registered in DuckDB for the queries that call them.
 
-Only values that need them reach Python: titles that are not ASCII, and pairs that blocking has found.
+Only values that need them reach Python: titles that are not ASCII, pairs that blocking has found, and texts that are
+compared with the patterns of a table.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import rapidfuzz
 from duckdb.func import PythonUDFType
-from duckdb.sqltypes import DOUBLE, VARCHAR, DuckDBPyType
+from duckdb.sqltypes import BOOLEAN, DOUBLE, VARCHAR, DuckDBPyType
 from rapidfuzz import fuzz, process
 
 from warehouse import names
@@ -41,7 +45,23 @@ def _compare_texts(first: pa.Array, second: pa.Array) -> pa.Array:
     return pa.array(scores, pa.float64())
 
 
+def _search_pattern(texts: pa.Array, pattern: str) -> pa.Array:
+    return pc.call_function("match_substring_regex", [texts], pc.MatchSubstringOptions(pattern))
+
+
+def _match_patterns(texts: pa.ChunkedArray, patterns: pa.ChunkedArray) -> pa.Array:
+    texts, patterns = texts.combine_chunks(), patterns.combine_chunks()
+    matches = pa.nulls(len(texts), pa.bool_())
+    for pattern in patterns.unique().drop_null().to_pylist():
+        chosen = pc.call_function("equal", [patterns, pa.scalar(pattern)])
+        matching = _search_pattern(texts.filter(chosen), pattern)
+        matches = pc.call_function("replace_with_mask", [matches, chosen, matching])
+    return matches
+
+
 _FUNCTIONS = {
+    # as regexp_matches, by the same library: DuckDB compiles a pattern again for each row, unless the query has it
+    "matches_pattern": _Function((VARCHAR, VARCHAR), BOOLEAN, _match_patterns),
     # the key of `warehouse.names.build_title_key`
     "unicode_title_key": _Function((VARCHAR,), VARCHAR, _compute_title_keys),
     # 0 to 100: share of the letters that need not be inserted or deleted (rapidfuzz's ratio)
@@ -49,13 +69,26 @@ _FUNCTIONS = {
     # 0 to 100: the same of two texts with their words sorted, 0 below 60 (rapidfuzz's token_sort_ratio)
     "text_similarity": _Function((VARCHAR, VARCHAR), DOUBLE, _compare_texts),
 }
+RESULT_TYPES = {name: str(function.result).lower() for name, function in _FUNCTIONS.items()}
+"""The type that each function returns, as DuckDB writes it."""
+
+
+def compute_texts(name: str, columns: tuple[pa.Array, ...]) -> pa.Array:
+    """The values of the function of that name; a missing argument gives a missing result."""
+    is_known = reduce(lambda a, b: pc.call_function("and", [a, b]), (column.is_valid() for column in columns))
+    known = [pa.chunked_array([column.filter(is_known)]) for column in columns]
+    values = _FUNCTIONS[name].compute(*known)
+    return pc.call_function("replace_with_mask", [pa.nulls(len(is_known), values.type), is_known, values])
 
 
 def read_function_code(query: str) -> list[str]:
     """The code of these functions, if a query calls one."""
     if not any(f"{name}(" in query for name in _FUNCTIONS):
         return []
-    return [Path(file).read_text(encoding="utf-8") for file in (__file__, str(names.__file__))]
+    return [
+        rapidfuzz.__version__,
+        *(Path(file).read_text(encoding="utf-8") for file in (__file__, str(names.__file__))),
+    ]
 
 
 @contextmanager

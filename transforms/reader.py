@@ -42,6 +42,7 @@ class Transform:
             if there is none. It is not made again when records of other sources arrive.
         function: The Python function that makes the rows from those of the query, from ``function`` in its head, such
             as ``linking.links.find_links`` in this package.
+        is_incremental: Whether it goes on from the tables of the last release if the same code made its table there.
     """
 
     table: Table
@@ -50,6 +51,7 @@ class Transform:
     path: Path
     sightings_of: tuple[str, ...] = ()
     function: str | None = None
+    is_incremental: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -111,12 +113,12 @@ def read_transforms(other_tables: Iterable[Table], folder: Path = FOLDER) -> dic
         path, toml, query, sources = heads[name]
         try:
             sightings_of = _take_sightings(toml, sources, declared)
-            function = toml.pop("function", None)
+            function, is_incremental = toml.pop("function", None), toml.pop("is_incremental", False)
             table = parse_table(name, toml, [declared[source] for source in sources])
         except (DeclarationError, TypeError) as error:
             raise DeclarationError(f"{path}: {error}") from error
         declared[name] = table
-        transforms[name] = Transform(table, query, sources, path, sightings_of, function)
+        transforms[name] = Transform(table, query, sources, path, sightings_of, function, is_incremental)
     return transforms
 
 

@@ -1,7 +1,8 @@
 """Changes of the tables that count works in corpora, work by work, as SQL for `warehouse.release_diff`.
 
 What is counted is an item of a corpus: a row of a list, or a work. A work that is gone or new because records that
-were apart are one work now, or the reverse, is merged or split; its evidence is shown with its title.
+were apart are one work now, or the reverse, is merged or split; its evidence is shown with its title. What moves since
+people decided so, or took it back, has a cause of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ _ITEMS = """
 select
     counted.corpus || ' ' || counted.item_id as publication_id,
     any_value(counted.work_id) as work_id,
+    any_value(case when counted.work_id = counted.item_id then counted.work_id end) as decided_work_id,
     any_value(counted.published_on) as published_on,
     any_value(counted.category) as category,
     bool_or(counted.is_duplicate) as is_duplicate,
@@ -40,6 +42,33 @@ joined as (
     union all
     select old_work_id as work_id, min(evidence) as evidence from moved group by all
 ),
+-- what people decide of works now and did not before, or the reverse
+decided as (
+    select work_id, question from {{old_decisions}} except select work_id, question from {{new_decisions}}
+    union all
+    (select work_id, question from {{new_decisions}} except select work_id, question from {{old_decisions}})
+),
+questions as (
+    select
+        work_id,
+        bool_or(question[1] = 'same work') as is_identity,
+        bool_or(question[1] = 'excluded') as is_exclusion,
+        bool_or(question[1] in ('category', 'scope')) as is_label,
+        bool_or(question[1] = 'lab') as is_lab,
+        bool_or(question[2] = 'published_on') as is_date
+    from decided
+    group by all
+),
+-- and those that such a work was before, or is now
+identities as (
+    select work_id from questions where is_identity
+    union
+    select moved.old_work_id
+    from moved inner join questions on moved.new_work_id = questions.work_id where questions.is_identity
+    union
+    select moved.new_work_id
+    from moved inner join questions on moved.old_work_id = questions.work_id where questions.is_identity
+),
 judged as (
     select
         publication_id,
@@ -47,18 +76,32 @@ judged as (
         joined.evidence,
         case
             when (old.publication_id is null or new.publication_id is null) and joined.work_id is not null
-                then 'merged or split'
+                then case when identities.work_id is not null then 'merge or split decided' else 'merged or split' end
+            when (old.publication_id is null or new.publication_id is null) and questions.is_exclusion
+                then 'exclusion decided'
+            when old.publication_id is null and old_works.work_id is not null and questions.is_lab then 'lab decided'
+            when new.publication_id is null and new_works.work_id is not null and questions.is_lab then 'lab decided'
             when old.publication_id is null and new.published_on > last_seen.until then 'new work'
             when old.publication_id is null then 'found late'
             when new.publication_id is null then 'source withdrawn'
-            when old.is_duplicate != new.is_duplicate then 'merged or split'
+            when old.is_duplicate != new.is_duplicate
+                then case when identities.work_id is not null then 'merge or split decided' else 'merged or split' end
+            when old.lab is distinct from new.lab and questions.is_lab then 'lab decided'
+            when old.category != new.category and questions.is_label then 'label decided'
+            when old.published_on is distinct from new.published_on and questions.is_date then 'date decided'
+            when
+                identities.work_id is not null
+                and (old.lab, old.category, old.published_on) is distinct from (new.lab, new.category, new.published_on)
+                then 'merge or split decided'
             when old.lab is distinct from new.lab or old.category != new.category then 'relabelled'
             when old.published_on is distinct from new.published_on then 'date corrected'
             {{when_otherwise}}
         end as cause
     from old full join new using (publication_id) cross join last_seen
-    left join old.clean.works as old_works on old.work_id = old_works.work_id
-    left join new.clean.works as new_works on new.work_id = new_works.work_id
+    left join old.clean.works as old_works on coalesce(old.work_id, new.work_id) = old_works.work_id
+    left join new.clean.works as new_works on coalesce(new.work_id, old.work_id) = new_works.work_id
+    left join questions on questions.work_id = coalesce(new.decided_work_id, old.decided_work_id)
+    left join identities on identities.work_id = coalesce(new.work_id, old.work_id)
     left join (select work_id, min(evidence) as evidence from joined group by all) as joined
         on joined.work_id = coalesce(new.work_id, old.work_id)
 ),
@@ -66,7 +109,11 @@ causes as (
     select
         publication_id,
         cause,
-        plain_title || coalesce(' (' || case cause when 'merged or split' then evidence end || ')', '') as title
+        plain_title
+            || case
+                when cause in ('merged or split', 'merge or split decided') then coalesce(' (' || evidence || ')', '')
+                else ''
+            end as title
     from judged
 ),
 amounts as (from ({{after}} union all {{before}}) where {{filters}}),
@@ -85,6 +132,15 @@ select
 from moves inner join causes using (publication_id)
 group by all
 """
+
+DECISIONS = """(
+    select work_id, [kind, coalesce(field, taxonomy), value] as question
+    from {side}.clean.decisions where outcome = 'holds'
+    union all
+    select second_work_id as work_id, [kind, null, value] as question
+    from {side}.clean.decisions where outcome = 'holds' and second_work_id is not null
+)"""
+NO_DECISIONS = "(select cast(null as varchar) as work_id, cast([] as varchar[]) as question where false)"
 
 # an item whose authors or their labs have changed moves without a change of its own
 WHEN_ATTRIBUTION_CHANGED = """
@@ -143,7 +199,16 @@ from (
         from {side}.mart.counted_works
     ) as labelled
     inner join {side}.reference.counting_rules as rules on labelled.category_attribution = rules.category_attribution
-    cross join {side}.reference.taxonomies as taxonomies
+    inner join (
+        select corpora.corpus, taxonomies.taxonomy, taxonomies.is_default
+        from {side}.{corpora} as corpora
+        inner join {side}.reference.taxonomies as known on corpora.taxonomy = known.taxonomy
+        cross join {side}.reference.taxonomies as taxonomies
+        union all
+        select corpora.corpus, corpora.taxonomy, true as is_default
+        from {side}.{corpora} as corpora
+        where corpora.taxonomy not in (select taxonomy from {side}.reference.taxonomies)
+    ) as taxonomies on labelled.corpus = taxonomies.corpus
     left join {side}.reference.category_crosswalk as crosswalk
         on
             labelled.label = crosswalk.from_category

@@ -10,12 +10,14 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from warehouse.intact_files import hash_bytes
+from warehouse.intact_files import hash_bytes, read_named_hash
 from warehouse.scratch import configure_connection
 from warehouse.table import SQL_TYPES, Column, DeclarationError
 
@@ -63,8 +65,53 @@ class DataFile:
     row_hash: int
 
 
-def open_log(path: Path) -> DeltaTable | None:
+@dataclass(frozen=True)
+class TableLog:
+    """The newest version of a table, as its log describes it; the same object is used until the log changes.
+
+    Args:
+        delta: The version, which is only read.
+    """
+
+    delta: DeltaTable
+
+    @cached_property
+    def files(self) -> list[tuple[str, int, int]]:
+        """Name, size in bytes and number of rows of each of its files."""
+        actions = self.delta.get_add_actions(flatten=True)
+        columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
+        return [(name, size_bytes, int(rows or 0)) for name, size_bytes, rows in zip(*columns, strict=True)]
+
+    @cached_property
+    def commit(self) -> dict[str, Any]:
+        """The facts kept in its commit."""
+        return next(iter(self.delta.history(1)), {})
+
+
+_logs: dict[Path, tuple[frozenset[tuple[str | int, ...]], TableLog]] = {}
+"""The logs that were read, with the names, sizes and times of their files: to read one takes ten times as long."""
+
+
+def open_log(path: Path) -> TableLog | None:
     """A table as its log describes it; none if there is no log or it is damaged."""
+    try:
+        with os.scandir(path / "_delta_log") as entries:
+            facts = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:  # missing, or not to be read
+        return None
+    state = frozenset((name, fact.st_size, fact.st_mtime_ns, fact.st_ino) for name, fact in facts)
+    known = _logs.get(path)
+    if known is not None and known[0] == state:
+        return known[1]
+    _logs.pop(path, None)
+    delta = _open_delta(path)
+    if delta is None:
+        return None
+    _logs[path] = state, TableLog(delta)
+    return _logs[path][1]
+
+
+def _open_delta(path: Path) -> DeltaTable | None:
     try:
         return DeltaTable(path) if DeltaTable.is_deltatable(str(path)) else None
     except DeltaError:
@@ -72,20 +119,18 @@ def open_log(path: Path) -> DeltaTable | None:
 
 
 def list_data_files(
-    path: Path, delta: DeltaTable, is_intact: Callable[[Path, int], bool]
+    path: Path, log: TableLog, is_intact: Callable[[Path, int], bool]
 ) -> tuple[list[DataFile], list[DataFile]]:
     """The files of a version that are intact, and those that are missing or damaged.
 
     Args:
         path: Folder of the table.
-        delta: The version.
+        log: The version.
         is_intact: Whether a file is there, has the given size, and has the bytes that were written.
     """
-    actions = delta.get_add_actions(flatten=True)
-    columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
     intact, damaged = [], []
-    for name, size_bytes, rows in zip(*columns, strict=True):
-        file = DataFile(path / name, int(rows or 0), _read_row_hash(name))
+    for name, size_bytes, rows in log.files:
+        file = DataFile(path / name, rows, _read_row_hash(name))
         (intact if is_intact(file.path, size_bytes) else damaged).append(file)
     return intact, damaged
 
@@ -164,8 +209,12 @@ def write_draft(connection: duckdb.DuckDBPyConnection, folder: Path, query: str)
 
 
 def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) -> DataFile:
-    """Move a measured Parquet file into the folder of a table, under its hashes; if it is kept, link it."""
-    path = folder / f"{measured.row_hash:016x}-{measured.rows}-{hash_bytes(measured.path)}.parquet"
+    """Move a measured Parquet file into the folder of a table, under its hashes; if it is kept, link it.
+
+    A file that has its hashes in its name already is not read.
+    """
+    is_named = read_named_hash(measured.path) is not None
+    path = folder / (measured.path.name if is_named else name_data_file(measured))
     folder.mkdir(parents=True, exist_ok=True)
     if is_kept:
         path.unlink(missing_ok=True)
@@ -173,6 +222,17 @@ def adopt_data_file(folder: Path, measured: DataFile, *, is_kept: bool = False) 
     else:
         measured.path.replace(path)
     return DataFile(path, measured.rows, measured.row_hash)
+
+
+def name_data_file(measured: DataFile) -> str:
+    """The name of a Parquet file of a table: the hash of its rows, their number, and the hash of its bytes."""
+    return f"{measured.row_hash:016x}-{measured.rows}-{hash_bytes(measured.path)}.parquet"
+
+
+def read_data_file(path: Path) -> DataFile:
+    """A Parquet file that was measured before, as its name has it."""
+    row_hash, rows, _ = path.stem.split("-")
+    return DataFile(path, int(rows), int(row_hash, 16))
 
 
 def measure_file(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], path: Path) -> DataFile:
@@ -215,7 +275,7 @@ def commit_files(
             size_bytes = file.path.stat().st_size if file.path.exists() else None
             actions.append(RemoveAction(name, True, now, size=size_bytes, partition_values={}))
     properties = CommitProperties(custom_metadata=dict(metadata))
-    delta = open_log(folder)
+    delta = _open_delta(folder)
     if delta is None and (folder / "_delta_log").exists():  # what is left of it cannot be read
         shutil.rmtree(folder / "_delta_log")
     if delta is None or (description is not None and delta.metadata().description != description):
@@ -232,15 +292,19 @@ def commit_files(
     delta.create_write_transaction(actions, mode, schema, commit_properties=properties)
 
 
-def read_commit(delta: DeltaTable) -> dict[str, Any]:
-    """The facts kept in the newest commit of a table."""
-    return next(iter(delta.history(1)), {})
-
-
 def scan_parquet(paths: Iterable[Path], options: str = "") -> str:
     """The relation of the rows in Parquet files, as SQL; no character of a path is read as a pattern or a partition."""
     files = ", ".join(quote_literal(glob.escape(str(path))) for path in paths)
     return f"read_parquet([{files}], hive_partitioning = false{options})"
+
+
+def scan_files(log: TableLog, files: Collection[DataFile]) -> str:
+    """The relation of the rows in the files of a table, as SQL."""
+    if files:
+        return scan_parquet(file.path for file in files)
+    types = {kind: SQL_TYPES[name] for name, kind in DELTA_TYPES.items()}
+    columns = (f'null::{types[str(field.type.type)]} as "{field.name}"' for field in log.delta.schema().fields)
+    return f"(select {', '.join(columns)} where false)"
 
 
 def quote_literal(text: str) -> str:

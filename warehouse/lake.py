@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from warehouse import parts
+from warehouse.copy_mark import describe_unfinished_copy
 from warehouse.delta import (
-    DELTA_TYPES,
     DataFile,
+    TableLog,
     adopt_data_file,
     build_select,
     commit_files,
@@ -28,24 +30,23 @@ from warehouse.delta import (
     list_data_files,
     measure_file,
     open_log,
-    read_commit,
-    scan_parquet,
+    scan_files,
     write_draft,
 )
 from warehouse.intact_files import IntactFiles, open_intact_files
+from warehouse.origin import LakeOrigin, Needs
 from warehouse.scratch import open_scratch
-from warehouse.table import SQL_TYPES, Table, utc_now
+from warehouse.table import Table, utc_now
 from warehouse.terminal_text import escape_name
 
 if TYPE_CHECKING:
     import polars as pl
-    from deltalake import DeltaTable
 
 PROJECT = Path(__file__).parents[1]
 # the Delta library and SQLAlchemy (for Dagster's database) read paths as URLs, whatever form they are given in
 _NOT_IN_PATHS = "#?%\\|^[]"
-RUN_LOCK, COMMAND_LOCK = "run.lock", "command.lock"
-_CONTENT_KEY = "content_sha256"
+_IS_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # with one slash too, which is a mistake and no folder
+RUN_LOCK, COMMAND_LOCK, _CONTENT_KEY = "run.lock", "command.lock", "content_sha256"
 
 
 class UnusableLake(ValueError):
@@ -67,22 +68,39 @@ class TableState:
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake on disk.
+    """A lake: on disk, or its files that are needed here of a lake on an object store.
 
     Args:
         root: The folder of the lake; all its files are below it.
+        origin: Where its files come from; none for a lake on disk.
     """
 
     root: Path
+    origin: LakeOrigin | None = field(default=None, compare=False, repr=False)
 
     @staticmethod
     def from_environment() -> Lake:
         """The lake at ``AISLE_LAKE``, or in ``data/`` of the project if that is not set.
 
         Raises:
+            UnusableLake: See `Lake.at`; or it is a copy that was interrupted.
+        """
+        lake = Lake.at(os.environ.get("AISLE_LAKE") or PROJECT / "data")
+        if lake.origin is None and (reason := describe_unfinished_copy(lake.root)):
+            raise UnusableLake(reason)
+        return lake
+
+    @staticmethod
+    def at(given: str | Path) -> Lake:
+        """The lake in a folder, or at an address such as ``s3://bucket/prefix``.
+
+        Raises:
             UnusableLake: The path cannot be followed, or has a character that no lake can have in its path.
         """
-        given = os.environ.get("AISLE_LAKE") or PROJECT / "data"
+        if _IS_ADDRESS.match(str(given)):
+            from warehouse.object_store.writing import open_stored_lake
+
+            return open_stored_lake(str(given))
         try:
             root = Path(given).expanduser().resolve()
         except (OSError, RuntimeError) as error:  # a loop of links, a person who does not exist
@@ -95,6 +113,34 @@ class Lake:
                 " name another folder with AISLE_LAKE, or move the project"
             )
         return Lake(root)
+
+    @property
+    def address(self) -> str:
+        """What ``AISLE_LAKE`` is for this lake."""
+        return str(self.root) if self.origin is None else self.origin.address
+
+    def hold(self, needed: Needs, log: Callable[[str], object]) -> AbstractContextManager[None]:
+        """Hold a lake on an object store for one writer; on disk, locks for single steps do."""
+        return nullcontext() if self.origin is None else self.origin.hold(needed, log)
+
+    def open_for_reading(self, needed: Needs, *, is_tolerant: bool = False) -> Lake:
+        """The lake for readers: this one on disk, or the newest version of one on an object store."""
+        return self if self.origin is None else self.origin.open_for_reading(needed, is_tolerant=is_tolerant)
+
+    def bring(self, path: Path) -> Path:
+        """A file or folder of the lake, brought to this machine if it is not here."""
+        if self.origin is not None:
+            self.origin.bring(path)
+        return path
+
+    def measure_file(self, path: Path) -> int:
+        """Size of a file of the lake, which need not be on this machine.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        size_bytes = None if self.origin is None else self.origin.get_size(path)
+        return path.stat().st_size if size_bytes is None else size_bytes
 
     @property
     def snapshots(self) -> Path:
@@ -131,16 +177,16 @@ class Lake:
         """Which files of its tables were compared with what was written."""
         return open_intact_files(self.root)
 
-    def open_table(self, name: str) -> tuple[DeltaTable, list[DataFile]] | None:
+    def open_table(self, name: str) -> tuple[TableLog, list[DataFile]] | None:
         """The newest version of a table and its files; none if it was never written, or is damaged."""
         opened = self.open_damaged_table(name)
         return None if opened is None or opened[2] else opened[:2]
 
-    def open_damaged_table(self, name: str) -> tuple[DeltaTable, list[DataFile], list[DataFile]] | None:
+    def open_damaged_table(self, name: str) -> tuple[TableLog, list[DataFile], list[DataFile]] | None:
         """The newest version of a table, its intact files and the others; none if its log cannot be read."""
         path = self.locate_table(name)
-        delta = open_log(path)
-        return None if delta is None else (delta, *list_data_files(path, delta, self.intact_files.is_intact))
+        log = open_log(path)
+        return None if log is None else (log, *list_data_files(path, log, self.intact_files.is_intact))
 
     def has_damaged_files(self, *names: str) -> bool:
         """Whether a file of the newest version of one of some tables is missing or damaged."""
@@ -157,21 +203,21 @@ class Lake:
         opened = self.open_table(name)
         if opened is None:
             return None
-        commit = read_commit(opened[0])
-        if _CONTENT_KEY not in commit:  # its last commit is damaged
+        log, _ = opened
+        if _CONTENT_KEY not in log.commit:  # its last commit is damaged
             return None
-        return TableState(opened[0].version(), int(commit["rows"]), commit[_CONTENT_KEY])
+        return TableState(log.delta.version(), int(log.commit["rows"]), log.commit[_CONTENT_KEY])
 
     def read(self, table: Table) -> pl.DataFrame:
         """The newest version of a small table with the declared columns; no rows if it is not there or is damaged.
 
         Columns declared after it was written are null.
         """
+        opened = self.open_table(table.name)
+        if opened is None or (table.name != parts.SIGHTINGS and not any(file.rows for file in opened[1])):
+            return table.frame()
         with open_scratch(self.root) as connection:
-            try:
-                self.create_view(connection, table.name)
-            except FileNotFoundError:
-                return table.frame()
+            self.create_view(connection, table.name)
             stored = {row[0] for row in connection.execute(f"describe {table.name}").fetchall()}
             columns = ", ".join(f'"{name}"' if name in stored else f'null as "{name}"' for name in table.schema)
             return table.conform(connection.sql(f"select {columns} from {table.name}").pl())
@@ -195,15 +241,16 @@ class Lake:
         Raises:
             FileNotFoundError: The table was never written, or is damaged.
         """
-        delta, files = self._require_table(name)
-        description = parts.PartsDescription.read(delta.metadata().description)
-        relation = _read_files(delta, files)
+        log, files = self.require_table(name)
+        description = parts.PartsDescription.read(log.delta.metadata().description)
+        relation = scan_files(log, files)
         if description is not None:
             self._create_places(connection)
         if description is not None and description.source is None:
-            relation = f"({parts.select_sightings(self._list_parts(sightings_of))})"
+            relations = ((source, scan_files(log, files)) for source, log, files in self.list_parts(sightings_of))
+            relation = f"({parts.select_sightings(relations)})"
         elif description is not None:
-            columns = [field.name for field in delta.schema().fields]
+            columns = [field.name for field in log.delta.schema().fields]
             relation = f"({parts.select_versions(relation, columns, description.volatile_columns)})"
         if alias is None:
             connection.execute(f"create schema if not exists {name.partition('.')[0]}")
@@ -211,24 +258,29 @@ class Lake:
         else:
             connection.execute(f"create or replace temp view {alias} as from {relation}")
 
-    def _require_table(self, name: str) -> tuple[DeltaTable, list[DataFile]]:
+    def require_table(self, name: str) -> tuple[TableLog, list[DataFile]]:
+        """The newest version of a table and its files.
+
+        Raises:
+            FileNotFoundError: The table was never written, or is damaged.
+        """
         opened = self.open_table(name)
         if opened is None:
             raise FileNotFoundError(f"{name} is not in the lake {self.root}: run `aisle run`")
         return opened
 
     def _create_places(self, connection: duckdb.DuckDBPyConnection) -> None:
-        query = parts.select_places(_read_files(*self._require_table(parts.SNAPSHOTS)))
+        query = parts.select_places(scan_files(*self.require_table(parts.SNAPSHOTS)))
         connection.execute(f"create temp table if not exists {parts.PLACES} as {query}")
 
-    def _list_parts(self, names: Collection[str]) -> Iterator[tuple[str, str]]:
-        """The source and the relation of parts of each raw table."""
+    def list_parts(self, names: Collection[str]) -> Iterator[tuple[str, TableLog, list[DataFile]]]:
+        """The source, the log and the parts of each raw table, or of those with these names."""
         for folder in sorted((self.root / "tables" / "raw").iterdir()):
             name = f"raw.{folder.name}"
             opened = self.open_table(name) if not names or name in names else None
-            description = parts.PartsDescription.read(opened[0].metadata().description) if opened else None
+            description = parts.PartsDescription.read(opened[0].delta.metadata().description) if opened else None
             if opened is not None and description is not None and description.source is not None:
-                yield description.source, _read_files(*opened)
+                yield description.source, *opened
 
     def write(self, table: Table, frame: pl.DataFrame) -> TableState:
         """Replace the content of a table by a small frame; unchanged content is not written again.
@@ -316,15 +368,6 @@ class Lake:
 def _is_control(character: str) -> bool:
     """Whether a character is a control character, a line separator, or a byte that is not UTF-8."""
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-
-
-def _read_files(delta: DeltaTable, files: Collection[DataFile]) -> str:
-    """The relation of the rows in the files of a table, as SQL."""
-    if files:
-        return scan_parquet(file.path for file in files)
-    types = {kind: SQL_TYPES[name] for name, kind in DELTA_TYPES.items()}
-    columns = (f'null::{types[str(field.type.type)]} as "{field.name}"' for field in delta.schema().fields)
-    return f"(select {', '.join(columns)} where false)"
 
 
 def replace_file(path: Path, content: bytes) -> None:

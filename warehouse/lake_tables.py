@@ -15,6 +15,7 @@ from typing import Any
 from warehouse.delta import DataFile, hash_columns, scan_parquet
 from warehouse.intact_files import open_intact_files
 from warehouse.lake import Lake, TableState
+from warehouse.origin import LakeOrigin
 from warehouse.parts import SIGHTINGS, PartsDescription
 from warehouse.table import Table
 
@@ -61,8 +62,10 @@ class LakeTable:
             "bytes": self.size_bytes,
         }
 
-    def check(self, root: Path) -> None:
+    def check(self, root: Path, origin: LakeOrigin | None = None) -> None:
         """Check that its files are there with the bytes that were published.
+
+        Where the lake has another origin, only the files that are on this machine are read.
 
         Raises:
             MissingFile: They are not.
@@ -70,13 +73,13 @@ class LakeTable:
         size_bytes = 0
         for path in self.locate_files(root):
             try:
-                size_bytes += path.stat().st_size
+                size_bytes += Lake(root, origin).measure_file(path)
             except OSError as error:
                 raise MissingFile(f"{path} of {self.name} cannot be read: {error.strerror}") from error
         if size_bytes != self.size_bytes:
             message = f"{size_bytes:,} bytes, and were published with {self.size_bytes:,}"
             raise MissingFile(f"the files of {self.name} in {root / self.path} have {message}")
-        for path in self.locate_files(root):
+        for path in (path for path in self.locate_files(root) if origin is None or path.exists()):
             if not open_intact_files(root).is_intact(path):
                 raise MissingFile(f"{path} of {self.name} has other bytes than were published")
 
@@ -159,7 +162,7 @@ def divide_tables(lake: Lake, tables: Iterable[Table], states: Mapping[str, Tabl
     small: dict[str, list[DataFile]] = {}
     for table in tables:
         opened = lake.open_table(table.name) if table.layer == "raw" else None
-        description = PartsDescription.read(opened[0].metadata().description) if opened else None
+        description = PartsDescription.read(opened[0].delta.metadata().description) if opened else None
         if opened is None or description is None or description.source is None:
             continue
         records = sum(file.rows for file in opened[1])

@@ -16,8 +16,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from warehouse import dictionary
 from warehouse.delta import hash_frame
 from warehouse.lake import Lake, TableState, replace_file, sync_folder
 from warehouse.lake_tables import Division, LakeTable, MissingFile, divide_tables, list_all_tables, read_lake_tables
+from warehouse.origin import DamagedObject, LakeOrigin, OriginError
 from warehouse.parts import SIGHTINGS
 from warehouse.release_draft import FORM, FileContents, LastFile, compare_files, write_release_file
 from warehouse.release_file import (
@@ -37,6 +38,7 @@ from warehouse.release_file import (
     open_release_file,
     read_file_facts,
 )
+from warehouse.scratch import close_scratch
 from warehouse.table import Table, utc_now
 
 _FILE_NAME = re.compile(r"aisle\.v(\d+)\.(duckdb|json|search)$")
@@ -73,12 +75,14 @@ class Release:
         manifest: Time of publication, size and hash of the file, tables with versions, rows and hashes, snapshots,
             checks, code version.
         root: Folder of the lake, for the tables that are not in the file; none where only the file is read.
+        origin: Where its files come from, if the lake is not on disk.
     """
 
     number: int
     path: Path
     manifest: Mapping[str, Any]
     root: Path | None = None
+    origin: LakeOrigin | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -96,15 +100,25 @@ class Release:
         """The tables that are not in the file, but in the lake."""
         return read_lake_tables(self.manifest)
 
+    def bring(self, path: Path | None = None) -> Path:
+        """Its file, or another file or folder of it, brought to this machine if it is not here."""
+        path = self.path if path is None else path
+        if self.origin is not None:
+            self.origin.bring(path)
+        return path
+
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open a read-only connection to the release, in UTC, that can reach no other file.
 
         Raises:
             DamagedRelease: The file is missing, has another size, or is no DuckDB file.
+            OriginError: It cannot be brought to this machine.
         """
         try:
-            check_file_at_hand(self.path, self.manifest.get("file"))
+            self._require_file(check_file_at_hand)
             return open_release_file(self.path)
+        except OriginError:  # the release is whole where the lake is
+            raise
         except (OSError, duckdb.Error) as error:
             raise DamagedRelease(self.path, error) from error
 
@@ -117,14 +131,33 @@ class Release:
 
         Raises:
             DamagedRelease: It is not as it was published.
+            OriginError: Its file cannot be brought to this machine.
         """
         try:
-            check_file(self.path, self.manifest.get("file"), self.manifest["tables"])
+            self._require_file(lambda path, facts: check_file(path, facts, self.manifest["tables"]))
             if self.root is not None:
                 for table in self.lake_tables.values():
-                    table.check(self.root)
+                    table.check(self.root, self.origin)
         except (DamagedFile, MissingFile) as error:
             raise DamagedRelease(self.path, error) from error
+
+    def _require_file(self, check: Callable[[Path, Mapping[str, Any] | None], None]) -> None:
+        """Check its file; one that was damaged on this machine only is brought again.
+
+        Raises:
+            DamagedFile: It is damaged, also where the lake is.
+            OriginError: It cannot be brought.
+        """
+        facts = self.manifest.get("file")
+        try:
+            try:
+                check(self.bring(), facts)
+            except DamagedFile:
+                if self.origin is None or not self.origin.renew(self.path):
+                    raise
+                check(self.path, facts)
+        except DamagedObject as error:
+            raise DamagedFile(str(error)) from error
 
 
 def locate_pointer(lake: Lake) -> Path:
@@ -135,13 +168,21 @@ def locate_pointer(lake: Lake) -> Path:
 def list_releases(lake: Lake) -> list[Release]:
     """All published releases whose manifest and file can be read, oldest first."""
     newest, readable = _read_newest_number(lake), []
-    for number in sorted(_list_numbers(lake, "duckdb")):
+    for number in sorted(_list_numbers(lake, "json" if lake.origin else "duckdb")):
         with contextlib.suppress(NoRelease, DamagedFile):
             if number <= newest:
                 release = _read_release(lake, number)
-                check_file_at_hand(release.path, release.manifest.get("file"))
+                _check_file_anywhere(lake, release)
                 readable.append(release)
     return readable
+
+
+def _check_file_anywhere(lake: Lake, release: Release) -> None:
+    """Check that the file of a release can be had: it is here, or the origin of the lake has it with its size."""
+    if release.path.exists() or lake.origin is None:
+        check_file_at_hand(release.path, release.manifest.get("file"))
+    elif lake.origin.get_size(release.path) != release.manifest.get("file", {}).get("bytes"):
+        raise DamagedFile("the file is missing, or has another size than was published")
 
 
 def read_release(lake: Lake, number: int) -> Release:
@@ -197,7 +238,7 @@ def read_current_release(lake: Lake) -> Release:
         if numbers := _list_numbers(lake, "json"):
             reason = f"it is missing, and there are releases up to v{max(numbers)}"
             raise DamagedRelease(locate_pointer(lake), reason)
-        raise NoRelease(f"no release in {lake.root} yet: run `aisle run` (or `make run`)")
+        raise NoRelease(f"no release in {lake.address} yet: run `aisle run` (or `make run`)")
     return _read_release(lake, number)
 
 
@@ -227,7 +268,7 @@ def _read_release(lake: Lake, number: int) -> Release:
         is_whole = False
     if not is_whole:
         raise DamagedRelease(path.with_suffix(".json"), "it is not the manifest of a release")
-    return Release(number, path, manifest, lake.root)
+    return Release(number, path, manifest, lake.root, lake.origin)
 
 
 def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any]) -> tuple[Release, bool]:
@@ -273,6 +314,7 @@ def publish_release(lake: Lake, tables: Iterable[Table], facts: Mapping[str, Any
     manifest["release"] = number
     path = lake.releases / f"aisle.v{number}.duckdb"
     build_folder = Path(tempfile.mkdtemp(prefix=".building-", dir=lake.releases))
+    close_scratch()  # the file is written by another DuckDB, which may use as much memory
     try:
         draft = build_folder / path.name
         written = write_release_file(draft, lake, contents, last)

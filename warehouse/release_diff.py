@@ -20,9 +20,14 @@ CAUSES = (
     "new work",
     "found late",
     "source withdrawn",
+    "exclusion decided",
     "merged or split",
+    "merge or split decided",
     "relabelled",
+    "label decided",
+    "lab decided",
     "date corrected",
+    "date decided",
     "rule changed",
 )
 _TITLES_SHOWN = 20  # titles listed per cell and cause
@@ -203,13 +208,29 @@ def _attach_both(old: Release, new: Release) -> Generator[duckdb.DuckDBPyConnect
         release = old
         try:
             for alias, release in (("old", old), ("new", new)):
-                connection.execute(f"attach {quote_literal(str(release.path))} as {alias} (read_only)")
+                connection.execute(f"attach {quote_literal(str(release.bring()))} as {alias} (read_only)")
             yield connection
         except (duckdb.CatalogException, duckdb.BinderException):  # it lacks a table or column, and is whole
             raise
         except duckdb.Error as error:
             damaged = next((other for other in (old, new) if other.path.name in str(error)), release)
             raise DamagedRelease(damaged.path, error) from error
+
+
+def _find_corpora_table(connection: duckdb.DuckDBPyConnection, side: str) -> str:
+    """The table of corpora of a release; those of earlier versions have no corpora of lists."""
+    return "clean.corpora" if _has_clean_table(connection, side, "corpora") else "reference.corpora"
+
+
+def _select_decisions(connection: duckdb.DuckDBPyConnection, side: str) -> str:
+    """The decisions that hold in a release, as SQL; those of earlier versions have none."""
+    has_some = _has_clean_table(connection, side, "decisions")
+    return corpus_diff.DECISIONS.format(side=side) if has_some else corpus_diff.NO_DECISIONS
+
+
+def _has_clean_table(connection: duckdb.DuckDBPyConnection, side: str, name: str) -> bool:
+    query = "from information_schema.tables where table_catalog = ? and table_schema = 'clean' and table_name = ?"
+    return bool(connection.execute(query, [side, name]).fetchall())
 
 
 def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, str] | None = None) -> pl.DataFrame:
@@ -249,7 +270,9 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
                 continue
             template, weight = measures[measure]
             after, before = (
-                template.format(cell=cell, measure=weight, side=side, sign=sign)
+                template.format(
+                    cell=cell, measure=weight, side=side, sign=sign, corpora=_find_corpora_table(connection, side)
+                )
                 for side, sign in (("new", 1), ("old", -1))
             )
             causes = (corpus_diff.CAUSES_BY_CELL if has_corpora else _CAUSES_BY_CELL).format(
@@ -259,6 +282,8 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
                 when_otherwise=_list_last_causes(template),
                 filters=selection,
                 shown=_TITLES_SHOWN,
+                old_decisions=_select_decisions(connection, "old"),
+                new_decisions=_select_decisions(connection, "new"),
             )
             compared = _COMPARE_CELLS.format(
                 names=names, measure=measure, table=table, filters=f"{filters} and {selection}"

@@ -191,6 +191,8 @@ def _fill_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     key = ", ".join(f'"{name}"' for name in table.key)
     connection.execute(f"create table {table.name} ({columns})")
     ((rows,),) = connection.execute("select count(*) from rows_of_table").fetchall()
+    if not rows:
+        return
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     if rows > _MAX_PARALLEL_ROWS:
         connection.execute("set threads = 1")
@@ -202,8 +204,9 @@ def _describe_tables(connection: duckdb.DuckDBPyConnection, tables: Collection[T
     """Write the comments of tables and columns in one transaction: each commit waits for the disk."""
     connection.begin()
     for table in tables:
-        connection.execute(f"comment on table {table.name} is {quote_literal(table.row)}")
+        comments = [f"comment on table {table.name} is {quote_literal(table.row)}"]
         for column in table.columns:
             comment = column.meaning + (f" [{column.unit}]" if column.unit else "")
-            connection.execute(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
+            comments.append(f'comment on column {table.name}."{column.name}" is {quote_literal(comment)}')
+        connection.execute(";\n".join(comments))
     connection.commit()

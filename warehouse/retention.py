@@ -97,7 +97,8 @@ def write_pins(lake: Lake, pins: Mapping[int, str]) -> None:
 def get_release_bytes(release: Release) -> int:
     """Size of the files of a release, with its search index."""
     paths = [release.path, release.path.with_suffix(".json"), *release.path.with_suffix(".search").glob("*")]
-    return sum(path.stat().st_size for path in paths if path.exists())
+    absent_bytes = 0 if release.path.exists() else int(release.manifest.get("file", {}).get("bytes", 0))
+    return absent_bytes + sum(path.stat().st_size for path in paths if path.exists())
 
 
 def remove_release(lake: Lake, release: Release) -> None:

@@ -54,6 +54,13 @@ def open_scratch(root: Path) -> Generator[duckdb.DuckDBPyConnection]:
             connection.execute(f"detach {name}")
 
 
+def close_scratch() -> None:
+    """Give back the memory that DuckDB keeps for further connections of this thread."""
+    if _engine.instance is not None:
+        _engine.instance.close()
+        _engine.instance = None
+
+
 def configure_connection(connection: duckdb.DuckDBPyConnection) -> None:
     """Set UTC as time zone, and turn off an optimiser of DuckDB that loses a LIMIT.
 

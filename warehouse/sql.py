@@ -33,7 +33,7 @@ _FORMER_TABLES = {
         select *, 'iaps_mapping' as corpus, publication_id as item_id, null as work_id from mart.counted_publications
     )""",
     "mart.corpus_coverage": "(select *, 'iaps_mapping' as corpus from clean.coverage where source = 'lab_sheet')",
-    "reference.corpora": "(select 'iaps_mapping' as corpus)",
+    "clean.corpora": "(select 'iaps_mapping' as corpus, 'iaps' as taxonomy)",
 }
 
 

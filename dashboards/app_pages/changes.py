@@ -18,9 +18,14 @@ _CAUSE_MEANINGS = {
     "new work": "appeared after the older release was made",
     "found late": "existed before, but was not known",
     "source withdrawn": "was removed from its source",
+    "exclusion decided": "was excluded by people, or no longer is",
     "merged or split": "was marked as a duplicate, or no longer is",
+    "merge or split decided": "is one work with another as people decided, or no longer is",
     "relabelled": "has another lab, category or author’s lab",
+    "label decided": "has another category as people decided",
+    "lab decided": "has another lab as people decided",
     "date corrected": "has another date",
+    "date decided": "has another date as people decided",
     "rule changed": "is counted by a changed rule",
 }
 

@@ -1,6 +1,7 @@
 """The start page: contents of the lake, failed checks, news, trends and freshness."""
 
 import datetime as dt
+from dataclasses import replace
 
 import streamlit as st
 
@@ -12,7 +13,6 @@ from dashboards.queries.corpora import CORPUS_TABLES, MAPPING, Corpus, find_wide
 from dashboards.queries.findings import describe_trends
 from dashboards.queries.freshness import FRESHNESS_TABLE, STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
 from dashboards.queries.release import list_readable_releases, select_release
-from dashboards.queries.selection import Selection
 from dashboards.queries.sources import REMOVED_TABLE
 from dashboards.text import escape_markdown, format_count, format_name, format_release
 from dashboards.widgets.corpora import select_corpus
@@ -39,7 +39,7 @@ def choose_corpus(
 @needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends", optional=COUNT_TABLES)
 def show_history(release: Release, corpus: str | None) -> None:
     """Show all publications per quarter, by lab."""
-    selection = Selection(rule=counts.find_works_rule(release), grain="quarter", corpus=corpus)
+    selection = replace(counts.select_works(release, corpus), grain="quarter")
     if corpus in (None, MAPPING):
         whole = overview.list_trends(release, "all")["sentence"].to_list()
     else:
@@ -62,7 +62,7 @@ def show_lab_shares(release: Release, corpus: str | None) -> None:
     show_figure(
         shared.build_history_figure(
             release,
-            Selection(rule=counts.find_works_rule(release), corpus=corpus),
+            counts.select_works(release, corpus),
             "lab",
             title="Share of publications per lab and year",
             key="lab shares",
@@ -75,7 +75,7 @@ def show_lab_shares(release: Release, corpus: str | None) -> None:
 @needs("Publications by category", *counts.COUNTED_TABLES, optional=COUNT_TABLES)
 def show_categories(release: Release, corpus: str | None) -> None:
     """Show the share of each category."""
-    selection = Selection(rule=counts.find_works_rule(release), corpus=corpus)
+    selection = counts.select_works(release, corpus)
     show_figure(shared.build_mix_figure(release, selection, "category", title="Publications by category", key="mix"))
 
 
@@ -149,10 +149,14 @@ releases = [each for each in list_readable_releases() if each.number <= release.
 show_news(release, releases)
 if len(releases) > 1:
     st.page_link("app_pages/changes.py", label="Why numbers changed", icon=":material/history:")
-st.markdown(
-    f"Bookmark for your next visit: [what is new since {release.name}](?seen={release.name}). The pages keep no record "
-    "of your visits; this link does."
-)
+st.markdown(f"Bookmark for a browser that keeps no cookies: [what is new since {release.name}](?seen={release.name}).")
+
+if overview.is_unfed(release):
+    st.info(
+        "Nothing here was fetched: the trends end with the bundled and added files. `aisle follow starter` shows what "
+        "it would fetch from labs, arXiv, OpenAlex and forums, and brings the trends up to today.",
+        icon=":material/rss_feed:",
+    )
 
 if has_publications:
     st.subheader("Trends", anchor=False)

@@ -13,7 +13,7 @@ from dashboards.exports.figure_files import Figure, build_address
 from dashboards.figures.figure import show_figure
 from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import counts, profile
-from dashboards.queries.corpora import CORPUS_TABLES, Corpus
+from dashboards.queries.corpora import CORPUS_TABLES, MAPPING, Corpus, find_taxonomy
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
 from dashboards.text import (
@@ -60,12 +60,14 @@ def show_profile(dimension: Dimension) -> None:
         rule = filters.select_one("Counting rule", rules, "count", 190)
     heading.title(f"{_ICON[dimension]} {escape_markdown(name)}", anchor=False)
     st.caption(f"Data as of {format_release(release)}")
-    selection = profile.select_member(dimension, name, rule, name_of_corpus)
+    selection = profile.select_member(dimension, name, rule, find_taxonomy(release, name_of_corpus), name_of_corpus)
     definitions = profile.list_definitions(release, dimension, name)
     with st.container():  # a container, so that a message does not move the tabs below it
-        _show_definitions(dimension, definitions)
+        _show_definitions(
+            dimension, definitions, has_own_taxonomy=corpus is not None and corpus.taxonomy == corpus.name
+        )
     totals = counts.query_totals(release, selection)
-    is_living = corpus is not None and corpus.is_living
+    is_mapping = corpus is None or corpus.name == MAPPING
     basis = _query_basis(release, dimension, name, corpus)
     if not basis.count:
         st.info(f"This release has no publications of {escape_markdown(name)}.", icon=":material/search:")
@@ -108,7 +110,7 @@ def show_profile(dimension: Dimension) -> None:
                     f"Corpus: {corpus.label}." if corpus else None,
                     None if figures else f"Nothing can be counted by the rule {format_name(rule)}.",
                     concentration,
-                    profile.query_trend_sentence(release, dimension, name) if not is_living else None,
+                    profile.query_trend_sentence(release, dimension, name) if is_mapping else None,
                 )
                 if sentence
             ],
@@ -151,7 +153,7 @@ class _Basis:
 
 
 def _query_basis(release: Release, dimension: Dimension, name: str, corpus: Corpus | None) -> _Basis:
-    if corpus is not None and corpus.is_living:
+    if corpus is not None and corpus.name != MAPPING:
         works = profile.query_work_counts(release, dimension, name, corpus.name)
         caption = (
             f"{format_count(works['works'], 'work')} from {format_count(works['sources'], 'source')}; without a "
@@ -169,9 +171,11 @@ def _query_basis(release: Release, dimension: Dimension, name: str, corpus: Corp
     return _Basis(rows["rows"], measures, profile.list_label_bases(release, dimension, name), caption)
 
 
-def _show_definitions(dimension: Dimension, definitions: pl.DataFrame) -> None:
+def _show_definitions(dimension: Dimension, definitions: pl.DataFrame, *, has_own_taxonomy: bool) -> None:
     rows = definitions.to_dicts()
-    if not rows:
+    if not rows and dimension == "category" and has_own_taxonomy:
+        st.caption("A category of this list, which gives no definition of it.")
+    elif not rows:
         st.warning(
             f"This {dimension} is not in the reference list. It is counted under the name that its source gives.",
             icon=":material/warning:",

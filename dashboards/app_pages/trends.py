@@ -10,12 +10,14 @@ from dashboards.exports.figure_files import query_figure_data
 from dashboards.figures.annotations import show_causes_link
 from dashboards.figures.comparison import show_comparison
 from dashboards.figures.figure import show_figure
+from dashboards.figures.suggested import show_suggested
 from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, select_papers, select_trend_options
 from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
 from dashboards.queries import counts, search, trends
 from dashboards.queries.corpora import CORPUS_TABLES, find_corpus
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import Selection
+from dashboards.queries.suggested import SUGGESTED_TABLES, count_suggested_works
 from dashboards.text import build_page_addresses, escape_markdown, format_count, format_number
 from dashboards.widgets import filters
 from dashboards.widgets.corpora import select_corpus
@@ -52,7 +54,7 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
         paper_queries: Empty when the whole page runs; receives the papers to list, or none if nothing can be drawn.
     """
     with st.container(key="trends_options"):
-        options = select_trend_options()
+        options = select_trend_options(has_suggestions=has_suggestions(release, selection))
     # each message has a container: a widget that moves down because a message appears loses its URL parameter
     notice, totals = st.container(), st.container()
     if options.view == "cumulative" and options.grain == "rolling_12_months":
@@ -83,8 +85,21 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
         show_figure(build_trend_figure(panels, data), draw_chart=partial(draw_panels, panels, on_click))
         if panels.look.annotations is not None:
             show_causes_link(panels.look.annotations)
+        if options.has_suggested:
+            show_suggested(release, selection, options.series)
         if options.is_compared:
             show_comparison(release, selection)
+
+
+def has_suggestions(release: Release, selection: Selection) -> bool:
+    """Whether works of a living corpus have suggested categories, in this release."""
+    corpus = find_corpus(release, selection.corpus)
+    tables = release.manifest["tables"]
+    return (
+        bool(corpus and corpus.is_living)
+        and all(name in tables for name in SUGGESTED_TABLES)
+        and count_suggested_works(release, str(selection.corpus)) > 0
+    )
 
 
 def set_paper_query(paper_queries: list[PaperQuery | None], query: PaperQuery | None) -> None:
@@ -137,7 +152,7 @@ def show_papers(release: Release, query: PaperQuery) -> None:
 
 release = select_release(
     [*counts.COUNTED_TABLES, "mart.publication_trends"],
-    ["reference.annotations", *counts.MACRO_TABLES, *CORPUS_TABLES],
+    ["reference.annotations", *SUGGESTED_TABLES, *counts.MACRO_TABLES, *CORPUS_TABLES],
 )
 st.title("Publications per lab per category over time", anchor=False)
 st.html(NARROW_STYLE)

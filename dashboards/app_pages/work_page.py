@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards.queries import discussion, listed_work, search, work
+from dashboards.queries.review import get_editor
 from dashboards.queries.sources import REMOVED_TABLE, find_lists_without
 from dashboards.text import (
     build_permanent_link,
@@ -17,12 +18,14 @@ from dashboards.text import (
     format_date,
     format_release,
     shorten_title,
+    show_link,
     show_web_link,
 )
 from dashboards.widgets import evidence, listing, work_parts
 from dashboards.widgets.filters import select_toggle
 from dashboards.widgets.mentions import show_work_mentions
 from dashboards.widgets.parts import needs
+from dashboards.widgets.report_link import show_report_link
 from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES, UNLABELLED
@@ -115,6 +118,10 @@ def show_heading(row: dict[str, Any]) -> None:
         st.text(listing.shorten_authors(row["authors"]))
     if row["is_withdrawn"]:
         st.warning("A source states that it was retracted or withdrawn.", icon=":material/block:")
+    if row.get("is_excluded"):
+        st.warning(f"Excluded from the living corpora by {escape_markdown(row['exclusion'])}.", icon=":material/block:")
+    if row.get("corrections"):
+        st.caption(f"Corrected by people: {escape_markdown(row['corrections'])}.")
     if title.endswith(" …"):
         with st.expander("The whole title"):
             st.text(row["title"])
@@ -137,6 +144,8 @@ def show_work(release: Release, work_id: str) -> None:
         show_removal(release, publication_id)
     show_web_link("Open the publication", this["url"])
     st.caption(f"Data as of {format_release(release)} · identifier `{work_id}`")
+    if is_work and get_editor():
+        show_link("review", "Decide on this work", {"work": work_id})
     if this["abstract"]:
         with st.expander("Abstract"):
             st.text(this["abstract"])
@@ -157,6 +166,8 @@ def show_work(release: Release, work_id: str) -> None:
         show_publication_evidence(release, rows)
     else:
         show_record_evidence(release, work_id)
+    if is_work:
+        show_report_link(release, work_id, this["title"])
 
 
 def show_parts_of_work(release: Release, work_id: str) -> None:
@@ -166,6 +177,7 @@ def show_parts_of_work(release: Release, work_id: str) -> None:
     work_parts.show_conflicts(release, work_id)
     st.subheader("Dates", anchor=False)
     work_parts.show_dates(release, work_id)
+    work_parts.show_versions(release, work_id)
     st.subheader("Labs and authors", anchor=False)
     work_parts.show_labs(release, work_id)
     st.subheader("Labels", anchor=False)

@@ -12,7 +12,15 @@ from dashboards.charts import intervals
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.figure import show_figure
 from dashboards.figures.shared import describe_corpus_name, describe_source
-from dashboards.queries.comparison import Comparison, compare_rates, describe_selection, query_rates
+from dashboards.queries import counts
+from dashboards.queries.comparison import (
+    Comparison,
+    choose_pair,
+    compare_rates,
+    compare_shares,
+    describe_selection,
+    query_rates,
+)
 from dashboards.queries.selection import Selection
 from dashboards.widgets import filters
 from warehouse.release import Release
@@ -34,7 +42,14 @@ def show_comparison(release: Release, selection: Selection) -> None:
         corpus=selection.corpus,
     )
     other = replace(chosen, rule=selection.rule, grain=selection.grain)
+    if not (chosen.labs or chosen.categories or chosen.since or chosen.until):
+        months = counts.list_months(release, selection.corpus)
+        labs = counts.list_members(release, "lab", selection.taxonomy, selection.corpus)
+        selection, other = choose_pair(selection, months, labs[: counts.MAX_MEMBERS])
+        st.caption("Nothing is chosen here: these two are compared until you choose what to compare.")
     comparison = compare_rates(release, selection, other)
+    if of_shares := compare_shares(release, selection, other):
+        comparison = replace(comparison, sentence=f"{comparison.sentence} {of_shares}")
     rates = query_rates(release, comparison)
     show_figure(build_comparison_figure(release, selection, other, comparison, rates))
     st.caption(

@@ -10,7 +10,7 @@ import polars as pl
 from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
-from dashboards.queries.corpora import describe_sources, find_corpus
+from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.release import query_column_meanings
@@ -22,9 +22,11 @@ from warehouse.release import Release
 
 def describe_source(release: Release, selection: Selection) -> str:
     """Where the counts come from, until when if the data are stale, and the taxonomy if it is not the source's own."""
-    titles, age = counts.list_taxonomies(release), query_data_age(release, corpus=selection.corpus)
+    titles, age = list_taxonomies(release, selection.corpus), query_data_age(release, corpus=selection.corpus)
     corpus = find_corpus(release, selection.corpus)
     source = "lab sheets (lab_sheet)"
+    if corpus is not None and corpus.kind == "list" and corpus.name != MAPPING:
+        source = f"the list {corpus.title} ({corpus.name})"
     if corpus is not None and corpus.is_living:
         source = (corpus.source_names or "none").replace("; ", ", ")
     if age.is_stale and age.ends_on:

@@ -36,6 +36,7 @@ class TrendOptions:
         has_rule_range: Whether lines have a band from the lowest to the highest count over all applicable rules.
         has_events: Whether events and corrections are marked.
         is_compared: Whether the selection is compared with another.
+        has_suggested: Whether expected counts by suggested categories are drawn, apart.
     """
 
     grain: Grain
@@ -45,6 +46,7 @@ class TrendOptions:
     has_rule_range: bool
     has_events: bool
     is_compared: bool
+    has_suggested: bool = False
 
     @property
     def panel_dimension(self) -> Dimension | None:
@@ -70,8 +72,12 @@ class PaperQuery:
     span: tuple[dt.date, dt.date] | Literal["dated", "undated"]
 
 
-def select_trend_options() -> TrendOptions:
-    """Show the choices of how counts are drawn, and return what is chosen."""
+def select_trend_options(*, has_suggestions: bool = False) -> TrendOptions:
+    """Show the choices of how counts are drawn, and return what is chosen.
+
+    Args:
+        has_suggestions: Whether works of the corpus have suggested categories.
+    """
     read_former_parameter("events", lambda values: values[-1].lower() == "true")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         grain = cast("Grain", filters.select_one("Per", get_args(Grain), "per", 180, "year"))
@@ -95,6 +101,13 @@ def select_trend_options() -> TrendOptions:
             ),
             is_compared=filters.select_toggle(
                 "Compare", "compare", help_text="Compares the rates of this selection and another."
+            ),
+            has_suggested=has_suggestions
+            and filters.select_toggle(
+                "Suggested",
+                "suggested",
+                value=True,
+                help_text="Works without a reviewed category, by suggested ones: expected counts, drawn apart.",
             ),
         )
 

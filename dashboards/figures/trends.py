@@ -17,7 +17,7 @@ from dashboards.figures.shared import describe_corpus_name, describe_source, lis
 from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
-from dashboards.queries.corpora import find_corpus
+from dashboards.queries.corpora import find_corpus, list_taxonomies
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import (
     describe_period_cautions,
@@ -27,6 +27,7 @@ from dashboards.queries.findings import (
 )
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Selection
+from dashboards.queries.share_findings import describe_share_changes
 from dashboards.text import format_date, format_name, format_number
 from warehouse.release import Release
 
@@ -148,7 +149,7 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
         rule=selection.rule,
         source=describe_source(release, selection),
         corpus=describe_corpus_name(release, selection),
-        finding=zero_count or " ".join(describe_trends(release, selection)),
+        finding=zero_count or _describe_finding(panels, data),
         file_name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.counted_by}_{release.name}",
         alt=f"{measure}.",
         key="trends",
@@ -161,6 +162,16 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
         meanings=look.meanings,
         cautions=_list_cautions(panels, data),
     )
+
+
+def _describe_finding(panels: TrendPanels, data: FigureData) -> str:
+    """The sentence that answers the question of the chart: whether shares changed, or else whether the rate did."""
+    if panels.options.view == "share":
+        age = query_data_age(data.release, corpus=panels.selection.corpus)
+        return describe_share_changes(
+            settle_periods(data.frame, age), panels.options.series, panels.options.panel_dimension
+        )
+    return " ".join(describe_trends(data.release, panels.selection))
 
 
 def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
@@ -209,7 +220,7 @@ def show_totals(release: Release, selection: Selection) -> bool:
             else []
         ),
     ]
-    taxonomy = counts.list_taxonomies(release)[selection.taxonomy]
+    taxonomy = list_taxonomies(release, selection.corpus)[selection.taxonomy]
     corpus = find_corpus(release, selection.corpus)
     meaning = counts.describe_rule(release, rule.name) if corpus and corpus.is_living else rule.meaning
     st.caption(f"{meaning} Categories of {taxonomy} · {' · '.join(facts)}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from dashboards.queries.release import query_release
-from dashboards.queries.selection import Selection
+from dashboards.queries.selection import Selection, find_period
 from dashboards.text import format_date, format_number
 from warehouse.release import Release
-from warehouse.statistics import functions
+from warehouse.statistics import functions, shares
 
 # findings of the SQL macro change_finding, reworded for two selections that do not follow each other in time
 _FINDING_LABELS = {
@@ -141,6 +143,69 @@ def compare_rates(release: Release, first: Selection, second: Selection) -> Comp
     up_to = "unbounded" if high is None else f"{high:.2f}"
     sentence = f"{rates}; rate ratio {by} (95 % interval {low:.2f} to {up_to}, p = {p_value:.2g}): {finding}."
     return Comparison(sql, parameters, ratio, low, high, p_value, finding, shared, sentence)
+
+
+def choose_pair(first: Selection, months: Sequence[str], labs: Sequence[str]) -> tuple[Selection, Selection]:
+    """Two selections that are worth comparing where only the first is given: they have no publication in common.
+
+    Chosen labs are compared with the other ones, a chosen span of time with the one of the same length before it, and
+    if nothing is chosen, the newest of the last two whole years with the year before it.
+
+    Args:
+        first: The given selection.
+        months: The months that can be chosen, as ``2023-04``.
+        labs: All labs.
+    """
+    others = tuple(lab for lab in labs if lab not in first.labs and not lab.startswith("("))  # no lab, unknown authors
+    since, until = first.by_month.span
+    if first.labs and others:
+        return first, replace(first, labs=others)
+    if since and months:
+        until = until or find_period(dt.date.fromisoformat(f"{months[-1]}-01"), 1)[1]
+        length = 12 * (until.year - since.year) + until.month - since.month + 1
+        return first, replace(first, since=_add_months(since, -length), until=since - dt.timedelta(days=1))
+    whole = sorted({month[:4] for month in months if f"{month[:4]}-12" in months and f"{month[:4]}-01" in months})
+    if len(whole) < 2:
+        return first, first
+    former, newest = (
+        replace(first, since=dt.date(int(year), 1, 1), until=dt.date(int(year), 12, 31)) for year in whole[-2:]
+    )
+    return newest, former
+
+
+def _add_months(day: dt.date, months: int) -> dt.date:
+    place = 12 * day.year + day.month - 1 + months
+    return day.replace(year=place // 12, month=place % 12 + 1, day=1)
+
+
+def compare_shares(release: Release, first: Selection, second: Selection) -> str | None:
+    """The two selections as shares, with the difference and its interval; None where shares cannot be compared.
+
+    The share of categories is that among the publications of the same labs and time, and the share of labs that among
+    all of the same time. Two shares of the same publications are not independent, so that nothing is compared.
+    """
+    wholes = tuple(replace(one, categories=()) if one.categories else replace(one, labs=()) for one in (first, second))
+    if (first.labs, first.categories) == ((), ()) or (second.labs, second.categories) == ((), ()):
+        return None
+    if _count_shared(release, *wholes):
+        return None
+    parts, totals = (
+        [row["publications"] for row in query_release(release, *build_comparison_query(*pair)).to_dicts()]
+        for pair in ((first, second), wholes)
+    )
+    if any(number % 1 for number in (*parts, *totals)) or not all(totals):
+        return None
+    low, high = shares.compute_share_difference_interval(parts[0], totals[0], parts[1], totals[1])
+    difference = 100 * (parts[1] / totals[1] - parts[0] / totals[0])
+    of_each = [
+        f"{part / total:.0%} ({format_number(part)} of {format_number(total)})"
+        for part, total in zip(parts, totals, strict=True)
+    ]
+    finding = "no clear difference" if low <= 0 <= high else "higher" if low > 0 else "lower"
+    return (
+        f"As shares: {of_each[1]} compared with {of_each[0]}, {difference:+.0f} percentage points "
+        f"(95 % interval {100 * low:+.0f} to {100 * high:+.0f}): {finding}."
+    )
 
 
 def _count_shared(release: Release, first: Selection, second: Selection) -> int:

@@ -15,7 +15,7 @@ from warehouse.release import Release
 MAPPING = "iaps_mapping"
 """The published mapping, which addresses and queries without a corpus are about."""
 CORPUS_TABLES = (
-    *("reference.corpora", "mart.corpus_coverage", "mart.corpus_sources", "mart.work_counts_by_month"),
+    *("clean.corpora", "reference.corpora", "mart.corpus_coverage", "mart.corpus_sources", "mart.work_counts_by_month"),
     *("mart.counted_works", "clean.works", "clean.work_labs", "clean.work_labels"),
 )
 """Tables that a count in a corpus reads besides the others; releases of earlier versions lack them."""
@@ -37,6 +37,7 @@ class Corpus:
         unlabelled_works: Works without a category.
         works_without_lab: Works without a lab.
         withdrawn_works: Withdrawn works that it leaves out.
+        taxonomy: The taxonomy of its categories.
         source_names: Names of its sources, separated by semicolons; None without works.
         labs: Names of its labs, separated by semicolons; None without any.
         covers_from: First day that it covers; None without a dated work.
@@ -44,12 +45,14 @@ class Corpus:
         newest_seen_at: When the newest snapshot of its sources was fetched or added.
         stale_since: Day from which it is stale if nothing is added.
         basis: Origin of what is stated of its time.
+        excluded_works: Works that people excluded from it; none in releases of earlier versions.
     """
 
     name: str
     title: str
     definition: str
     kind: str
+    taxonomy: str
     works: int
     items: int
     undated_works: int
@@ -63,6 +66,7 @@ class Corpus:
     newest_seen_at: dt.datetime | None
     stale_since: dt.date | None
     basis: str
+    excluded_works: int = 0
 
     @property
     def is_living(self) -> bool:
@@ -82,18 +86,21 @@ class Corpus:
 
 def list_corpora(release: Release) -> list[Corpus]:
     """The corpora of a release, the widest first; none in a release of an earlier version."""
-    if not {"reference.corpora", "mart.corpus_coverage"} <= set(release.manifest["tables"]):
+    tables = set(release.manifest["tables"])
+    known = next((name for name in ("clean.corpora", "reference.corpora") if name in tables), None)
+    if known is None or "mart.corpus_coverage" not in tables:
         return []
-    query = """
+    query = f"""
         select
             corpora.corpus as name,
             corpora.title,
             corpora.definition,
             corpora.kind,
+            corpora.taxonomy,
             coverage.* exclude (
                 corpus, year_only_works, holds_from, holds_until, provisional_from
             )
-        from reference.corpora as corpora
+        from {known} as corpora
         inner join mart.corpus_coverage as coverage on corpora.corpus = coverage.corpus
         order by coverage.works desc, corpora.kind = 'list', corpora.corpus
     """
@@ -105,8 +112,24 @@ def find_corpus(release: Release, name: str | None) -> Corpus | None:
     return next((corpus for corpus in list_corpora(release) if corpus.name == name), None)
 
 
+def list_taxonomies(release: Release, corpus: str | None = None) -> dict[str, str]:
+    """Titles of the taxonomies in which a corpus is counted, by name, that of its own categories first."""
+    found = find_corpus(release, corpus)
+    if found is not None and found.taxonomy == found.name:  # of a list whose categories are in no other taxonomy
+        return {found.taxonomy: found.title}
+    query = "select taxonomy, title from reference.taxonomies order by is_default desc, taxonomy"
+    return dict(query_release(release, query).iter_rows())
+
+
+def find_taxonomy(release: Release, corpus: str | None) -> str:
+    """The taxonomy of the categories of a corpus."""
+    return next(iter(list_taxonomies(release, corpus)))
+
+
 def find_widest(corpora: Sequence[Corpus], *, needs_lab: bool = False, needs_category: bool = False) -> str | None:
     """The widest corpus that answers a question; None if there is no corpus.
+
+    A list that somebody added is chosen only where neither the mapping nor a living corpus answers the question.
 
     Args:
         corpora: The corpora of a release, the widest first.
@@ -115,6 +138,7 @@ def find_widest(corpora: Sequence[Corpus], *, needs_lab: bool = False, needs_cat
     """
     able = [corpus for corpus in corpora if not (needs_lab and corpus.name == "all_works")]
     able = [corpus for corpus in able if not needs_category or (corpus.is_labelled and corpus.works)]
+    able.sort(key=lambda corpus: corpus.kind == "list" and corpus.name != MAPPING)
     return (able or list(corpora)[-1:])[0].name if corpora else None
 
 
@@ -139,6 +163,7 @@ def describe_corpus(corpus: Corpus, today: dt.date) -> str:
         (corpus.unlabelled_works, "without a category"),
         (corpus.works_without_lab, "without a lab"),
         (corpus.withdrawn_works, "withdrawn and not counted"),
+        (corpus.excluded_works, "excluded by people"),
     ]
     of_them = ", ".join(f"{count:,} {what}" for count, what in remainders if count)
     sentence = f"{', '.join(facts)}{f'; {of_them}' if of_them else ''}."
@@ -174,8 +199,10 @@ def describe_sources(release: Release, corpus: Corpus) -> str | None:
 def select_details(release: Release, name: str | None) -> str:
     """Title, labs, categories, date and address of what a corpus counts, as a relation."""
     corpus = find_corpus(release, name)
-    if corpus is None or not corpus.is_living:
+    if corpus is None or corpus.name == MAPPING:
         return "clean.publications"
+    if not corpus.is_living:
+        return "(select * from clean.list_entries where list = $corpus)"
     return """(
             select
                 counted.item_id as publication_id,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from dashboards.queries.corpora import select_details
+from dashboards.queries.corpora import find_taxonomy, select_details
 from dashboards.queries.release import query_column_meanings, query_release
 from dashboards.queries.selection import (
     COUNTS_TABLE,
@@ -81,7 +81,8 @@ def list_counting_rules(release: Release, corpus: str | None = None) -> list[Cou
                 on
                     rules.counting_rule = counts.counting_rule
                     and counts.corpus = $corpus
-                    and counts.taxonomy in (select taxonomy from reference.taxonomies where is_default)
+                    -- every taxonomy has the same publications
+                    and counts.taxonomy = (select min(taxonomy) from mart.work_counts_by_month where corpus = $corpus)
             group by rules.counting_rule
         )"""
     query = f"""
@@ -111,10 +112,9 @@ def find_works_rule(release: Release) -> str:
     return list_counting_rules(release)[0].name
 
 
-def list_taxonomies(release: Release) -> dict[str, str]:
-    """Titles of the taxonomies by name, the default one first."""
-    query = "select taxonomy, title from reference.taxonomies order by is_default desc, taxonomy"
-    return dict(query_release(release, query).iter_rows())
+def select_works(release: Release, corpus: str | None) -> Selection:
+    """All works of a corpus, in its own categories."""
+    return Selection(rule=find_works_rule(release), taxonomy=find_taxonomy(release, corpus), corpus=corpus)
 
 
 def list_months(release: Release, corpus: str | None = None) -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import polars as pl
 
 from dashboards.queries.comparison import describe_selection
-from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus
-from dashboards.queries.counts import build_counts_query, list_taxonomies
+from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
+from dashboards.queries.counts import build_counts_query
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import DEFAULT_RULE, Selection
 from dashboards.queries.trends import View
@@ -28,7 +28,7 @@ def describe_trends(release: Release, selection: Selection) -> list[str]:
     and per category of the default taxonomy. Any other choice of corpus, labs, categories and months is tested here, as
     one more beside those; if it cannot be tested, the sentence gives what would be needed.
     """
-    is_default = selection.taxonomy == next(iter(list_taxonomies(release)))
+    is_default = selection.taxonomy == next(iter(list_taxonomies(release, selection.corpus)))
     is_in_release = not (selection.labs and selection.categories) and (is_default or not selection.categories)
     is_in_release = is_in_release and selection.corpus in (None, MAPPING)
     if not is_in_release or selection.since or selection.until:

@@ -70,12 +70,12 @@ def count_since(release: Release, days: Mapping[str, dt.date]) -> pl.DataFrame:
     return query_release(release, query, dict(days))
 
 
-def find_news_since_day(release: Release, day: dt.date) -> News:
-    """The items that were first seen on a day or later."""
-    is_new = dict.fromkeys(_NOUNS, "first_seen_at >= $day")
+def find_news_since(release: Release, start: dt.date) -> News:
+    """The items that were first seen on a day or at a moment, or later."""
+    is_new = dict.fromkeys(_NOUNS, "first_seen_at >= $start")
     gained = _select_gained(release, is_new)
-    counts = query_release(release, _count_gained(gained), {"day": day})
-    return News(dict(counts.iter_rows()), query_release(release, _list_gained(gained), {"day": day}))
+    counts = query_release(release, _count_gained(gained), {"start": start})
+    return News(dict(counts.iter_rows()), query_release(release, _list_gained(gained), {"start": start}))
 
 
 def find_news_since_release(release: Release, older: Release) -> News:
@@ -85,7 +85,7 @@ def find_news_since_release(release: Release, older: Release) -> News:
         UnreadableRelease: One of the releases cannot be read.
     """
     moments = [str(each.manifest["published_at"]) for each in (release, older)]
-    return _compare_releases(release, older, str(release.path), str(older.path), *moments)
+    return _compare_releases(release, older, str(release.bring()), str(older.bring()), *moments)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -145,8 +145,8 @@ def _select_gained(release: Release, conditions: Mapping[str, str]) -> str:
     kinds = list_available_kinds(release.manifest["tables"])
     is_work_counted = "not works.is_withdrawn"
     if _COUNTED_TABLE in release.manifest["tables"]:
-        duplicates = f"select work_id from {_COUNTED_TABLE} where corpus = '{ALL_WORKS}' and is_duplicate"
-        is_work_counted += f" and works.work_id not in ({duplicates})"
+        counted = f"select work_id from {_COUNTED_TABLE} where corpus = '{ALL_WORKS}' and not is_duplicate"
+        is_work_counted += f" and works.work_id in ({counted})"
     kinds = [replace(kind, row_filter=is_work_counted) if kind.kind == "work" else kind for kind in kinds]
     parts = [_select_kind(kind, conditions.get(kind.kind, "")) for kind in kinds]
     return "\nunion all\n".join(parts) or f"select {_NO_ROW} where false"

@@ -38,6 +38,13 @@ def count_contents(release: Release) -> dict[str, int]:
     return query_release(release, f"select {columns}").row(0, named=True)
 
 
+def is_unfed(release: Release) -> bool:
+    """Whether nothing in the release was fetched from a feed or an address; no if it has no table of snapshots."""
+    if "raw.snapshots" not in release.manifest["tables"]:
+        return False
+    return bool(query_release(release, "select count(*) = 0 from raw.snapshots where origin = 'fetch'").item())
+
+
 def list_trends(release: Release, dimension: str) -> pl.DataFrame:
     """The trends of a dimension (``all``, ``lab`` or ``category``), most works first.
 

@@ -36,16 +36,19 @@ def _select_counted(corpus: str | None) -> tuple[str, dict[str, str]]:
     return "(select * from mart.counted_works where corpus = $corpus and whole_weight > 0)", {"corpus": corpus}
 
 
-def select_member(dimension: Dimension, name: str, rule: str, corpus: str | None = None) -> Selection:
+def select_member(dimension: Dimension, name: str, rule: str, taxonomy: str, corpus: str | None = None) -> Selection:
     """All publications of a lab or a category in a corpus."""
-    return Selection(rule=rule, grain="quarter", corpus=corpus).choose(dimension, [name])
+    return Selection(rule=rule, taxonomy=taxonomy, grain="quarter", corpus=corpus).choose(dimension, [name])
 
 
 def query_work_counts(release: Release, dimension: Dimension, name: str, corpus: str) -> dict[str, int]:
-    """``works`` of a member in a living corpus, those ``undated`` and ``unlabelled``, and in how many ``sources``."""
+    """``works`` of a member, those ``undated`` and ``unlabelled``, and in how many ``sources``.
+
+    Not for the mapping, which has rows: see `query_evidence_counts`.
+    """
     query = f"""
         with works as (
-            select work_id, published_on, category
+            select item_id, work_id, published_on, category
             from mart.counted_works
             where corpus = $corpus and whole_weight > 0 and not is_duplicate and {dimension} = $name
         )
@@ -53,7 +56,7 @@ def query_work_counts(release: Release, dimension: Dimension, name: str, corpus:
         select
             count(*) as works,
             count(*) filter (where published_on is null) as undated,
-            count(*) filter (where category = '(unlabelled)') as unlabelled,
+            count(*) filter (where category in ('(unlabelled)', '(no category)')) as unlabelled,
             (
                 select count(distinct members.source)
                 from clean.work_members as members
@@ -65,9 +68,9 @@ def query_work_counts(release: Release, dimension: Dimension, name: str, corpus:
 
 
 def list_work_bases(release: Release, dimension: Dimension, name: str, corpus: str) -> pl.DataFrame:
-    """What assigns the works of a living corpus to a lab, or the list that gives them a category: ``basis``, ``works``.
+    """What assigns works to a lab, or the list that gives them a category: ``basis``, ``works``.
 
-    A work can have several bases.
+    A work can have several bases. Not for the mapping, which has rows: see `list_label_bases`.
     """
     bases = {
         "lab": "select work_id, lab as member, basis from clean.work_labs",

@@ -24,7 +24,8 @@ import polars as pl
 import streamlit as st
 
 from dashboards.text import escape_markdown, show_link
-from warehouse.lake import Lake
+from warehouse.lake import Lake, UnusableLake
+from warehouse.origin import need_releases
 from warehouse.release import DamagedRelease, Release, list_releases, locate_pointer, read_current_release
 from warehouse.release_file import open_release_file
 from warehouse.sql import TEMPORARY_TABLE_MACROS, list_macro_tables
@@ -59,6 +60,10 @@ class UnreadableRelease(RuntimeError):
         self.path = path
 
 
+class UnreachableLake(RuntimeError):
+    """The lake is incomplete, or its object store cannot be reached or refuses to be read; the text names the lake."""
+
+
 class MissingData(RuntimeError):
     """A release can be read, but lacks tables or columns, since it was published by an older version.
 
@@ -80,8 +85,21 @@ class ColumnMeaning:
 
 
 def get_lake() -> Lake:
-    """The lake whose releases the pages read."""
-    return Lake.from_environment()
+    """The lake whose releases the pages read; the version that was read before while its store cannot be reached.
+
+    Raises:
+        UnreachableLake: The store cannot be reached, and no version was read before; or it is an unfinished copy.
+    """
+    try:
+        lake = Lake.from_environment()
+    except UnusableLake as error:
+        _log.error("%s", error)
+        raise UnreachableLake(str(error)) from error
+    try:
+        return lake.open_for_reading(need_releases, is_tolerant=True)
+    except OSError as error:
+        _log.error("%s cannot be read: %s", lake.address, error)
+        raise UnreachableLake(lake.address) from error
 
 
 def get_newest_release() -> Release:
@@ -95,7 +113,7 @@ def get_newest_release() -> Release:
     with report_unreadable(locate_pointer(lake)):
         release = read_current_release(lake)
     with report_unreadable(release.path):
-        release.path.stat()  # a file that is open here could still be queried after it was deleted
+        release.bring().stat()  # a file that is open here could still be queried after it was deleted
     return release
 
 
@@ -189,6 +207,8 @@ def query_release(release: Release, query: str, parameters: Mapping[str, Any] | 
         MissingData: The release lacks a table or column of the query.
         UnreadableRelease: The release cannot be read.
     """
+    with report_unreadable(release.path):
+        release.bring()
     return _run_query(get_cache_key(release), query, dict(parameters or {}))
 
 
@@ -196,6 +216,20 @@ def get_cache_key(release: Release) -> tuple[int, str, str]:
     """The cache key of a release: number, path and time of publication."""
     # a lake that was deleted and rebuilt starts at number 1 again
     return release.number, str(release.path), str(release.manifest["published_at"])
+
+
+@contextmanager
+def connect_release(release: Release) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection to a release, for functions that run queries of their own; its file stays open.
+
+    Raises:
+        MissingData: The release lacks a table or column of a query.
+        UnreadableRelease: The release cannot be read.
+    """
+    with report_unreadable(release.path):
+        release.bring()
+        with _keep_open(get_cache_key(release), release).connect() as connection:
+            yield connection
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

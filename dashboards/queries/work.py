@@ -85,6 +85,13 @@ _DATES = """
     where work_id = $id
     order by is_shown desc, published_on nulls last, source
 """
+_VERSIONS = """
+    select arxiv_id, version_number, submitted_on, version_basis, source, is_newest, url
+    from clean.work_versions
+    where work_id = $id
+    order by arxiv_id, version_number
+    limit 500
+"""
 _AUTHORS = """
     select author_position, author, lab, lab_basis
     from clean.work_authors
@@ -201,6 +208,11 @@ def list_members(release: Release, work_id: str) -> pl.DataFrame:
 def list_dates(release: Release, work_id: str) -> pl.DataFrame:
     """Each date that a record states, what it is of, and whether it is the one shown."""
     return query_release(release, _DATES, {"id": work_id})
+
+
+def list_versions(release: Release, work_id: str) -> pl.DataFrame:
+    """Its versions on arXiv that its records have, each with its day and what it is known from; at most 500."""
+    return query_release(release, _VERSIONS, {"id": work_id})
 
 
 def list_authors(release: Release, work_id: str) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboards.queries import counts
+from dashboards.queries.corpora import list_taxonomies
 from dashboards.queries.selection import Selection, parse_span
 from dashboards.text import escape_markdown
 from warehouse.release import Release
@@ -177,7 +178,7 @@ def show_filter_bar(
         settle_month(months, f"{prefix}since", is_last=False)
         settle_month(months, f"{prefix}until", is_last=True)
     rules = [rule.name for rule in counts.list_counting_rules(release, corpus)]
-    taxonomies = list(counts.list_taxonomies(release))
+    taxonomies = list(list_taxonomies(release, corpus))
     # the taxonomy is chosen below the categories that depend on it
     key = f"{prefix}taxonomy"
     wanted = st.session_state.get(key) or st.query_params.get(key) if "taxonomy" in shown else taxonomy

@@ -24,6 +24,7 @@ _READ_PARAMETERS = {
     "works": {*FACETS, "page"},
     "discussion": {"author", "kinds"},
     "curriculum": {"site", "feed"},
+    "review": {"work"},
     "sql": {"mark", "across", "up", "by"},
     "checks": {"outcome"},
     "changes": {"old", "new", "counts"},

@@ -105,6 +105,18 @@ def show_dates(release: Release, work_id: str) -> None:
         _show_rows(release, dates, "clean.work_dates", "dates")
 
 
+@needs("Versions", "clean.work_versions")
+def show_versions(release: Release, work_id: str) -> None:
+    """Show its versions on arXiv with their days, if its records have any."""
+    versions = work.list_versions(release, work_id)
+    if versions.is_empty():
+        return
+    st.subheader("Versions on arXiv", anchor=False)
+    _show_rows(release, versions, "clean.work_versions", "versions")
+    if versions["submitted_on"].null_count():
+        st.caption("A version without a day is known from an address only.")
+
+
 @needs("Labs and authors", "clean.work_labs", "clean.work_authors")
 def show_labs(release: Release, work_id: str) -> None:
     """Show its labs with their basis, and its authors."""

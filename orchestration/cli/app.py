@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +12,14 @@ from typing import Annotated
 import typer
 
 from orchestration.cli import fetch as fetch_commands
+from orchestration.cli import follow as follow_commands
+from orchestration.cli import lake_copy as lake_commands
 from orchestration.cli import prune as prune_commands
+from orchestration.cli import review as review_commands
 from orchestration.cli import serve as serve_commands
-from orchestration.cli.console import fail, log, open_lake, out, require_memory, show_line
-from warehouse.lake import Lake
+from orchestration.cli.console import fail, hold_lake, log, out, read_lake, require_memory, show_line
+from orchestration.cli.running import print_findings, print_status, require_engine_at_hand, run_job
+from warehouse.origin import OriginError
 
 _MANY_REJECTS = 40  # more than fit a screen
 
@@ -24,7 +27,7 @@ app = typer.Typer(
     name="aisle",
     help="A data lake with dashboards for AI-safety research: who publishes what, and how that changes.\n\n"
     "Start with `aisle run`, see the result with `aisle status` and `aisle dashboard`, query it with `aisle sql`.\n\n"
-    "Fetch new data with `aisle fetch`; `aisle sources` lists what can be fetched.",
+    "Follow what labs and forums publish with `aisle follow starter`; `aisle sources` lists what can be fetched.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -52,7 +55,11 @@ class Format(StrEnum):
 app.command()(fetch_commands.add)
 app.command()(fetch_commands.fetch)
 app.command()(fetch_commands.sources)
+app.command()(follow_commands.follow)
+app.command()(follow_commands.unfollow)
 app.command()(prune_commands.prune)
+app.add_typer(lake_commands.app, name="lake")
+app.add_typer(review_commands.app, name="review")
 app.command()(serve_commands.dashboard)
 app.command()(serve_commands.ui)
 
@@ -62,6 +69,12 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Run even if there is nothing new, and look for damage in every table.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", help="What makes the tables: duckdb, in this process, or spark.")
+    ] = "",
+    remote: Annotated[
+        str, typer.Option("--remote", help="The server of Spark that makes them, such as sc://host:15002.")
+    ] = "",
 ) -> None:
     """Parse, transform and check everything that is new, and publish a release.
 
@@ -69,69 +82,47 @@ def run(
     fails, the last release stays as it is. Exits with 0 only if a release is published. The run also shows in
     `aisle ui`.
     """
-    from orchestration.cli.launch import launch_run, mark_orphaned_runs
-    from orchestration.defs.leases import has_ended_leases
-    from orchestration.ingest.inbox import add_waiting_files
-    from orchestration.run import find_unchanged_release, read_last_run
-    from warehouse.lake import COMMAND_LOCK
+    from warehouse.origin import need_tables
 
-    lake, started = open_lake(), time.monotonic()
     require_memory()
-    log(f"lake: {lake.root}")
-    try:
-        # a second command waits here, so that it finds what the first one has made
-        with lake.lock_patiently(log, COMMAND_LOCK):
-            with lake.lock_patiently(log):
-                add_waiting_files(lake, log)
-                if force:
-                    lake.intact_files.forget()
-                unchanged = None if force else find_unchanged_release(lake)
-            if unchanged is not None:
-                published = unchanged.manifest["published_at"][:16].replace("T", " ")
-                log(f"nothing new since release {unchanged.name} of {published} UTC: nothing to publish")
-                _print_findings(lake)
-                if has_ended_leases(lake.dagster_home):
-                    mark_orphaned_runs(lake, log)
-                return
-            succeeded = launch_run(lake, log)
-    except OSError as error:
-        raise fail(f"the lake {lake.root} cannot be used: {error}; the last release stays") from error
-    account = read_last_run(lake)
-    if not succeeded or account is None or account["release"] is None:
-        raise fail(
-            "no release: something above failed; the last release, if any, stays published. See `aisle ui` for the run"
-        )
-    log(f"release v{account['release']} ({time.monotonic() - started:.0f} s)")
-    _print_findings(lake)
+    with hold_lake(need_tables) as lake:
+        if engine or remote:
+            require_engine_at_hand(lake, engine, remote)
+        result = run_job(lake, force=force, engine=engine, remote=remote)
+    log(result)  # now that it is stored, if the lake is on an object store
+    print_findings(lake)
 
 
-def _print_findings(lake: Lake) -> None:
-    from orchestration.cli.report import build_findings_table
+@app.command()
+def train(
+    taxonomy: Annotated[str | None, typer.Option("--taxonomy", help="Show the models of this taxonomy alone.")] = None,
+) -> None:
+    """Run what is new, and show how good the models of suggested categories are, and what changed in suggestions.
 
-    _print_status(lake)
-    out.print(build_findings_table(lake))
-    log('dashboards: make dashboard · runs: make ui · query: .venv/bin/aisle sql "from mart.publications_by_lab_year"')
+    Every run trains the models whose labels or texts have changed; this is `aisle run` with another report.
+    """
+    from orchestration.cli.train_report import build_card_table, list_model_taxonomies, list_training_notes
+    from warehouse.origin import need_tables
+    from warehouse.release import list_releases, read_current_release
+
+    require_memory()
+    with hold_lake(need_tables) as lake:
+        result = run_job(lake)
+    log(result)
+    release = read_current_release(lake)
+    taxonomies = list_model_taxonomies(release)
+    if taxonomy is not None and taxonomy not in taxonomies:
+        raise fail(f"no taxonomy {taxonomy} has labelled works; there are {', '.join(taxonomies) or 'none'}")
+    out.print(build_card_table(release, taxonomy))
+    before = [one for one in list_releases(lake) if one.number < release.number]
+    for line in list_training_notes(release, before[-1] if before else None, taxonomy):
+        show_line(line)
 
 
 @app.command()
 def status() -> None:
     """Show the snapshots and records of each source, the failed checks of the last run, and the release."""
-    _print_status(open_lake())
-
-
-def _print_status(lake: Lake) -> None:
-    from orchestration.cli.report import build_status_table, describe_status
-    from warehouse.release import DamagedRelease
-
-    try:
-        table = build_status_table(lake)
-    except DamagedRelease as damage:
-        table = None
-        fail(str(damage))
-    if table is not None:
-        out.print(table)
-    for line in describe_status(lake):
-        show_line(line)
+    print_status(read_lake())
 
 
 @app.command()
@@ -155,9 +146,10 @@ def sql(
     `aisle sql "show all tables"`, `aisle sql "from reference.dictionary"`.
     """
     from orchestration.cli import query as queries
+    from warehouse.origin import need_releases
     from warehouse.release import NoRelease
 
-    lake = open_lake()
+    lake = read_lake(need_releases)
     try:
         queries.check_output(lake, output)
         selected = queries.find_release(lake, release, as_of.date() if as_of else None)
@@ -183,15 +175,17 @@ def diff(
 ) -> None:
     """Explain changed numbers between two releases: each change with its causes, which add up to it.
 
-    Causes: new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed.
+    Causes: new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed; and label
+    decided, lab decided, date decided, exclusion decided, merge or split decided for what people decided or took back.
     """
     import duckdb
 
     from orchestration.cli import query as queries
+    from warehouse.origin import need_releases
     from warehouse.release import NoRelease
     from warehouse.release_diff import explain_changes
 
-    lake = open_lake()
+    lake = read_lake(need_releases)
     try:
         queries.check_output(lake, output)
         older, newer = (queries.find_release(lake, name) for name in (old, new))
@@ -226,7 +220,7 @@ def rejects(
     from orchestration.cli.report import group_rejects, list_rejects
     from warehouse.release import DamagedRelease
 
-    lake = open_lake()
+    lake = read_lake()
     try:
         rows = list_rejects(lake)
     except DamagedRelease as damage:
@@ -258,5 +252,6 @@ def main() -> None:
         if os.environ.get("AISLE_DEBUG"):
             raise
         kind = "" if isinstance(error, OSError) else f"unexpected: {type(error).__name__}: "
-        fail(f"{kind}{error} (AISLE_DEBUG=yes shows the traceback)")
+        hint = "" if isinstance(error, OriginError) else " (AISLE_DEBUG=yes shows the traceback)"
+        fail(f"{kind}{error}{hint}")
         sys.exit(1)

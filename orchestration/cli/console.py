@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -11,6 +13,7 @@ from rich.text import Text
 
 from warehouse.lake import Lake, UnusableLake
 from warehouse.memory import InvalidMemory, read_memory_budget
+from warehouse.origin import Needs, need_state
 from warehouse.terminal_text import escape_controls
 
 
@@ -63,6 +66,37 @@ def open_lake() -> Lake:
         return Lake.from_environment()
     except UnusableLake as error:
         raise fail(str(error)) from error
+
+
+def read_lake(needed: Needs = need_state) -> Lake:
+    """The lake that the environment names, for a command that only reads it.
+
+    Args:
+        needed: Which files it needs, if the lake is on an object store.
+
+    Raises:
+        typer.Exit: No lake can be kept there, or its store cannot be read; the reason is printed.
+    """
+    try:
+        return open_lake().open_for_reading(needed)
+    except OSError as error:
+        raise fail(str(error)) from error
+
+
+@contextmanager
+def hold_lake(needed: Needs = need_state) -> Generator[Lake]:
+    """The lake that the environment names, for a command that writes it; on an object store, committed in the end.
+
+    Args:
+        needed: Which files it needs, if the lake is on an object store.
+
+    Raises:
+        typer.Exit: No lake can be kept there; the reason is printed.
+        OSError: The store cannot be used, or another writer was faster.
+    """
+    lake = open_lake()
+    with lake.hold(needed, log):
+        yield lake
 
 
 def require_memory() -> None:

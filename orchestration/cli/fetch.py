@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -11,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.columns import ColumnConfirmation, build_table_hints
-from orchestration.cli.console import err, fail, log, open_lake, out, require_memory, show_line
+from orchestration.cli.columns import ColumnConfirmation, TableOptions, build_table_hints
+from orchestration.cli.console import err, fail, hold_lake, log, out, read_lake, require_memory, show_line
 from warehouse.lake import Lake
 from warehouse.terminal_text import escape_controls, escape_name
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from orchestration.fetch.config import Configuration
-    from orchestration.fetch.journal import FetchResult
+    from orchestration.fetch.config import Configuration, FeedConfig
+    from orchestration.fetch.journal import DateWindow, FetchResult
     from orchestration.ingest.bulk_files import Places
     from orchestration.ingest.snapshots import AddedFile
 
@@ -43,6 +44,22 @@ def add(
             "--map", metavar="COLUMN=HEADER", help="Header of a column of a table, such as title='Paper name'."
         ),
     ] = None,
+    has_no_category: Annotated[bool, typer.Option("--no-category", help="Leave the categories of tables out.")] = False,
+    lab_value: Annotated[
+        str | None,
+        typer.Option("--lab-value", metavar="LAB", help="The lab of all rows of a table without such a column."),
+    ] = None,
+    tabs: Annotated[
+        list[str] | None, typer.Option("--tab", metavar="NAME", help="Read only this tab of a workbook; repeatable.")
+    ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(help="What separates several authors, labs or categories in a cell, if not a semicolon."),
+    ] = None,
+    list_name: Annotated[
+        str | None,
+        typer.Option("--list", metavar="NAME", help="Name of the list that a table is; by default that of its file."),
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of a text that is not UTF-8, such as windows-1252.")
     ] = None,
@@ -59,38 +76,47 @@ def add(
 ) -> None:
     """Add files and addresses to the lake; each is recognised by its content, or refused with the reason.
 
-    Accepts sheets of lab publications (CSV, TSV, XLSX, a captured page, or the address of a Google sheet), captured
-    forum and podcast pages, and responses of all fetched sources (`aisle sources` lists them). An address is
-    requested once, with the settings of its feed if it has one; to fetch it regularly, configure a feed. Write a
-    secret in an address as '${NAME}' of an environment variable. A table with unusual headers is shown with the columns
-    that it probably has and taken if you confirm them; or name them with `--map`. Refused files are kept in the lake.
+    Accepts lists of publications (CSV, TSV, XLSX, ODS, JSON, BibTeX, RIS, Zotero's CSV or RDF, a captured page, or the
+    address of a Google sheet), each of which becomes a corpus of its own; captured forum and podcast pages; and
+    responses of all fetched sources (`aisle sources` lists them). An address is requested once, with the settings
+    of its feed if it has one; to fetch it regularly, configure a feed. Write a secret in an address as '${NAME}' of
+    an environment variable. A table with unusual headers is shown with the columns that it probably has and taken
+    if you confirm them; or name them with `--map`. Refused files are kept in the lake.
 
     Bulk files of any size (parts of OpenAlex's snapshot, arXiv's metadata file, the alignment research dataset) are
     read by the next run; those over 64 MB stay where they are. Records out of the gate's scope are only counted.
     Next: `aisle run`.
     """
     from orchestration.cli.names import is_address, list_names
+
+    options = TableOptions(mappings, has_no_category, lab_value, list_name, tabs, separator, encoding)
+    hints = {**_build_hints(owner, url), **build_table_hints(options)}
+    require_memory()
+    found = list_names(paths)
+    if not found.names and not found.refused:
+        raise fail("no file to add")
+    if url and (len(found.names) > 1 or is_address(found.names[0])):
+        raise fail("--url is the address of one saved page: use it with that one file alone")
+    with hold_lake() as lake:
+        adder = _Adder(
+            lake,
+            hints,
+            is_confirmed=is_confirmed,
+            is_in_place=is_in_place,
+            is_gated=None if is_ungated is None else not is_ungated,
+            records=found.records,
+        )
+        _add_all(adder, found.names, found.refused)
+    log("next: aisle run")
+
+
+def _add_all(adder: _Adder, names: Sequence[str], refused: int) -> None:
+    """Add files and addresses, given how many were refused already; an error of one does not stop the others."""
     from orchestration.fetch.http import HttpRequestFailed
     from orchestration.ingest.files import FileRefused
     from orchestration.sources.source import DocumentRefused
 
-    lake, hints = open_lake(), {**_build_hints(owner, url), **build_table_hints(mappings, encoding)}
-    require_memory()
-    found = list_names(paths)
-    names, refused = found.names, found.refused
     total = len(names) + refused
-    if not total:
-        raise fail("no file to add")
-    if url and (len(names) > 1 or is_address(names[0])):
-        raise fail("--url is the address of one saved page: use it with that one file alone")
-    adder = _Adder(
-        lake,
-        hints,
-        is_confirmed=is_confirmed,
-        is_in_place=is_in_place,
-        is_gated=None if is_ungated is None else not is_ungated,
-        records=found.records,
-    )
     for name in names:
         try:
             added = adder.add(name)
@@ -99,7 +125,7 @@ def add(
             log(f"✗ {escape_name(name)}: refused: {refusal}; it was left where it is")
         except DocumentRefused as refusal:
             refused += 1
-            log(f"✗ {escape_name(name)}: refused: {refusal}; kept under {lake.refused}")
+            log(f"✗ {escape_name(name)}: refused: {refusal}; kept under {adder.lake.refused}")
         except (OSError, HttpRequestFailed, ValueError) as error:
             refused += 1
             reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
@@ -109,7 +135,6 @@ def add(
     adder.finish()
     if refused:
         raise fail(f"{refused} of {total} were not added")
-    log("next: aisle run")
 
 
 @dataclass
@@ -180,14 +205,14 @@ def _log_added_file(name: str, added: AddedFile) -> None:
     content = f"{snapshot.source}, {records}" + (f", {added.rejects} rejected" if added.rejects else "")
     content += f", of the feed {snapshot.feed}" if snapshot.feed else ""
     when = "new" if added.is_new else f"already stored since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
-    remark = f"; {added.remark}" if added.remark else ""
+    remark = "".join(f"; {text}" for text in (added.counted, added.remark) if text)
     log(f"✓ {name}: {content} (snapshot {snapshot.snapshot_id}, {when}){remark}")
 
 
 def fetch(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of feeds, or of sources for all their feeds; default: all enabled feeds."),
+        typer.Argument(help="Names of feeds, sets of feeds or sources; default: all feeds that are followed."),
     ] = None,
     since: Annotated[
         dt.datetime | None, typer.Option(formats=_DAY, help="First day to fetch again, if the source supports it.")
@@ -201,25 +226,56 @@ def fetch(
     the others, and its earlier data stay. `--since` and `--until` fetch past days again (a backfill) and leave the
     watermark as it is. Next: `aisle run`.
     """
-    from orchestration.cli.launch import report_fetches
-    from orchestration.fetch.journal import DateWindow
-    from orchestration.fetch.runner import fetch_feeds
-
-    lake = open_lake()
-    configuration = _load_configuration(lake)
-    try:
-        feeds = [feed for name in names or [] for feed in configuration.select_feeds(name)]
-    except KeyError as error:
-        raise fail(str(error.args[0])) from error
-    if not names:
-        feeds = [feed for feed in configuration.feeds.values() if feed.enabled]
-        if not feeds:
-            log("no feed is enabled: `aisle sources` lists all feeds and the file in which to enable them")
-            return
     if since and until and since > until:
         raise fail(f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}")
+    from orchestration.fetch.journal import DateWindow
+
     window = DateWindow(since.date() if since else None, until.date() if until else None) if since or until else None
-    feeds = list({feed.name: feed for feed in feeds}.values())
+    with hold_lake() as lake:
+        _fetch(lake, names, window, full=full)
+
+
+def _fetch(lake: Lake, names: list[str] | None, window: DateWindow | None, *, full: bool) -> None:
+    configuration = load_configuration(lake)
+    if names:
+        feeds = select_feeds(configuration, names)
+    else:
+        feeds = [feed for feed in configuration.feeds.values() if feed.enabled]
+        if not feeds:
+            log("no feed is followed: `aisle follow starter` follows a first set, `aisle sources` lists all feeds")
+            return
+    results = fetch_selected(lake, configuration, feeds, window, full=full)
+    if any(result.has_new_data for result in results):
+        log("next: aisle run")
+    if failed := sum(not result.is_complete for result in results):
+        raise fail(f"{failed} of {len(results)} feeds are not complete")
+
+
+def select_feeds(configuration: Configuration, names: Sequence[str]) -> list[FeedConfig]:
+    """The feeds of these names, sets or sources, each once.
+
+    Raises:
+        typer.Exit: A name is none of these; the reason is printed.
+    """
+    try:
+        feeds = [feed for name in names for feed in configuration.select_feeds(name)]
+    except KeyError as error:
+        raise fail(str(error.args[0])) from error
+    return list({feed.name: feed for feed in feeds}.values())
+
+
+def fetch_selected(
+    lake: Lake,
+    configuration: Configuration,
+    feeds: Sequence[FeedConfig],
+    window: DateWindow | None = None,
+    *,
+    full: bool = False,
+) -> list[FetchResult]:
+    """Fetch feeds, with their progress and a line about each; returns their results."""
+    from orchestration.cli.launch import report_fetches
+    from orchestration.fetch.runner import fetch_feeds
+
     try:
         with _ProgressDisplay() as progress:
             results = fetch_feeds(lake, configuration, feeds, window=window, full=full, log=log, progress=progress)
@@ -228,12 +284,9 @@ def fetch(
         raise typer.Exit(130) from stopped
     for result in results:
         log(_describe_result(result))
-    failed = [result for result in results if not result.is_complete]
     if any(result.has_new_data for result in results):
         report_fetches(lake, feeds, results, window)
-        log("next: aisle run")
-    if failed:
-        raise fail(f"{len(failed)} of {len(results)} feeds are not complete")
+    return results
 
 
 def _describe_result(result: FetchResult) -> str:
@@ -295,8 +348,8 @@ def sources(
     from orchestration.fetch.config import BUNDLED_FEEDS, locate_feeds_file
     from orchestration.sources.registry import SOURCES
 
-    lake = open_lake()
-    configuration = _load_configuration(lake)
+    lake = read_lake()
+    configuration = load_configuration(lake)
     for source in SOURCES:
         origins = "files and feeds" if source.fetch else "files"
         out.print(source.name, style="bold", end="")
@@ -306,7 +359,12 @@ def sources(
     show_line(f"yours, which overrides it: {locate_feeds_file(lake)}")
 
 
-def _load_configuration(lake: Lake) -> Configuration:
+def load_configuration(lake: Lake) -> Configuration:
+    """The configuration of a lake.
+
+    Raises:
+        typer.Exit: It has problems, which are printed.
+    """
     from orchestration.fetch.config import ConfigurationError, read_configuration
 
     try:

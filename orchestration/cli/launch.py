@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import threading
+import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 
 from orchestration.fetch.config import FeedConfig
 from orchestration.fetch.journal import DateWindow, FetchResult
 from orchestration.run import configure_dagster
 from warehouse.lake import Lake
 
+GRACE_SECONDS = 10.0  # for a run to end by itself after a signal
+_ENDING = {bytes([number]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
-def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
+
+def launch_run(lake: Lake, log: Callable[[str], None], engine: str = "", remote: str = "") -> bool:
     """Run the whole job in this process, on the instance that the UI shows; returns whether it succeeded.
 
     The caller has taken the files of the inbox: those that come later are for the next run.
+
+    Args:
+        lake: The lake.
+        log: Receives a line for each step.
+        engine: What makes the tables; as the lake's configuration has it if it is empty.
+        remote: Address of a Spark Connect server; likewise.
     """
     configure_dagster(lake)
     import dagster as dg
@@ -31,7 +45,12 @@ def launch_run(lake: Lake, log: Callable[[str], None]) -> bool:
         job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
         with hold_lease(lake.dagster_home, run_id):
             tags = {INBOX_TAKEN_FOR: run_id}
-            return job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, tags=tags).success
+            settings = {"resources": {"lake_run": {"config": {"engine": engine, "remote": remote}}}}
+            with end_after_signal(log):
+                run = job.execute_in_process(
+                    run_config=settings, instance=instance, raise_on_error=False, run_id=run_id, tags=tags
+                )
+            return run.success
 
 
 def treat_hangup_as_termination() -> None:
@@ -41,6 +60,44 @@ def treat_hangup_as_termination() -> None:
     """
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+
+@contextmanager
+def end_after_signal(log: Callable[[str], None]) -> Generator[None]:
+    """End the process some seconds after SIGINT, SIGTERM or SIGHUP, if it has not ended by itself.
+
+    Dagster raises an exception at a signal, wherever the program is, and some places lose it, such as a destructor or a
+    callback of a library. A run that is killed loses nothing, and is marked as failed by the next one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_await_signal, args=(reader, log), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        writer.close()
+
+
+def _await_signal(reader: socket.socket, log: Callable[[str], None]) -> None:
+    """End the process if a signal arrives, and the other end of the socket is not closed within the time of grace."""
+    while (received := reader.recv(1)) and received not in _ENDING:
+        pass
+    if not received:
+        return
+    number = received[0]
+    deadline = time.monotonic() + GRACE_SECONDS
+    with suppress(TimeoutError):
+        while (left := deadline - time.monotonic()) > 0:
+            reader.settimeout(left)
+            if not reader.recv(1):
+                return
+    log(f"ended by {signal.Signals(number).name}; the last release, if any, stays published")
+    os._exit(128 + number)
 
 
 def mark_orphaned_runs(lake: Lake, log: Callable[[str], None]) -> None:

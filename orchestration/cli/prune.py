@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.console import fail, log, open_lake, out, show_line
+from orchestration.cli.console import fail, hold_lake, log, out, show_line
 from warehouse.lake import Lake
 
 
@@ -26,15 +26,17 @@ def prune(
     does not know of them: keep such a release with `--keep v3`.
     """
     from warehouse.lake import LakeBusy
+    from warehouse.origin import need_tables
     from warehouse.retention import DamagedPins
 
-    lake = open_lake()
     try:
-        with lake.lock(wait=False):
+        with hold_lake(need_tables) as lake, lake.lock(wait=False):
             if keep or release:
                 _change_pins(lake, keep or [], release or [])
             if is_confirmed or not (keep or release):
                 _prune(lake, is_confirmed=is_confirmed)
+        if is_confirmed or not (keep or release):
+            _sweep(lake, is_confirmed=is_confirmed)
     except LakeBusy as error:
         raise fail(f"{error}: prune when it has ended") from error
     except DamagedPins as error:
@@ -116,6 +118,18 @@ def _prune(lake: Lake, *, is_confirmed: bool) -> None:
     show_line(f"{verb}: {', '.join(parts)}; {format_bytes(freed_bytes)} besides the runs")
     if not is_confirmed and (superfluous or stale or runs):
         show_line("nothing is removed yet: `aisle prune --yes` removes it, `aisle prune --keep v3` keeps a release")
+
+
+def _sweep(lake: Lake, *, is_confirmed: bool) -> None:
+    """Remove objects that no version of a lake on an object store needs any more; nothing on disk."""
+    if lake.origin is None:
+        return
+    found = lake.origin.sweep(log, is_confirmed=is_confirmed)
+    verb = "removed" if is_confirmed else "to be removed"
+    size = format_bytes(found.size_bytes)
+    show_line(
+        f"{verb}: {_count(found.objects, 'object')} of older versions of the lake, written over a day ago; {size}"
+    )
 
 
 def _prune_runs(lake: Lake, newest_runs: int, *, is_confirmed: bool) -> int:

@@ -15,6 +15,7 @@ from orchestration.cli.console import fail, log, open_lake
 from orchestration.cli.servers import ServerGroup
 from warehouse.http_guard import build_frame_headers, read_name_list
 from warehouse.lake import PROJECT
+from warehouse.origin import need_state
 from warehouse.public_address import VARIABLE, parse_public_address
 
 _CODE = "orchestration.definitions"
@@ -42,6 +43,12 @@ def dashboard(
     address: Annotated[
         str, typer.Option(envvar="STREAMLIT_SERVER_ADDRESS", help="Address to listen on; 0.0.0.0 for all.")
     ] = "localhost",
+    is_edited: Annotated[
+        bool, typer.Option("--edit", help="Let people decide on works, on the page “Review”.")
+    ] = False,
+    editor: Annotated[
+        str, typer.Option("--as", envvar="AISLE_REVIEWER", help="Who decides, with --edit.", metavar="NAME")
+    ] = "",
     host_names: _HostNames = None,
     frame_ancestors: _FrameAncestors = None,
     public_address: Annotated[
@@ -51,10 +58,16 @@ def dashboard(
         ),
     ] = None,
 ) -> None:
-    """Open the dashboards (Streamlit, http://localhost:8501). Stop with Ctrl-C."""
+    """Open the dashboards (Streamlit, http://localhost:8501). Stop with Ctrl-C.
+
+    They only read, unless --edit is given: then a page “Review” records what people decide on works.
+    """
     lake, added_names = open_lake(), host_names or []
     ancestors = [*read_name_list("AISLE_FRAME_ANCESTORS"), *(frame_ancestors or [])]
-    environment = {"AISLE_LAKE": str(lake.root), "AISLE_FRAME_ANCESTORS": " ".join(ancestors)}
+    environment = {"AISLE_LAKE": lake.address, "AISLE_FRAME_ANCESTORS": " ".join(ancestors)}
+    environment["AISLE_EDITOR"] = choose_editor(editor, is_edited=is_edited)
+    if is_edited and address not in {"localhost", "127.0.0.1", "::1"}:
+        log(f"everybody who can open {address} can decide on works: open it to those only who may")
     try:
         build_frame_headers(ancestors)
         if public_address:
@@ -81,6 +94,8 @@ def ui(
     from orchestration.cli.launch import mark_orphaned_runs
 
     lake, python = open_lake(), [sys.executable, "-m"]
+    with lake.hold(need_state, log):  # its configuration of feeds
+        pass
     mark_orphaned_runs(lake, log)
     environment = {"AISLE_HOSTS": _join_host_names(host_names), "DAGSTER_WEBSERVER_HOST": address}
     with tempfile.TemporaryDirectory(prefix="aisle-") as folder, ServerGroup() as group:
@@ -98,6 +113,19 @@ def ui(
             code = group.wait()
     mark_orphaned_runs(lake, log)  # the runs that ended with the servers
     raise typer.Exit(code or 0)
+
+
+def choose_editor(name: str, *, is_edited: bool) -> str:
+    """Who decides on the pages: nobody without ``--edit``, whatever the environment of the command has.
+
+    Raises:
+        typer.Exit: There is no name; the reason is printed.
+    """
+    if not is_edited:
+        return ""
+    if not name.strip():
+        raise fail("--edit needs the name of who decides: add --as NAME, or set AISLE_REVIEWER")
+    return name.strip()
 
 
 def _join_host_names(added: list[str] | None) -> str:

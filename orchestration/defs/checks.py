@@ -7,6 +7,7 @@ makes the table, which can be subset, so that a check can be run alone on the ta
 
 # no postponed annotations here: Dagster reads the type of `context`
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import build_asset_key, hash_texts
 from orchestration.ingest.limits import list_allowed_values
 from orchestration.run import CheckResult, LakeRun
+from warehouse.parts import SIGHTINGS, SNAPSHOTS
 from warehouse.sql import connect_tables
 from warehouse.table import Table, describe_table
 
@@ -47,10 +49,14 @@ def list_limit_checks(table: Table) -> list[dg.AssetCheckSpec]:
 @cache
 def hash_limits(table: Table) -> str:
     """Hash of all that decides the result of a table's limits besides its rows: declaration, allowed values, code."""
-    code = [file.read_text(encoding="utf-8") for file in sorted(_CODE.glob("*.py"))]
     references = {column.one_of for column in table.columns if isinstance(column.one_of, str)}
     allowed = [f"{name} {list_allowed_values(name)}" for name in sorted(references)]
-    return hash_texts(describe_table(table), *allowed, *code)
+    return hash_texts(describe_table(table), *allowed, *_read_code())
+
+
+@cache
+def _read_code() -> tuple[str, ...]:
+    return tuple(file.read_text(encoding="utf-8") for file in sorted(_CODE.glob("*.py")))
 
 
 def check_limits(run: LakeRun, table: Table) -> Iterator[dg.AssetCheckResult]:
@@ -61,6 +67,7 @@ def check_limits(run: LakeRun, table: Table) -> Iterator[dg.AssetCheckResult]:
         is_critical = spec.name == LIMITS
         own = [breach for breach in checked.breaches if breach.is_critical == is_critical]
         message = "; ".join(breach.message for breach in own)
+        message = _name_rows(run, table, message)
         versions = {table.name: run.get_version(table.name)}
         code = hash_limits(table)
         run.add_check(CheckResult(table.name, spec.name, not own, is_critical, message, versions, code))
@@ -76,6 +83,22 @@ def check_limits(run: LakeRun, table: Table) -> Iterator[dg.AssetCheckResult]:
                 "expectations": dg.MetadataValue.table([dg.TableRecord(row) for row in described]),
             },
         )
+
+
+def _name_rows(run: LakeRun, table: Table, message: str) -> str:
+    """The message with the file and the place of each row of a raw table that it names by its ``version_id``."""
+    versions = re.findall(r"\bversion_id (\w+)", message) if table.key == ("version_id",) else []
+    if not versions or any(run.lake.read_state(name) is None for name in (SNAPSHOTS, SIGHTINGS)):
+        return message
+    query = f"""
+        select version_id, min_by(concat(original_name, ', ', locator), (snapshot_id, record_ordinal))
+        from {SIGHTINGS} inner join {SNAPSHOTS} using (snapshot_id)
+        where version_id in (select unnest(?)) and locator is not null
+        group by version_id
+    """
+    with connect_tables(run.lake, [SNAPSHOTS, SIGHTINGS], sightings_of=[table.name]) as connection:
+        places = dict(connection.execute(query, [versions]).fetchall())
+    return re.sub(r"\bversion_id (\w+)", lambda match: places.get(match[1], match[0]), message)
 
 
 def find_limit_results(run: LakeRun, table: Table) -> list[CheckResult] | None:
@@ -133,6 +156,7 @@ def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCh
     )
 
 
+@cache  # as the assets of transforms
 def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=build_asset_key(check.table),

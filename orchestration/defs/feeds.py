@@ -24,6 +24,7 @@ from orchestration.fetch.runner import fetch_feeds
 from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.sources.source import Source
 from warehouse.lake import Lake
+from warehouse.origin import need_state
 
 GROUP = "feeds"
 _EARLIEST = dt.date(2015, 1, 1)
@@ -144,7 +145,8 @@ def _fetch_feed(
     """
     lake, results = Lake.from_environment(), list[FetchResult]()
     for window in _list_windows(context, feed):
-        (result,) = fetch_feeds(lake, configuration, [feed], window=window, log=context.log.info)
+        with lake.hold(need_state, context.log.info):
+            (result,) = fetch_feeds(lake, configuration, [feed], window=window, log=context.log.info)
         results.append(result)
         if not result.is_complete:
             # the next fetch resumes this one, so that a retry would be no better

@@ -15,6 +15,7 @@ from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import OWNERS, build_asset_key, reference_code
 from orchestration.ingest.raw_tables import load_shared_tables
 from orchestration.run import hash_code
+from transforms.engine import INCREMENTAL_CODE, list_incremental_code
 from warehouse.lake_tables import list_all_tables
 from warehouse.release import Release, find_damage, publish_release
 
@@ -49,6 +50,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
     facts = {
         "snapshots": run.lake.read(load_shared_tables()["snapshots"])["snapshot_id"].to_list(),
         "code_version": hash_code(),
+        INCREMENTAL_CODE: list_incremental_code(load_transforms().values()),
         "dagster_run_id": context.run_id,
         "checks": [asdict(result) for result in checks],
     }
@@ -56,8 +58,9 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
         context.log.warning(f"{damage.path} is damaged: {damage.reason}; the release is published again")
     release, is_new = fail_without_retry(lambda: publish_release(run.lake, list_tables(), facts))
     run.release, run.is_new_release = release.number, is_new
+    made = "published" if run.lake.origin is None else "made, to be published when the run is stored"
     context.log.info(
-        f"release {release.name}: {'published' if is_new else 'has the same content already, nothing to publish'}"
+        f"release {release.name}: {made if is_new else 'has the same content already, nothing to publish'}"
     )
     _build_search_index(context, release)
     return dg.MaterializeResult(

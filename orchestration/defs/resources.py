@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import dagster as dg
 from deltalake.exceptions import DeltaError
 from pydantic import PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestration.defs.engines import build_read_ahead, open_engine
 from orchestration.defs.retention import prune_runs
 from orchestration.fetch.config import ConfigurationError, RetentionConfig, read_configuration
+from orchestration.ingest.raw import ReadAhead
 from orchestration.run import JOB, LakeRun, record_run
+from transforms.engine import Cost, Engine, LocalEngine, NoEngine
 from warehouse.lake import Lake
+from warehouse.origin import need_tables
 from warehouse.retention import finish_removals, prune_tables
 
 
 class LakeResource(dg.ConfigurableResource):
     """Holds the lake for the whole run, so that two runs never write at once, and keeps the record of the run."""
 
+    engine: str = ""
+    """What makes the tables, ``duckdb`` or ``spark``; as the lake's configuration has it if it is empty."""
+    remote: str = ""
+    """Address of a Spark Connect server; as the lake's configuration has it if it is empty."""
+
     _run: LakeRun | None = PrivateAttr(default=None)
+    _engine: Engine | None = PrivateAttr(default=None)
+    _costs: dict[str, Cost] = PrivateAttr(default_factory=dict)
 
     @property
     def run(self) -> LakeRun:
@@ -28,6 +39,20 @@ class LakeResource(dg.ConfigurableResource):
         if self._run is None:
             raise RuntimeError("the lake is only held while a run executes")
         return self._run
+
+    @property
+    def table_engine(self) -> Engine:
+        """What makes tables in the present run."""
+        return self._engine or LocalEngine()
+
+    def build_read_ahead(self, log: Callable[[str], None]) -> ReadAhead | None:
+        """How bulk files are read in the present run, if it is not one after the other."""
+        return build_read_ahead(self.table_engine, self.lake, log)
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """What the tables that were made in the present run have cost."""
+        return self._costs
 
     @property
     def lake(self) -> Lake:
@@ -39,9 +64,20 @@ class LakeResource(dg.ConfigurableResource):
         """Take the lake's lock, with a warning if another run holds it, and record the run."""
         lake, job = Lake.from_environment(), context.dagster_run.job_name if context.dagster_run else None
         with contextlib.ExitStack() as stack:
-            stack.enter_context(lake.lock_patiently(lambda text: context.log and context.log.warning(text)))
+            warn: Callable[[str], object] = lambda text: context.log and context.log.warning(text)  # noqa: E731
+            stack.enter_context(lake.hold(need_tables, lambda text: context.log and context.log.info(text)))
+            stack.enter_context(lake.lock_patiently(warn))
             stack.callback(_prune, lake, context)
             self._run = stack.enter_context(record_run(lake, context.run_id or "", is_whole=job == JOB))
+            try:
+                self._engine = stack.enter_context(open_engine(lake, self.engine, self.remote, warn))
+            except (ConfigurationError, NoEngine) as error:
+                if context.log:
+                    context.log.error(str(error))
+                raise
+            for limit in self.table_engine.describe_limits():
+                if context.log:
+                    context.log.info(limit)
             yield self
 
 

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from orchestration.fetch.config import Configuration, FeedConfig, check_web_address, read_configuration
 from orchestration.fetch.http import HttpClient
 from orchestration.fetch.request_policy import build_policy
-from orchestration.ingest.snapshots import AddedFile, ConfirmColumns, add_response
+from orchestration.ingest.snapshots import AddedFile, add_response
+from orchestration.ingest.table_columns import ConfirmColumns
 from orchestration.sources.shared.fetch_plan import FetchCursor, Request
 from orchestration.sources.sheet.google_sheet import build_export_address
 from warehouse.lake import Lake
@@ -38,7 +39,7 @@ def add_address(
         address: The address, with secrets as ``${NAME}``; any address of a Google sheet.
         hints: Further hints for the parser.
         environment: Environment variables with the values of secrets.
-        confirm_columns: Confirms the columns that a table probably has; without it such a table is refused.
+        confirm_columns: Confirms the columns that a table probably has; without it only sure ones are taken.
 
     Raises:
         HttpRequestFailed: There was no usable response, or a secret is not set.

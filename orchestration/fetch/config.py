@@ -149,6 +149,12 @@ class FetchLimits(_Strict):
     bundled: bool = True
 
 
+def _check_remote(text: str) -> str:
+    if not re.fullmatch(r"sc://[^\s/]+(:\d+)?(/.*)?", text):
+        raise ValueError("expected the address of a Spark Connect server, such as sc://spark.example.org:15002")
+    return text
+
+
 class RetentionConfig(_Strict):
     """What `aisle prune` and runs keep: the table ``[retention]``."""
 
@@ -161,6 +167,13 @@ class RetentionConfig(_Strict):
     def policy(self) -> RetentionPolicy:
         """Which releases are kept."""
         return RetentionPolicy(self.newest_releases, self.daily_days, self.monthly_months)
+
+
+class EngineConfig(_Strict):
+    """What makes the tables: the table ``[engine]``."""
+
+    name: Literal["duckdb", "spark"] = "duckdb"
+    remote: Annotated[str, AfterValidator(_check_remote)] | None = None
 
 
 class HostConfig(_Strict):
@@ -215,20 +228,25 @@ class Configuration(_Strict):
 
     fetch: FetchLimits = FetchLimits()
     retention: RetentionConfig = RetentionConfig()
+    engine: EngineConfig = EngineConfig()
     hosts: tuple[HostConfig, ...] = ()
+    sets: dict[str, tuple[str, ...]] = {}
     feeds: dict[str, FeedConfig] = {}
 
     def select_feeds(self, name: str) -> list[FeedConfig]:
-        """The feed of that name, or all feeds of the source of that name.
+        """The feed of that name, or all feeds of the set or source of that name.
 
         Raises:
-            KeyError: There is neither; the text lists the feeds.
+            KeyError: There is none of these; the text lists the feeds.
         """
         if name in self.feeds:
             return [self.feeds[name]]
+        if name in self.sets:
+            return [self.feeds[feed] for feed in self.sets[name]]
         if feeds := [feed for feed in self.feeds.values() if feed.source == name]:
             return feeds
-        raise KeyError(f"no feed and no source of a feed is named {name!r}; feeds: {', '.join(self.feeds) or 'none'}")
+        names = ", ".join([*self.sets, *self.feeds])
+        raise KeyError(f"no feed, set of feeds or source of a feed is named {name!r}; there are: {names or 'none'}")
 
 
 def locate_feeds_file(lake: Lake) -> Path:
@@ -271,6 +289,11 @@ def read_configuration(lake: Lake) -> Configuration:
             for name, feed in configuration.feeds.items()
             for key, problem in _check_feed_source(feed)
         ]
+        problems += [
+            f"{_locate_key(path, own, ('sets', name))}: sets.{name}: {problem}"
+            for name in configuration.sets
+            for problem in _check_set(name, configuration)
+        ]
     if problems or configuration is None:
         raise ConfigurationError("\n".join(problems))
     return configuration
@@ -288,6 +311,16 @@ def _check_feed_name(name: str, values: Any) -> list[str]:
     if isinstance(values, dict) and "name" in values:
         problems.append("not a known key: the name of a feed is the name of its table")
     return problems
+
+
+def _check_set(name: str, configuration: Configuration) -> list[str]:
+    """Problems of a set of feeds: its name, which is used like that of a feed, and the feeds that it names."""
+    problems = [
+        f"found {feed!r}, which is no feed" for feed in configuration.sets[name] if feed not in configuration.feeds
+    ]
+    if name in configuration.feeds:
+        problems.append("a feed has this name; expected another one")
+    return problems + _check_feed_name(name, None)
 
 
 def _check_feed_source(feed: FeedConfig) -> list[tuple[str, str]]:
@@ -345,7 +378,13 @@ def _describe_error(path: Path, own: Mapping[str, Any], error: Any) -> str:
     where = ".".join(map(str, keys))
     file = _locate_key(path, own, keys[:3] if keys[0] == "feeds" else keys[:2])
     if error["type"] == "extra_forbidden":
-        models = {"fetch": FetchLimits, "retention": RetentionConfig, "hosts": HostConfig, "feeds": FeedConfig}
+        models = {
+            "fetch": FetchLimits,
+            "retention": RetentionConfig,
+            "engine": EngineConfig,
+            "hosts": HostConfig,
+            "feeds": FeedConfig,
+        }
         known = models[str(keys[0])].model_fields if keys[0] in models else Configuration.model_fields
         return f"{file}: {where}: not a known key; expected one of: {', '.join(key for key in known if key != 'name')}"
     if error["type"] == "missing":

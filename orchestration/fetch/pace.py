@@ -70,6 +70,14 @@ class SharedPace(Pace, Protocol):
         """Names of the hosts."""
 
 
+def find_pace(host: str, default: Pace, hosts: Sequence[SharedPace]) -> tuple[str, Pace]:
+    """The pace of a host and the name under which it is shared: that of the first entry that names the host."""
+    for entry in hosts:
+        if host in entry.names:
+            return entry.names[0], entry
+    return host, default
+
+
 class Pacer:
     """Hands out turns at hosts.
 
@@ -120,10 +128,7 @@ class Pacer:
             _write_moment(file, max(_read_moment(file), time.time() + min(seconds, MAX_PAUSE_SECONDS)))
 
     def _find_pace(self, host: str) -> tuple[str, Pace]:
-        for hosts in self._hosts:
-            if host in hosts.names:
-                return hosts.names[0], hosts
-        return host, self._default
+        return find_pace(host, self._default, self._hosts)
 
     def _locate_file(self, name: str, suffix: str) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

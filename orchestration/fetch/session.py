@@ -22,9 +22,10 @@ from orchestration.fetch.journal import DateWindow, FeedFolder, FeedState, Fetch
 from orchestration.fetch.pace import MAX_PAUSE_SECONDS
 from orchestration.fetch.request_policy import RequestPolicy, build_policy
 from orchestration.ingest.fetch_log import FetchLogLine, parse_moment
-from orchestration.ingest.parser_process import detect_failure_page, parse_bytes
+from orchestration.ingest.parser_process import detect_failure_page
 from orchestration.ingest.refused import store_refused
 from orchestration.ingest.snapshots import read_snapshot, store_fetched
+from orchestration.ingest.table_columns import parse_response
 from orchestration.sources.shared.encoding import build_charset_hint
 from orchestration.sources.shared.fetch_plan import (
     FetchCursor,
@@ -278,7 +279,7 @@ class FetchSession:
             return
         hints = {**request.hints, "feed": self.feed.name, "feed_url": self.feed.url, "url": response.url}
         hints |= build_charset_hint(response.headers)
-        parsed = parse_bytes(response.content, request.name, hints, self.feed.source)[1]
+        _, parsed, hints, _ = parse_response(self.lake, response.content, request.name, hints, self.feed.source)
         records = len(parsed.records)
         if faults := [item for item in parsed.rejects if item.is_fault]:
             self.warnings.append(f"{request.name}: {len(faults):,} unreadable, the first: {faults[0].reason[:200]}")

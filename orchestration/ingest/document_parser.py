@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from orchestration.sources.registry import get_source, recognise_source
+from orchestration.sources.shared.column_proposal import ColumnProposal
 from orchestration.sources.shared.document import Document, UnreadableDocument
 from orchestration.sources.shared.failure_page import describe_failure_page
 from orchestration.sources.shared.records import leave_out_odd_values
@@ -46,22 +47,31 @@ def parse_document(request: dict[str, Any], content: bytes) -> dict[str, Any]:
         error = find_service_error(document)
         found = f"{document.description}, as {source.name}: {reason}; expected {source.expected}"
         refused = f"found an error of the service: {error}" if error else f"found {found}"
-        return {"refused": refused, "columns": reason.columns}
+        return {"refused": refused, "proposal": _encode_proposal(reason.proposal)}
     except (DamagedDocument, UnreadableDocument) as damage:
         error = find_service_error(document)
         return {"refused": f"found an error of the service: {error}" if error else f"found a damaged file: {damage}"}
     except DocumentRefused as refusal:
-        return {"refused": str(refusal), "columns": refusal.columns}
+        return {"refused": str(refusal), "proposal": _encode_proposal(refusal.proposal)}
     faults = [item for item in result.rejects if item.is_fault]
     # a response of a feed is often small: one damaged record in it must not block the feed
     tolerated = _TOLERATED_FAULTS if "feed" in request["hints"] else 1
     if len(faults) >= max(len(result.records), tolerated):
         worst = list_first([f"{item.locator}: {item.reason}" for item in faults])
         reason = f"{len(faults)} of its {len(result.items)} records are unreadable ({worst})"
-        return {"refused": f"found a document of {source.name}, but {reason}"}
+        next_step = (
+            "its format has probably changed"
+            if "feed" in document.hints
+            else "where half or more are, none is taken: correct or remove them in the file and add it again"
+        )
+        return {"refused": f"found a document of {source.name}, but {reason}; {next_step}"}
     if not result.records and not (result.is_empty_valid or (faults and tolerated > 1)):
         return {"refused": f"found a document of {source.name} without a single record"}
     return encode_result(source.name, result)
+
+
+def _encode_proposal(proposal: ColumnProposal | None) -> dict[str, Any] | None:
+    return proposal.to_response() if proposal else None
 
 
 def encode_result(source: str, result: ParseResult) -> dict[str, Any]:

@@ -48,7 +48,11 @@ def identify_record(source: Source, snapshot: Snapshot, ordinal: int, record: Re
 
 
 def compute_ids(source: Source, record: Record) -> tuple[str, str]:
-    """Identity of a record and of its version; volatile columns do not make a new version."""
+    """Identity of a record and of its version; volatile and missing added columns make no new one."""
     record_id = hash_parts(source.name, record.identity, length=ID_LENGTH)
-    content = {name: value for name, value in record.values.items() if name not in source.volatile_columns}
+    content = {
+        name: value
+        for name, value in record.values.items()
+        if name not in source.volatile_columns and not (value is None and name in source.added_columns)
+    }
     return record_id, hash_parts(record_id, json.dumps(content, default=str, sort_keys=True), length=ID_LENGTH)

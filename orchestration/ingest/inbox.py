@@ -156,7 +156,7 @@ def _store(lake: Lake, path: Path, content: bytes, log: Callable[[str], None]) -
         stored = locate_refused(lake, hashlib.sha256(content).hexdigest())
         log(f"refused {name}: {refusal}; it is kept as {stored}")
         return stored
-    snapshot, remark = added.snapshot, f"; {added.remark}" if added.remark else ""
+    snapshot, remark = added.snapshot, "".join(f"; {text}" for text in (added.counted, added.remark) if text)
     when = "" if added.is_new else f", already stored since {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC"
     what = "a bulk file" if added.records is None else f"{added.records} records"
     log(f"added {name}: {what} of {snapshot.source}{when}{remark}")

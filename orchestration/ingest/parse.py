@@ -27,12 +27,14 @@ class ParsedSnapshots:
     Args:
         versions: The records with their identities, in the order of the snapshots.
         rejects: Rows of ``raw.rejects``.
+        judged_rows: Rows of ``raw.judged_rows``.
         unparsed_fields: Rows of ``raw.unparsed_fields``.
         records_read: Records and rejects of each snapshot, by its identity.
     """
 
     versions: list[RecordVersion] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
+    judged_rows: list[dict[str, Any]] = field(default_factory=list)
     unparsed_fields: list[dict[str, Any]] = field(default_factory=list)
     records_read: Counter[str] = field(default_factory=Counter)
 
@@ -48,6 +50,9 @@ class ParsedSnapshots:
                 self.versions.append(identify_record(source, snapshot, ordinal, item))
             else:
                 self.rejects.append(build_reject_row(snapshot, ordinal, item))
+                if item.judged:
+                    place = {"snapshot_id": snapshot.snapshot_id, "record_ordinal": ordinal, "source": source.name}
+                    self.judged_rows.append({**place, **item.judged})
 
     def count_rejects(self) -> Counter[str]:
         """Number of rejects of each snapshot."""
@@ -114,5 +119,5 @@ def build_reject_row(snapshot: Snapshot, ordinal: int, reject: Reject) -> dict[s
         "record_ordinal": ordinal,
         "source": snapshot.source,
         "original_name": snapshot.original_name,
-        **asdict(reject),
+        **{name: value for name, value in asdict(reject).items() if name != "judged"},
     }

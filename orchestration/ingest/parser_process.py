@@ -11,8 +11,8 @@ The protocol between the processes, over the pipes of a `_ParserProcess`:
   file must have.
 * The parser process forks a child for each request. The child limits itself before it looks at a byte, parses, and
   writes JSON: ``source``, ``items``, ``unparsed_fields`` and ``is_empty_valid``; or ``refused`` with the reason, and
-  perhaps the ``columns`` with which a table could be read; or ``failure_page``; or ``altered`` with what is wrong with
-  the file.
+  perhaps the ``proposal`` of columns with which a table could be read; or ``failure_page``; or ``altered`` with what is
+  wrong with the file.
 * The response is the child's exit code (4 bytes; negative for a signal) and a frame with that JSON.
 * A frame is its length (8 bytes) and the bytes; integers are big-endian.
 """
@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestration.ingest.document_parser import decode_result, encode_value, parse_document
+from orchestration.sources.shared.column_proposal import ColumnProposal
 from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.sql_box.confine import get_signal_name, limit_resources
 
@@ -120,7 +121,7 @@ def _send_request(request: dict[str, Any], content: bytes) -> dict[str, Any]:
             raise
     _idle_processes.append(process)
     if "refused" in response:
-        raise DocumentRefused(response["refused"], response.get("columns"))
+        raise DocumentRefused(response["refused"], ColumnProposal.from_response(response.get("proposal")))
     return response
 
 

@@ -6,7 +6,7 @@ with little else. It covers
 * the module of the source and what that imports, directly or through others, from this project: so that an edit of one
   source, or another source, leaves the others as they are;
 * of the reference data, the tables that these modules read by name;
-* the declared columns of the source, and which of them are volatile;
+* the declared columns of the source, and which of them are volatile; further files that it names;
 * `orchestration.ingest.document_parser`, which decides what of a document is used or refused after its parser, with
   what that imports; `identity`, which makes the identifiers of records; and `limits`, which rejects records;
 * names and types of the columns of the account tables, which are written for each snapshot.
@@ -63,6 +63,7 @@ def list_parser_inputs(source: Source, root: Path = PROJECT) -> dict[str, str]:
     inputs["name"] = source.name
     inputs["columns"] = json.dumps(source.columns, default=_encode_setting)
     inputs["volatile columns"] = json.dumps(source.volatile_columns)
+    inputs |= {file: _hash_file(root, Path(file)) for file in source.files}
     inputs["account tables"] = _list_account_columns((root / "orchestration/ingest/raw_tables.toml").read_bytes())
     return inputs
 

@@ -25,6 +25,7 @@ from warehouse.delta import (
     hash_columns,
     measure_file,
     quote_literal,
+    read_data_file,
     scan_parquet,
     write_draft,
 )
@@ -33,7 +34,7 @@ from warehouse.parts import PLACES, SIGHTINGS, PartsDescription, list_part_colum
 from warehouse.sql import connect_tables
 from warehouse.table import Column, Table
 
-SHARED_PARTS = ("raw.rejects", "raw.unparsed_fields", "raw.out_of_scope")
+SHARED_PARTS = ("raw.rejects", "raw.judged_rows", "raw.unparsed_fields", "raw.out_of_scope")
 _MAX_SMALL_FILES = 64  # more than these are merged into one
 _SMALL_ROWS = 50_000
 
@@ -88,11 +89,11 @@ def open_parts(lake: Lake, table: Table, source: Source | None = None) -> TableP
     opened = lake.open_damaged_table(table.name)
     if opened is None:
         return TableParts(table, columns, is_new=True)
-    delta, files, damaged = opened
-    names = [field.name for field in delta.schema().fields]
+    log, files, damaged = opened
+    names = [field.name for field in log.delta.schema().fields]
     is_usable = names == [column.name for column in columns]
     if source is not None:
-        is_usable = is_usable and PartsDescription.read(delta.metadata().description) == describe_parts(source)
+        is_usable = is_usable and PartsDescription.read(log.delta.metadata().description) == describe_parts(source)
     if not is_usable:
         return TableParts(table, columns, is_new=True)
     return TableParts(table, columns, files, removed=damaged, is_damaged=bool(damaged))
@@ -123,6 +124,7 @@ def write_parsed(
     rows: dict[str, list[dict[str, Any]]] = {
         name: build_part_rows(parsed.versions),
         "raw.rejects": parsed.rejects,
+        "raw.judged_rows": parsed.judged_rows,
         "raw.unparsed_fields": parsed.unparsed_fields,
     }
     for table_name, values in rows.items():
@@ -165,9 +167,8 @@ def add_staged_part(
     counts = {source.table_name: part.records_kept_rows, "raw.rejects": part.records_rejected}
     for name, draft in files.items():
         if counts[name]:
-            measured = measure_file(connection, tables[name].names, draft)
-            # kept until the run is over, so that a killed run is continued
-            tables[name].added.append(lake.adopt_file(name, measured, is_kept=True))
+            # kept until the run is over, so that a killed run is continued; measured where it was written
+            tables[name].added.append(lake.adopt_file(name, read_data_file(draft), is_kept=True))
     shared = {"snapshot_id": one.snapshot_id, "source": source.name}
     reasons = [shared | {"reason": why, "records": count} for why, count in part.out_of_scope_reasons.items()]
     _write_rows(lake, connection, tables["raw.out_of_scope"], reasons)
@@ -291,7 +292,7 @@ def commit_sightings(lake: Lake, record_tables: Iterable[TableParts]) -> TableSt
     content = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     state, opened = lake.read_state(table.name), lake.open_table(table.name)
     description = PartsDescription()
-    is_view = opened is not None and PartsDescription.read(opened[0].metadata().description) == description
+    is_view = opened is not None and PartsDescription.read(opened[0].delta.metadata().description) == description
     if is_view and state is not None and state.content_sha256 == content:
         return state
     rows = sum(file.rows for parts in all_parts for file in parts.next_files)

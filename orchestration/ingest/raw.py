@@ -17,6 +17,7 @@ import polars as pl
 from orchestration.ingest.accounts import Account, build_account_rows, log_accounts
 from orchestration.ingest.bulk_files import RECORDS, is_unchanged
 from orchestration.ingest.bulk_stage import compute_version, read_bulk_snapshots
+from orchestration.ingest.decisions import build_decision_rows
 from orchestration.ingest.fetch_log import parse_moment, read_fetch_log
 from orchestration.ingest.limits import reject_broken_versions
 from orchestration.ingest.parse import parse_snapshots
@@ -39,12 +40,16 @@ from orchestration.ingest.parts import (
 from orchestration.ingest.raw_tables import declare_record_table, load_shared_tables
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import DamagedSnapshot, Snapshot, get_content_path, list_snapshots
-from orchestration.sources.registry import SOURCES
+from orchestration.sources.registry import SOURCES, get_source
 from orchestration.sources.source import Source, list_first
+from warehouse.decisions.store import list_decisions
 from warehouse.lake import Lake
 from warehouse.sql import connect_tables
 
+_JUDGED_ROWS, _JUDGING_SOURCE = "raw.judged_rows", "lab_sheet"  # of which alone there are such rows
+
 Log = Callable[[str], None]
+ReadAhead = Callable[[Source, list[Snapshot], dict[str, str]], None]
 
 
 @dataclass
@@ -68,7 +73,9 @@ class SourceUpdate:
     has_away: bool = field(default=False)
 
 
-def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES) -> bool:
+def update_raw_tables(
+    lake: Lake, log: Log, sources: Sequence[Source] = SOURCES, read_ahead: ReadAhead | None = None
+) -> bool:
     """Parse the new snapshots of some sources and bring their raw tables and the shared ones up to date.
 
     In the shared tables, the rows of other sources stay as they are stored. Their new snapshots are left out of
@@ -81,6 +88,7 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
         lake: The lake.
         log: Receives a line for each step.
         sources: The sources to update.
+        read_ahead: Reads bulk files elsewhere, all of a source at once, before they are added one after the other.
 
     Returns:
         Whether everything was read: False if a file that is read in place is away.
@@ -92,14 +100,14 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     snapshots = list_snapshots(lake)
     shared = load_shared_tables()
     shared_parts = {name: open_parts(lake, shared[name.removeprefix("raw.")]) for name in SHARED_PARTS}
-    stored = _read_accounts(lake, shared_parts, log)
+    stored = _read_accounts(lake, shared_parts, sources, log)
     updates = []
     with connect_tables(lake, []) as connection:
         for source in SOURCES:
             update = _open_update(lake, connection, source, snapshots, stored, log)
             if source in sources:
                 _require_files_of_lost_records(lake, connection, update, stored)
-                _update_source(lake, connection, update, shared_parts, log)
+                _update_source(lake, connection, update, shared_parts, log, read_ahead)
             updates.append(update)
         changed = [update for update in updates if update.is_changed]
         for parts in [*(update.parts for update in changed), *shared_parts.values()]:
@@ -119,6 +127,7 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     for parts in shared_parts.values():
         commit_shared(lake, parts)
     lake.write(shared["refused_files"], shared["refused_files"].frame(map(asdict, list_refused_files(lake))))
+    lake.write(shared["decisions"], build_decision_rows(list_decisions(lake)))
     rows = []
     for update in updates:
         first_seen = count_first_seen(lake, update.source) if update.is_changed else None
@@ -133,17 +142,21 @@ def update_raw_tables(lake: Lake, log: Log, sources: Sequence[Source] = SOURCES)
     return not any(update.has_away for update in updates)
 
 
-def _read_accounts(lake: Lake, shared_parts: dict[str, TableParts], log: Log) -> list[dict[str, Any]]:
+def _read_accounts(
+    lake: Lake, shared_parts: dict[str, TableParts], sources: Sequence[Source], log: Log
+) -> list[dict[str, Any]]:
     """The stored rows of ``raw.parses``; none if a shared table is lost, so that everything is parsed again."""
     stored = lake.read(load_shared_tables()["parses"])
     # of these it is not known which snapshots had rows in them
-    lost = [name for name, parts in shared_parts.items() if parts.is_new or parts.is_damaged]
+    lost = [n for n, parts in shared_parts.items() if (parts.is_new or parts.is_damaged) and n != _JUDGED_ROWS]
     is_earlier = stored["records_out_of_scope"].null_count() > 0  # earlier versions had no such column
     if stored.height and (lost or is_earlier):
         reason = "the lake is of an earlier version" if is_earlier else f"{', '.join(lost)} not in the lake, or damaged"
         log(f"{reason}: reading all snapshots again")
         return []
-    return stored.to_dicts()
+    judged = shared_parts[_JUDGED_ROWS]
+    is_judged_again = (judged.is_new or judged.is_damaged) and get_source(_JUDGING_SOURCE) in sources
+    return [row for row in stored.to_dicts() if not (is_judged_again and row["source"] == _JUDGING_SOURCE)]
 
 
 def _open_update(
@@ -199,11 +212,12 @@ def _update_source(
     update: SourceUpdate,
     shared_parts: dict[str, TableParts],
     log: Log,
+    read_ahead: ReadAhead | None,
 ) -> None:
     """Parse what is not parsed yet, and remove what is withdrawn or was parsed otherwise."""
     source, name = update.source, update.parts.table.name
     known = {snapshot.snapshot_id for snapshot in update.snapshots}
-    versions = {snapshot.snapshot_id: _compute_version(source, snapshot) for snapshot in update.snapshots}
+    versions = {snapshot.snapshot_id: compute_snapshot_version(source, snapshot) for snapshot in update.snapshots}
     if gone := sorted(set(update.accounts) - known):
         log(f"{source.name}: {list_first(gone)} removed")
     outdated = [one for one in update.accounts if one in known and update.accounts[one].parser_version != versions[one]]
@@ -235,7 +249,8 @@ def _update_source(
                 records_rejected=rejected[one],
                 is_new=True,
             )
-
+    if read_ahead is not None and bulk_files:
+        read_ahead(source, bulk_files, versions)
     for staged in read_bulk_snapshots(lake, source, bulk_files, versions, log):
         account = add_staged_part(lake, connection, own_parts, source, staged)
         update.accounts[account.snapshot_id] = replace(account, parser_version=versions[account.snapshot_id])
@@ -257,7 +272,8 @@ def _find_away(lake: Lake, update: SourceUpdate, wanted: Collection[str], log: L
     return away
 
 
-def _compute_version(source: Source, snapshot: Snapshot) -> str:
+def compute_snapshot_version(source: Source, snapshot: Snapshot) -> str:
+    """Version of all that a snapshot is read with: the code, its hints, and for a bulk file the statement."""
     hints = {name: value for name, value in snapshot.hints.items() if name != RECORDS}
     version = compute_parser_version(source, hints)
     return compute_version(source, snapshot, version) if snapshot.is_bulk else version

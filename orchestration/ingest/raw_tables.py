@@ -11,7 +11,13 @@ from orchestration.sources.source import Source
 from warehouse.table import Table, parse_table
 
 SHARED_TABLES_PATH = Path(__file__).with_suffix(".toml")
-ACCOUNT_TABLES = ("parses", "sightings", "rejects", "unparsed_fields")  # with rows for each parsed snapshot
+ACCOUNT_TABLES = (
+    "parses",
+    "sightings",
+    "rejects",
+    "judged_rows",
+    "unparsed_fields",
+)  # with rows for each parsed snapshot
 # every source has it, since every record can have odd values
 _READING_NOTE = {"type": "text", "meaning": "What was uncertain or odd when the record was read."}
 

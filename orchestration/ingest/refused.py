@@ -52,7 +52,7 @@ def list_refused_files(lake: Lake) -> list[RefusedFile]:
 
 def locate_refused(lake: Lake, sha256: str) -> Path:
     """Path of the bytes of a refused file."""
-    return lake.refused / sha256[:16] / CONTENT
+    return lake.bring(lake.refused / sha256[:16] / CONTENT)
 
 
 def store_refused(lake: Lake, name: str, content: bytes, reason: str) -> str:

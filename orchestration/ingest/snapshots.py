@@ -11,7 +11,6 @@ import datetime as dt
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +21,10 @@ from orchestration.ingest.parsed import keep_parsed
 from orchestration.ingest.parser_process import parse_bytes
 from orchestration.ingest.refused import forget_refused, store_refused
 from orchestration.ingest.stored_folders import CONTENT, encode_json, hash_file, lock_stored_documents, write_folder
+from orchestration.ingest.table_columns import ConfirmColumns, ParsedTable, parse_with_columns
 from orchestration.sources.registry import get_source
 from orchestration.sources.shared.encoding import build_charset_hint
+from orchestration.sources.sheet.list_names import describe_list
 from orchestration.sources.source import DocumentRefused, ParseResult
 from warehouse.lake import Lake, replace_file
 from warehouse.terminal_text import escape_name
@@ -31,8 +32,6 @@ from warehouse.terminal_text import escape_name
 BUNDLED = Path(__file__).parents[2] / "warehouse" / "bundled"
 _FACTS = "snapshot.json"
 Origin = Literal["bundled", "file", "inbox", "fetch"]
-# whether the columns that a table probably has are right, given the header of each column
-ConfirmColumns = Callable[[Mapping[str, str]], bool]
 
 
 class DamagedSnapshot(OSError):
@@ -99,7 +98,8 @@ class AddedFile:
 
     The number of records of a bulk file is not known before a run reads it.
 
-    The remark reports hints that changed or were not used, and another source that has the same bytes.
+    The remark reports hints that changed or were not used, and another source that has the same bytes. Of a list, it is
+    stated in which corpus it counts.
     """
 
     snapshot: Snapshot
@@ -107,13 +107,14 @@ class AddedFile:
     records: int | None
     rejects: int
     remark: str = ""
+    counted: str = ""
 
 
 def get_content_path(lake: Lake, snapshot: Snapshot) -> Path:
     """Path of the bytes of a snapshot."""
     if snapshot.path is not None:
         return Path(snapshot.path)
-    return lake.snapshots / snapshot.source / snapshot.snapshot_id / CONTENT
+    return lake.bring(lake.snapshots / snapshot.source / snapshot.snapshot_id / CONTENT)
 
 
 def list_snapshots(lake: Lake) -> list[Snapshot]:
@@ -125,7 +126,7 @@ def list_snapshots(lake: Lake) -> list[Snapshot]:
     snapshots, damages = [], []
     for folder in lake.snapshots.glob("[!.]*/[!.]*"):
         try:
-            snapshots.append(_read_metadata(folder))
+            snapshots.append(_read_metadata(lake, folder))
         except NotADirectoryError:  # a file that somebody put there
             continue
         except DamagedSnapshot as damage:
@@ -150,7 +151,7 @@ def add_file(
         path: The file.
         origin: How it is added.
         hints: What is known of it from outside.
-        confirm_columns: Confirms the columns that a table probably has; without it such a table is refused.
+        confirm_columns: Confirms the columns that a table probably has; without it only sure ones are taken.
 
     Raises:
         FileRefused: It is too large, or not a regular file with a name in UTF-8; it is left where it is.
@@ -182,14 +183,12 @@ def add_content(
     name = escape_name(name)
     hints = hints or {}
     try:
-        source, result, hints = _parse_with_columns(
-            lambda known: parse_bytes(content, name, known), hints, confirm_columns
-        )
+        table = parse_with_columns(lake, lambda known: parse_bytes(content, name, known), hints, confirm_columns)
     except DocumentRefused as refusal:
         store_refused(lake, name, content, str(refusal))
         raise
-    facts = {"origin": origin, "original_name": name, "fetched_at": dt.datetime.now(dt.UTC), "hints": hints}
-    return _store_added(lake, content, source, result, facts)
+    facts = {"origin": origin, "original_name": name, "fetched_at": dt.datetime.now(dt.UTC)}
+    return _store_added(lake, content, table, facts)
 
 
 def add_response(
@@ -210,25 +209,27 @@ def add_response(
     """
     hints = {**build_charset_hint(facts.get("headers", {})), **facts.pop("hints", {}), "url": url}
     try:
-        source, result, hints = _parse_with_columns(
-            lambda known: parse_bytes(content, name, known, source), hints, confirm_columns
+        table = parse_with_columns(
+            lake, lambda known: parse_bytes(content, name, known, source), hints, confirm_columns
         )
-        if not result.items:
-            raise DocumentRefused(f"found a document of {source} without a single record")
+        if not table.result.items:
+            raise DocumentRefused(f"found a document of {table.source} without a single record")
     except DocumentRefused as refusal:
         store_refused(lake, name, content, str(refusal))
         raise
     moment = dt.datetime.now(dt.UTC)
-    facts |= {"origin": "fetch", "original_name": name, "url": url, "fetched_at": moment, "hints": hints}
-    return _store_added(lake, content, source, result, facts)
+    facts |= {"origin": "fetch", "original_name": name, "url": url, "fetched_at": moment}
+    return _store_added(lake, content, table, facts)
 
 
-def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, facts: dict[str, Any]) -> AddedFile:
+def _store_added(lake: Lake, content: bytes, table: ParsedTable, facts: dict[str, Any]) -> AddedFile:
     """Store a document that a person added, also for the companions of its source that recognise it."""
+    source, result = table.source, table.result
+    facts = {**facts, "hints": table.hints}
     snapshot, is_new, remark = _store_snapshot(lake, content, source, is_by_hand=True, **facts)
     forget_refused(lake, snapshot.sha256)
     keep_parsed(lake, source, snapshot.snapshot_id, snapshot.hints, result)
-    remarks = [remark]
+    remarks = [table.remark, remark]
     for companion in get_source(source).companions:
         try:
             _, other = parse_bytes(content, facts["original_name"], facts["hints"], companion)
@@ -239,24 +240,9 @@ def _store_added(lake: Lake, content: bytes, source: str, result: ParseResult, f
         is_new = is_new or is_other_new
         counts = f"also {len(other.records)} records of {companion}"
         remarks.append(counts + (f", {len(other.rejects)} not read" if other.rejects else ""))
-    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), "; ".join(filter(None, remarks)))
-
-
-def _parse_with_columns(
-    parse: Callable[[dict[str, str]], tuple[str, ParseResult]], hints: dict[str, str], confirm: ConfirmColumns | None
-) -> tuple[str, ParseResult, dict[str, str]]:
-    """The source and content of a document, and its hints: with the columns that it probably has, if confirmed.
-
-    Raises:
-        DocumentRefused: It cannot be read, or its columns are not confirmed.
-    """
-    try:
-        return *parse(hints), hints
-    except DocumentRefused as refusal:
-        if not (refusal.columns and confirm and confirm(refusal.columns)):
-            raise
-        hints = {**hints, "columns": json.dumps(dict(refusal.columns), ensure_ascii=False, sort_keys=True)}
-        return *parse(hints), hints
+    counted = describe_list([record.values for record in result.records], snapshot.hints)
+    remark = "; ".join(filter(None, remarks))
+    return AddedFile(snapshot, is_new, len(result.records), len(result.rejects), remark, counted)
 
 
 def store_fetched(lake: Lake, content: bytes, source: str, result: ParseResult, **facts: Any) -> tuple[Snapshot, bool]:
@@ -292,7 +278,7 @@ def set_paths(lake: Lake, snapshot: Snapshot, paths: list[str]) -> None:
         OSError: The lake cannot be written, or a file is gone.
     """
     folder = lake.snapshots / snapshot.source / snapshot.snapshot_id
-    stored = _read_metadata(folder)
+    stored = _read_metadata(lake, folder)
     modified_at_ns = Path(paths[0]).stat().st_mtime_ns
     changed = replace(stored, path=paths[0], modified_at_ns=modified_at_ns, other_paths=paths[1:])
     if changed != stored:
@@ -302,7 +288,7 @@ def set_paths(lake: Lake, snapshot: Snapshot, paths: list[str]) -> None:
 def read_snapshot(lake: Lake, source: str, snapshot_id: str) -> tuple[Snapshot, bytes] | None:
     """A snapshot and its bytes, or none if it is missing or damaged."""
     try:
-        snapshot = _read_metadata(lake.snapshots / source / snapshot_id)
+        snapshot = _read_metadata(lake, lake.snapshots / source / snapshot_id)
         content = get_content_path(lake, snapshot).read_bytes()
     except OSError:
         return None
@@ -324,7 +310,7 @@ def add_bundled(lake: Lake) -> list[str]:
     return lines
 
 
-def _read_metadata(folder: Path) -> Snapshot:
+def _read_metadata(lake: Lake, folder: Path) -> Snapshot:
     """The metadata of a snapshot, which fit its bytes as far as can be seen without reading them."""
     try:
         metadata = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
@@ -332,7 +318,7 @@ def _read_metadata(folder: Path) -> Snapshot:
         snapshot = Snapshot(**metadata)
         if snapshot.path is not None:  # looked at only when it is read: until then it may be on a disk that is away
             return snapshot
-        size_bytes = (folder / CONTENT).stat().st_size
+        size_bytes = lake.measure_file(folder / CONTENT)
     except FileNotFoundError as error:
         raise DamagedSnapshot.of(folder, f"{Path(error.filename).name} is missing") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -356,9 +342,9 @@ def _store_snapshot(
     # without the lock two sources with the same content could both take the unsalted identity
     with lock_stored_documents(lake):
         for identity in (sha256[:16], salted[:16]):
-            if (folder := lake.snapshots / source / identity).exists():
+            if (folder := lake.bring(lake.snapshots / source / identity)).exists():
                 is_repaired = kept is not None and _repair_content(folder, kept, sha256)
-                stored = _read_metadata(folder)
+                stored = _read_metadata(lake, folder)
                 snapshot, remark = merge_hints(stored, facts, is_by_hand)
                 if stored.path is not None:  # the file may have been moved since, or is kept in the lake now
                     places = {name: facts.get(name) for name in ("path", "modified_at_ns")}

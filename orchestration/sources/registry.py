@@ -74,8 +74,8 @@ def recognise_source(document: Document) -> Source:
         raise DocumentRefused(f"found {error}") from error
     if near_matches:
         reasons = "; ".join(f"as {source.name}: {mismatch}" for source, mismatch in near_matches)
-        columns = next((mismatch.columns for _, mismatch in near_matches if mismatch.columns), None)
-        raise DocumentRefused(f"found {description}; {reasons}", columns)
+        proposal = next((mismatch.proposal for _, mismatch in near_matches if mismatch.proposal), None)
+        raise DocumentRefused(f"found {description}; {reasons}", proposal)
     raise DocumentRefused(
         f"found {description}, which is none of the {len(SOURCES)} known kinds; aisle sources lists them"
     )

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from orchestration.sources.shared.bulk_sql import ID_LENGTH as ID_LENGTH
 from orchestration.sources.shared.bulk_sql import BulkForm
+from orchestration.sources.shared.column_proposal import ColumnProposal
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.fetch_plan import Feed, FetchCursor, FetchPlan
 from orchestration.sources.shared.rows import Tab
@@ -47,12 +48,14 @@ class Reject:
         reason: What is wrong and what was expected, as one sentence.
         raw_text: The record as it is in the document.
         is_fault: Whether the record is faulty; False for one that is merely out of scope.
+        judged: Of a row that a list judges not in scope: its title, abstract and list, and the judgement.
     """
 
     locator: str
     reason: str
     raw_text: str
     is_fault: bool = True
+    judged: Mapping[str, str | None] | None = None
 
 
 @dataclass
@@ -86,13 +89,13 @@ class NotThisSource(Exception):
     Args:
         reason: The text.
         is_near_match: Whether the document resembles this source enough for the reason to be shown to the user.
-        columns: The header of each column that a table probably has, for the user to confirm.
+        proposal: The columns that a table probably has, for the user to confirm.
     """
 
-    def __init__(self, reason: str, *, is_near_match: bool = False, columns: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reason: str, *, is_near_match: bool = False, proposal: ColumnProposal | None = None) -> None:
         super().__init__(reason)
         self.is_near_match = is_near_match
-        self.columns = columns
+        self.proposal = proposal
 
 
 class DamagedDocument(Exception):
@@ -104,12 +107,12 @@ class DocumentRefused(Exception):
 
     Args:
         reason: The text.
-        columns: The header of each column that a table probably has: with them as hint it can be read.
+        proposal: The columns that a table probably has: with them as hint it can be read.
     """
 
-    def __init__(self, reason: str, columns: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reason: str, proposal: ColumnProposal | None = None) -> None:
         super().__init__(reason)
-        self.columns = columns
+        self.proposal = proposal
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,9 @@ class Source:
         parse: Records and rejects of a recognised document; raises `DamagedDocument`.
         recency_column: Column that dates a record, if the source has dates.
         volatile_columns: Columns whose change alone makes no new version of a record (positions, scores, counts).
+        added_columns: Columns that were added when lakes had records already: where one is missing, the version of a
+            record is that which it had without the column.
+        files: Further files of the project that decide what a document becomes, by their paths in it.
         fetch: Fetch plan that requests what is new, if the source can be fetched.
         question_settings: Settings of a feed that decide which records are requested (a search, a filter, sets). When
             one changes, or the address, or ``from`` to an earlier day, the watermark no longer holds.
@@ -150,6 +156,8 @@ class Source:
     parse: Callable[[Document], ParseResult]
     recency_column: str | None = None
     volatile_columns: tuple[str, ...] = ()
+    added_columns: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     fetch: Callable[[Feed, FetchCursor], FetchPlan] | None = None
     question_settings: tuple[str, ...] = ()
     is_windowed: bool = False
@@ -174,6 +182,7 @@ def reject_tab(tab: Tab, reason: str) -> Reject:
         "table": f"not read, {len(tab.rows):,} rows: {reason}",
         "hidden": f"not read, {len(tab.rows):,} rows: it is hidden; unhide it to have it read",
         "chart": "not read: it is not a table",
+        "not chosen": f"not read, {len(tab.rows):,} rows: other tabs are chosen",
     }
     first_rows = "\n".join(" | ".join(row.cells) for row in tab.rows[:3])
     return Reject(f"tab “{tab.name}”" if tab.name else "the table", reasons[tab.kind], first_rows, is_fault=False)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from dashboards.queries.visits import name_cookie
 from tests.browser.actions import download_file, expect_parameters, expect_to_fit
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import (
@@ -151,3 +152,22 @@ def test_pages_answer_own_names_only_and_break_no_rule_of_their_policy(
         })""")
         assert blocked == "img-src"
         page.context.close()
+
+
+def test_browser_remembers_its_last_visit(
+    dashboard_url: str, browser: Browser, released_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))  # as for the server
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(dashboard_url)
+        expect(page.get_by_role("heading", name="What is new")).to_be_visible()
+        expect(page.get_by_text("Since your last visit", exact=False)).to_have_count(0)
+        (cookie,) = [each for each in context.cookies() if each["name"] == name_cookie()]
+        assert cookie["httpOnly"]
+        # a visit of September 2001, before any release
+        context.add_cookies([{"name": cookie["name"], "value": "1000000000", "url": dashboard_url}])
+        page.reload()
+        expect(page.get_by_text("Since your last visit, 9 Sep 2001: 78 new works", exact=False)).to_be_visible()
+        wait_until_idle(page)
+        assert "seen" not in page.url

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations.limits import Breach, CheckedTable, LimitDisagreement, check_relation
+from expectations.judge import judge_rows
+from expectations.judged import Kind
+from expectations.limit_sql import list_conditions
+from expectations.limits import Allowed, Breach, CheckedTable, LimitDisagreement, _RelationCheck, check_relation
 from expectations.observed import describe_expectations
+from expectations.patterns import create_matcher
 from tests.support.trials import scale_trials
 from warehouse.lake import PROJECT
 from warehouse.sql import configure_connection
@@ -111,7 +116,7 @@ def check_frame(table: Table, frame: pl.DataFrame, **options: Any) -> CheckedTab
     with duckdb.connect() as connection:
         configure_connection(connection)
         connection.register("products", frame)
-        return check_relation(table, connection, "products", list_allowed, **options)
+        return check_relation(table, connection, "products", list_allowed, **{"judged_kinds": None, **options})
 
 
 def describe_breach(breach: Breach) -> tuple[str, ...]:
@@ -209,7 +214,7 @@ def test_other_columns_or_types_are_a_critical_breach(query: str, message: str) 
     table = declare(["a"], a={"type": "integer", "required": True}, b={"type": "text"})
     with duckdb.connect() as connection:
         connection.execute(f"create view products as {query}")
-        checked = check_relation(table, connection, "products", list_allowed)
+        checked = check_relation(table, connection, "products", list_allowed, judged_kinds=None)
     (breach,) = checked.breaches
     assert (breach.limit, breach.is_critical) == ("columns", True)
     assert message in breach.message
@@ -231,7 +236,7 @@ def test_dates_beyond_those_of_python_are_found() -> None:
             " (date '12000-01-01', timestamptz '20000-01-01 00:00:00+00'), (date '0044-03-15 (BC)', now()))"
             " as made (seen_on, seen_at)"
         )
-        (breach,) = check_relation(table, connection, "products", list_allowed).breaches
+        (breach,) = check_relation(table, connection, "products", list_allowed, judged_kinds=None).breaches
     assert (breach.limit, breach.rows, breach.examples) == ("maximum", 2, (dt.date.max, dt.date.max))
 
 
@@ -239,8 +244,12 @@ def test_many_failing_rows_are_counted_but_not_all_returned() -> None:
     table = declare(["a"], a={"type": "integer", "maximum": 0}, b={"type": "text", "matches": r"\S+$"})
     with duckdb.connect() as connection:
         connection.execute("create view products as select range as a, 'x y' as b from range(-9, 50000)")
-        some = check_relation(table, connection, "products", list_allowed, max_keys=3, judged_rows=100)
-        every = check_relation(table, connection, "products", list_allowed, max_keys=None, judged_rows=100)
+        some = check_relation(
+            table, connection, "products", list_allowed, judged_kinds=None, max_keys=3, judged_rows=100
+        )
+        every = check_relation(
+            table, connection, "products", list_allowed, judged_kinds=None, max_keys=None, judged_rows=100
+        )
     assert [(breach.rows, breach.keys[-1], len(breach.keys)) for breach in some.breaches] == [
         (49_999, (3,), 3),
         (50_009, (-7,), 3),
@@ -261,7 +270,7 @@ def test_what_is_observed_in_a_large_table_is_described() -> None:
             "create view products as select range as a, case range % 3 when 0 then 'x' when 1 then 'y' end as b,"
             " case when range = 5 then null else 0.5::double end as c from range(20000)"
         )
-        checked = check_relation(table, connection, "products", list_allowed, judged_rows=50)
+        checked = check_relation(table, connection, "products", list_allowed, judged_kinds=None, judged_rows=50)
     assert checked.breaches == ()
     rows = describe_expectations(table, checked, is_critical=True)
     assert {(row["column"], row["limit"]): row["observed"] for row in rows} == {
@@ -282,8 +291,51 @@ def test_a_connection_is_left_as_it_was() -> None:
         connection.execute("create table products as select 'é' || range as a from range(30)")
         counts = "select (select count(*) from duckdb_functions()), (select count(*) from duckdb_views())"
         before = connection.execute(counts).fetchall()
-        check_relation(table, connection, "products", list_allowed, judged_rows=10)
+        check_relation(table, connection, "products", list_allowed, judged_kinds=None, judged_rows=10)
         assert connection.execute(counts).fetchall() == before
+
+
+def test_observations_of_no_rows_are_those_that_are_measured() -> None:
+    columns = {name: {"type": name, "required": True} for name in VALUES}
+    columns |= {
+        f"{name} 2": {"type": name, **{limit: choices[0] for limit, choices in SETTINGS[name].items()}}
+        for name in SETTINGS
+    }
+    table = declare(["text", "date"], **columns)
+    with duckdb.connect() as connection:
+        configure_connection(connection)
+        connection.register("products", table.frame([]))
+        check = _RelationCheck(table, connection, "products", list_allowed, 10, None)
+        with create_matcher(connection) as matcher:
+            conditions = list_conditions(table, list_allowed, matcher.build_match)
+            assert check._measure_nothing(conditions) == check._measure("products", conditions)
+        checked = check.check(None)
+    assert (checked.rows, checked.breaches, checked.is_exact) == (0, (), True)
+    assert checked.observed["text, date", "unique"] == 0
+
+
+def test_limits_of_one_kind_that_hold_are_judged_on_a_hundred_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged, kinds = list[set[tuple[str, str]]](), Counter[Kind]()
+
+    def note_limits(table: Table, frame: pl.DataFrame, allowed: Allowed, names: set[tuple[str, str]]) -> Any:
+        judged.append({*names})
+        return judge_rows(table, frame, allowed, names)
+
+    monkeypatch.setattr("expectations.limits.judge_rows", note_limits)
+    texts = {"type": "text", "required": True, "one_of": SHAPES}
+    first = declare(["a"], a={"type": "integer", "required": True}, b=texts)
+    second = declare(["a"], a={"type": "integer", "minimum": 0}, c=texts)
+    for rows in (70, 70, 70):
+        check_frame(first, first.frame({"a": n, "b": "plain"} for n in range(rows)), judged_kinds=kinds)
+    assert judged == [{("a", "unique"), ("a", "required"), ("b", "required"), ("b", "one_of")}] * 2
+    # of another table only what is new, and what is broken
+    frame = second.frame({"a": n, "c": "plain" if n else "other"} for n in range(10))
+    for size in (1000, 3):  # a small table, and a large one
+        judged.clear()
+        checked = check_frame(second, frame, judged_kinds=kinds, judged_rows=size)
+        assert judged == [{("a", "minimum"), ("c", "one_of")}]
+        assert [(breach.column, breach.limit, breach.rows) for breach in checked.breaches] == [("c", "one_of", 1)]
+    assert kinds["required", "text"] == 140
 
 
 def test_great_expectations_is_loaded_only_for_rows() -> None:
@@ -296,3 +348,10 @@ def test_great_expectations_is_loaded_only_for_rows() -> None:
         " assert 'great_expectations' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)
+
+
+def test_rows_are_judged_in_a_process_without_a_main_file() -> None:
+    """The client of Spark, if it is installed, would be loaded by Great Expectations, and ends such a process."""
+    code = "import sys; from expectations.judge import _load_library; _load_library(); print('pyspark' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "False\n"), ended.stderr

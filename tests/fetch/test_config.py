@@ -62,7 +62,7 @@ INVALID = [
     ('feeds.a.settings', write_feed('settings = { most_pages = 0 }', source="feed_items"), "settings.most_pages is 0; expected"),
     ('feeds.a.settings', write_feed('settings = { most = true }', source="lab_pages"), "settings.most is True; expected"),
     ('feeds.a.settings', write_feed(source="openalex_works"), "settings.filter is None; expected a filter such as"),
-    ('typo', 'typo = 1', "not a known key; expected one of: fetch, retention, hosts, feeds"),
+    ('typo', 'typo = 1', "not a known key; expected one of: fetch, retention, engine, hosts, sets, feeds"),
 ]  # fmt: skip
 
 

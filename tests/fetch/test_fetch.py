@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -142,8 +143,14 @@ with enable_sheet_fetch():
 
 
 def test_interrupted_fetch_reports_it_and_is_resumed(lake: Lake) -> None:
-    sheet = make_sheet_server(2000)
-    with serve_http(sheet) as server:
+    sheet, is_stopped = make_sheet_server(2000), threading.Event()
+
+    def respond(request: ServerRequest) -> ServerResponse:
+        if len(server.requests) > 20:
+            is_stopped.wait(60)  # the session cannot end before the signal
+        return sheet(request)
+
+    with serve_http(respond) as server:
         write_feeds_config(lake, [server.host], {"works": server.url})
         environment = {**os.environ, "AISLE_LAKE": str(lake.root)}
         command = [sys.executable, "-c", FETCH_COMMAND_SCRIPT]
@@ -154,6 +161,7 @@ def test_interrupted_fetch_reports_it_and_is_resumed(lake: Lake) -> None:
         assert "stopped; the next aisle fetch resumes from here" in process.communicate()[1]
         assert process.returncode == 130
         assert len(server.requests) < 400
+        is_stopped.set()
         messages: list[str] = []
         assert run_fetch(lake, messages=messages)[0].is_complete
     assert any("resumed after" in line for line in messages)

@@ -26,10 +26,13 @@ from tests.support.http_server import HttpServer, ServerRequest, ServerResponse,
 TINY: dict[str, Any] = {
     "interval_seconds": 0.001,
     "backoff_seconds": 0.01,
-    "read_seconds": 0.4,
-    "total_seconds": 0.8,
+    "read_seconds": 30,
+    "total_seconds": 60,
     "largest_megabytes": 1,
 }
+# for the faults of a server that does not respond, or too slowly; a good response may take as long as it does
+SLOW_FAULTS = ("silence", "drip", "slow_head")
+IMPATIENT = {"read_seconds": 0.4, "total_seconds": 0.8}
 
 
 class SleepRecorder:
@@ -72,8 +75,10 @@ def fail_once(fault: ServerResponse, good: bytes = b"good") -> Callable[[ServerR
 )
 def test_transient_fault_is_retried(tmp_path: Path, fault: str) -> None:
     with serve_http(fail_once(ServerResponse(b"half of it is lost" * 10, fault=fault))) as server:
-        assert fetch_content(tmp_path, server) == b"good"
-        assert server.count("/data") == 2
+        limits = {**IMPATIENT, "attempts": 20} if fault in SLOW_FAULTS else {}
+        assert fetch_content(tmp_path, server, **limits) == b"good"
+        # a busy machine can be too slow for the good response, too
+        assert server.count("/data") >= 2 if limits else server.count("/data") == 2
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_transient_fault_is_retried(tmp_path: Path, fault: str) -> None:
 def test_lasting_fault_is_reported(tmp_path: Path, fault: str, message: str) -> None:
     with serve_http(lambda _: ServerResponse(b"half of it is lost" * 10, fault=fault)) as server:
         with pytest.raises(HttpRequestFailed, match=message):
-            fetch_content(tmp_path, server, attempts=2)
+            fetch_content(tmp_path, server, attempts=2, **(IMPATIENT if fault in SLOW_FAULTS else {}))
         assert server.count("/data") == (1 if fault in {"redirect_loop", "bomb"} else 2)
 
 

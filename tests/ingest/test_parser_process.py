@@ -53,7 +53,7 @@ WRONG = {
     ),
     "mostly_unreadable": (
         build_csv(GOOD, [GOOD[0], "", *GOOD[2:3], "soon", *GOOD[4:]], [*GOOD, "one too many"]),
-        "2 of its 3 records are unreadable",
+        r"2 of its 3 records are unreadable \(row 3: .+, row 4: .+\); where half or more are, none is taken: correct or remove them",
     ),
 }
 
@@ -80,7 +80,8 @@ def test_refusal_names_the_nearest_kind_and_no_other() -> None:
         recognise_source(Document(b"Paper title,Link to paper\nA title,https://example.org/1\n", "list.csv"))
     assert "aisle add --map 'title=Paper title' --map 'url=Link to paper' list.csv" in str(refused.value)
     assert "forum" not in str(refused.value)
-    assert refused.value.columns == {"title": "Paper title", "url": "Link to paper"}
+    assert refused.value.proposal is not None
+    assert refused.value.proposal.columns == {"title": "Paper title", "url": "Link to paper"}
 
 
 def build_huge_workbook() -> bytes:

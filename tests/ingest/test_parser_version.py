@@ -52,7 +52,7 @@ EDITS = [
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what versions are computed from."""
-    for folder in ("orchestration/sources", "orchestration/ingest", "warehouse/reference"):
+    for folder in ("orchestration/sources", "orchestration/ingest", "warehouse/reference", "warehouse/bundled"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for package in ("orchestration", "warehouse"):
         shutil.copy(PROJECT / package / "__init__.py", tmp_path / package)

@@ -15,7 +15,7 @@ FIRST = make_publication("a", title="Agents that keep their habits", url="https:
 SECOND = make_publication("b", title="Games with other rules and rewards", url="https://doi.org/10.1000/games")
 BRIDGE = make_publication(
     "c",
-    title="A third title of the same work",
+    title="Games of agents with other habits",
     url="https://arxiv.org/abs/2301.00001v2",
     other_links="https://doi.org/10.1000/games",
     first_seen_at=NOW + dt.timedelta(days=1),

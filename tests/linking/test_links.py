@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.linking import group_records, link_records, list_accepted, make_record
+from transforms.linking import limits
 
 ABSTRACT = (
     "We study how models that were trained on one game behave in another game with other rules. "
@@ -39,6 +41,28 @@ def test_an_identifier_that_stands_at_the_wrong_work_links_nothing() -> None:
     # an author of the same name, or a title that is much the same, is enough
     records[1]["surnames"] = "byron"
     assert list_accepted(records) == {("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("title", "is_accepted"),
+    [
+        ("Cooling of large rotating magnets", False),
+        ("Why habits outlive their rewards", True),  # a new title of the same work has a word of the old one
+        ("Magnets", True),  # too short to speak against an identifier
+        ("旋转磁铁的冷却方法的长期研究与应用", True),  # can be a translation
+        ("", True),
+    ],
+)
+def test_an_identifier_links_records_without_authors_unless_their_titles_have_nothing_in_common(
+    title: str, is_accepted: bool
+) -> None:
+    records = [
+        make_record("a", "Agents that keep their habits", "doi:10.1/x", surnames="ada; byron"),
+        make_record("b", title, "doi:10.1/x"),
+    ]
+    assert list_accepted(records) == ({("a", "b")} if is_accepted else set())
+    if not is_accepted:
+        assert "no word of the titles in common" in link_records(records)["a", "b"]["evidence"]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +207,47 @@ def test_links_do_not_depend_on_the_order_of_records(rows: list[tuple[Any, ...]]
         make_record(f"r{i:02}", " ".join(words), *keys, surnames=surnames, published_year=year, day=day)
         for i, (words, keys, surnames, year, day) in enumerate(rows)
     ]
-    shuffled = list(records)
-    chance.shuffle(shuffled)
-    assert link_records(records) == link_records(shuffled)
+    assert link_records(records) == link_records(chance.sample(records, len(records)))
+    # which record stands for its work depends on when they came; which are one work does not
+    moments = [record["first_seen_at"] for record in records]
+    chance.shuffle(moments)
+    shuffled = [record | {"first_seen_at": moment} for record, moment in zip(records, moments, strict=True)]
+    assert group_records(records) == group_records(shuffled)
+
+
+ORDERS = list(itertools.permutations(range(3)))
+
+
+@pytest.mark.parametrize("days", ORDERS)
+def test_a_wrong_identifier_keeps_no_others_apart(days: tuple[int, ...]) -> None:
+    """Whichever of three records with a DOI came first, the two by one author are one work."""
+    facts = {
+        "a": ("Completely different in everything", "curie"),
+        "b": ("Habits of agents in small games", "ada"),
+        "c": ("What reward models remember", "ada"),
+    }
+    records = [
+        make_record(key, title, "doi:1", surnames=surname, day=day)
+        for (key, (title, surname)), day in zip(facts.items(), days, strict=True)
+    ]
+    assert group_records(records) == {frozenset("a"), frozenset("bc")}
+
+
+@pytest.mark.parametrize("days", ORDERS)
+def test_equally_similar_titles_are_decided_by_the_records_alone(days: tuple[int, ...]) -> None:
+    titles = {
+        "a": "Agents that keep habits of the old games",
+        "b": "Agents that keep habits of the old game",
+        "c": "Agents that keep habit of the old games",
+    }
+    records = [
+        make_record(key, title, surnames="ada", day=day) for (key, title), day in zip(titles.items(), days, strict=True)
+    ]
+    assert group_records(records) == {frozenset("ab"), frozenset("c")}
+
+
+def test_very_many_records_with_one_identifier_are_compared_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_SAME_KEY", 3)
+    records = [make_record(f"r{i}", f"A title of its own, number {i}", "doi:1") for i in range(6)]
+    assert list_accepted(records) == {("r0", f"r{i}") for i in range(1, 6)}
+    assert len(list_accepted(records[:3])) == 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -26,13 +28,20 @@ FIRST = {1: PAPER, 2: {**PAPER, "published_on": JUNE}, 3: PAPER}
 LATER = {1: {**PAPER, "published_on": JUNE}, 2: {**FIRST[2], "category": "Honest AI"}, 3: PAPER, 4: PAPER}
 
 
-@pytest.fixture
-def lake(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Lake:
+@pytest.fixture(scope="module")
+def corrected_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with two releases: the second corrects a date and a category, and adds a publication found late."""
-    lake = Lake(tmp_path / "lake")
-    monkeypatch.setenv("AISLE_LAKE", str(lake.root))
+    lake = Lake(tmp_path_factory.mktemp("corrected") / "lake")
     for publications in (FIRST, LATER):
         build_release(lake, [make_publication(key, **facts) for key, facts in publications.items()])
+    return lake
+
+
+@pytest.fixture
+def lake(corrected_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A copy of that lake, which a test may change."""
+    lake = Lake(shutil.copytree(corrected_lake.root, tmp_path / "lake", symlinks=True))
+    monkeypatch.setenv("AISLE_LAKE", str(lake.root))
     return lake
 
 

@@ -32,6 +32,7 @@ ADDED = [
         case when n % 3 > 0 then 'OpenAI' end as labs,
         'https://example.org/' || n as url,
         n = 4 as is_withdrawn,
+        false as is_excluded,
         1 as members,
         1 as sources,
         timestamptz '2026-01-01' as first_seen_at,
@@ -107,10 +108,12 @@ def test_permanent_link_without_a_corpus_means_the_mapping(living_lake: Lake, mo
 def test_release_without_corpora_shows_the_mapping(
     copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = copy_release("drop table reference.corpora", "drop table mart.work_counts_by_month")
+    lake = copy_release(
+        "drop table clean.corpora", "drop table reference.corpora", "drop table mart.work_counts_by_month"
+    )
     path = read_current_release(lake).path
     manifest = json.loads(path.with_suffix(".json").read_text())
-    for name in ("reference.corpora", "mart.work_counts_by_month"):
+    for name in ("clean.corpora", "reference.corpora", "mart.work_counts_by_month"):
         del manifest["tables"][name]
     path.with_suffix(".json").write_text(json.dumps({**manifest, "file": read_file_facts(path)}))
     monkeypatch.setattr("dashboards.queries.release._has_macros", lambda _: False)  # its own are of this version

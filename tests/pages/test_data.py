@@ -145,7 +145,7 @@ def test_every_column_has_lineage(released_lake: Lake, monkeypatch: pytest.Monke
         ):
             assert lineage_rows.select("table_name", "column_name", "from_table", "from_column").is_unique().all()
     edges = list_lineage_edges(release, "clean.publications")
-    assert ("raw.lab_sheet_publications", "clean.publications") in edges
+    assert ("clean.list_entries", "clean.publications") in edges
     assert ("mart.publications_by_lab_year", "mart.lab_share_by_year") in edges
     assert ("clean.episodes", "mart.episodes_by_linked_site") not in edges
 

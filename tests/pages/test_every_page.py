@@ -26,9 +26,11 @@ EMPTY = {
     "discussion": "This release has no forum posts or comments. Add",
     "curriculum": "This release has no episodes of podcasts or courses. Add",
     "item": "No item with this identifier in release v1",
+    "review": "These dashboards are read only",
     "coverage": "No snapshot yet",
     "checks": "There is only one release",
     "published_numbers": "Each claim is recounted at every run",
+    "models": "No labelled work",
     "rejects": "No record was rejected",
     "changes": "There is only one release",
     "dictionary": "Generated from the declarations",
@@ -89,7 +91,7 @@ def test_page_names_the_damaged_file(
             for schema in ("raw", "clean", "mart", "reference"):
                 connection.execute(f"drop schema {schema} cascade")
 
-    # the page of checks reads manifests only, so that it tells of a broken release too
+    # the page of checks reads manifests only, so that it describes a broken release too; that of decisions nothing at all
     for damage, is_manifest_damage in (
         (drop_all, False),
         (lambda: file.write_bytes(b"not a database" * 1000), False),
@@ -100,7 +102,7 @@ def test_page_names_the_damaged_file(
         damage()
         app = open_page(lake, monkeypatch, page=page, kind="episode", id="x")
         assert not app.exception
-        if page != "checks" or is_manifest_damage:
+        if page not in {"checks", "review"} or is_manifest_damage:
             assert "The release cannot be read" in read_page_text(app)
             assert str(lake.releases / "aisle.v2.") in read_page_text(app) or str(
                 lake.root / "aisle.duckdb"

@@ -38,6 +38,7 @@ CASES = [
     ("published_numbers", "mart.published_counts", "The formula is from AI Lab Watch"),
     ("rejects", "raw.refused_files", "Every record that is read"),
     ("work", "clean.work_dates", "Permanent link"),
+    ("work", "clean.work_versions", "Permanent link"),
     ("work", "clean.work_candidates", "Permanent link"),
     ("work", "clean.work_conflicts", "Permanent link"),
     ("work", "mart.counted_publications", "Permanent link"),
@@ -69,7 +70,7 @@ def drop_table(lake: Lake, table: str, *, is_in_manifest: bool) -> None:
 
 @pytest.mark.parametrize(
     ("page", "table", "other", "is_in_manifest"),
-    [*((*case, False) for case in CASES), (*CASES[5], True), (*CASES[24], True)],
+    [*((*case, False) for case in CASES), (*CASES[5], True), (*CASES[25], True)],
 )
 def test_missing_table_is_named_and_other_parts_show(
     copy_release: Callable[..., Lake],

@@ -30,6 +30,15 @@ def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monk
     assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()
 
 
+def test_a_lake_without_feeds_offers_to_follow_some(
+    released_lake: Lake, copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer = "`aisle follow starter`"
+    assert any(offer in info.value for info in open_page(released_lake, monkeypatch, page="overview").info)
+    fetched = copy_release("update raw.snapshots set origin = 'fetch' where source = 'podcast_page'")
+    assert not any(offer in info.value for info in open_page(fetched, monkeypatch, page="overview").info)
+
+
 def test_new_works_are_those_without_a_record_in_the_release_before(
     copy_release: Callable[..., Lake],
     monkeypatch: pytest.MonkeyPatch,

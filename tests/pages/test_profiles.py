@@ -64,7 +64,7 @@ def test_category_without_publications_has_charts_of_zeros(
 def test_picture_contains_the_cautions(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
     release = get_newest_release()
-    figure = build_profile_figures(release, "lab", profile.select_member("lab", "OpenAI", "works"), "OpenAI")[0]
+    figure = build_profile_figures(release, "lab", profile.select_member("lab", "OpenAI", "works", "iaps"), "OpenAI")[0]
     subtitle = " ".join(figure_files.build_picture(figure)["title"]["subtitle"])
     assert "2024 Q3 (to 31 Jul): covered only in part, so drawn pale" in subtitle
     assert "**" not in subtitle

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,8 @@ from tests.support.builders import NOW, build_release, make_publication
 from transforms.linking.members import name_work
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, publish_release
+from warehouse.scratch import open_scratch
+from warehouse.search import index as index_module
 from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index, get_index_folder, is_built
 from warehouse.search.items import ITEM_KINDS, list_available_kinds, select_items
 
@@ -253,6 +257,25 @@ def test_damaged_index_is_reported_and_can_be_rebuilt(tmp_path: Path) -> None:
     assert publish_release(Lake(tmp_path), [], {})[0].number == 2
 
 
+def test_items_are_sorted_within_the_memory_budget(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AISLE_MEMORY", "600MB")
+    limits, write = list[str](), index_module._build_document
+
+    def note_limit(*values: Any) -> Any:
+        with open_scratch(tmp_path) as connection:  # of the instance that reads the release
+            limits.extend(*connection.execute("select current_setting('memory_limit')").fetchall())
+        return write(*values)
+
+    monkeypatch.setattr(index_module, "_build_document", note_limit)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    shutil.copy(release.path, folder)
+    build_index(replace(release, path=folder / release.path.name), is_damaged=True)
+    assert set(limits) == {"222.2 MiB"}  # 600 MB without what Python and its libraries use
+
+
 def test_killed_build_leaves_no_index(tmp_path: Path) -> None:
     release = build_release(Lake(tmp_path), [make_publication(n) for n in range(50)], only=[])
     leftover = release.path.parent / ".indexing-killed" / "index"
@@ -280,6 +303,8 @@ import sys
 from pathlib import Path
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
+from warehouse.scratch import open_scratch
+from warehouse.search import index as index_module
 from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index
 if os.getuid() == 0:  # root may write everywhere
     os.setgid(65534)

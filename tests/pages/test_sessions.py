@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,16 @@ from tests.support.websocket_clients import PageReader, PageView, find_inconsist
 from warehouse.lake import Lake
 
 SESSIONS = scale_trials(12, 30)
-AFTER_SECONDS = 4.0
+PATIENCE_SECONDS = 120.0
+
+
+def wait_for_views(reading: threading.Thread, views: Sequence[PageView], release: str) -> None:
+    """Wait until as many pages as there are sessions were read of a release."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while sum(release in view.releases for view in [*views]) < SESSIONS:
+        assert reading.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.trials("sessions that read pages while a release is published", SESSIONS)
@@ -26,17 +36,27 @@ def test_new_release_does_not_disturb_open_sessions(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     views, is_stopped = list[PageView](), threading.Event()
     with serve_dashboard(lake, log) as server:
-        reading = threading.Thread(target=lambda: views.extend(read_concurrently(server, pages, SESSIONS, is_stopped)))
+        failures = list[OSError]()
+
+        def read_pages() -> None:
+            try:
+                read_concurrently(server, pages, SESSIONS, is_stopped, views)
+            except OSError as error:
+                failures.append(error)
+
+        reading = threading.Thread(target=read_pages)
         reading.start()
         try:
+            wait_for_views(reading, views, "v1")
             build_release(lake, [make_publication(f"{n:016x}") for n in range(50)])
-            time.sleep(AFTER_SECONDS)
+            wait_for_views(reading, views, "v2")
         finally:
             is_stopped.set()
             reading.join()
         new_reader = PageReader(server)
         assert new_reader.read_page("trends").releases == {"v2"}  # without a restart
         new_reader.close()
+    assert failures == []
     assert [f"{view.address}: {view.errors}" for view in views if view.errors] == []
     assert find_inconsistent_views(views) == []
     assert {release for view in views for release in view.releases} == {"v1", "v2"}

@@ -214,7 +214,7 @@ def test_user_query_never_runs_on_the_connections_of_pages(
     app = open_sql_page(released_lake, monkeypatch, query="select 'typed by a stranger' as words")
     assert read_result(app)["words"].to_list() == ["typed by a stranger"]
     started = time.monotonic()
-    while not queries and time.monotonic() - started < 1:
+    while not queries and time.monotonic() - started < 30:
         time.sleep(0.01)
     assert queries
     assert not [query for query in queries if "stranger" in query]

@@ -62,6 +62,44 @@ def test_two_selections_are_compared(released_lake: Lake, monkeypatch: pytest.Mo
     assert "11 publications are in both" in read_page_text(overlapping)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"labs": "OpenAI"}, "Anthropic and Google DeepMind\\: 67 in 2.58 covered years; OpenAI\\: 11 in 2.58"),
+        (
+            {"since": "2023-07", "until": "2023-12", "per": "month"},
+            "all labs, from 1 Jan 2023, until 30 Jun 2023\\: 12 in 0.50",
+        ),
+        ({}, "all labs, from 1 Jan 2022, until 31 Dec 2022\\: 24 in 1.00 covered years; all labs, from 1 Jan 2023"),
+    ],
+)
+def test_what_is_compared_by_default_has_nothing_in_common(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], found: str
+) -> None:
+    app = open_page(released_lake, monkeypatch, compare="true", count="works", **chosen)
+    assert not app.exception
+    assert found in read_page_text(app)
+    assert "Nothing is chosen here" in " ".join(caption.value for caption in app.caption)
+
+
+def test_shares_of_a_category_are_compared_between_labs(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    category = {"categories": "Enhancing human feedback", "other_categories": "Enhancing human feedback"}
+    app = open_page(
+        released_lake,
+        monkeypatch,
+        labs="OpenAI",
+        compare="true",
+        other_labs="Google DeepMind",
+        count="works",
+        **category,
+    )
+    text = read_page_text(app).replace("\\", "")
+    assert "As shares: 40% (17 of 42) compared with 55% (6 of 11), -14 percentage points" in text
+    # shares of labs in the same publications are not independent
+    app = open_page(released_lake, monkeypatch, labs="OpenAI", compare="true", other_labs="Google DeepMind")
+    assert "As shares" not in read_page_text(app)
+
+
 def test_figure_has_sql_and_citation(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(released_lake, monkeypatch, labs="OpenAI", trends_tab="SQL")
     assert "list_contains(['OpenAI'], lab)" in app.code[0].value

@@ -11,6 +11,7 @@ import pytest
 
 from dashboards.queries import news, search, work
 from orchestration.defs.catalog import load_transforms
+from orchestration.ingest.raw_tables import list_raw_tables
 from tests.conftest import publish_copy
 from tests.support.app_tests import open_page, read_page_text
 from tests.support.builders import NOW, build_release, make_publication
@@ -77,14 +78,31 @@ ITEMS = [
     make_feed_item("podcast", title="An episode", url="https://example.org/2", audio_url="https://example.org/2.mp3"),
 ]
 MADE = (
-    *("clean.works", "clean.work_labels", "clean.work_candidates", "clean.work_conflicts", "clean.work_history"),
+    *("clean.works", "clean.work_versions", "clean.work_labels", "clean.work_candidates", "clean.work_conflicts"),
+    "clean.work_history",
     *("mart.counted_publications", "mart.alike_publications", "mart.publication_evidence", "mart.discussed_links"),
     *("reference.counting_rules", "reference.taxonomies", "reference.category_crosswalk", "clean.episodes"),
 )
 
 
+VERSIONS = '[{"version": 1, "at": "2024-01-03T10:00:00+00:00"}, {"version": 2, "at": "2024-03-01T09:00:00+00:00"}]'
+HARVESTED = {
+    **dict.fromkeys(next(table.schema for table in list_raw_tables() if table.name == "raw.arxiv_papers")),
+    "record_id": "arxiv",
+    "version_id": "arxiv",
+    "snapshot_id": "s",
+    "record_ordinal": 1,
+    "is_deleted": False,
+    "first_seen_at": NOW,
+    "last_seen_at": NOW,
+    "arxiv_id": "2401.00001",
+    "version_history": VERSIONS,
+}
+
+
 def publish(lake: Lake, papers: list[dict[str, Any]], items: list[dict[str, Any]]) -> Release:
-    return build_release(lake, [LISTED], only=MADE, clean__papers=papers, clean__feed_items=items)
+    rows = {"clean__papers": papers, "clean__feed_items": items, "raw__arxiv_papers": [HARVESTED] if papers else []}
+    return build_release(lake, [LISTED], only=MADE, **rows)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +200,11 @@ def test_page_of_a_work_names_its_places_dates_and_labs(
     assert places["evidence"].null_count() == 0
     dates = pl.from_pandas(app.dataframe[1].value)
     assert dates.filter("is_shown")["source"].to_list() == ["arxiv_papers"]
+    versions = pl.from_pandas(app.dataframe[2].value)
+    assert versions.select("version_number", "submitted_on", "is_newest").rows() == [
+        (1, dt.date(2024, 1, 3), False),
+        (2, dt.date(2024, 3, 1), True),
+    ]
     assert "Ada Example; Bo Sample" in read_page_text(app)
     assert "3 Jan 2024 \\(first version\\)" in read_page_text(app)
 
@@ -205,9 +228,9 @@ def test_news_since_a_release_are_works_without_a_record_in_it(lake: Lake, relea
     assert news.find_news_since_release(release, release).counts == {}
 
 
-def test_news_since_a_day_are_what_was_first_seen_then(release: Release) -> None:
-    assert news.find_news_since_day(release, NEW_AT.date()).counts == {"works": 1, "entries of other feeds": 1}
-    assert news.find_news_since_day(release, NEW_AT.date() + dt.timedelta(1)).counts == {}
+def test_news_since_a_day_or_moment_are_what_was_first_seen_then(release: Release) -> None:
+    assert news.find_news_since(release, NEW_AT.date()).counts == {"works": 1, "entries of other feeds": 1}
+    assert news.find_news_since(release, NEW_AT.date() + dt.timedelta(1)).counts == {}
     counts = news.count_since(release, {"since": NEW_AT.date()})
     assert dict(counts.select("what", "since").iter_rows())["works"] == 1
     assert dict(counts.select("what", "in_all").iter_rows())["works"] == 2

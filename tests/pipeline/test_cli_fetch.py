@@ -11,7 +11,7 @@ from orchestration.fetch.config import ConfigurationError, read_configuration
 from orchestration.fetch.journal import FeedFolder
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
-from tests.conftest import run_aisle
+from tests.conftest import copy_lake, run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from tests.support.http_server import HTML_PAGE, ServerRequest, ServerResponse, serve_http
 from tests.support.sheet_server import write_feeds_config
@@ -24,7 +24,8 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def test_fetched_data_are_released_by_a_run(lake: Lake) -> None:
+def test_fetched_data_are_released_by_a_run(empty_lake: Lake, tmp_path: Path) -> None:
+    lake = copy_lake(empty_lake, tmp_path / "lake")
     with (
         serve_http(lambda _: ServerResponse(build_csv(GOOD))) as server,
         serve_http(lambda _: ServerResponse(b"", 404)) as gone,
@@ -47,7 +48,7 @@ def test_fetched_data_are_released_by_a_run(lake: Lake) -> None:
         assert connection.execute("select origin, feed, url from raw.snapshots").fetchall() == [
             ("fetch", "sheet", server.url)
         ]
-        assert connection.execute("select count(*) from clean.publications").fetchall() == [(1,)]
+        assert connection.execute("select list, entries from clean.lists").fetchall() == [("sheet", 1)]
     shown = run_aisle(lake.root, "sources", COLUMNS="300").stdout
     (line,) = [line for line in shown.splitlines() if line.strip().startswith("gone")]
     assert "not complete (1 times): gone: HTTP status 404" in line
@@ -55,7 +56,10 @@ def test_fetched_data_are_released_by_a_run(lake: Lake) -> None:
     assert " complete " in line
 
 
-def test_without_a_network_each_feed_reports_it_and_stored_data_are_released(lake: Lake) -> None:
+def test_without_a_network_each_feed_reports_it_and_stored_data_stay_released(
+    released_lake: Lake, tmp_path: Path
+) -> None:
+    lake = copy_lake(released_lake, tmp_path / "lake")
     write_feeds_config(lake, [], {"one": "http://one.invalid/x", "two": "http://127.0.0.1:9/x"}, attempts=2)
     result = run_aisle(lake.root, "fetch")
     assert result.returncode == 1
@@ -81,13 +85,13 @@ def test_unknown_feed_name_lists_the_known_ones(lake: Lake) -> None:
     write_feeds_config(lake, [], {"one": "http://one.invalid/x"})
     result = run_aisle(lake.root, "fetch", "tow")
     assert result.returncode == 1
-    assert "no feed and no source of a feed is named 'tow'; feeds: one" in result.stderr
+    assert "no feed, set of feeds or source of a feed is named 'tow'; there are: one" in result.stderr
 
 
 def test_no_enabled_feed_is_no_error_and_uses_no_network(lake: Lake) -> None:
     result = run_aisle(lake.root, "fetch")
     assert result.returncode == 0
-    assert "no feed is enabled" in result.stderr
+    assert "no feed is followed" in result.stderr
     assert not (lake.root / "fetch" / "feeds").exists()
     assert not any(feed.enabled for feed in read_configuration(lake).feeds.values())
 
@@ -224,8 +228,8 @@ def test_response_of_another_kind_than_its_feed_is_refused(lake: Lake) -> None:
     assert "looked for a feed (<rss>, <feed>)" in result.stderr
 
 
-def test_unreadable_configuration_stops_fetches_but_not_files(lake: Lake, tmp_path: Path) -> None:
-    lake.root.mkdir()
+def test_unreadable_configuration_stops_fetches_but_not_files(empty_lake: Lake, tmp_path: Path) -> None:
+    lake = copy_lake(empty_lake, tmp_path / "lake")
     (lake.root / "feeds.toml").write_text("[fetch", encoding="utf-8")
     for command in (["fetch"], ["sources"], ["add", "http://127.0.0.1/"]):
         result = run_aisle(lake.root, *command)
@@ -234,7 +238,8 @@ def test_unreadable_configuration_stops_fetches_but_not_files(lake: Lake, tmp_pa
         assert "Traceback" not in result.stderr
     (tmp_path / "sheet.csv").write_bytes(build_csv(GOOD))
     assert run_aisle(lake.root, "add", str(tmp_path / "sheet.csv")).returncode == 0
-    assert run_aisle(lake.root, "run").returncode == 0
+    assert run_aisle(lake.root, "run", AISLE_BUNDLED="no").returncode == 0
+    assert read_current_release(lake).number == 2
 
 
 def test_own_configuration_overrides_the_bundled_key_by_key(

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from expectations.cross_table import CrossTableCheck, list_checks
 from orchestration.defs.catalog import list_tables, load_transforms
-from tests.conftest import run_aisle
+from orchestration.sources.sheet.list_names import MAPPING
+from tests.conftest import copy_lake, run_aisle
 from tests.pipeline.test_pipeline import query_lake
 from tests.support.builders import NOW, build_release, fetch_rows, make_publication
 from transforms import engine
@@ -78,12 +80,6 @@ def test_every_claim_of_the_study_is_reproduced(released_lake: Lake) -> None:
     ) == [(0,)]
 
 
-def copy_lake(lake: Lake, folder: Path) -> Lake:
-    """A copy of a released lake, of which a run makes only what is new."""
-    shutil.copytree(lake.root, folder, symlinks=True)
-    return Lake(folder)
-
-
 def test_differing_claim_fails_its_check_until_the_records_are_withdrawn(released_lake: Lake, tmp_path: Path) -> None:
     sheet = tmp_path / "more.csv"
     sheet.write_text(
@@ -93,7 +89,7 @@ def test_differing_claim_fails_its_check_until_the_records_are_withdrawn(release
         "https://www.anthropic.com/research/reward-tampering,Honest AI\n"
     )
     lake = copy_lake(released_lake, tmp_path / "lake")
-    assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
+    assert run_aisle(lake.root, "add", "--list", MAPPING, str(sheet)).returncode == 0
     done = run_aisle(lake.root, "run")
     assert done.returncode == 0, done.stderr
     assert "published_counts" in done.stderr
@@ -258,7 +254,7 @@ def test_missing_records_are_reported_and_kept(empty_lake: Lake, tmp_path: Path)
     os.mkfifo(lake.inbox / "pipe.csv")
     for text in (header + kept + future + gone + reserved, header + kept + future):
         sheet.write_text(text)
-        assert run_aisle(lake.root, "add", str(sheet)).returncode == 0
+        assert run_aisle(lake.root, "add", "--list", MAPPING, str(sheet)).returncode == 0
         done = run_aisle(lake.root, "run", AISLE_BUNDLED="no")
         assert done.returncode == 0, done.stderr
     assert done.stderr.count("left not yet.csv.part in the inbox") == 1
@@ -294,19 +290,29 @@ def test_silent_source_fails_its_check(tmp_path: Path, last: dt.date, is_alarmin
     assert (find_check("no_source_fell_silent").find_violations(lake).count > 0) == is_alarming
 
 
+def make_rows(name: str, facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table: of these facts those that it has columns for; other columns are missing."""
+    schema = next(table for table in list_tables() if table.name == name).schema
+    return [{column: row.get(column) for column in schema} for row in facts]
+
+
 def query_overlap(folder: Path, first: range, second: range, equal: int) -> tuple[object, ...]:
     """The row of two lists of works; so many of the works of the second list have the same row as in the first."""
     snapshots = [make_snapshot(1, "one.csv", len(first)), make_snapshot(2, "two.csv", len(second))]
     sightings = [make_sighting(1, n, n) for n in first]
     copied = set([n for n in second if n in first][:equal])
     sightings += [make_sighting(2, n, n) | ({} if n in copied else {"version_id": f"{n} otherwise"}) for n in second]
+    entries = {str(n): make_publication(n, published_on=dt.date(2023, 1, 1), list=MAPPING) for n in {*first, *second}}
+    versions = {s["version_id"]: entries[s["record_id"]] | s for s in sightings}
     release = build_release(
         Lake(folder),
-        [make_publication(n, published_on=dt.date(2023, 1, 1)) for n in {*first, *second}],
+        None,
         only=["mart.list_overlaps"],
         raw__snapshots=[s for s, _ in snapshots],
         raw__parses=[p for _, p in snapshots],
         raw__sightings=sightings,
+        raw__lab_sheet_publications=make_rows("raw.lab_sheet_publications", versions.values()),
+        clean__list_entries=make_rows("clean.list_entries", entries.values()),
     )
     query = """
         select both_works, equal_works, estimated_works, missed_low, missed_works, missed_high, no_estimate_reason, assumptions

@@ -99,7 +99,7 @@ def test_dependencies_are_those_of_the_query(specs: dict[str, dg.AssetSpec]) -> 
     for name, transform in load_transforms().items():
         assert upstream(specs[name]) == set(list_source_tables(transform.query))
     assert upstream(specs["release"]) == {table.name for table in list_tables()}
-    assert upstream(specs["clean.publications"]) == {
+    assert upstream(specs["clean.list_entries"]) == {
         "raw.lab_sheet_publications",
         "raw.sightings",
         "reference.labs",
@@ -147,8 +147,10 @@ def test_every_table_has_a_blocking_check(definitions: dg.Definitions) -> None:
         "published_counts",
         "no_snapshot_was_cut_short",
         "no_source_fell_silent",
+        "suggestions_stay_confident",
         "records_are_still_listed",
         "dates_are_past",
+        "versions_are_in_order",
         "crosswalk_is_whole",
     }
 

@@ -144,3 +144,50 @@ def test_old_runs_are_found_before_they_are_deleted(instance: dg.DagsterInstance
     assert find_old_runs(instance, 1) == [run_ids[1], run_ids[0]]
     assert prune_runs(instance, 1) == [run_ids[1], run_ids[0]]
     assert find_old_runs(instance, 1) == []
+
+
+def read_record(instance: dg.DagsterInstance, name: str = "numbers") -> dg.EventLogRecord | None:
+    (record,) = instance.get_asset_records([dg.AssetKey(name)])
+    return record.asset_entry.last_materialization_record
+
+
+def test_kept_records_are_those_that_are_stored(instance: dg.DagsterInstance) -> None:
+    metadata = {
+        "rows": 3,
+        "share": 0.5,
+        "path": dg.MetadataValue.path("/a/b"),
+        "table": dg.MetadataValue.table([dg.TableRecord({"a": "é"})]),
+    }
+    tags = {"dagster/data_version": "1"}
+    instance.report_runless_asset_event(dg.AssetMaterialization("numbers", metadata=metadata, tags=tags))
+    dg.materialize([numbers], instance=instance)
+    instance.report_runless_asset_event(dg.AssetMaterialization("others", metadata=metadata, tags=tags))
+    with dg.DagsterInstance.from_ref(instance.get_ref()) as second:
+        for name in ("numbers", "others"):
+            assert read_record(instance, name) == read_record(second, name) is not None
+        # what another process stores is read, and what it wipes is gone
+        second.report_runless_asset_event(dg.AssetMaterialization("numbers", metadata={"rows": 4}))
+        record = read_record(instance)
+        assert record is not None
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.metadata["rows"].value == 4
+        assert read_record(instance) == record
+        second.wipe_assets([dg.AssetKey("numbers")])
+        assert instance.get_latest_materialization_event(dg.AssetKey("numbers")) is None
+        assert instance.get_asset_records([dg.AssetKey("numbers")]) == second.get_asset_records(
+            [dg.AssetKey("numbers")]
+        )
+        second.report_runless_asset_event(dg.AssetMaterialization("numbers", metadata={"rows": 5}))
+        assert read_record(instance) == read_record(second) != record
+
+
+def test_records_are_parsed_once(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    dg.materialize([numbers], instance=instance)
+    with dg.DagsterInstance.from_ref(instance.get_ref()) as second:
+        first_read = read_record(second)
+        parsed = list[str]()
+        monkeypatch.setattr(
+            "dagster._core.storage.event_log.sql_event_log.deserialize_value", lambda text, _: parsed.append(text)
+        )
+        assert read_record(second) == first_read == read_record(instance) is not None
+    assert parsed == []

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.sources.sheet.list_names import MAPPING
 from tests.conftest import PROJECT, run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from tests.support.trials import pick_trials, scale_trials
@@ -93,7 +94,7 @@ def test_runs_wait_for_another_and_one_alone_works_and_rejects_a_bad_row_and_war
     other = ["OpenAI", "Another title", "1-Jan-2024", "https://openai.com/another", *GOOD[4:]]
     nameless = ["OpenAI", "", "1-Jan-2024", "", *GOOD[4:]]
     path.write_bytes(build_csv([*GOOD[:4], "Scalable oversight", ""], other, nameless))
-    assert run_aisle(lake.root, "add", str(path)).returncode == 0
+    assert run_aisle(lake.root, "add", "--list", MAPPING, str(path)).returncode == 0
     with lake.lock():
         command = [sys.executable, "-c", "from orchestration.cli.app import main; main()", "run"]
         environment = {**os.environ, "AISLE_LAKE": str(lake.root), "COLUMNS": "200"}

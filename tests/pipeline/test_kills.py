@@ -118,7 +118,7 @@ def check_release(lake: Lake, before: Release, rows: int) -> Release:
         assert release.manifest == before.manifest
         return release
     with release.connect() as connection:
-        assert connection.execute("select count(*) from clean.publications").fetchall() == [(rows,)]
+        assert connection.execute("select count(*) from clean.list_entries").fetchall() == [(rows,)]
         for name, table in release.manifest["tables"].items():
             assert connection.execute(f"select count(*) from {name}").fetchall() == [(table["rows"],)]
     return release
@@ -148,10 +148,12 @@ def test_killed_run_leaves_a_whole_release_and_the_next_counts_all(
         query = "select records_read, records_kept + records_repeated + records_rejected from raw.parses"
         accounts = connection.execute(query).fetchall()
         assert all(read == accounted for read, accounted in accounts)
-        query = "select count(*), count(distinct title) from clean.publications where title like 'Killed %'"
+        query = "select count(*), count(distinct title) from clean.list_entries where title like 'Killed %'"
         assert connection.execute(query).fetchall() == [(RUN_KILLS, RUN_KILLS)]
-        assert connection.execute("select count(*) from clean.publications").fetchall() == [(rows,)]
-        query = "select sum(publication_rows) from mart.publications_by_lab_year"
+        assert connection.execute("select count(*) from clean.list_entries").fetchall() == [(rows,)]
+        query = (
+            "select sum(items) from mart.corpus_coverage inner join clean.corpora using (corpus) where kind = 'list'"
+        )
         assert connection.execute(query).fetchall() == [(rows,)]
     assert len(accounts) == len(list_snapshots(lake))
     assert list_inbox(lake) == set()

@@ -171,6 +171,18 @@ def read_text(path: Path) -> str | None:
     return DeltaTable(path.parent).metadata().description
 
 
+def test_log_is_read_again_only_if_it_has_changed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    table = write_numbers(lake, range(3))
+    versions = [lake.open_table(table.name) for _ in range(2)]
+    write_numbers(lake, range(4))
+    versions += [lake.open_table(table.name), Lake(tmp_path).open_table(table.name)]
+    logs = [version[0] for version in versions if version is not None]
+    assert [log.delta.version() for log in logs] == [0, 0, 1, 1]
+    assert logs[0] is logs[1]
+    assert logs[2] is logs[3]
+
+
 def test_same_rows_in_another_order_make_no_new_version(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     table = write_numbers(lake, range(3000))

@@ -102,6 +102,6 @@ def test_release_has_the_lineage_of_its_columns(released_lake: Lake) -> None:
     with read_current_release(released_lake).connect() as connection:
         sources = connection.execute(
             "select from_table, from_column from reference.lineage"
-            " where table_name = 'clean.publications' and column_name = 'title'"
+            " where table_name = 'clean.list_entries' and column_name = 'title'"
         ).fetchall()
     assert ("raw.lab_sheet_publications", "title") in sources

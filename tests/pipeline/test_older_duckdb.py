@@ -42,6 +42,7 @@ CALLS = {
     "link_key": "select link_key('https://arxiv.org/pdf/2401.01234v2')",
     "words_of": "select words_of('Sparse, probing  of features')",
     "blank_words": "select blank_words('Sparse, probing  of features')",
+    "taxonomy_of": "select taxonomy_of(null, 'iaps_mapping')",
     "publications_behind": "from publications_behind(rule := 'rows')",
     "publication_periods": "from publication_periods(grain := 'quarter')",
     "publication_cells": "from publication_cells(grain := 'month')",

@@ -144,6 +144,24 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
+LOSES_SIGNALS = (
+    WAITS_IN_A_RUN.replace(
+        """\
+    print("up", flush=True)
+    time.sleep(600)""",
+        """\
+    try:  # from before the signal can be sent
+        print("up", flush=True)
+        time.sleep(600)
+    except BaseException:
+        pass
+    time.sleep(600)""",
+    )
+    .replace("with dg.", "launch.GRACE_SECONDS = 0.2\nwith launch.end_after_signal(print), dg.")
+    .replace("from orchestration.cli.launch", "from orchestration.cli import launch\nfrom orchestration.cli.launch")
+)
+
+
 def test_lease_ends_with_its_process_even_when_killed(tmp_path: Path) -> None:
     holder = start_process(HOLDS_LEASES.format(runs=["a"], home=str(tmp_path)))
     path = locate_lease(tmp_path, "a")
@@ -226,6 +244,19 @@ def test_run_that_is_ended_by_a_signal_has_failed_at_once(instance: dg.DagsterIn
     process.stdout.close()
     (run,) = instance.get_runs()
     assert run.status is STATUS.FAILURE
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_run_that_loses_the_exception_of_a_signal_is_ended(
+    instance: dg.DagsterInstance, number: signal.Signals
+) -> None:
+    process = start_process(LOSES_SIGNALS)
+    process.send_signal(number)
+    assert process.wait() in {128 + number, 128 + signal.SIGTERM}  # a lost terminal is passed on as SIGTERM
+    assert process.stdout is not None
+    process.stdout.close()
+    (run,) = instance.get_runs()
+    assert run.status is STATUS.STARTED  # the next run marks it as failed
 
 
 def test_killed_run_that_dagster_launches_fails_and_leaves_its_pool(

@@ -23,6 +23,7 @@ TWO_LISTS = sorted((GOLDEN / "two_lists").glob("*.csv"))  # on the made-up recor
 EMPTY_ON_BUNDLED_DATA = {
     "mart.alike_publications",
     "mart.author_topics",
+    "mart.counted_list_entries",
     "mart.days_from_paper_to_discussion",
     "mart.list_overlaps",
     "mart.most_discussed_works",
@@ -31,6 +32,8 @@ EMPTY_ON_BUNDLED_DATA = {
     "mart.published_count_differences",
     "mart.removed_publications",
     "mart.segments_by_author",
+    "mart.suggested_counts_by_month",
+    "mart.suggestion_confidence_by_month",
     "mart.topics_by_month",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.fetch.config import read_configuration
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, copy_lake
 from tests.support.http_server import ServerResponse, serve_http
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
@@ -83,14 +83,15 @@ def run_python(copy: Path, *arguments: str, **environment: str) -> subprocess.Co
     )
 
 
-def test_source_feed_table_and_page_of_the_recipes_are_released(tmp_path: Path, copy: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+def test_source_feed_table_and_page_of_the_recipes_are_released(
+    tmp_path: Path, copy: Path, released_lake: Lake
+) -> None:
+    lake = copy_lake(released_lake, tmp_path / "lake")
 
     def run_aisle(*arguments: str) -> subprocess.CompletedProcess[str]:
         script = "from orchestration.cli.app import main; main()"
         return run_python(copy, "-c", script, *arguments, AISLE_LAKE=str(lake.root))
 
-    lake.root.mkdir()
     (feed,) = list_code_blocks("adding.md", "toml")
     with serve_http(lambda _: ServerResponse(json.dumps(GRANTS).encode())) as server:
         address = re.search(r'url = "(.*?)"', feed)

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from rich.table import Table as RichTable
 
 from orchestration.cli import console as consoles
-from orchestration.cli.app import _print_findings
 from orchestration.cli.console import PlainConsole
 from orchestration.cli.query import RowOutput, write_rows
+from orchestration.cli.running import print_findings
 from orchestration.defs.run_log import RUN_LOG
 from tests.conftest import run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
@@ -169,7 +169,7 @@ def test_lab_in_brackets_is_shown(copy_release: Callable[..., Lake], capsys: pyt
     tables = ("clean.publications", "mart.publications_by_lab_year", "mart.publication_counts_by_month")
     lab = HOSTILE.replace("\x00", "")
     lake = copy_release(*(f"update {table} set lab = '{lab}' where lab = 'OpenAI'" for table in tables))
-    _print_findings(lake)
+    print_findings(lake)
     shown = capsys.readouterr().out
     assert "[/red] [bold]x[/] :smile: \\u001b[31m" in shown
     assert is_harmless(shown)

@@ -91,6 +91,39 @@ def test_values_of_a_raw_format_record_and_a_deleted_record() -> None:
     assert (second.identity, second.values["is_deleted"]) == ("arxiv:2401.00009", True)
 
 
+def build_page(*versions: str) -> bytes:
+    return (
+        '<!DOCTYPE html><html><head><title>[2401.00003] A title</title><meta name="citation_title" content="A title">'
+        '<meta name="citation_author" content="Ann, A."><meta name="citation_date" content="2024/01/05">'
+        '<meta name="citation_online_date" content="2024/03/07"><meta name="citation_arxiv_id" content="2401.00003">'
+        f'</head><body><div class="submission-history"><h2>Submission history</h2> From: A. Ann {"<br>".join(versions)}'
+        "</div></body></html>"
+    ).encode()
+
+
+def test_page_has_the_versions_of_its_submission_history() -> None:
+    first = '<strong><a href="/abs/2401.00003v1">[v1]</a></strong> Fri, 5 Jan 2024 10:00:00 UTC (1 KB)'
+    second = "<strong>[v2]</strong>\n Tue, 6 Feb 2024 11:00:00 UTC (2 KB)"
+    third = '<strong><a href="/abs/2401.00003v3">[v3]</a></strong> Thu, 7 Mar 2024 12:00:00 UTC (2 KB)'
+    (paper,) = parse_document(SOURCE, build_page(first, second, third)).records
+    assert (paper.values["version_number"], paper.values["revised_on"]) == (2, dt.date(2024, 2, 6))
+    assert paper.values["submitted_on"] == dt.date(2024, 1, 5)
+    history = json.loads(str(paper.values["version_history"]))
+    assert [(entry["version"], entry["at"][:10]) for entry in history] == [
+        (1, "2024-01-05"),
+        (2, "2024-02-06"),
+        (3, "2024-03-07"),
+    ]
+    assert "reading_note" not in paper.values
+
+
+def test_page_without_a_readable_history_keeps_its_days() -> None:
+    for version in ("", "<strong>[v1]</strong> Fri, 45 Jan 2024 10:00:00 UTC"):
+        (paper,) = parse_document(SOURCE, build_page(version)).records
+        assert (paper.values["version_number"], paper.values["version_history"]) == (None, None)
+        assert paper.values["submitted_on"] == dt.date(2024, 1, 5)
+
+
 def test_damaged_bulk_line_is_rejected_alone() -> None:
     lines = [
         json.dumps(build_bulk_line()),
@@ -313,4 +346,4 @@ def test_captured_harvests_and_pages_are_parsed() -> None:
     for path in (SAMPLES / "lab_pages_html" / "arxiv_abs").glob("*.gz"):
         (paper,) = parse_document(SOURCE, gzip.decompress(path.read_bytes())).records
         assert str(paper.values["arxiv_id"]).replace(".", "-") == path.name.partition(".")[0]
-        assert all(paper.values[name] for name in ("title", "abstract", "authors", "submitted_on"))
+        assert all(paper.values[name] for name in ("title", "abstract", "authors", "submitted_on", "version_history"))

@@ -24,9 +24,10 @@ from orchestration.sources.shared.html_text import html_to_text
 from orchestration.sources.shared.html_tree import limit_nesting, parse_html
 from orchestration.sources.source import DamagedDocument, DocumentRefused
 from tests.sources import test_arxiv, test_enrichers, test_feed, test_forum, test_lab_site, test_openalex
-from tests.support.trials import pick_trials
+from tests.support.trials import pick_trials, scale_trials
 
-LENGTH, NEGLIGIBLE_SECONDS, LIMIT, RUNS = 4000, 0.25, 11.0, 5  # four times the length: linear 4, quadratic 16
+LENGTH = scale_trials(2500, 4000)
+NEGLIGIBLE_SECONDS, LIMIT, RUNS = 0.25, 11.0, 5  # four times the length: linear 4, quadratic 16
 
 SHAPES: dict[str, Callable[[int], str]] = {
     "nested blocks": lambda n: "<div>" * n,

@@ -268,7 +268,7 @@ def test_page_in_another_encoding_is_read_by_its_own_declaration() -> None:
     ("content", "message"),
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), r"an old \(\.xls\) or encrypted workbook; save it as XLSX"),
-        ({"mimetype": b"x", "content.xml": b"<x/>"}, "an OpenDocument file; save a spreadsheet as XLSX or CSV"),
+        ({"mimetype": b"x", "content.xml": b"<x/>"}, "an OpenDocument file that is no spreadsheet"),
         ({"xl/workbook.bin": b"x"}, r"a binary workbook \(\.xlsb\); save it as XLSX or CSV"),
         ({"word/document.xml": b"<x/>"}, "a Word document"),
     ],
@@ -296,7 +296,9 @@ OTHER = "Paper title,Author(s),Date published,Link to paper\nA title,A. Person,J
 def test_table_with_other_headers_is_read_with_the_columns_that_were_guessed() -> None:
     with pytest.raises(DocumentRefused) as refused:
         recognise_source(Document(OTHER.encode(), "list.csv"))
-    columns = refused.value.columns
+    proposal = refused.value.proposal
+    assert proposal is not None
+    columns = dict(proposal.columns)
     assert columns == {
         "title": "Paper title",
         "authors": "Author(s)",
@@ -316,23 +318,22 @@ def test_table_with_other_headers_is_read_with_the_columns_that_were_guessed() -
 
 
 @pytest.mark.parametrize(
-    ("header", "columns"),
+    ("table", "columns"),
     [
-        ("Name of paper;Year;Who", {}),
+        ("Name of paper;Year;Who\nA study of wolves;2024;Ada", {"title": "Name of paper", "date": "Year"}),
         (
-            "Paper;Organisation;Year;Agenda",
+            "Paper;Organisation;Year;Agenda\nA study of wolves;OpenAI;2024;Probes",
             {"title": "Paper", "lab": "Organisation", "date": "Year", "category": "Agenda"},
         ),
-        ("ARTICLE;doi", {"title": "ARTICLE", "url": "doi"}),
-        ("Amount;Donor", {}),
+        ("ARTICLE;doi\nA study of wolves;10.1234/abc", {"title": "ARTICLE", "url": "doi"}),
+        ("Amount;Donor\n3;Ada", {}),
     ],
 )
-def test_only_a_title_or_a_link_is_indispensable_for_a_guess(header: str, columns: dict[str, str]) -> None:
-    if header.startswith("Name of paper"):
-        columns = {"title": "Name of paper", "date": "Year"}
+def test_only_a_title_or_a_link_is_indispensable_for_a_guess(table: str, columns: dict[str, str]) -> None:
     with pytest.raises(NotThisSource) as reason:
-        parse(f"{header}\na;b;c;d\n")
-    assert (reason.value.columns or {}) == columns
+        parse(f"{table}\n")
+    assert reason.value.proposal is not None
+    assert reason.value.proposal.columns == columns
 
 
 def test_given_columns_hold_and_can_leave_a_column_out() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.corpora import LISTED, count_works, make_work
+from tests.support.corpora import LISTED, count_works, make_entry, make_work
 from tests.support.trials import scale_trials
 from warehouse import reference
 
@@ -122,7 +122,7 @@ def test_a_year_without_a_month_counts_in_its_year_only(counted: duckdb.DuckDBPy
 )
 @pytest.mark.parametrize("corpus", ["'no_such'", "null"])
 def test_an_unknown_corpus_is_an_error(counted: duckdb.DuckDBPyConnection, macro: str, corpus: str) -> None:
-    with pytest.raises(duckdb.Error, match="no corpus (no_such|null); see reference.corpora"):
+    with pytest.raises(duckdb.Error, match="no corpus (no_such|null); see clean.corpora"):
         counted.execute(f"from {macro}(in_corpus := {corpus})").fetchall()
 
 
@@ -214,3 +214,89 @@ def test_the_mapping_is_counted_as_before(counted: duckdb.DuckDBPyConnection) ->
     listed = "select * exclude (corpus) from mart.work_counts_by_month where corpus = 'iaps_mapping' order by all"
     counts = "select * from mart.publication_counts_by_month order by all"
     assert counted.execute(listed).fetchall() == counted.execute(counts).fetchall()
+
+
+def make_entries() -> list[dict[str, Any]]:
+    """Two lists: one in its own taxonomy, that has a row of the mapping too, and one in the default taxonomy."""
+    return [
+        make_entry("agendas", "sheet 1", lab="(no lab)", category="Probes", categories="Probes; Red teams"),
+        make_entry("agendas", "a 2", lab="Anthropic", category="red teams", published_on=dt.date(2024, 2, 3)),
+        make_entry("agendas", "a 3", lab="(no lab)", category="(no category)", published_on=None),
+        make_entry("agendas", "a 4", lab="Anthropic", category="Red teams", is_duplicate=True),
+        make_entry("second", "b 1", lab="OpenAI", author_labs="Anthropic; -", category="robustness"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def listed() -> duckdb.DuckDBPyConnection:
+    return count_works(WORKS, entries=make_entries(), taxonomies={"agendas": "agendas", "second": "iaps"})
+
+
+def test_each_list_is_a_corpus_of_its_own(listed: duckdb.DuckDBPyConnection) -> None:
+    query = "select corpus, kind, taxonomy from clean.corpora where not is_frozen order by corpus"
+    assert listed.execute(query).fetchall() == [
+        ("agendas", "list", "agendas"),
+        ("all_works", "living", "iaps"),
+        ("lab_publications", "living", "iaps"),
+        ("second", "list", "iaps"),
+    ]
+    assert fetch_counts(listed, "agendas", "lab") == {"(no lab)": 2, "Anthropic": 1}
+    assert fetch_counts(listed, "agendas", "lab", "rows") == {"(no lab)": 2, "Anthropic": 2}
+    assert fetch_counts(listed, "second", "lab") == {"OpenAI": 1}
+    assert fetch_counts(listed, "second", "lab", "works_fractional") == {"Anthropic": 0.5, "(no followed lab)": 0.5}
+
+
+def test_a_list_is_counted_in_its_own_categories(listed: duckdb.DuckDBPyConnection) -> None:
+    assert fetch_counts(listed, "agendas", "category") == {"Probes": 1, "Red teams": 1, "(no category)": 1}
+    shared = fetch_counts(listed, "agendas", "category", "works_shared_categories")
+    assert shared == {"Probes": 0.5, "Red teams": 1.5, "(no category)": 1}
+    query = "select distinct taxonomy from mart.work_counts_by_month where corpus = ? order by all"
+    assert listed.execute(query, ["agendas"]).fetchall() == [("agendas",)]
+    assert listed.execute(query, ["second"]).fetchall() == [("iaps",), ("unsolved_problems",)]
+    cells = "select category, publications from publication_cells(in_corpus := $corpus, in_taxonomy := $taxonomy)"
+    known = {"corpus": "second", "taxonomy": "unsolved_problems"}
+    assert listed.execute(cells, known).fetchall() == [("Robustness", 1)]
+    assert dict(listed.execute(cells, {"corpus": "agendas", "taxonomy": None}).fetchall()) == {
+        "Probes": 1,
+        "Red teams": 1,
+    }
+    with pytest.raises(duckdb.Error, match="no taxonomy agendas"):
+        listed.execute(cells, {"corpus": "second", "taxonomy": "agendas"}).fetchall()
+
+
+def test_a_list_covers_the_time_of_its_entries(listed: duckdb.DuckDBPyConnection) -> None:
+    query = """
+        select works, items, undated_works, unlabelled_works, works_without_lab, covers_from, covers_until, newest_seen_at
+        from mart.corpus_coverage
+        where corpus = 'agendas'
+    """
+    *counts, seen_at = listed.execute(query).fetchone()
+    assert counts == [3, 4, 1, 1, 2, dt.date(2023, 5, 1), dt.date(2024, 2, 3)]
+    assert seen_at.date() == dt.date(2025, 8, 1)
+
+
+def test_entries_of_one_work_count_once_in_a_list() -> None:
+    entries = [
+        make_entry("agendas", "a 1", lab="OpenAI", category="(no category)"),
+        make_entry("agendas", "a 2", lab="OpenAI", category="Probes", author_labs="OpenAI; Anthropic"),
+        make_entry("agendas", "a 3", lab="OpenAI", category="Red teams"),
+        make_entry("agendas", "a 4", lab="OpenAI", category="Audits", is_duplicate=True),
+        make_entry("second", "b 1", lab="OpenAI", category="Audits"),
+    ]
+    works = [make_work("one", rows=["a 1", "a 2", "b 1"]), make_work("other", rows=["a 3", "a 4"])]
+    counted = count_works(works, entries=entries, taxonomies={"agendas": "agendas", "second": "agendas"})
+    query = "select works, items from mart.corpus_coverage where corpus = ?"
+    assert [counted.execute(query, [corpus]).fetchone() for corpus in ("agendas", "second")] == [(2, 4), (1, 1)]
+    assert fetch_counts(counted, "agendas", "category") == {"Probes": 1, "Red teams": 1}
+    assert sum(fetch_counts(counted, "agendas", "lab", "works_fractional").values()) == 2
+    assert fetch_counts(counted, "agendas", "lab", "rows") == {"OpenAI": 4}
+
+
+def test_a_further_list_changes_no_other_corpus(
+    counted: duckdb.DuckDBPyConnection, listed: duckdb.DuckDBPyConnection
+) -> None:
+    others = "corpus not in ('agendas', 'second')"
+    assert fetch_rows(listed, others) == fetch_rows(counted, others)
+    for macro in ("publications_behind", "publication_counts", "publication_shares"):
+        query = f"select * from {macro}() order by all"
+        assert listed.execute(query).fetchall() == counted.execute(query).fetchall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,13 +13,21 @@ from warehouse.lake import PROJECT, Lake
 PAGES_WITH_CORPORA = {"trends", "labs", "categories"}
 
 
-def open_page(lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str = "trends", **query: str | list[str]) -> AppTest:
+def open_page(
+    lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+    page: str = "trends",
+    cookies: Mapping[str, str] | None = None,
+    **query: str | list[str],
+) -> AppTest:
     """Open a page; one with corpora counts the published mapping unless ``corpus`` names another, or is empty for none."""
     if page in PAGES_WITH_CORPORA:
         query = {"corpus": "iaps_mapping", **query}
         if not query["corpus"]:
             del query["corpus"]
-    monkeypatch.setenv("AISLE_LAKE", str(lake.root))
+    monkeypatch.setenv("AISLE_LAKE", lake.address)
+    if cookies is not None:  # there is no browser to send any
+        monkeypatch.setattr("streamlit.runtime.context.ContextProxy.cookies", cookies)
     app = AppTest.from_file(str(PROJECT / "dashboards" / "app.py"), default_timeout=60)
     app.switch_page(f"app_pages/{page}.py")
     app.query_params.update(query)

@@ -56,7 +56,9 @@ def build_release(
         rows = {"clean.publications": publications, "clean.authorships": authors}
     rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
     if publications is not None and set(CORPORA) <= set(only or ()):  # linking them costs more than all else
-        rows = {name: () for name in load_transforms() if re.match(r"clean\.(work|record)", name)} | rows
+        rows = {
+            name: () for name in load_transforms() if re.match(r"clean\.(work|record|decisions|reviewed)", name)
+        } | rows
     needed = {table.name for table in list_tables()} if only is None else _find_needed(only, rows)
     written: list[Table] = []
     for table in reference.list_reference_tables():
@@ -76,7 +78,8 @@ def build_release(
             continue
         written.append(transform.table)
     assert only is not None or {table.name for table in written} == {table.name for table in list_tables()}
-    return publish_release(lake, written, {})[0]
+    code = engine.list_incremental_code(load_transforms().values())
+    return publish_release(lake, written, {engine.INCREMENTAL_CODE: code})[0]
 
 
 def _find_needed(only: Iterable[str], given: Collection[str]) -> set[str]:

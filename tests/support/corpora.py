@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -14,16 +15,19 @@ from warehouse import reference
 from warehouse.sql import SCALAR_MACROS, TABLE_MACROS
 
 MARTS = (
+    *("clean.listed_publications", "clean.list_categories", "clean.corpora", "mart.counted_list_entries"),
     *(
         "clean.coverage",
         "clean.publication_categories",
         "mart.counted_publications",
         "mart.publication_counts_by_month",
     ),
+    *("clean.reviewed_scopes", "clean.reviewed_labels"),
     *("mart.counted_works", "mart.work_counts_by_month", "mart.corpus_sources", "mart.corpus_coverage"),
     "mart.works_by_lab_category_month",
 )
 FOLLOWED = reference.list_names("labs")
+LIST_SEEN_AT = dt.datetime(2025, 8, 1, tzinfo=dt.UTC)
 SEEN_AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 LISTED = (
     make_publication("sheet 1", lab="OpenAI", category="Robustness", published_on=dt.date(2023, 5, 1)),
@@ -60,7 +64,9 @@ def make_work(
     work = {"work_id": work_id, "title": work_id, "published_on": published_on, "published_year": year}
     names = list(labs)
     return {
-        "clean.works": [{**work, "is_withdrawn": False, "labs": "; ".join(names) or None, **facts}],
+        "clean.works": [
+            {**work, "is_withdrawn": False, "is_excluded": False, "labs": "; ".join(names) or None, **facts}
+        ],
         "clean.work_labs": [
             {
                 "work_id": work_id,
@@ -86,11 +92,31 @@ def make_work(
     }
 
 
+def make_entry(name: str, key: str, **facts: Any) -> dict[str, Any]:
+    """A row of ``clean.list_entries``, with one category unless others are given."""
+    row = {**make_publication(key), "list": name, "authors": None, "author_labs": None, **facts}
+    return {**row, "categories": facts.get("categories", row["category"])}
+
+
 def count_works(
-    works: Iterable[Mapping[str, list[dict[str, Any]]]], listed: Iterable[Mapping[str, Any]] = LISTED
+    works: Iterable[Mapping[str, list[dict[str, Any]]]],
+    listed: Iterable[Mapping[str, Any]] = LISTED,
+    entries: Iterable[Mapping[str, Any]] = (),
+    taxonomies: Mapping[str, str] = MappingProxyType({}),
 ) -> duckdb.DuckDBPyConnection:
-    """A database with the marts of corpora and their macros, for works and the rows of a sheet."""
-    rows: dict[str, list[Any]] = {"clean.publications": list(listed)}
+    """A database with the marts of corpora and their macros.
+
+    Args:
+        works: Rows of works, as `make_work` has them.
+        listed: Rows of the sheet of the mapping.
+        entries: Rows of ``clean.list_entries``.
+        taxonomies: The taxonomy of each list of the entries.
+    """
+    rows: dict[str, list[Any]] = {"clean.publications": list(listed), "clean.list_entries": list(entries)}
+    rows["clean.lists"] = [
+        {"list": name, "list_title": f"List {name}", "taxonomy": taxonomy, "newest_snapshot_at": LIST_SEEN_AT}
+        for name, taxonomy in taxonomies.items()
+    ]
     for work in works:
         for table, added in work.items():
             rows.setdefault(table, []).extend(added)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -36,8 +36,10 @@ TIMEOUT_MS = 60_000
 
 
 @contextlib.contextmanager
-def serve_dashboard(lake: Lake, log: Path, base_path: str = "") -> Generator[str]:
+def serve_dashboard(lake: Lake, log: Path, base_path: str = "", options: Sequence[str] = ()) -> Generator[str]:
     """Serve the pages of a lake on a free port, below a base path if there is one; yields the address.
+
+    The options are those of `aisle dashboard`.
 
     Raises:
         RuntimeError: The server does not start or stop in time; the message has its log.
@@ -47,7 +49,7 @@ def serve_dashboard(lake: Lake, log: Path, base_path: str = "") -> Generator[str
         port = free.getsockname()[1]
     address = f"http://localhost:{port}/{base_path}{'/' if base_path else ''}"
     start = "from orchestration.cli.app import main; main()"
-    command = [sys.executable, "-c", start, "dashboard", "--port", str(port)]
+    command = [sys.executable, "-c", start, "dashboard", "--port", str(port), *options]
     environment = {**os.environ, "AISLE_LAKE": str(lake.root), "STREAMLIT_SERVER_BASE_URL_PATH": base_path}
     with (
         log.open("w") as out,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,17 @@ _RECORDS = pa.schema(
         "abstract": pa.string(),
         "abstract_sha256": pa.string(),
         "first_seen_at": pa.timestamp("us", "UTC"),
+    }.items()
+)
+_DECIDED = pa.schema({"first": pa.string(), "second": pa.string(), "is_same_work": pa.bool_()}.items())
+_LINKS = pa.schema(
+    {
+        "first_record_id": pa.string(),
+        "second_record_id": pa.string(),
+        "step": pa.string(),
+        "similarity": pa.float64(),
+        "evidence": pa.string(),
+        "is_accepted": pa.bool_(),
     }.items()
 )
 
@@ -67,10 +78,22 @@ def _open(records: Iterable[dict[str, Any]]) -> Iterator[duckdb.DuckDBPyConnecti
             yield connection
 
 
-def link_records(records: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The pairs that linking finds, by their records."""
+def link_records(
+    records: Iterable[dict[str, Any]], last: Collection[dict[str, Any]] = (), links: Collection[dict[str, Any]] = ()
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The pairs that linking finds, by their records.
+
+    Args:
+        records: The records.
+        last: Those of the last release, if it is to go on from there.
+        links: The links of the last release.
+    """
     with _open(records) as connection:
-        rows = connection.sql(find_links(connection, "from records")).to_arrow_table().to_pylist()
+        connection.register("former_records", pa.Table.from_pylist(list(last), schema=_RECORDS))
+        connection.register("last_links", pa.Table.from_pylist(list(links), schema=_LINKS))
+        connection.execute("create schema last_release; create view last_release.record_links as from last_links")
+        query = "select *, false as is_last from records union all select *, true from former_records"
+        rows = connection.sql(find_links(connection, query)).to_arrow_table().to_pylist()
     return {(row["first_record_id"], row["second_record_id"]): row for row in rows}
 
 
@@ -79,22 +102,42 @@ def list_accepted(records: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
     return {pair for pair, row in link_records(records).items() if row["is_accepted"]}
 
 
-def join_records(records: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The rows of ``clean.work_members`` of some records, by record."""
+def join_records(
+    records: Iterable[dict[str, Any]], decided: Iterable[tuple[str, str, bool]] = ()
+) -> dict[str, dict[str, Any]]:
+    """The rows of ``clean.work_members`` of some records, by record.
+
+    Args:
+        records: The records.
+        decided: Pairs of records, the smaller one first, of which Ada decided whether they are one work.
+    """
     with _open(records) as connection:
-        connection.execute(f"create table found as {find_links(connection, 'from records')}")
+        connection.execute(f"create table found as {find_links(connection, 'select *, false as is_last from records')}")
         connection.execute("drop view input")
+        pairs = [dict(zip(("first", "second", "is_same_work"), pair, strict=True)) for pair in decided]
+        connection.register("decided", pa.Table.from_pylist(pairs, schema=_DECIDED))
         query = """
-            select records.*, second_record_id, step, similarity, evidence
-            from records left join found on record_id = first_record_id and is_accepted
+            select records.*, second_record_id, step, similarity, evidence, decided_by, is_same_work
+            from records
+            left join (
+                select first_record_id, second_record_id, step, similarity, evidence, 'rule' as decided_by,
+                    true as is_same_work
+                from found
+                anti join decided on first = first_record_id and second = second_record_id
+                where is_accepted
+                union all
+                select first, second, 'decided', 1.0, 'decided', 'Ada', is_same_work from decided
+            ) on record_id = first_record_id
         """
         rows = connection.sql(assign_works(connection, query)).to_arrow_table().to_pylist()
     return {row["record_id"]: row for row in rows}
 
 
-def group_records(records: Iterable[dict[str, Any]]) -> set[frozenset[str]]:
-    """The works, each as the set of its records."""
+def group_records(
+    records: Iterable[dict[str, Any]], decided: Iterable[tuple[str, str, bool]] = ()
+) -> set[frozenset[str]]:
+    """The works, each as the set of its records; see `join_records`."""
     works: dict[str, set[str]] = {}
-    for record_id, row in join_records(records).items():
+    for record_id, row in join_records(records, decided).items():
         works.setdefault(row["work_id"], set()).add(record_id)
     return {frozenset(work) for work in works.values()}

@@ -113,8 +113,11 @@ def enable_sheet_fetch(is_windowed: bool = False) -> Iterator[None]:
 
 
 def write_feeds_config(lake: Lake, hosts: list[str], feeds: dict[str, str], more: str = "", **limits: Any) -> None:
-    """Write the lake's configuration: feeds of lab sheets by name and address, with tiny waits."""
-    tiny = {"interval_seconds": 0.001, "backoff_seconds": 0.005, "read_seconds": 0.4, "total_seconds": 0.8, **limits}
+    """Write the lake's configuration: feeds of lab sheets by name and address, with tiny pauses.
+
+    A response may take as long as it does on a busy machine, unless ``limits`` has other times.
+    """
+    tiny = {"interval_seconds": 0.001, "backoff_seconds": 0.005, "read_seconds": 30, "total_seconds": 60, **limits}
     lines = [
         "[fetch]",
         "bundled = false",

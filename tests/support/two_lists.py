@@ -4,7 +4,8 @@ The first list is the published study: six works of 2023, ingested on 1 January 
 15 June 2025. It repeats four works of the study (three of them changed), adds two of 2023, and has four works for every
 month since January 2024. Of these four, two are reported in the month of publication, one a month later, and one two
 months later, so that 50 %, 75 % and all works of the newest three months are reported. A third list, without dates,
-has lost one of its two rows in its second snapshot. A post, a comment and three episodes link to a work of the second
+has lost one of its two rows in its second snapshot. A list of its own, which is no version of the study, has two of the
+study's works in categories of its own. A post, a comment and three episodes link to a work of the second
 list; the feed of one of the episodes does not belong to the field.
 """
 
@@ -16,10 +17,11 @@ from typing import Any
 
 from orchestration.defs.catalog import list_tables
 from tests.support.builders import build_release
+from tests.support.suggestions import make_models
 from warehouse.lake import Lake
 from warehouse.release import Release
 
-STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED = (f"{number:016x}" for number in range(1, 6))
+STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED, OWN_LIST = (f"{number:016x}" for number in range(1, 7))
 STUDY_SEEN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 LIST_SEEN_AT = dt.datetime(2025, 6, 15, tzinfo=dt.UTC)
 DELAYS = (0, 0, 1, 2)  # months
@@ -27,6 +29,7 @@ SHARED_URL = "https://arxiv.org/abs/2301.00001"
 MARTS = (
     "mart.counted_publications",
     "mart.publication_counts_by_month",
+    "mart.counted_list_entries",
     "mart.counted_works",
     "mart.work_counts_by_month",
     "mart.corpus_sources",
@@ -45,56 +48,54 @@ MARTS = (
     "mart.removed_publications",
     "mart.segments_by_author",
     "mart.topics_by_month",
+    "mart.model_cards",
+    "mart.model_card_classes",
+    "mart.suggested_counts_by_month",
+    "mart.suggestion_confidence_by_month",
 )
 
 
 def build_two_list_release(lake: Lake) -> Release:
     """Publish a release of the two lists and the page, with the tables in `MARTS` and those that they read."""
-    records = [*make_study(), *make_second_list(), *make_monthly_works(), *make_third_list()]
-    return build_release(
-        lake,
-        None,
-        only=MARTS,
-        reference__published_counts=[
+    return build_release(lake, None, only=MARTS, **make_rows(), **make_models())
+
+
+def make_rows() -> dict[str, list[dict[str, Any]]]:
+    """The rows of the raw and reference tables, by name with two underscores for the dot."""
+    records = [*make_study(), *make_second_list(), *make_monthly_works(), *make_third_list(), *make_own_list()]
+    return {
+        "reference__published_counts": [
             make_claim("works of the study", published_value=6),
             make_claim("rows of the study", published_value=6, counting_rule="rows"),
             make_claim("works on Robustness", published_value=6, category="Robustness"),
             make_claim("works by Anthropic", published_value=0, lab="Anthropic"),
             make_claim("works of all companies", published_value=383, not_comparable="It counts other companies too."),
         ],
-        reference__feed_scopes=[
+        "reference__feed_scopes": [
             make_row("reference.feed_scopes", feed="axrp", scope="field", basis="It is about AI safety."),
             make_row("reference.feed_scopes", feed="Podcast on cooking", scope="other", basis="It is about cooking."),
         ],
-        raw__snapshots=[
+        "raw__snapshots": [
             make_list_snapshot(STUDY, "study.csv", STUDY_SEEN_AT, origin="bundled"),
             make_list_snapshot(SECOND_LIST, "second.csv", LIST_SEEN_AT),
             make_list_snapshot(THIRD_LIST, "third.csv", STUDY_SEEN_AT),
             make_list_snapshot(SHORTENED, "third.csv", LIST_SEEN_AT),
+            make_list_snapshot(OWN_LIST, "own.csv", LIST_SEEN_AT),
             make_list_snapshot(PAGE, "page.html", LIST_SEEN_AT, source="forum_page"),
         ],
-        raw__parses=[
+        "raw__parses": [
             make_row("raw.parses", snapshot_id=name, source="lab_sheet", records_read=read)
-            for name, read in ((THIRD_LIST, 2), (SHORTENED, 1))
+            for name, read in ((THIRD_LIST, 2), (SHORTENED, 1), (OWN_LIST, 2))
         ],
-        raw__lab_sheet_publications=records,
-        raw__sightings=[
-            make_row(
-                "raw.sightings",
-                **{name: record[name] for name in ("snapshot_id", "record_ordinal", "record_id", "version_id")},
-                source="lab_sheet",
-                occurrence=1,
-                locator=f"row {record['record_ordinal']}",
-            )
-            for record in records
-        ],
-        raw__forum_page_segments=[
+        "raw__lab_sheet_publications": records,
+        "raw__sightings": [make_sighting(record) for record in records],
+        "raw__forum_page_segments": [
             make_segment(1, kind="own_comment", confidence="exact", text="A comment."),
             make_segment(2, kind="own_comment", confidence="exact", text="A cut comm", is_truncated=True),
             make_segment(3, kind="reply_by_other", confidence="high", text="A reply."),
             make_segment(4, kind="quick_take", confidence="high", text="A quick take.", page_sha256="e" * 64),
         ],
-        raw__forum_posts=[
+        "raw__forum_posts": [
             make_text(
                 "raw.forum_posts",
                 "post 1",
@@ -107,7 +108,7 @@ def build_two_list_release(lake: Lake) -> Release:
                 text=f"SAEs of {SHARED_URL} may help with RLHF.",
             )
         ],
-        raw__forum_comments=[
+        "raw__forum_comments": [
             make_text(
                 "raw.forum_comments",
                 "comment 1",
@@ -120,7 +121,7 @@ def build_two_list_release(lake: Lake) -> Release:
                 text=f"An SAE is no dictionary: {SHARED_URL}v2.",
             )
         ],
-        raw__feed_items=[
+        "raw__feed_items": [
             make_episode(number, feed, text)
             for number, feed, text in (
                 (1, "axrp", f"We read {SHARED_URL}."),
@@ -128,7 +129,7 @@ def build_two_list_release(lake: Lake) -> Release:
                 (3, "on cooking", f"See {SHARED_URL}."),
             )
         ],
-    )
+    }
 
 
 def make_text(table: str, record_id: str, **values: Any) -> dict[str, Any]:
@@ -203,6 +204,33 @@ def make_third_list() -> Iterator[dict[str, Any]]:
             yield make_record(f"third {number}", snapshot_id, number, seen_at)
 
 
+def make_own_list() -> Iterator[dict[str, Any]]:
+    """Two works of the study in a list of its own, with its own categories."""
+    own = {"list": "own_list", "list_title": "Own list"}
+    yield make_record(
+        "study 3",
+        OWN_LIST,
+        1,
+        LIST_SEEN_AT,
+        **own,
+        category="Probes",
+        categories="Probes; Red teams",
+        author_labs="OpenAI; -",
+        published_on=dt.date(2023, 5, 1),
+    )
+    yield make_record(
+        "study 5",
+        OWN_LIST,
+        2,
+        LIST_SEEN_AT,
+        **own,
+        lab=None,
+        category="red teams",
+        date_precision="year",
+        published_on=dt.date(2024, 1, 1),
+    )
+
+
 def make_record(key: str, snapshot_id: str, ordinal: int, first_seen_at: dt.datetime, **values: Any) -> dict[str, Any]:
     """A row of ``raw.lab_sheet_publications``; each snapshot has its own version of a record."""
     return make_row(
@@ -220,6 +248,17 @@ def make_record(key: str, snapshot_id: str, ordinal: int, first_seen_at: dt.date
             "record_ordinal": ordinal,
             **values,
         },
+    )
+
+
+def make_sighting(record: dict[str, Any]) -> dict[str, Any]:
+    """The row of ``raw.sightings`` of a record of a list."""
+    return make_row(
+        "raw.sightings",
+        **{name: record[name] for name in ("snapshot_id", "record_ordinal", "record_id", "version_id")},
+        source="lab_sheet",
+        occurrence=1,
+        locator=f"row {record['record_ordinal']}",
     )
 
 

@@ -121,9 +121,11 @@ class PageReader:
 
 
 def read_concurrently(
-    server: str, addresses: Sequence[str], sessions: int, is_stopped: threading.Event
-) -> list[PageView]:
-    """Read pages in several sessions at once, each starting at another page, until stopped; returns every page view.
+    server: str, addresses: Sequence[str], sessions: int, is_stopped: threading.Event, views: list[PageView]
+) -> None:
+    """Read pages in several sessions at once, each starting at another page, until stopped.
+
+    Every page view is added to ``views`` when it is complete.
 
     Raises:
         OSError: A session was refused or lost its connection.
@@ -134,7 +136,7 @@ def read_concurrently(
     def read_pages(reader: PageReader, place: int) -> None:
         try:
             while not is_stopped.is_set():
-                reader.read_page(addresses[place % len(addresses)])
+                views.append(reader.read_page(addresses[place % len(addresses)]))
                 place += 1
         except Exception as error:
             failures.append(error)
@@ -150,7 +152,6 @@ def read_concurrently(
         thread.join()
     if failures:
         raise OSError(f"{len(failures)} of {sessions} sessions failed: {failures[0]!r}") from failures[0]
-    return [view for reader in readers for view in reader.views]
 
 
 def find_inconsistent_views(views: Sequence[PageView]) -> list[str]:

@@ -131,15 +131,25 @@ rare_runs as (
     qualify count(*) over (partition by run) <= 8
 ),
 
-pairs as materialized (
+shifts as (
     select
         text_runs.item_key,
         rare_runs.record_key,
-        mode(cast(text_runs.position - rare_runs.position as bigint)) as shift
+        cast(text_runs.position - rare_runs.position as bigint) as shift,
+        count(*) as runs
     from text_runs
     inner join rare_runs on text_runs.run = rare_runs.run
-    group by text_runs.item_key, rare_runs.record_key
-    having count(*) >= 2
+    group by all
+),
+
+pairs as materialized (
+    select
+        item_key,
+        record_key,
+        min_by(shift, (-runs, shift)) as shift
+    from shifts
+    group by item_key, record_key
+    having sum(runs) >= 2
 ),
 
 -- only the texts and abstracts of pairs are kept in memory

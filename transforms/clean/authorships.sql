@@ -14,7 +14,7 @@ with newest_lists as (
         max_by(author_labs, (last_seen_at, version_id)) as author_labs,
         max_by(authors, (last_seen_at, version_id)) as authors
     from raw.lab_sheet_publications
-    where author_labs is not null
+    where author_labs is not null and list is null
     group by record_id
 ),
 

@@ -39,7 +39,7 @@ with arxiv as (
 openalex_spans as (
     select
         record_id,
-        max_by(version_id, row(coalesce(updated_at, timestamptz '-infinity'), last_seen_at, version_id)) as version_id,
+        max_by(version_id, row(updated_at is not null, updated_at, last_seen_at, version_id)) as version_id,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from raw.openalex_works
@@ -156,7 +156,7 @@ labs_of_papers as (
         lab_institutions.lab
     from papers
     inner join reference.lab_institutions as lab_institutions
-        on regexp_matches(papers.affiliations, lab_institutions.affiliation_pattern)
+        on matches_pattern(papers.affiliations, lab_institutions.affiliation_pattern)
 ),
 
 lab_matches as (

@@ -61,14 +61,19 @@ boilerplate as (
 titles as (
     select
         members.work_id,
-        array_to_string(words_of(records.title), ' ') as title,
-        words_of(records.title) as words,
+        array_to_string(records.words, ' ') as title,
+        records.words,
         max(works.members) as members
-    from clean.work_records as records
+    from (
+        select
+            record_id,
+            words_of(title) as words
+        from clean.work_records
+        where title is not null
+    ) as records
     inner join clean.work_members as members on records.record_id = members.record_id
     inner join clean.works as works on members.work_id = works.work_id
-    where records.title is not null
-    group by members.work_id, words_of(records.title)
+    group by members.work_id, records.words
 ),
 
 aliases as (

@@ -61,13 +61,22 @@ affiliations as (
     from entries
 ),
 
+-- each text is compared once
+labs_by_affiliation as (
+    select
+        written.affiliation,
+        labs.lab
+    from (select distinct affiliation from affiliations) as written
+    inner join reference.lab_institutions as labs on matches_pattern(written.affiliation, labs.affiliation_pattern)
+),
+
 labs_by_author as (
     select
         affiliations.record_id,
         affiliations.author,
-        min(labs.lab) as lab
+        min(labs_by_affiliation.lab) as lab
     from affiliations
-    left join reference.lab_institutions as labs on regexp_matches(affiliations.affiliation, labs.affiliation_pattern)
+    left join labs_by_affiliation on affiliations.affiliation = labs_by_affiliation.affiliation
     group by
         affiliations.record_id,
         affiliations.author

@@ -16,7 +16,7 @@ with statements as (
         left(cast(published_on as varchar), if(date_precision = 'day', 10, 7)) as shown,
         left(cast(published_on as varchar), 7) as compared
     from clean.work_dates
-    where date_kind != 'journal' and date_precision != 'year'
+    where date_kind not in ('decided', 'journal') and date_precision != 'year'
     union all
     select
         members.work_id,
@@ -47,6 +47,17 @@ with statements as (
     from clean.publications as publications
     inner join clean.work_members as members on publications.publication_id = members.record_id
     where publications.category != '(no category)'
+    union all
+    select
+        members.work_id,
+        'category' as field,
+        categories.list as source,
+        categories.category as shown,
+        categories.category as compared
+    from clean.list_categories as categories
+    inner join clean.work_members as members on categories.publication_id = members.record_id
+    inner join reference.taxonomies as taxonomies on categories.taxonomy = taxonomies.taxonomy and taxonomies.is_default
+    where categories.category_position = 1 and categories.category != '(no category)'
 )
 
 select

@@ -5,10 +5,11 @@ key = ["work_id", "lab"]
 [columns]
 work_id = {}
 lab = { type = "text", meaning = "The lab.", required = true }
-basis = { type = "text", meaning = "Why: a list, its own site, or an affiliation of an author.", required = true, one_of = ["listed", "own site", "affiliation by institution", "affiliation by text"] }
+basis = { type = "text", meaning = "Why: a decision, a list, its own site, or an author’s affiliation.", required = true, one_of = ["decided", "listed", "own site", "affiliation by institution", "affiliation by text"] }
 author_positions = { type = "text", meaning = "Positions of its authors among those of the work, separated by semicolons; missing if they are not known." }
 is_followed = { type = "boolean", meaning = "Whether the lab is in reference.labs.", required = true }
-is_primary = { type = "boolean", meaning = "Whether the work counts for this lab where a work counts once: the followed lab with the best basis, then with the first author.", required = true }
+is_primary = { type = "boolean", meaning = "Whether the work counts for it where it counts once: as decided, else the followed lab with the best basis, then of the first author.", required = true }
+decided_by = { type = "text", meaning = "Who decided it, separated by semicolons; missing for another basis." }
 */
 with records as (
     select
@@ -49,7 +50,7 @@ bases as (
         'affiliation by text' as basis,
         null as author_position
     from records
-    inner join reference.lab_institutions as labs on regexp_matches(records.affiliations, labs.affiliation_pattern)
+    inner join reference.lab_institutions as labs on matches_pattern(records.affiliations, labs.affiliation_pattern)
     union all
     select
         work_id,
@@ -60,14 +61,42 @@ bases as (
     where lab is not null
 ),
 
+decided_labs as (
+    select
+        work_id,
+        value as lab,
+        string_agg(distinct decided_by, '; ' order by decided_by) as decided_by
+    from clean.decisions
+    where kind = 'lab' and outcome = 'holds'
+    group by
+        work_id,
+        value
+),
+
+all_bases as (
+    select * from bases
+    union all
+    select
+        work_id,
+        lab,
+        'decided' as basis,
+        null as author_position
+    from decided_labs
+),
+
 work_labs as (
     select
         work_id,
         lab,
-        min(case basis when 'listed' then 1 when 'own site' then 2 when 'affiliation by institution' then 3 else 4 end) as place,
+        min(
+            case basis
+                when 'decided' then 1 when 'listed' then 2 when 'own site' then 3 when 'affiliation by institution' then 4
+                else 5
+            end
+        ) as place,
         string_agg(distinct cast(author_position as varchar), '; ' order by lpad(cast(author_position as varchar), 6, '0')) as author_positions,
         min(author_position) as first_position
-    from bases
+    from all_bases
     group by
         work_id,
         lab
@@ -76,12 +105,14 @@ work_labs as (
 select
     work_labs.work_id,
     work_labs.lab,
-    ['listed', 'own site', 'affiliation by institution', 'affiliation by text'][work_labs.place] as basis,
+    ['decided', 'listed', 'own site', 'affiliation by institution', 'affiliation by text'][work_labs.place] as basis,
     work_labs.author_positions,
     labs.lab is not null as is_followed,
     row_number() over (
         partition by work_labs.work_id
-        order by labs.lab is null, work_labs.place, work_labs.first_position nulls last, work_labs.lab
-    ) = 1 as is_primary
+        order by work_labs.place > 1, labs.lab is null, work_labs.place, work_labs.first_position nulls last, work_labs.lab
+    ) = 1 as is_primary,
+    decided_labs.decided_by
 from work_labs
 left join reference.labs as labs on work_labs.lab = labs.lab
+left join decided_labs on work_labs.work_id = decided_labs.work_id and work_labs.lab = decided_labs.lab

@@ -29,15 +29,7 @@ is_withdrawn = { type = "boolean", meaning = "Whether the work was retracted or 
 first_seen_at = {}
 last_seen_at = {}
 */
-with sheet_authors as (
-    select
-        publication_id,
-        string_agg(author, '; ' order by author_position) as authors
-    from clean.authorships
-    group by publication_id
-),
-
-crossref as (
+with crossref as (
     select
         record_id,
         max_by(version_id, (last_seen_at, version_id)) as version_id,
@@ -79,30 +71,29 @@ dataset as (
 
 records as (
     select
-        publications.publication_id as record_id,
+        publication_id as record_id,
         'lab_sheet' as source,
-        'the list of lab publications' as found_in,
-        null as feed,
-        null as work_type,
-        publications.title,
-        publications.abstract,
-        publications.abstract_sha256,
-        sheet_authors.authors,
-        null as affiliations,
-        null as institution_openalex_ids,
-        coalesce(publications.published_on, publications.published_year) as published_on,
-        publications.date_precision,
+        found_in,
+        cast(null as varchar) as feed,
+        cast(null as varchar) as work_type,
+        title,
+        abstract,
+        abstract_sha256,
+        authors,
+        cast(null as varchar) as affiliations,
+        cast(null as varchar) as institution_openalex_ids,
+        coalesce(published_on, published_year) as published_on,
+        date_precision,
         'listed' as date_kind,
-        publications.url,
-        concat_ws(' ', publications.url, publications.other_links) as links,
-        nullif(publications.lab, '(no lab)') as lab,
-        null as venue,
-        null as citations,
+        url,
+        concat_ws(' ', url, other_links) as links,
+        nullif(lab, '(no lab)') as lab,
+        cast(null as varchar) as venue,
+        cast(null as bigint) as citations,
         false as is_withdrawn,
-        publications.first_seen_at,
-        publications.last_seen_at
-    from clean.publications as publications
-    left join sheet_authors on publications.publication_id = sheet_authors.publication_id
+        first_seen_at,
+        last_seen_at
+    from clean.listed_publications
     union all
     select
         paper_id as record_id,
@@ -315,9 +306,9 @@ fitting_rules as (
     inner join reference.work_rules as rules
         on
             records.source = rules.source
-            and (rules.feed_pattern is null or regexp_matches(records.feed, rules.feed_pattern))
-            and (rules.url_pattern is null or regexp_matches(records.bare_url, rules.url_pattern))
-            and (rules.work_type_pattern is null or regexp_matches(records.work_type, rules.work_type_pattern))
+            and (rules.feed_pattern is null or matches_pattern(records.feed, rules.feed_pattern))
+            and (rules.url_pattern is null or matches_pattern(records.bare_url, rules.url_pattern))
+            and (rules.work_type_pattern is null or matches_pattern(records.work_type, rules.work_type_pattern))
     group by records.record_id
 ),
 

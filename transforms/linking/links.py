@@ -14,7 +14,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from transforms.linking import similar_texts
+from transforms.linking import similar_texts, texts
+from transforms.linking.changes import find_affected
 from transforms.linking.limits import fill_limits
 
 _NODES = """
@@ -22,52 +23,113 @@ create temp table nodes as
 select
     -- the record that came first stands for those that are linked to it, so that what was one work before stays one
     row_number() over (order by first_seen_at, record_id) - 1 as id,
+    -- decides between equals, since which records are one work does not depend on when they came
+    row_number() over (order by record_id) as place,
     record_id,
     title_key,
-    identifiers,
-    coalesce(string_split(surnames, '; '), []) as surnames,
-    if(lab is null, [], [lab]) as labs,
+    coalesce(identifiers, cast([] as varchar[])) as identifiers,
+    coalesce(string_split(surnames, '; '), cast([] as varchar[])) as surnames,
+    if(lab is null, cast([] as varchar[]), [lab]) as labs,
     -- of registers that give each work one id, so that two ids are two works
-    coalesce(list_filter(identifiers, lambda key: regexp_matches(key, '^(arxiv|openalex):')), []) as register_ids,
+    coalesce(
+        list_filter(identifiers, lambda key: regexp_matches(key, '^(arxiv|openalex):')), cast([] as varchar[])
+    ) as register_ids,
     published_year,
     title_words >= {MIN_WORDS} or (length(title_key) >= {MIN_KEY_LETTERS} and strlen(title_key) > length(title_key))
         as is_telling,
-    trim(regexp_replace(lower(title), '[^\\pL\\pM\\pN+*]+', ' ', 'g')) as words,
-    length(coalesce(abstract, '')) as abstract_length,
+    coalesce(words, '') as words,
+    title_text,
+    abstract_text,
+    abstract_length,
     abstract_sha256
-from input
+from all_records left join title_texts on all_records.title_text = title_texts.text
+where {scope}
 """
 
-# a group of n records with a key is n - 1 pairs, each with the first record
+# which texts and keys are rare is counted over all records, also if only some are linked
+_RARE_TEXTS = """
+create temp table rare_title_keys as
+select title_key from all_records where {own_title_key}
+group by title_key having count(*) <= {MAX_SAME_TEXT};
+create temp table rare_titles as
+select text, words from title_texts where records <= {MAX_SAME_TEXT} and {own_title};
+create temp table small_blocks as
+with own_keys as (
+    select text, key from title_keys where text in (select text from rare_titles)
+),
+small as (
+    select key from title_keys where {own_block}
+    group by key having count(*) between 2 and {MAX_BLOCK}
+)
+select own_keys.text, own_keys.key from own_keys inner join small on own_keys.key = small.key;
+create temp table rare_sentences as
+with own_texts as (
+    select text from abstract_texts where records <= {MAX_SAME_TEXT} and {own_abstract}
+),
+own_keys as (
+    select text, key from abstract_keys where text in (select text from own_texts)
+),
+rare as (
+    select key from abstract_keys where {own_sentence}
+    group by key having count(*) <= {MAX_SENTENCE_ABSTRACTS}
+)
+select own_keys.text, own_keys.key from own_keys inner join rare on own_keys.key = rare.key
+"""
+
+_ALL = dict.fromkeys(("scope", "own_title", "own_title_key", "own_block", "own_abstract", "own_sentence"), "true")
+_AFFECTED = {
+    "scope": "all_records.rowid in (select row from affected)",
+    "own_title": "text in (select title_text from nodes)",
+    "own_title_key": "title_key in (select title_key from nodes)",
+    "own_block": "key in (select key from own_keys)",
+    "own_abstract": "text in (select abstract_text from nodes)",
+    "own_sentence": "key in (select key from own_keys)",
+}
+
+# all pairs of the records with a key, since one of them can have it by mistake; of very many, those with one of them
 _KEY_LINKS = """
 create temp table links as
 with keys as (
-    select id, unnest(identifiers) as identifier from nodes
+    select
+        id,
+        identifier,
+        count(*) over (partition by identifier) as records,
+        min(id) over (partition by identifier) as hub
+    from (select id, unnest(identifiers) as identifier from nodes)
 ),
-hubs as (
-    select identifier, min(id) as hub from keys group by identifier having count(*) > 1
+shared as (
+    select * from keys where records > 1
 ),
 pairs as (
-    select hubs.hub, keys.id, min(keys.identifier) as identifier
-    from keys
-    inner join hubs on keys.identifier = hubs.identifier and keys.id != hubs.hub
-    group by hubs.hub, keys.id
+    select a.id as first_id, b.id as second_id, min(a.identifier) as identifier
+    from shared as a inner join shared as b on a.identifier = b.identifier and a.id < b.id
+    where a.records <= {MAX_SAME_KEY} or a.id = a.hub
+    group by a.id, b.id
 ),
 compared as (
     select
         pairs.*,
         -- an identifier can be written at the wrong work
         case
-            when len(a.surnames) = 0 or len(b.surnames) = 0 or list_has_any(a.surnames, b.surnames) then false
-            else coalesce(title_similarity(a.words, b.words) < {MIN_SAME_KEY_SIMILARITY}, false)
-        end as is_wrong
+            when list_has_any(a.surnames, b.surnames) then null
+            when title_similarity(a.words, b.words) >= {MIN_SAME_KEY_SIMILARITY} then null
+            when len(a.surnames) > 0 and len(b.surnames) > 0 then 'neither title nor author in common'
+            when
+                a.is_telling and b.is_telling
+                -- in one script: a list can have translated titles
+                and strlen(a.words || b.words) = length(a.words || b.words)
+                and not list_has_any(
+                    list_filter(string_split(a.words, ' '), lambda word: length(word) >= {MIN_WORD_LETTERS}),
+                    list_filter(string_split(b.words, ' '), lambda word: length(word) >= {MIN_WORD_LETTERS})
+                ) then 'no word of the titles in common, and authors are not known'
+        end as objection
     from pairs
-    inner join nodes as a on pairs.hub = a.id
-    inner join nodes as b on pairs.id = b.id
+    inner join nodes as a on pairs.first_id = a.id
+    inner join nodes as b on pairs.second_id = b.id
 )
 select
-    hub as first_id,
-    id as second_id,
+    first_id,
+    second_id,
     'key' as step,
     1.0::double as similarity,
     'the same '
@@ -76,12 +138,12 @@ select
             when 'openalex' then 'OpenAlex id ' else 'identifier '
         end
         || regexp_replace(identifier, '^(arxiv|doi|url|openalex):', '')
-        || if(is_wrong, ', but neither title nor author in common', '') as evidence,
-    not is_wrong as is_accepted
+        || coalesce(', but ' || objection, '') as evidence,
+    objection is null as is_accepted
 from compared
 """
 
-# works that the steps so far have made: a component with what its records state
+# works that the steps so far have made and that have something in common with others: what their records state
 _PARTS = """
 create or replace temp table parts as
 select
@@ -91,21 +153,25 @@ select
     list_distinct(flatten(list(nodes.register_ids))) as register_ids,
     list_distinct(list_transform(flatten(list(nodes.register_ids)), lambda key: split_part(key, ':', 1))) as registers,
     min(nodes.published_year) as first_year,
-    max(nodes.published_year) as last_year
+    max(nodes.published_year) as last_year,
+    min(nodes.place) as place
 from components inner join nodes on components.id = nodes.id
+where components.component in ({paired})
 group by components.component
+"""
+
+_SAME_TITLES = """
+create temp table same_titles as
+select nodes.title_key, components.component, min(nodes.id) as id, bool_or(nodes.is_telling) as is_telling
+from nodes inner join components on nodes.id = components.id
+where nodes.title_key in (select title_key from rare_title_keys)
+group by nodes.title_key, components.component
+qualify count(*) over (partition by nodes.title_key) between 2 and {MAX_SAME_TITLE}
 """
 
 _TITLE_PAIRS = """
 create temp table title_pairs as
-with titles as (
-    select nodes.title_key, components.component, min(nodes.id) as id, bool_or(nodes.is_telling) as is_telling
-    from nodes inner join components on nodes.id = components.id
-    where nodes.title_key is not null
-    group by nodes.title_key, components.component
-    qualify count(*) over (partition by nodes.title_key) between 2 and {MAX_SAME_TITLE}
-),
-pairs as (
+with pairs as (
     select
         a.title_key,
         a.id as first_id,
@@ -115,8 +181,8 @@ pairs as (
         list_has_any(x.labs, y.labs) as is_same_lab,
         len(x.surnames) > 0 and len(y.surnames) > 0 as is_known,
         greatest(x.first_year - y.last_year, y.first_year - x.last_year, 0) as years_apart
-    from titles as a
-    inner join titles as b on a.title_key = b.title_key and a.component < b.component
+    from same_titles as a
+    inner join same_titles as b on a.title_key = b.title_key and a.component < b.component
     inner join parts as x on a.component = x.component
     inner join parts as y on b.component = y.component
 )
@@ -176,15 +242,28 @@ qualify
     ) = 1
 """
 
+_LAST_LINKS = """
+union all
+select first_record_id, second_record_id, step, similarity, evidence, is_accepted
+from last_release.record_links
+where
+    first_record_id not in (select record_id from nodes)
+    and first_record_id not in (select record_id from former)
+"""
+
 
 def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """A query for the pairs of records that are one work, or may be.
 
+    If the last release is at hand, only the records that a change can reach are linked, with the result that linking
+    all of them has.
+
     Args:
-        connection: A connection; temporary tables are made in it.
-        query: The records: ``record_id``, ``title``, ``title_key``, ``title_words``, ``identifiers`` (a list),
+        connection: A connection; temporary tables are made in it. ``last_release.record_links`` are the links of the
+            last release.
+        query: The records: ``record_id``, ``title``, ``title_key``, ``title_words``, ``identifiers`` (a sorted list),
             ``surnames``, ``lab``, ``published_year``, ``abstract``,
-            ``abstract_sha256``, ``first_seen_at``.
+            ``abstract_sha256``, ``first_seen_at``; ``is_last`` for those of the last release.
 
     Returns:
         A query for ``first_record_id``, ``second_record_id``, ``step``, ``similarity`` (0 to 1), ``evidence``,
@@ -192,26 +271,25 @@ def find_links(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """
     connection.execute(f"create temp view input as {query.strip().rstrip(';')}")
 
-    def run(*statements: str) -> None:
+    def run(*statements: str, **values: str) -> None:
         for statement in statements:
-            connection.execute(fill_limits(statement))
+            connection.execute(fill_limits(statement, **values))
 
-    run(_NODES, _KEY_LINKS)
+    run("create temp table all_records as" + texts.SELECT_RECORDS, filter="not is_last")
+    run(texts.TITLE_TEXTS, texts.ABSTRACT_TEXTS, texts.TITLE_KEYS, texts.ABSTRACT_KEYS)
+    is_partial = find_affected(connection)
+    run(_NODES, _RARE_TEXTS, **(_AFFECTED if is_partial else _ALL))
+    run(_KEY_LINKS)
     _connect(connection)
-    run(_PARTS, _TITLE_PAIRS, _TITLE_LINKS)
+    run(_SAME_TITLES, _PARTS, _TITLE_PAIRS, _TITLE_LINKS, paired="select component from same_titles")
     _connect(connection)
-    run(_PARTS, similar_texts.ABSTRACTS, similar_texts.ABSTRACT_PAIRS, similar_texts.ABSTRACT_LINKS)
+    run(similar_texts.ABSTRACTS, similar_texts.ABSTRACT_PAIRS)
+    run(_PARTS, similar_texts.ABSTRACT_LINKS, paired=similar_texts.ABSTRACT_COMPONENTS)
     _connect(connection)
-    run(
-        _PARTS,
-        similar_texts.TITLES,
-        similar_texts.BLOCK_PAIRS,
-        similar_texts.COMPARED_TITLES,
-        similar_texts.SIMILAR_PAIRS,
-        similar_texts.SIMILAR_LINKS,
-    )
+    run(similar_texts.TITLES, similar_texts.TITLE_PAIRS, similar_texts.TITLE_WORKS)
+    run(_PARTS, similar_texts.SIMILAR_PAIRS, similar_texts.SIMILAR_LINKS, paired=similar_texts.SIMILAR_COMPONENTS)
     _connect(connection)
-    return _RESULT
+    return _RESULT + (_LAST_LINKS if is_partial else "")
 
 
 def _connect(connection: duckdb.DuckDBPyConnection) -> None:

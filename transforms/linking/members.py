@@ -15,12 +15,18 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
+from transforms.linking.separation import Link, separate_records
+
 _ID_LENGTH = 24
 
 _PAIRS = """
 create temp table pairs as
-select record_id, second_record_id, step, similarity, evidence from input where second_record_id is not null
+select record_id, second_record_id, step, similarity, evidence, decided_by
+from input where second_record_id is not null and is_same_work
 """
+
+_LINKS = "select record_id, second_record_id, step, similarity from pairs order by record_id, second_record_id"
+_SEPARATE = "select record_id, second_record_id from input where not is_same_work order by record_id, second_record_id"
 
 # the records of a work in the order in which they came; most works have one record and stay in the engine
 _LINKED = """
@@ -45,7 +51,7 @@ select
     coalesce(pairs.similarity, 1.0) as similarity,
     assigned.linked_record_id,
     coalesce(pairs.evidence, 'the first record of the work') as evidence,
-    'rule' as decided_by
+    coalesce(pairs.decided_by, 'rule') as decided_by
 from records
 left join assigned on records.record_id = assigned.record_id
 left join pairs
@@ -70,14 +76,17 @@ def assign_works(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     Args:
         connection: A connection; temporary tables are made in it.
         query: The records, each as often as it has accepted pairs in which it comes first: ``record_id``, ``source``,
-            ``first_seen_at``, and of the pair ``second_record_id``, ``step``, ``similarity``, ``evidence``.
+            ``first_seen_at``, and of the pair ``second_record_id``, ``step``, ``similarity``, ``evidence``,
+            ``decided_by``, ``is_same_work``; the last is false for a pair that people decided to be two works.
 
     Returns:
         A query with the columns of ``clean.work_members``.
     """
     connection.execute(f"create temp view input as {query.strip().rstrip(';')}")
     connection.execute(_PAIRS)
-    pairs = connection.execute("select record_id, second_record_id from pairs order by all").fetchall()
+    links = [Link(*row) for row in connection.execute(_LINKS).fetchall()]
+    separate = connection.execute(_SEPARATE).fetchall()
+    pairs = [(link.first, link.second) for link in separate_records(links, separate)]
     arrivals = connection.execute(_LINKED).fetchall()
     rows = assign_linked_records(arrivals, pairs)
     connection.execute("create temp table assigned (record_id varchar, work_id varchar, linked_record_id varchar)")

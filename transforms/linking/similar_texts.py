@@ -1,35 +1,27 @@
 """The steps that compare texts, as SQL: abstracts, and titles that are nearly the same.
 
-They read the tables that `transforms.linking.links` makes: ``input``, ``nodes``, ``components``, ``parts``; and add
-rows to ``links``.
+They read the tables that `transforms.linking.links` makes: ``input``, ``nodes``, ``components``, ``parts``, and of the
+texts of the nodes ``rare_titles``, ``small_blocks``, ``rare_sentences``; and add rows to ``links``.
 """
 
 from __future__ import annotations
 
-# the longest abstract of each work; two that are nearly the same share a whole sentence
+# the longest abstract of each work
 ABSTRACTS = """
 create temp table abstracts as
-select components.component, arg_max(nodes.id, (nodes.abstract_length, -nodes.id)) as id
+select components.component, arg_max(nodes.id, (nodes.abstract_length, -nodes.place)) as id
 from components inner join nodes on components.id = nodes.id
-where nodes.abstract_length >= {MIN_ABSTRACT_LETTERS}
+where nodes.abstract_text is not null
 group by components.component
 """
 
 ABSTRACT_PAIRS = """
 create temp table abstract_pairs as
 with sentences as (
-    select distinct
-        abstracts.id,
-        hash(unnest(list_filter(
-            list_transform(
-                string_split(input.abstract, '. '),
-                lambda sentence: regexp_replace(lower(sentence), '[^\\pL\\pN]+', '', 'g')
-            ),
-            lambda sentence: length(sentence) >= {MIN_SENTENCE_LETTERS}
-        ))) as sentence
+    select abstracts.id, rare_sentences.key as sentence
     from abstracts
     inner join nodes on abstracts.id = nodes.id
-    inner join input on nodes.record_id = input.record_id
+    inner join rare_sentences on nodes.abstract_text = rare_sentences.text
 ),
 shared as (
     select sentence, list_sort(list(id)) as ids
@@ -40,13 +32,17 @@ pairs as (
     select distinct a.id as first_id, b.id as second_id
     from (select sentence, unnest(ids) as id from shared) as a
     inner join (select sentence, unnest(ids) as id from shared) as b on a.sentence = b.sentence and a.id < b.id
+),
+texts as materialized (
+    select nodes.id, input.abstract
+    from (select first_id as id from pairs union select second_id from pairs) as needed
+    inner join nodes on needed.id = nodes.id
+    inner join input on nodes.record_id = input.record_id and not input.is_last
 )
 select pairs.first_id, pairs.second_id, text_similarity(a.abstract, b.abstract) as similarity
 from pairs
-inner join nodes as x on pairs.first_id = x.id
-inner join nodes as y on pairs.second_id = y.id
-inner join input as a on x.record_id = a.record_id
-inner join input as b on y.record_id = b.record_id
+inner join texts as a on pairs.first_id = a.id
+inner join texts as b on pairs.second_id = b.id
 union
 -- a list can have the hash of an abstract without the text
 select min(nodes.id), max(nodes.id), 100.0
@@ -54,6 +50,11 @@ from nodes inner join components on nodes.id = components.id
 where nodes.abstract_sha256 is not null
 group by nodes.abstract_sha256
 having count(distinct components.component) = 2
+"""
+
+ABSTRACT_COMPONENTS = """
+    select component from components
+    where id in (select first_id from abstract_pairs union select second_id from abstract_pairs)
 """
 
 ABSTRACT_LINKS = """
@@ -90,113 +91,107 @@ from (
 where works_alike = 1 or not are_registered
 """
 
-# one row per work and title; blocks: how the title begins and ends, its longest words, words chosen by hash
+# one row per work and title
 TITLES = """
 create temp table titles as
 select
-    row_number() over (order by components.component, nodes.words) - 1 as title,
     components.component,
+    nodes.title_text as text,
     min(nodes.id) as id,
-    nodes.words,
-    list_sort(regexp_extract_all(nodes.words, '{NUMBERS}')) as digits,
     bool_or(nodes.is_telling) as is_telling
 from components inner join nodes on components.id = nodes.id
-where length(nodes.words) >= {MIN_COMPARED_LETTERS}
-group by components.component, nodes.words
+inner join rare_titles on nodes.title_text = rare_titles.text
+group by components.component, nodes.title_text
 """
 
-BLOCK_PAIRS = """
+# Where two tables of one kind are joined with pairs, conditions on both wait for the next statement: DuckDB moves them
+# into the joins, and would compare all titles with all.
+TITLE_PAIRS = """
 create temp table block_pairs as
-with keys as (
-    select
-        title,
-        replace(words, ' ', '') as letters,
-        list_distinct(list_filter(string_split(words, ' '), lambda word: length(word) >= 4)) as content_words
-    from titles
-),
-blocks as (
-    select title, hash('begin', left(letters, 14)) as block from keys
-    union all
-    select title, hash('end', right(letters, 14)) as block from keys
-    union all
-    select title, hash('both', left(letters, 7) || right(letters, 7)) as block from keys
-    union all
-    -- for titles that begin or end as many others do
-    select title, hash('long begin', left(letters, 24)) as block from keys where length(letters) > 24
-    union all
-    select title, hash('long end', right(letters, 24)) as block from keys where length(letters) > 24
-    union all
-    select title, hash('long', list_sort(list_transform(
-        list_sort(list_transform(content_words, lambda word: printf('%03d', 999 - length(word)) || word))[1:2],
-        lambda word: word[4:]
-    ))) as block
-    from keys where len(content_words) >= 2
-    union all
-    -- two words that other titles with the same words choose too, wherever they stand
-    select title, hash('chosen', list_sort(list_transform(content_words, lambda word: reverse(word)))[1:2]) as block
-    from keys where len(content_words) >= 3
-),
-small_blocks as (
-    select block, title
-    from blocks
-    qualify count(*) over (partition by block) between 2 and {MAX_BLOCK}
+select distinct a.text as first_text, b.text as second_text
+from small_blocks as a inner join small_blocks as b on a.key = b.key and a.text < b.text;
+create temp table written_pairs as
+with numbered as (
+    select text, words, list_sort(regexp_extract_all(words, '{NUMBERS}')) as numbers
+    from rare_titles
+    where text in (select text from small_blocks)
 )
-select distinct a.title as first_title, b.title as second_title
-from small_blocks as a inner join small_blocks as b on a.block = b.block and a.title < b.title
+select
+    block_pairs.*,
+    x.words as first_words,
+    y.words as second_words,
+    x.numbers as first_numbers,
+    y.numbers as second_numbers
+from block_pairs
+inner join numbered as x on block_pairs.first_text = x.text
+inner join numbered as y on block_pairs.second_text = y.text;
+create temp table compared_titles as
+select
+    first_text,
+    second_text,
+    title_similarity(first_words, second_words) as similarity,
+    first_numbers = second_numbers as has_same_digits,
+    starts_with(second_words, first_words || ' ') or starts_with(first_words, second_words || ' ') as is_subtitle
+from written_pairs
+where
+    first_words != second_words
+    -- parts of a series have other numbers
+    and (first_numbers = second_numbers or len(first_numbers) = 0 or len(second_numbers) = 0)
 """
 
-# conditions on both titles stand outside of the joins: DuckDB would join all titles with all by them first
-COMPARED_TITLES = """
-create temp table compared as
-with pairs as materialized (
-    select
-        x.component as first_component,
-        y.component as second_component,
-        x.id as first_id,
-        y.id as second_id,
-        x.words as first_words,
-        y.words as second_words,
-        x.digits as first_digits,
-        y.digits as second_digits,
-        x.is_telling as is_first_telling,
-        y.is_telling as is_second_telling
-    from block_pairs
-    inner join titles as x on block_pairs.first_title = x.title
-    inner join titles as y on block_pairs.second_title = y.title
+TITLE_WORKS = """
+create temp table directed_works as
+with similar_titles as (
+    select * from compared_titles where similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle
+),
+directed as (
+    select * from similar_titles
+    union all
+    select second_text as first_text, first_text as second_text, similarity, has_same_digits, is_subtitle
+    from similar_titles
 )
+select
+    x.component as first_component,
+    y.component as second_component,
+    x.id as first_id,
+    y.id as second_id,
+    directed.similarity,
+    directed.has_same_digits,
+    directed.is_subtitle,
+    x.is_telling as is_first_telling,
+    y.is_telling as is_second_telling
+from directed
+inner join titles as x on directed.first_text = x.text
+inner join titles as y on directed.second_text = y.text;
+create temp table similar_works as
 select
     first_component,
     second_component,
     first_id,
     second_id,
-    title_similarity(first_words, second_words) as similarity,
-    first_digits = second_digits as has_same_digits,
-    is_first_telling and is_second_telling as is_telling,
-    (starts_with(second_words, first_words || ' ') or starts_with(first_words, second_words || ' ')) as is_subtitle
-from pairs
-where
-    first_component != second_component and first_words != second_words
-    -- parts of a series have other numbers
-    and (first_digits = second_digits or len(first_digits) = 0 or len(second_digits) = 0)
+    similarity,
+    has_same_digits,
+    is_subtitle,
+    is_first_telling and is_second_telling as is_telling
+from directed_works
+where first_component < second_component
 """
 
-# a table of its own, so that similarities are computed for pairs of a block only
+SIMILAR_COMPONENTS = "select first_component from similar_works union select second_component from similar_works"
+
 SIMILAR_PAIRS = """
 create temp table similar_pairs as
-with pairs as materialized (
-    select
-        compared.*,
-        list_has_any(a.surnames, b.surnames) as is_shared,
-        len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
-        greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart,
-        list_has_any(a.registers, b.registers) and not list_has_any(a.register_ids, b.register_ids) as are_registered
-    from compared
-    inner join parts as a on compared.first_component = a.component
-    inner join parts as b on compared.second_component = b.component
-)
-select *
-from pairs
-where (similarity >= {MIN_CANDIDATE_SIMILARITY} or is_subtitle) and (is_telling or is_shared)
+select
+    similar_works.*,
+    list_has_any(a.surnames, b.surnames) as is_shared,
+    len(a.surnames) > 0 and len(b.surnames) > 0 and not list_has_any(a.surnames, b.surnames) as is_disjoint,
+    greatest(a.first_year - b.last_year, b.first_year - a.last_year, 0) as years_apart,
+    list_has_any(a.registers, b.registers) and not list_has_any(a.register_ids, b.register_ids) as are_registered,
+    least(a.place, b.place) as first_place,
+    greatest(a.place, b.place) as second_place
+from similar_works
+inner join parts as a on similar_works.first_component = a.component
+inner join parts as b on similar_works.second_component = b.component
 """
 
 # a work is linked to the one with the most similar title, if each is that of the other: no chain arises
@@ -207,25 +202,26 @@ with ranked as (
         *,
         row_number() over (
             partition by least(first_component, second_component), greatest(first_component, second_component)
-            order by similarity desc, first_id, second_id
-        ) as place
+            order by similarity desc, has_same_digits desc, is_telling desc, first_id, second_id
+        ) as rank
     from similar_pairs
+    where is_telling or is_shared
 ),
 safe as (
     select *
     from ranked
     where
-        place = 1 and similarity >= {MIN_LINK_SIMILARITY} and is_telling and has_same_digits and is_shared
+        rank = 1 and similarity >= {MIN_LINK_SIMILARITY} and is_telling and has_same_digits and is_shared
         and not are_registered
         and coalesce(years_apart, 0) <= {MAX_YEARS_APART}
 ),
 ends as (
-    select first_component as component, similarity, first_id, second_id from safe
+    select first_component as component, * from safe
     union all
-    select second_component as component, similarity, first_id, second_id from safe
+    select second_component as component, * from safe
 ),
 best as (
-    select component, arg_max((first_id, second_id), (similarity, -first_id, -second_id)) as pair
+    select component, arg_max((first_id, second_id), (similarity, -first_place, -second_place)) as pair
     from ends group by component
 ),
 mutual as (
@@ -249,6 +245,6 @@ select
 from ranked
 left join mutual on (ranked.first_id, ranked.second_id) = mutual.pair
 where
-    ranked.place = 1
+    ranked.rank = 1
     and (mutual.pair is not null or not ranked.is_disjoint or ranked.similarity >= {MIN_LINK_SIMILARITY})
 """

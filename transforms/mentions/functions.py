@@ -22,9 +22,11 @@ _TYPES: dict[str, tuple[list[str], str]] = {
     "list_people": (["varchar"], "varchar[]"),
     "abstract_similarity": (["varchar", "varchar"], "double"),
 }
+RESULT_TYPES = {name: result for name, (_, result) in _TYPES.items()}
+"""The type that each function returns, as DuckDB writes it."""
 
 
-def _load_function(name: str) -> Callable[..., Any]:
+def load_function(name: str) -> Callable[..., Any]:
     """The function of that name; its libraries are loaded with it."""
     if name == "find_phrases":
         from transforms.mentions.phrases import find_phrases
@@ -63,7 +65,7 @@ def register_mentions(connection: duckdb.DuckDBPyConnection, query: str) -> Gene
     for name in names:
         arguments, result = _TYPES[name]
         connection.create_function(
-            name, _load_function(name), [connection.type(argument) for argument in arguments], connection.type(result)
+            name, load_function(name), [connection.type(argument) for argument in arguments], connection.type(result)
         )
     try:
         yield

@@ -1,20 +1,25 @@
 -- Table macros of every release: counts of any corpus, by any counting rule, in any taxonomy, at any grain.
---   in_corpus  a corpus of reference.corpora: what is counted
+--   in_corpus  a corpus of clean.corpora: what is counted
+
+-- The taxonomy in which is counted: the given one, or that of the corpus.
+create or replace macro taxonomy_of(in_taxonomy, in_corpus) as coalesce(
+    in_taxonomy, (select corpora.taxonomy from clean.corpora as corpora where corpora.corpus = in_corpus)
+);
 
 -- The publications behind a count: each with the weight that a counting rule gives it at a lab and in a category. In a
 -- list, publication_id identifies one of its publications, in a living corpus a work.
-create or replace macro publications_behind(rule := 'works', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
+create or replace macro publications_behind(rule := 'works', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with known_corpus as (
     select case
-        when exists (select 1 from reference.corpora where corpus = in_corpus) then in_corpus
-        else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see reference.corpora'))
+        when exists (select 1 from clean.corpora where corpus = in_corpus) then in_corpus
+        else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see clean.corpora'))
     end as corpus
 ),
 
 labels as (
     select distinct counts.category
     from mart.work_counts_by_month as counts
-    inner join reference.taxonomies as taxonomies on counts.taxonomy = taxonomies.taxonomy and taxonomies.is_default
+    inner join clean.corpora as corpora on counts.corpus = corpora.corpus and counts.taxonomy = corpora.taxonomy
     where counts.corpus = in_corpus
 ),
 
@@ -25,19 +30,23 @@ categories as (
         to_category as category,
         weight
     from reference.category_crosswalk
-    where to_taxonomy = in_taxonomy
+    where to_taxonomy = taxonomy_of(in_taxonomy, in_corpus) and from_taxonomy = taxonomy_of(null, in_corpus)
     union all
     select
         labels.category as label,
         case
-            when taxonomies.is_default or labels.category = '(unlabelled)' then labels.category
+            when corpora.taxonomy = taxonomy_of(in_taxonomy, in_corpus) or labels.category = '(unlabelled)' then labels.category
             else '(no counterpart)'
         end as category,
         1.0 as weight
     from labels
-    inner join reference.taxonomies as taxonomies on taxonomies.taxonomy = in_taxonomy
+    inner join clean.corpora as corpora on corpora.corpus = in_corpus
     where
-        labels.category not in (select from_category from reference.category_crosswalk where to_taxonomy = in_taxonomy)
+        labels.category not in (
+            select from_category
+            from reference.category_crosswalk
+            where to_taxonomy = taxonomy_of(in_taxonomy, in_corpus) and from_taxonomy = taxonomy_of(null, in_corpus)
+        )
 ),
 
 labelled_publications as (
@@ -110,8 +119,8 @@ with coverage as (
     from mart.corpus_coverage
     where
         corpus = case
-            when exists (select 1 from reference.corpora where corpus = in_corpus) then in_corpus
-            else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see reference.corpora'))
+            when exists (select 1 from clean.corpora where corpus = in_corpus) then in_corpus
+            else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see clean.corpora'))
         end
 ),
 
@@ -156,8 +165,8 @@ order by starts_on;
 -- Publications per lab, category and period, without zeros, so that the rows grow with the publications only.
 --   rule         a counting rule of reference.counting_rules
 --   grain        as of publication_periods
---   in_taxonomy  a taxonomy of reference.taxonomies
-create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
+--   in_taxonomy  a taxonomy of reference.taxonomies; by default that of the corpus
+create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with periods as (
     select
         starts_on,
@@ -167,7 +176,10 @@ with periods as (
         case
             when not exists (select 1 from reference.counting_rules where counting_rule = rule)
                 then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
-            when not exists (select 1 from reference.taxonomies where taxonomy = in_taxonomy)
+            when
+                not exists (select 1 from reference.taxonomies where taxonomy = taxonomy_of(in_taxonomy, in_corpus))
+                and not exists (select 1 from clean.corpora where taxonomy = in_taxonomy and corpus = in_corpus)
+                and in_taxonomy is not null
                 then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
             else true
         end
@@ -183,7 +195,7 @@ monthly_counts as (
     where
         corpus = in_corpus
         and counting_rule = rule
-        and taxonomy = in_taxonomy
+        and taxonomy = taxonomy_of(in_taxonomy, in_corpus)
         and published_month is not null
     union all
     -- a date of which only the year is known counts in the year and in no shorter period
@@ -211,7 +223,7 @@ group by all;
 -- All labs times all categories times all periods can be far more rows than there are publications: name the labs and
 -- categories that you need in a where clause, or use publication_cells.
 --   rule, grain, in_taxonomy, in_corpus  as of publication_cells
-create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
+create or replace macro publication_counts(rule := 'works', grain := 'year', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with cells as (
     select *
     from publication_cells(rule := rule, grain := grain, in_taxonomy := in_taxonomy, in_corpus := in_corpus)
@@ -228,22 +240,22 @@ known_labs as (
     union distinct
     select lab
     from mart.work_counts_by_month
-    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
+    where corpus = in_corpus and counting_rule = rule and taxonomy = taxonomy_of(in_taxonomy, in_corpus)
 ),
 
 known_categories as (
     select category
     from reference.categories
-    where taxonomy = in_taxonomy
+    where taxonomy = taxonomy_of(in_taxonomy, in_corpus)
     union distinct
     select category
     from mart.work_counts_by_month
-    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
+    where corpus = in_corpus and counting_rule = rule and taxonomy = taxonomy_of(in_taxonomy, in_corpus)
 )
 
 select
     rule as counting_rule,
-    in_taxonomy as taxonomy,
+    taxonomy_of(in_taxonomy, in_corpus) as taxonomy,
     known_labs.lab,
     known_categories.category,
     periods.starts_on,
@@ -264,7 +276,7 @@ order by periods.starts_on, known_labs.lab, known_categories.category;
 
 -- Shares of labs or categories in the publications of a period, with Wilson intervals and cautions.
 --   dimension  lab or category
-create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := 'iaps', in_corpus := 'iaps_mapping') as table
+create or replace macro publication_shares(dimension := 'lab', rule := 'works', grain := 'year', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with cells as (
     select
         case dimension
@@ -289,7 +301,7 @@ members as (
     union distinct
     select category as member
     from reference.categories
-    where dimension = 'category' and taxonomy = in_taxonomy
+    where dimension = 'category' and taxonomy = taxonomy_of(in_taxonomy, in_corpus)
     union distinct
     select case dimension
         when 'lab' then lab
@@ -297,7 +309,7 @@ members as (
         else error(concat('no dimension ', dimension, '; there are lab and category'))
     end as member
     from mart.work_counts_by_month
-    where corpus = in_corpus and counting_rule = rule and taxonomy = in_taxonomy
+    where corpus = in_corpus and counting_rule = rule and taxonomy = taxonomy_of(in_taxonomy, in_corpus)
 ),
 
 member_counts as (
@@ -313,7 +325,7 @@ member_counts as (
 
 select
     rule as counting_rule,
-    in_taxonomy as taxonomy,
+    taxonomy_of(in_taxonomy, in_corpus) as taxonomy,
     member,
     starts_on,
     ends_on,

@@ -20,13 +20,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import tantivy
 from tantivy import Occur, Query
 
 from warehouse.lake import replace_file, sync_folder
 from warehouse.release import Release
+from warehouse.scratch import open_scratch
 from warehouse.search.items import NO_VALUE, UNDATED, UNLABELLED, list_available_kinds, select_items
 from warehouse.search.query import FIELD_BOOSTS, SPELLING_FIELD, ParsedQuery, build_analyzers, find_similar_stems
+from warehouse.sql import quote_literal
 
 SearchOrder = Literal["relevance", "newest", "oldest", "title"]
 FACETS = ("kind", "lab", "category", "source", "corpus", "year")
@@ -135,6 +138,8 @@ def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
         IndexUnavailable: It cannot be built, such as on a full or a read-only disk; no partial index is left.
         duckdb.Error: The release cannot be read.
     """
+    if not is_damaged:
+        release.bring(get_index_folder(release))
     if is_built(release) and not is_damaged:
         return None
     try:
@@ -157,9 +162,11 @@ def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
 
 
 def _write_documents(folder: Path, release: Release) -> int:
-    with release.connect() as connection:
+    items = select_items(list_available_kinds(release.manifest["tables"]), is_for_index=True)
+    with _connect_within_budget(release) as connection:
+        # items are read twice, since keeping their texts would fill memory
         query = f"""
-            with items as ({select_items(list_available_kinds(release.manifest["tables"]), is_for_index=True)}),
+            with items as not materialized ({items}),
             positions as (
                 select
                     kind,
@@ -174,7 +181,7 @@ def _write_documents(folder: Path, release: Release) -> int:
                 coalesce(strftime(published_on, '%Y'), '{UNDATED}') as year,
                 other_titles, identifiers, corpora, newest, oldest, alphabetic,
                 (select count(*) from positions) as total
-            from items inner join positions using (kind, item_id)
+            from items left join positions using (kind, item_id)
         """
         rows = connection.execute(query)
         batch = rows.fetchmany(_BATCH_ROWS)
@@ -190,6 +197,20 @@ def _write_documents(folder: Path, release: Release) -> int:
         writer.commit()
         writer.wait_merging_threads()
     return count
+
+
+@contextlib.contextmanager
+def _connect_within_budget(release: Release) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection to a release that sorts all its items within the memory budget, and spills to disk."""
+    release.connect().close()  # it is checked
+    with open_scratch(release.path.parents[1]) as connection:
+        connection.execute(f"attach {quote_literal(str(release.path))} as release_file (read_only)")
+        try:
+            connection.execute("use release_file")
+            yield connection
+        finally:
+            connection.execute("use memory")
+            connection.execute("detach release_file")
 
 
 def _build_document(

@@ -164,7 +164,12 @@ class RunningQuery:
         self._end_reason: FailureReason | None = None
         self._end_lock = threading.Lock()
         self._outcome: QueryResult | QueryFailed = QueryFailed(FailureReason.broken, "the query was never started")
-        settings = {"path": str(release.path), "name": release.name, "limits": asdict(limits), "layers": sorted(layers)}
+        settings = {
+            "path": str(release.bring()),
+            "name": release.name,
+            "limits": asdict(limits),
+            "layers": sorted(layers),
+        }
         settings["query_bytes"] = len(query)
         timeout_seconds = limits.wall_seconds + _KILL_AFTER_SECONDS if "kill" in layers else math.inf
         self._process = subprocess.Popen(

@@ -132,6 +132,14 @@ _FUNCTIONS: dict[str, Callable[..., float | None]] = {
         trends.list_overlap_high,
     )
 }
+RESULT_TYPES = dict.fromkeys(_FUNCTIONS, "double")
+"""The type that each function returns, as DuckDB writes it."""
+
+
+def load_function(name: str) -> Callable[..., float | None]:
+    """The function of that name on single values, which must be there."""
+    function = _FUNCTIONS[name]
+    return lambda *values: function(*(value if isinstance(value, list) else float(value) for value in values))
 
 
 def _propagate_missing(function: Callable[..., float | None]) -> Callable[..., float | None]:

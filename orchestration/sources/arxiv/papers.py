@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from orchestration.sources.arxiv import bulk
 from orchestration.sources.arxiv.query import fetch_papers
@@ -22,13 +23,23 @@ from orchestration.sources.shared.service_error import find_service_error
 from orchestration.sources.shared.xml import element_to_dict, find_texts, get_local_name, parse_xml
 from orchestration.sources.source import DamagedDocument, NotThisSource, ParseResult, Reject, Source
 
+_PAGE_VERSION = re.compile(r"\[(v\d{1,9})\]\s+([A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} [\d:]{8} (?:UTC|GMT))")
+
 
 def _find_page_metadata(document: Document) -> Fields:
-    """The contents of the ``citation_`` metadata of a page, as lists by name."""
-    metadata: dict[str, list[str]] = {}
-    for node in parse_html(document.data).css('meta[name^="citation_"]'):
+    """The contents of the ``citation_`` metadata of a page, as lists by name, and its versions, as in the bulk file."""
+    page = parse_html(document.data)
+    metadata: dict[str, list[Any]] = {}
+    for node in page.css('meta[name^="citation_"]'):
         name = (node.attributes.get("name") or "").removeprefix("citation_")
         metadata.setdefault(name, []).append(node.attributes.get("content") or "")
+    for history in page.css("div.submission-history")[:1]:
+        versions = _PAGE_VERSION.findall(history.text())
+        metadata["versions"] = [{"version": version, "created": time} for version, time in versions]
+        # the others have links to them
+        metadata["shown_version"] = [
+            node.text().strip(" []") for node in history.css("strong") if node.css_first("a") is None
+        ]
     return Fields(metadata)
 
 

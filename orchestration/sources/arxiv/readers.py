@@ -20,6 +20,7 @@ from orchestration.sources.source import Value
 _ID = re.compile(
     r"(?:https?://arxiv\.org/abs/|oai:arXiv\.org:)?(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Za-z]{2})?/\d{7})(?:v(?P<version>\d{1,18}))?"
 )
+_VERSION_NAME = re.compile(r"v\d{1,9}")
 COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "arxiv_id": {
         "type": "text",
@@ -153,17 +154,20 @@ def _read_raw_versions(versions: Iterable[Fields]) -> Iterator[tuple[str, str]]:
         yield version.text("@version") or "", _first_text(version, "date") or ""
 
 
-def _summarise_versions(paper: Fields, dated_versions: Iterable[tuple[str, str]]) -> dict[str, Value]:
+def _summarise_versions(
+    paper: Fields, dated_versions: Iterable[tuple[str, str]], described: int | None = None
+) -> dict[str, Value]:
     """The columns that depend on a paper's versions; a version that cannot be read is left out with a note.
 
     Args:
         paper: Receives the notes.
         dated_versions: Name and time of each version: ``("v1", "Mon, 2 Apr 2007 19:18:42 GMT")``.
+        described: Number of the version that the record describes; by default the newest.
     """
     versions: list[tuple[int, dt.datetime]] = []
     for name, time in dated_versions:
         try:
-            number = int(name[1:]) if re.fullmatch(r"v\d{1,9}", name) else 0
+            number = int(name[1:]) if _VERSION_NAME.fullmatch(name) else 0
             versions.append((number, parsedate_to_datetime(time).astimezone(dt.UTC)))
         except (ValueError, TypeError, OverflowError, IndexError):
             number = 0
@@ -173,10 +177,11 @@ def _summarise_versions(paper: Fields, dated_versions: Iterable[tuple[str, str]]
     if not versions:
         paper.note_odd("versions", "hold no version with its time, so the days of the paper are unknown")
         return {}
+    number, time = next((version for version in versions if version[0] == described), versions[-1])
     return {
-        "version_number": versions[-1][0],
+        "version_number": number,
         "submitted_on": versions[0][1].date() if versions[0][0] == 1 else None,
-        "revised_on": versions[-1][1].date(),
+        "revised_on": time.date(),
         "version_history": json.dumps([{"version": number, "at": time.isoformat()} for number, time in versions]),
     }
 
@@ -275,7 +280,9 @@ def _read_parsed_names(paper: Fields) -> Iterator[str]:
 
 
 def read_page(page: Fields) -> tuple[str, dict[str, Value]]:
-    """The paper of a captured page, from its ``citation_`` metadata.
+    """The paper of a captured page, from its ``citation_`` metadata and its submission history.
+
+    The page of an earlier version has that version's title and abstract, and the history of all.
 
     Raises:
         ValueError: It has no id of a paper.
@@ -291,4 +298,8 @@ def read_page(page: Fields) -> tuple[str, dict[str, Value]]:
         "revised_on": _parse_day(page, "online_date", online_day or day),
         "doi": _parse_doi(_first_text(page, "doi")),
     }
+    if history := page.children("versions"):
+        shown = _first_text(page, "shown_version") or ""
+        versions = ((version.text("version") or "", version.text("created") or "") for version in history)
+        values |= _summarise_versions(page, versions, int(shown[1:]) if _VERSION_NAME.fullmatch(shown) else None)
     return _build_row(values)

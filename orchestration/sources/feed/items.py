@@ -20,6 +20,7 @@ from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.html_tree import MAX_ATTRIBUTES, count_most_attributes
 from orchestration.sources.shared.links import complete_address, link_key
 from orchestration.sources.shared.xml import get_local_name, has_closing_tag, parse_xml, replace_surrogate_references
+from orchestration.sources.sheet.zotero_rdf import is_zotero_rdf
 from orchestration.sources.source import (
     DamagedDocument,
     NotThisSource,
@@ -73,7 +74,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _recognise(document: Document) -> None:
-    if document.xml_root not in _ROOT_TAGS:
+    if document.xml_root not in _ROOT_TAGS or is_zotero_rdf(document):
         raise NotThisSource(f"looked for a feed (<rss>, <feed>); found {document.description}")
 
 

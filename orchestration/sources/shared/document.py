@@ -22,7 +22,9 @@ MAX_BYTES = 64 * 2**20
 MAX_LINE_CHARACTERS = 1_000_000
 MAX_UNPACKED_BYTES = 256 * 2**20
 _MAX_DIGITS = 4000
-_JSON_START = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b)")
+_JSON_START = re.compile(
+    r"\{\s*[\"}]|\[\s*(?:[{\]]|null\b|(?:(?:-?[\d.]+|true|false|\"[^\"\\]{0,80}\")\s*,\s*){1,9}\{\s*[\"}])"
+)
 _INVALID_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _INVALID_CHARACTER = re.compile("[\ud800-\udfff\x00]")
 _UTF16_DECLARATION = re.compile(
@@ -135,7 +137,7 @@ class Document:
 
     @cached_property
     def is_workbook(self) -> bool:
-        """Whether the bytes are an XLSX workbook.
+        """Whether the bytes are a workbook: XLSX, or an OpenDocument spreadsheet.
 
         Raises:
             UnreadableDocument: A zip archive that is damaged, too large when unpacked, or not a workbook.
@@ -150,9 +152,10 @@ class Document:
             with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
                 unpacked = sum(part.file_size for part in archive.infolist())
                 names = set(archive.namelist())
+                is_ods = "content.xml" in names and _is_spreadsheet(archive)
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
             raise UnreadableDocument(f"a damaged zip archive ({error})") from error
-        if "xl/workbook.xml" not in names:
+        if "xl/workbook.xml" not in names and not is_ods:
             raise UnreadableDocument(_describe_archive(names))
         if unpacked > MAX_UNPACKED_BYTES:
             raise UnreadableDocument(
@@ -215,7 +218,7 @@ class Document:
     def description(self) -> str:
         """What the document is, for messages: ``an XLSX workbook``, ``an HTML page titled …``."""
         if self.is_workbook:
-            return "an XLSX workbook"
+            return "a workbook"
         if (title := self.html_title) is not None:
             return f"an HTML page titled “{title}”" + (", perhaps a sign-in page" if self._has_sign_in_form else "")
         if self.xml_root is not None:
@@ -266,12 +269,20 @@ class Document:
             raise UnreadableDocument(f"a workbook that cannot be read ({error})") from error
 
 
+def _is_spreadsheet(archive: zipfile.ZipFile) -> bool:
+    """Whether an archive with a ``content.xml`` is an OpenDocument spreadsheet."""
+    try:
+        return archive.read("mimetype").strip() == b"application/vnd.oasis.opendocument.spreadsheet"
+    except KeyError:
+        return False
+
+
 def _describe_archive(names: set[str]) -> str:
     """What a zip archive is that is no XLSX workbook, with the remedy if there is one."""
     if "xl/workbook.bin" in names:
         return "a binary workbook (.xlsb); save it as XLSX or CSV"
     if {"content.xml", "mimetype"} <= names:
-        return "an OpenDocument file; save a spreadsheet as XLSX or CSV"
+        return "an OpenDocument file that is no spreadsheet; save its table as ODS, XLSX or CSV"
     if any(name.startswith("word/") for name in names):
         return "a Word document; copy its table to a spreadsheet and save that as XLSX or CSV"
     return "a zip archive that is not an XLSX workbook; unpack it, and add the files in it"

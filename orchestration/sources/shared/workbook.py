@@ -1,4 +1,4 @@
-"""Tabs of an XLSX workbook: the texts of their cells, and the addresses behind cells (hyperlinks and formulae)."""
+"""Tabs of a workbook (XLSX, ODS): the texts of cells, and the addresses behind them (hyperlinks and formulae)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestration.sources.shared.ods_links import CONTENT, add_ods_links
 from orchestration.sources.shared.rows import Row, Tab
 from orchestration.sources.shared.xml import get_local_name, iterate_elements, parse_xml
 
@@ -38,6 +39,8 @@ def read_tabs(content: bytes) -> list[Tab]:
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
     tabs: list[Tab] = []
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if CONTENT in archive.namelist():
+            return _read_ods(book, archive)
         parts = _find_sheet_parts(archive)
         for index, metadata in enumerate(book.sheets_metadata):
             if metadata.typ != python_calamine.SheetTypeEnum.WorkSheet:
@@ -49,6 +52,17 @@ def read_tabs(content: bytes) -> list[Tab]:
             is_visible = metadata.visible == python_calamine.SheetVisibleEnum.Visible
             tabs.append(Tab(metadata.name, rows, "table" if is_visible else "hidden"))
     return tabs
+
+
+def _read_ods(book: CalamineWorkbook, archive: zipfile.ZipFile) -> list[Tab]:
+    """All tabs of an OpenDocument spreadsheet."""
+    import python_calamine
+
+    tables = {metadata.name: _read_rows(book, index) for index, metadata in enumerate(book.sheets_metadata)}
+    linked = add_ods_links(archive, tables)
+    visible = python_calamine.SheetVisibleEnum.Visible
+    kinds = {metadata.name: "table" if metadata.visible == visible else "hidden" for metadata in book.sheets_metadata}
+    return [Tab(name, rows, kinds[name]) for name, rows in linked.items()]
 
 
 def _read_rows(book: CalamineWorkbook, index: int) -> tuple[list[Row], int]:

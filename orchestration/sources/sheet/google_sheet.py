@@ -53,7 +53,8 @@ def fetch_tab(column_names: frozenset[str], feed: Feed, cursor: FetchCursor) -> 
     """Request the whole tab; an unchanged tab is recognised by its bytes.
 
     Settings: ``columns``, a table of the sheet's headers by column, where they differ from the usual ones:
-    ``columns = { lab = "Organisation", title = "Paper" }``.
+    ``columns = { lab = "Organisation", title = "Paper" }``; and ``list``, the name of the list, if it is not that of
+    the feed.
 
     Args:
         column_names: The columns that ``columns`` may name.
@@ -65,6 +66,7 @@ def fetch_tab(column_names: frozenset[str], feed: Feed, cursor: FetchCursor) -> 
     """
     settings = Settings(feed)
     headers = settings.mapping("columns")
+    name = settings.text("list")
     settings.reject_unknown()
     if unknown := sorted(set(headers) - column_names):
         raise settings.build_error(
@@ -74,7 +76,8 @@ def fetch_tab(column_names: frozenset[str], feed: Feed, cursor: FetchCursor) -> 
         address = build_export_address(feed.url)
     except ValueError as error:
         raise InvalidSettings(f"feed {feed.name}: url: {error}") from error
-    yield Request(address, feed.name, hints={"columns": json.dumps(headers, sort_keys=True)} if headers else {})
+    hints = {"columns": json.dumps(headers, sort_keys=True) if headers else "", "list": name or ""}
+    yield Request(address, feed.name, hints={key: value for key, value in hints.items() if value})
     return cursor.now.isoformat()
 
 

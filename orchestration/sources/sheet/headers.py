@@ -5,54 +5,33 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from functools import cache
 
 from orchestration.sources.shared.document import Document
 from orchestration.sources.shared.rows import Row
 from orchestration.sources.source import DamagedDocument
 from warehouse.names import build_title_key
+from warehouse.reference import read_rows
 
-# the headers of each column in the sheets seen so far, in lower case with only letters and digits
-_USUAL_HEADERS: Mapping[str, frozenset[str]] = {
-    "sheet_row": frozenset({"row", "sheetrow", "rownumber"}),
-    "lab": frozenset({"company", "lab", "organization", "organisation"}),
-    "title": frozenset({"title", "papertitle"}),
-    "date": frozenset({"date", "publishedon", "published", "publicationdate", "datepublished", "dateofpublication"}),
-    "url": frozenset({"url", "link"}),
-    "category": frozenset({"safetycategory", "category"}),
-    "is_duplicate": frozenset({"isduplicate", "duplicate"}),
-    "abstract": frozenset({"abstract", "summary"}),
-    "abstract_sha256": frozenset({"abstractsha256"}),
-    "authors": frozenset({"authors", "author"}),
-    "author_labs": frozenset({"authorlabs", "authoraffiliations", "affiliations"}),
-}
-# headers that probably name the column, where no usual one does
-_LIKELY_HEADERS: Mapping[str, frozenset[str]] = {
-    "lab": frozenset(
-        {"companies", "labs", "laboratory", "companyname", "labname", "org", "organizations", "organisations"}
-        | {"institution", "institute", "affiliation", "developer", "group", "team"}
-    ),
-    "title": frozenset(
-        {"paper", "papername", "nameofpaper", "titleofpaper", "publication", "publicationtitle", "name"}
-        | {"work", "article", "articletitle", "titles", "papers"}
-    ),
-    "date": frozenset(
-        {"year", "month", "released", "releasedate", "publishdate", "pubdate", "posted", "postedon", "submitted"}
-        | {"publicationyear", "yearpublished", "dateadded"}
-    ),
-    "url": frozenset(
-        {"urls", "links", "linktopaper", "paperlink", "paperurl", "linkurl", "address", "website", "webpage"}
-        | {"arxiv", "arxivlink", "arxivurl", "doi", "pdf"}
-    ),
-    "category": frozenset(
-        {"categories", "safetycategories", "area", "researcharea", "agenda", "agendas", "researchagenda", "topic"}
-        | {"topics", "theme", "subject", "tags", "tag"}
-    ),
-    "abstract": frozenset({"description", "tldr"}),
-    "authors": frozenset({"authornames", "authorlist", "writers"}),
-}
-COLUMN_NAMES = frozenset(_USUAL_HEADERS)
+
+@cache
+def read_header_names(*, is_usual: bool) -> Mapping[str, frozenset[str]]:
+    """The headers of each column, normalised: those that are taken for sure, or those that probably name it."""
+    names: dict[str, set[str]] = {}
+    for row in read_rows("column_headers"):
+        if (row["is_usual"] == "true") is is_usual:
+            names.setdefault(row["column_name"], set()).add(normalize_header(row["header"]))
+    return {name: frozenset(headers) for name, headers in names.items()}
+
+
+@cache
+def read_column_names() -> frozenset[str]:
+    """The columns that a list can have."""
+    return frozenset(row["column_name"] for row in read_rows("column_headers"))
+
+
 _SURE = frozenset({"lab", "title", "category"})
-_INDISPENSABLE = ("title", "url")
+INDISPENSABLE = ("title", "url")
 
 
 def read_given_columns(document: Document) -> dict[str, str]:
@@ -69,28 +48,16 @@ def find_columns(row: Row, given: Mapping[str, str]) -> dict[str, int]:
     Raises:
         DamagedDocument: Two cells name the same column.
     """
-    columns = _match_columns(row, given)
-    is_sure = _match_columns(row, given, only_usual=True).keys() >= _SURE
-    if given:
-        named = {name for name, header in given.items() if header}
-        is_sure = is_sure or (named <= columns.keys() and any(name in columns for name in _INDISPENSABLE))
+    columns = match_columns(row, given)
+    is_sure = match_columns(row, given, only_usual=True).keys() >= _SURE
+    if named := {name for name, header in given.items() if header}:
+        is_sure = is_sure or (named <= columns.keys() and any(name in columns for name in INDISPENSABLE))
     return columns if is_sure else {}
-
-
-def guess_columns(row: Row) -> dict[str, str]:
-    """The header of each column that a row probably has, at least two with a title or a link; else nothing."""
-    try:
-        columns = _match_columns(row, {})
-    except DamagedDocument:
-        return {}
-    if len(columns) < 2 or not any(name in columns for name in _INDISPENSABLE):
-        return {}
-    return {name: " ".join(row.cells[index].split()) for name, index in columns.items()}
 
 
 def describe_missing(document: Document, row: Row, guess: Mapping[str, str]) -> str:
     """What a table lacks to be taken for a lab sheet, and how to take it nevertheless."""
-    given = read_given_columns(document)
+    given = {name: header for name, header in read_given_columns(document).items() if header}
     headers = " | ".join(cell for cell in row.cells if cell.strip())[:120]
     if given:
         wanted = ", ".join(f"“{header}” for {name}" for name, header in given.items() if header)
@@ -113,13 +80,15 @@ def _build_command(document: Document, guess: Mapping[str, str]) -> str:
     return f"aisle add {' '.join(options or ['--map title=HEADER'])} {shlex.quote(document.name)}"
 
 
-def _match_columns(row: Row, given: Mapping[str, str], *, only_usual: bool = False) -> dict[str, int]:
+def match_columns(row: Row, given: Mapping[str, str], *, only_usual: bool = False) -> dict[str, int]:
     """Index of the cell of each column: by its given header, else a usual one, else a likely one that is free."""
     normalized = [normalize_header(cell) for cell in row.cells]
     columns: dict[str, int] = {}
-    for name, usual in _USUAL_HEADERS.items():
+    for name, usual in read_header_names(is_usual=True).items():
         spellings = frozenset({normalize_header(given[name])} - {""}) if name in given else usual
         indexes = [index for index, cell in enumerate(normalized) if cell in spellings]
+        if len(indexes) > 1 and name == "url" and name not in given:  # all of them are read
+            indexes = indexes[:1]
         if len(indexes) > 1:
             cells = ", ".join(row.cells[index] for index in indexes)
             raise DamagedDocument(
@@ -127,11 +96,23 @@ def _match_columns(row: Row, given: Mapping[str, str], *, only_usual: bool = Fal
             )
         if indexes:
             columns[name] = indexes[0]
-    for name, likely in ({} if only_usual else _LIKELY_HEADERS).items():
+    for name, likely in ({} if only_usual else read_header_names(is_usual=False)).items():
         free = (index for index, cell in enumerate(normalized) if cell in likely and index not in columns.values())
         if name not in columns and name not in given and (index := next(free, None)) is not None:
             columns[name] = index
     return columns
+
+
+def find_more_links(row: Row, columns: Mapping[str, int]) -> list[int]:
+    """Indexes of the cells of a header row that name further links, such as that of the DOI."""
+    names = read_header_names(is_usual=True)["url"] | read_header_names(is_usual=False)["url"]
+    if "url" not in columns:
+        return []
+    return [
+        index
+        for index, cell in enumerate(row.cells)
+        if index not in columns.values() and normalize_header(cell) in names
+    ]
 
 
 def normalize_header(cell: str) -> str:

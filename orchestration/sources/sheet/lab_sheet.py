@@ -19,10 +19,19 @@ from orchestration.sources.sheet.captured_cells import split_cells
 from orchestration.sources.sheet.captured_page import CapturedRow, split_rows
 from orchestration.sources.sheet.dates import DayOrder, find_day_order
 from orchestration.sources.sheet.google_sheet import fetch_tab, read_gviz_rows
-from orchestration.sources.sheet.headers import COLUMN_NAMES
-from orchestration.sources.sheet.row_cells import NotInScope, RowCells, RowValues, parse_cells
+from orchestration.sources.sheet.headers import read_column_names
+from orchestration.sources.sheet.list_names import MAPPING_FILE, find_list
+from orchestration.sources.sheet.reference_files import is_reference_file, read_json_table
+from orchestration.sources.sheet.row_cells import (
+    JudgedNotInScope,
+    NotInScope,
+    RowCells,
+    RowValues,
+    parse_abstract,
+    parse_cells,
+)
 from orchestration.sources.sheet.table import read_tables, require_table
-from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source
+from orchestration.sources.source import NotThisSource, ParseResult, Record, Reject, Source, collapse_spaces
 from warehouse.names import build_title_key
 
 
@@ -34,30 +43,42 @@ def _recognise(document: Document) -> None:
     """
     if _read_captured_rows(document):
         return
-    if document.is_markup:
+    if document.is_markup and not is_reference_file(document) and read_json_table(document) is None:
         raise NotThisSource("no table: " + document.description)
     require_table(document)
 
 
 def _parse(document: Document) -> ParseResult:
-    """The publications of the sheet, in its order.
+    """The publications of the sheet, in its order, each with the list that it belongs to.
 
     Raises:
         DamagedDocument: The header is missing or ambiguous.
     """
     rows = list(_read_cells(document))
-    order = find_day_order(row.date for row in rows if isinstance(row, RowCells))
-    parsed_rows = [row if isinstance(row, Reject) else _parse_row(row, order) for row in rows]
-    shared_links = _find_shared_links([values for row in parsed_rows if isinstance(row, tuple) for values in row[1:]])
+    orders = _find_day_orders(rows)
+    parsed_rows = [row if isinstance(row, Reject) else _parse_row(row, orders[row.table]) for row in rows]
+    read = [row[1] for row in parsed_rows if isinstance(row, tuple)]
+    shared_links = _find_shared_links(read)
+    listed = find_list(document, read)
+    of_list = {"list": listed.name if listed else None, "list_title": listed.title if listed else None}
     result = ParseResult()
     for row in parsed_rows:
         if isinstance(row, Reject):
-            result.items.append(row)
+            result.items.append(replace(row, judged={**row.judged, "list": of_list["list"]}) if row.judged else row)
         else:
             locator, values = row
-            result.items.append(Record(_make_identity(values, shared_links), values, locator))
+            result.items.append(Record(_make_identity(values, shared_links), {**values, **of_list}, locator))
     # a header without rows is an empty list
     return ParseResult(_join_categories(result), is_empty_valid=not rows)
+
+
+def _find_day_orders(rows: list[RowCells | Reject]) -> dict[int, DayOrder | None]:
+    """The order of day and month in the dates of each table, if they show one."""
+    dates: dict[int, list[str]] = {}
+    for row in rows:
+        if isinstance(row, RowCells):
+            dates.setdefault(row.table, []).append(row.date)
+    return {table: find_day_order(texts) for table, texts in dates.items()}
 
 
 def _read_captured_rows(document: Document) -> list[CapturedRow]:
@@ -80,7 +101,11 @@ def _parse_row(cells: RowCells, order: DayOrder | None) -> tuple[str, RowValues]
     try:
         return cells.locator, parse_cells(cells, order)
     except NotInScope as reason:
-        return Reject(cells.locator, str(reason), cells.raw_text, is_fault=False)
+        judged = None
+        title = collapse_spaces(cells.title)
+        if isinstance(reason, JudgedNotInScope) and title:
+            judged = {"title": title, "abstract": parse_abstract(cells) or None, "judgement": reason.judgement}
+        return Reject(cells.locator, str(reason), cells.raw_text, is_fault=False, judged=judged)
     except ValueError as error:
         return Reject(cells.locator, str(error), cells.raw_text)
 
@@ -127,7 +152,7 @@ def _make_identity(values: RowValues, shared_links: set[str]) -> str:
 
 
 def _fetch(feed: Feed, cursor: FetchCursor) -> FetchPlan:
-    return fetch_tab(COLUMN_NAMES, feed, cursor)
+    return fetch_tab(read_column_names(), feed, cursor)
 
 
 SOURCE = Source(
@@ -192,6 +217,12 @@ SOURCE = Source(
             "type": "text",
             "meaning": "Labs of the authors in the same order; - for an author without one.",
         },
+        "list": {
+            "type": "text",
+            "meaning": "The list that the row belongs to: its corpus; missing for the published mapping.",
+            "matches": "[a-z][a-z0-9_]*$",
+        },
+        "list_title": {"type": "text", "meaning": "Title of that list; missing for the published mapping."},
     },
     expected="a lab sheet (table with columns Company, Title, Date, URL, Safety_category, or its captured page)",
     licence="bibliographic facts; abstracts belong to their authors",
@@ -199,6 +230,8 @@ SOURCE = Source(
     parse=_parse,
     recency_column="published_on",
     volatile_columns=("sheet_row",),
+    added_columns=("list", "list_title"),
+    files=(MAPPING_FILE.as_posix(),),
     fetch=_fetch,
     has_private_feeds=True,
 )

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from orchestration.sources.sheet.cell_links import parse_links
 from orchestration.sources.sheet.dates import DayOrder, ParsedDate, parse_date
-from orchestration.sources.sheet.glued_text import get_known_categories
+from orchestration.sources.sheet.glued_text import get_known_categories, get_known_labs
 from orchestration.sources.source import collapse_spaces, hash_parts
 from warehouse.names import normalize_name
 
@@ -29,8 +29,14 @@ _NOT_IN_SCOPE = frozenset(
     | {"excluded", "exclude", "not applicable", "-", "--"}
 )
 _IN_SCOPE = frozenset({"yes", "y", "in scope", "included", "include", "?", "tbd", "unknown", "to do", "todo"})
+# a remainder is in scope and no category
+_NO_CATEGORY = frozenset(
+    {"other", "others", "misc", "misc.", "miscellaneous", "various", "uncategorised", "uncategorized"}
+)
+_NOTHING = frozenset({"-", "--", "none", "nil"})  # in a list, no statement on the scope of a row
 _BETWEEN_CATEGORIES = re.compile(r"[;|\n\r]+")
 _MAYBE_BETWEEN_CATEGORIES = re.compile(r"\s*[,/&+]\s*|\s+and\s+")
+_NO_PUBLICATIONS = frozenset({"attachment", "note", "annotation"})  # types of items in Zotero
 NO_CATEGORY = "no safety category: the row is not part of the mapping"
 
 
@@ -41,7 +47,10 @@ class RowCells:
     Args:
         link_behind: The address behind the cell of the link or of the title, if one has a hyperlink.
         abstract_sha256: The hash of the abstract, for a table without abstracts.
-        has_category_column: Whether the table has categories at all.
+        needs_category: Whether a row without a category is out of scope, as in the sheet of the published mapping.
+        separator: What separates the parts of a cell, if it is declared.
+        item_type: What the row is, in an export of Zotero.
+        table: Which table of the document it is in, since the order of day and month is decided for each.
     """
 
     locator: str
@@ -59,11 +68,26 @@ class RowCells:
     author_labs: str = ""
     abstract_sha256: str = ""
     link_behind: str = ""
-    has_category_column: bool = True
+    needs_category: bool = True
+    separator: str = ""
+    item_type: str = ""
+    table: int = 0
 
 
 class NotInScope(Exception):
     """The sheet itself does not count the row among the publications of its mapping; the message states why."""
+
+
+class JudgedNotInScope(NotInScope):
+    """Somebody has judged the publication of a row, in the sheet.
+
+    Args:
+        judgement: What stands in place of a category.
+    """
+
+    def __init__(self, judgement: str) -> None:
+        super().__init__(f"“{judgement}” in place of a safety category: judged not in scope")
+        self.judgement = judgement
 
 
 def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
@@ -75,8 +99,10 @@ def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
 
     Raises:
         ValueError: The row has neither a title nor a link.
-        NotInScope: The row has no category, or a judgement in its place.
+        NotInScope: The row is no publication, or has no category, or a judgement in its place.
     """
+    if cells.item_type.strip().casefold() in _NO_PUBLICATIONS:
+        raise NotInScope(f"item of the type “{cells.item_type.strip()}”: no publication")
     notes = [cells.note] if cells.note else []
     links = parse_links(cells.url, cells.link_behind)
     title = collapse_spaces(cells.title)
@@ -91,16 +117,15 @@ def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
     elif _is_date(title):
         notes.append(f"the title “{title}” is a date: a spreadsheet has probably changed it")
     date = _parse_date(cells.date, order, notes)
-    authors, author_labs = _split_list(cells.authors), _split_list(cells.author_labs)
+    authors, author_labs = _split_authors(cells), _split_list(cells.author_labs, cells.separator)
+    lab = _parse_lab(cells, notes)
     if authors and author_labs and len(authors) != len(author_labs):
         notes.append(f"{len(authors)} authors but {len(author_labs)} labs of authors: the labs are not used")
         author_labs = []
-    abstract = collapse_spaces(cells.abstract)
-    if _NO_ABSTRACT.match(abstract):
-        abstract = ""
+    abstract = parse_abstract(cells)
     return {
         "sheet_row": _parse_row_number(cells.sheet_row, notes),
-        "lab": _parse_lab(cells.lab, notes),
+        "lab": lab,
         "title": title,
         "published_on": date.day,
         "date_precision": date.precision,
@@ -115,6 +140,12 @@ def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
         "authors": "; ".join(authors) or None,
         "author_labs": "; ".join(author_labs) or None,
     }
+
+
+def parse_abstract(cells: RowCells) -> str:
+    """The abstract of a row; empty without one."""
+    abstract = collapse_spaces(cells.abstract)
+    return "" if _NO_ABSTRACT.match(abstract) else abstract
 
 
 def _parse_hash(cell: str, notes: list[str]) -> str | None:
@@ -133,16 +164,19 @@ def _parse_categories(cells: RowCells, notes: list[str]) -> tuple[list[str], boo
         NotInScope: There is no category, or a judgement in its place.
     """
     cell, marks = _DUPLICATE_MARK.subn("", cells.category.strip())
-    parts = [name for part in _BETWEEN_CATEGORIES.split(cell) if (name := normalize_name(part))]
+    pieces = cell.split(cells.separator) if cells.separator else _BETWEEN_CATEGORIES.split(cell)
+    parts = [name for part in pieces if (name := normalize_name(part))]
+    if not cells.needs_category:
+        parts = [part for part in parts if part.casefold() not in _NOTHING]
     known = {name.casefold() for name in get_known_categories()}
-    if len(parts) == 1 and parts[0].casefold() not in known:
+    if len(parts) == 1 and not cells.separator and parts[0].casefold() not in known:
         smaller = [part for part in _MAYBE_BETWEEN_CATEGORIES.split(parts[0]) if part]
         parts = smaller if all(part.casefold() in known for part in smaller) else parts
     judgements = [part for part in parts if part.casefold() in _NOT_IN_SCOPE]
-    categories = [part for part in parts if part.casefold() not in _NOT_IN_SCOPE | _IN_SCOPE]
+    categories = [part for part in parts if part.casefold() not in _NOT_IN_SCOPE | _IN_SCOPE | _NO_CATEGORY]
     if judgements and not categories:
-        raise NotInScope(f"“{judgements[0]}” in place of a safety category: judged not in scope")
-    if not parts and cells.has_category_column:
+        raise JudgedNotInScope(judgements[0])
+    if not parts and cells.needs_category:
         raise NotInScope(NO_CATEGORY)
     if parts and not categories:
         notes.append(f"“{parts[0]}” is no safety category")
@@ -171,8 +205,17 @@ def _is_date(title: str) -> bool:
         return False
 
 
-def _parse_lab(cell: str, notes: list[str]) -> str | None:
-    lab = normalize_name(cell)
+def _parse_lab(cells: RowCells, notes: list[str]) -> str | None:
+    """The first lab of a cell; several are separated as declared, by semicolons, lines, or commas beside known ones."""
+    pieces = cells.lab.split(cells.separator) if cells.separator else re.split(r"[;\n\r]+", cells.lab)
+    labs = [name for piece in pieces if (name := normalize_name(piece))]
+    if len(labs) == 1 and not cells.separator:
+        known = {name.casefold() for name in get_known_labs()}
+        smaller = [part for piece in labs[0].split(",") if (part := piece.strip())]
+        labs = smaller if len(smaller) > 1 and any(part.casefold() in known for part in smaller) else labs
+    lab = labs[0] if labs else ""
+    if len(labs) > 1:
+        notes.append(f"{len(labs)} labs: {'; '.join(labs)}; the first is used")
     if lab and _RESERVED_LAB.fullmatch(lab):
         notes.append(f"company “{lab}” is a reserved word of the tables")
         return None
@@ -194,7 +237,22 @@ def _parse_duplicate_mark(cell: str, notes: list[str]) -> bool:
     return mark in _TRUE
 
 
-def _split_list(cell: str) -> list[str]:
+def _split_list(cell: str, separator: str = "") -> list[str]:
     """The parts of a cell between semicolons; an empty part, such as the lab of an author without one, is ``-``."""
-    cell = cell.strip().removesuffix(";")
-    return [normalize_name(part) or "-" for part in cell.split(";")] if cell.strip() else []
+    separator = separator or ";"
+    cell = cell.strip().removesuffix(separator)
+    return [normalize_name(part) or "-" for part in cell.split(separator)] if cell.strip() else []
+
+
+def _split_authors(cells: RowCells) -> list[str]:
+    """The authors of a cell: between separators, else between commas or “and” where all parts are full names."""
+    authors = _split_list(cells.authors, cells.separator)
+    if len(authors) != 1 or cells.separator or cells.author_labs.strip():
+        return authors
+    lines = [name for line in cells.authors.splitlines() if (name := normalize_name(line))]
+    if len(lines) > 1:
+        return lines
+    names = [name.strip() for name in re.split(r",\s*(?:and\s+)?|\s+and\s+|\s*&\s*", authors[0]) if name.strip()]
+    is_full = all(" " in name.replace(".", ". ").strip() for name in names)
+    # of two parts, the first can be a last name
+    return names if is_full and (len(names) > 2 or (len(names) > 1 and "," not in authors[0])) else authors

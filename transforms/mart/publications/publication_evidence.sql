@@ -53,7 +53,7 @@ select
     snapshots.fetched_at
 from clean.publications as publications
 inner join raw.sightings as sightings on publications.publication_id = sightings.record_id
-inner join raw.lab_sheet_publications as sheet on sightings.version_id = sheet.version_id
+inner join raw.lab_sheet_publications as sheet on sightings.version_id = sheet.version_id and sheet.list is null
 inner join raw.snapshots as snapshots on sightings.snapshot_id = snapshots.snapshot_id
 left join reference.lab_aliases as lab_aliases on lower(sheet.lab) = lower(lab_aliases.alias)
 order by publications.publication_id, snapshots.snapshot_id, sightings.record_ordinal

@@ -55,11 +55,11 @@ completeness_by_delay as (
     select
         delays.source,
         delays.delay,
-        coalesce(product(1 - coalesce(at_risk.n, 0) / nullif(at_risk.n_at_most, 0)) over (
+        coalesce(list_product(list(1 - coalesce(at_risk.n, 0) / nullif(at_risk.n_at_most, 0)) over (
             partition by delays.source
             order by delays.delay desc
             rows between unbounded preceding and 1 preceding
-        ), 1.0) as completeness
+        )), 1.0) as completeness
     from delays
     left join at_risk on delays.source = at_risk.source and delays.delay = at_risk.delay
 ),

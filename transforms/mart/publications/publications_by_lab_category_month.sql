@@ -51,6 +51,10 @@ monthly_counts as (
     group by all
 ),
 
+later as (
+    select unnest(range(12)) as months_later
+),
+
 -- the months in which a publication counts, of its own or of the twelve that end with it; a row for each lab, category
 -- and month would grow with the product of all three
 counted_months as (
@@ -59,7 +63,7 @@ counted_months as (
         category,
         cast(published_month + to_months(cast(months_later as integer)) as date) as published_month
     from monthly_counts
-    cross join range(12) as later (months_later)
+    cross join later
     where published_month + to_months(cast(months_later as integer)) <= (select coverage.newest_month from coverage)
 ),
 

@@ -25,7 +25,9 @@ with list_works as (
         list(distinct sightings.version_id) as versions
     from raw.sightings as sightings
     inner join clean.snapshot_streams as streams on sightings.snapshot_id = streams.snapshot_id
-    inner join clean.publications as publications on sightings.record_id = publications.publication_id
+    inner join raw.lab_sheet_publications as sheet on sightings.version_id = sheet.version_id
+    inner join clean.list_entries as publications
+        on sightings.record_id = publications.publication_id and coalesce(sheet.list, 'iaps_mapping') = publications.list
     where not publications.is_duplicate and publications.published_on is not null
     group by all
 ),

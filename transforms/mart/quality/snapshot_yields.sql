@@ -29,7 +29,7 @@ yields as (
         *,
         case
             when source = 'lab_sheet' then max(records_read) over earlier
-            else median(records_read) over earlier
+            else list_median(list(records_read) over earlier)
         end as usual_records,
         lag(snapshot_id) over (partition by source, stream order by fetched_at, snapshot_id) as previous_id,
         lead(snapshot_id) over (partition by source, stream order by fetched_at, snapshot_id) is null as is_newest

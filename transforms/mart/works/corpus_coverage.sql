@@ -4,13 +4,14 @@ key = ["corpus"]
 
 [columns]
 corpus = {}
-works = { type = "integer", unit = "works", meaning = "Distinct works, without those that a list marks as duplicates.", required = true, minimum = 0 }
-items = { type = "integer", unit = "items", meaning = "What the corpus holds: rows of a list, else works, with marked duplicates.", required = true, minimum = 0 }
+works = { type = "integer", unit = "works", meaning = "Distinct works, without those that a list marks as duplicates; in the published mapping, its rows that are not marked.", required = true, minimum = 0 }
+items = { type = "integer", unit = "items", meaning = "What the corpus holds: entries of a list (rows with the same link are one) with those of the same work; else works.", required = true, minimum = 0 }
 undated_works = { type = "integer", unit = "works", meaning = "Works without a day or month of publication, which no chart by month has.", required = true, minimum = 0 }
 year_only_works = { type = "integer", unit = "works", meaning = "Those of them of which the year is known.", required = true, minimum = 0 }
 unlabelled_works = { type = "integer", unit = "works", meaning = "Works without a category, counted as “(unlabelled)” or, in a list, “(no category)”.", required = true, minimum = 0 }
 works_without_lab = { type = "integer", unit = "works", meaning = "Works without a lab, counted as “(no followed lab)” or, in a list, “(no lab)”.", required = true, minimum = 0 }
 withdrawn_works = { type = "integer", unit = "works", meaning = "Withdrawn works that it leaves out; none in a list, which is counted as listed.", required = true, minimum = 0 }
+excluded_works = { type = "integer", unit = "works", meaning = "Works that people excluded from it; none in a list, which is counted as listed.", required = true, minimum = 0 }
 source_names = { type = "text", meaning = "The sources that it has works of, separated by semicolons; mart.corpus_sources has their time." }
 labs = { type = "text", meaning = "The labs that it has works of, separated by semicolons." }
 covers_from = { type = "date", meaning = "First day that one of its sources claims to cover, or of which it has a work; missing without any." }
@@ -65,14 +66,15 @@ works_with_lab as (
     where is_followed
 ),
 
-withdrawn_counts as (
+left_out_counts as (
     select
         corpora.corpus,
-        count(*) as withdrawn_works
+        count(*) filter (where works.is_withdrawn) as withdrawn_works,
+        count(*) filter (where works.is_excluded and not works.is_withdrawn) as excluded_works
     from clean.works as works
     cross join reference.corpora as corpora
     where
-        works.is_withdrawn
+        (works.is_withdrawn or works.is_excluded)
         and corpora.kind = 'living'
         and (
             corpora.corpus = 'all_works'
@@ -104,7 +106,8 @@ spans as (
         coalesce(item_counts.year_only_works, 0) as year_only_works,
         coalesce(item_counts.unlabelled_works, 0) as unlabelled_works,
         coalesce(item_counts.works_without_lab, 0) as works_without_lab,
-        coalesce(withdrawn_counts.withdrawn_works, 0) as withdrawn_works,
+        coalesce(left_out_counts.withdrawn_works, 0) as withdrawn_works,
+        coalesce(left_out_counts.excluded_works, 0) as excluded_works,
         lab_names.labs,
         coalesce(lists.covers_from, source_spans.covers_from) as covers_from,
         coalesce(lists.covers_until, source_spans.covers_until) as covers_until,
@@ -116,14 +119,15 @@ spans as (
         end as provisional_from,
         coalesce(
             lists.basis,
+            case when corpora.kind = 'list' then 'From the oldest to the newest entry of the list, which claims no time.' end,
             'From the oldest to the newest work of its sources, or the time that they claim; none of them is complete, and they begin and end at different times.'
         ) as basis
-    from reference.corpora as corpora
+    from clean.corpora as corpora
     left join item_counts on corpora.corpus = item_counts.corpus
     left join lab_names on corpora.corpus = lab_names.corpus
-    left join withdrawn_counts on corpora.corpus = withdrawn_counts.corpus
+    left join left_out_counts on corpora.corpus = left_out_counts.corpus
     left join source_spans on corpora.corpus = source_spans.corpus
-    left join clean.coverage as lists on corpora.list_source = lists.source
+    left join clean.coverage as lists on corpora.is_frozen and corpora.list_source = lists.source
 )
 
 select
@@ -135,6 +139,7 @@ select
     unlabelled_works,
     works_without_lab,
     withdrawn_works,
+    excluded_works,
     source_names,
     labs,
     covers_from,

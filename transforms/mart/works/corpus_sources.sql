@@ -18,9 +18,10 @@ with items as (
         counted.item_id,
         counted.work_id,
         counted.published_on,
+        counted.published_year,
         corpora.list_source
     from mart.counted_works as counted
-    inner join reference.corpora as corpora on counted.corpus = corpora.corpus
+    inner join clean.corpora as corpora on counted.corpus = corpora.corpus
     where not counted.is_duplicate
 ),
 
@@ -29,7 +30,10 @@ item_sources as (
         corpus,
         item_id,
         published_on,
-        list_source as source
+        list_source as source,
+        -- in a list, a year alone covers the year
+        coalesce(published_on, published_year) as oldest_on,
+        coalesce(published_on, cast(published_year + interval 1 year - interval 1 day as date)) as newest_on
     from items
     where list_source is not null
     union all
@@ -37,7 +41,9 @@ item_sources as (
         items.corpus,
         items.item_id,
         items.published_on,
-        members.source
+        members.source,
+        items.published_on as oldest_on,
+        items.published_on as newest_on
     from items
     inner join clean.work_members as members on items.work_id = members.work_id
     where items.list_source is null
@@ -49,8 +55,8 @@ source_spans as (
         source,
         count(*) as works,
         count(published_on) as dated_works,
-        min(published_on) as oldest,
-        max(published_on) as newest
+        min(oldest_on) as oldest,
+        max(newest_on) as newest
     from item_sources
     group by corpus, source
 ),
@@ -69,10 +75,18 @@ select
     spans.works,
     spans.dated_works,
     coalesce(claims.covers_from, spans.oldest) as covers_from,
-    coalesce(claims.covers_until, least(spans.newest, cast(times.newest_snapshot_at as date))) as covers_until,
+    coalesce(
+        claims.covers_until,
+        case
+            when spans.newest is not null
+                then least(spans.newest, cast(coalesce(lists.newest_snapshot_at, times.newest_snapshot_at) as date))
+        end
+    ) as covers_until,
     claims.source is not null as is_claimed,
-    times.newest_snapshot_at
+    coalesce(lists.newest_snapshot_at, times.newest_snapshot_at) as newest_snapshot_at
 from source_spans as spans
-left join reference.coverage as claims on spans.source = claims.source
+inner join clean.corpora as corpora on spans.corpus = corpora.corpus
+left join clean.lists as lists on spans.corpus = lists.list
+left join reference.coverage as claims on spans.source = claims.source and (corpora.kind = 'living' or corpora.is_frozen)
 left join snapshot_times as times on spans.source = times.source
 order by spans.corpus, spans.source

@@ -7,11 +7,11 @@ corpus = {}
 item_id = { type = "text", meaning = "What the corpus counts: the publication_id of a list, the work_id in a living corpus.", required = true }
 work_id = { type = "text", meaning = "The work; missing for a publication of a list that is no record of a work." }
 lab = { type = "text", meaning = "The lab, named as in reference.labs; “(no followed lab)” for other authors or a work without a lab; “(authors not known)” for those without a known affiliation.", required = true }
-category = { type = "text", meaning = "The safety category: the first one if there are several, “(unlabelled)” for a work that no list gives one.", required = true }
-categories = { type = "text", meaning = "All categories, named as in reference.categories, separated by semicolons; those of the first list that gives any.", required = true }
+category = { type = "text", meaning = "The safety category: the first one if there are several, “(unlabelled)” for a work without a reviewed label.", required = true }
+categories = { type = "text", meaning = "All categories, separated by semicolons; in a living corpus those of clean.reviewed_labels.", required = true }
 published_on = {}
 published_year = {}
-is_duplicate = { meaning = "Whether the list marks it as a duplicate; in a living corpus, whether lists mark all its records so." }
+is_duplicate = { meaning = "Whether the list marks it as a duplicate, or, in a list other than the published mapping, has its work in another entry; in a living corpus, whether lists mark all its records so." }
 whole_weight = { type = "real", unit = "publications", meaning = "1 at the lab under which the list has the publication, or at the primary lab of the work, else 0.", required = true, minimum = 0, maximum = 1 }
 fractional_weight = { type = "real", unit = "publications", meaning = "Share of its authors at the lab; missing if the authors are not known.", minimum = 0, maximum = 1 }
 first_author_weight = { type = "real", unit = "publications", meaning = "1 at the lab of its first author, else 0; missing if the authors are not known.", minimum = 0, maximum = 1 }
@@ -22,25 +22,13 @@ with defaults as (
     where is_default
 ),
 
-work_labels as (
-    select
-        work_id,
-        category,
-        category_position,
-        dense_rank() over (partition by work_id order by list) as list_place
-    from clean.work_labels
-    where
-        taxonomy = (select defaults.taxonomy from defaults)
-        and category != '(no category)'
-),
-
 work_categories as (
     select
         work_id,
         min_by(category, (category_position, category)) as category,
         string_agg(category, '; ' order by category_position, category) as categories
-    from work_labels
-    where list_place = 1
+    from clean.reviewed_labels
+    where taxonomy = (select defaults.taxonomy from defaults)
     group by work_id
 ),
 
@@ -105,9 +93,26 @@ weights as (
 works_of_marked_duplicates as (
     select members.work_id
     from clean.work_members as members
-    left join clean.publications as publications on members.record_id = publications.publication_id
+    left join clean.listed_publications as listed on members.record_id = listed.publication_id
     group by members.work_id
-    having bool_and(coalesce(publications.is_duplicate, false))
+    having bool_and(coalesce(listed.is_duplicate, false))
+),
+
+-- a work counts once in a list: in the entry that is not marked, has a category and the earliest date
+ranked_entries as (
+    select
+        entries.*,
+        members.work_id,
+        dense_rank() over (
+            partition by entries.list, coalesce(members.work_id, entries.publication_id)
+            order by
+                entries.is_duplicate,
+                entries.category = '(no category)',
+                coalesce(entries.published_on, entries.published_year, date '9999-12-31'),
+                entries.publication_id
+        ) as place_in_work
+    from mart.counted_list_entries as entries
+    left join clean.work_members as members on entries.publication_id = members.record_id
 ),
 
 living_works as (
@@ -127,6 +132,7 @@ living_works as (
     where
         corpora.kind = 'living'
         and not works.is_withdrawn
+        and not works.is_excluded
         and (corpora.corpus = 'all_works' or primary_labs.is_followed)
 )
 
@@ -146,6 +152,21 @@ select
 from mart.counted_publications as counted
 inner join reference.corpora as corpora on corpora.list_source = 'lab_sheet'
 left join clean.work_members as members on counted.publication_id = members.record_id
+union all
+select
+    entries.list as corpus,
+    entries.publication_id as item_id,
+    entries.work_id,
+    entries.lab,
+    entries.category,
+    entries.categories,
+    entries.published_on,
+    entries.published_year,
+    entries.is_duplicate or entries.place_in_work > 1 as is_duplicate,
+    entries.whole_weight,
+    entries.fractional_weight,
+    entries.first_author_weight
+from ranked_entries as entries
 union all
 select
     living_works.corpus,

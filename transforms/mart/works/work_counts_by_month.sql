@@ -11,12 +11,12 @@ category = {}
 published_month = { type = "date", meaning = "First day of the month of publication; missing for publications without a date and for those known only by year, which `publication_counts()` adds to their year." }
 publications = { type = "real", unit = "publications", meaning = "Publications of the corpus by the counting rule; fractions where the rule divides a publication.", required = true, minimum = 0 }
 */
--- a list is counted in mart.publication_counts_by_month, and a living corpus here in the same way
-with living_works as (
+-- the published mapping is counted in mart.publication_counts_by_month, and each other corpus here in the same way
+with other_works as (
     select counted.*
     from mart.counted_works as counted
-    inner join reference.corpora as corpora on counted.corpus = corpora.corpus
-    where corpora.kind = 'living'
+    left join reference.corpora as corpora on counted.corpus = corpora.corpus
+    where coalesce(corpora.kind = 'living', true)
 ),
 
 labelled_works as (
@@ -25,14 +25,14 @@ labelled_works as (
         'first' as category_attribution,
         category as label,
         1.0 as label_weight
-    from living_works
+    from other_works
     union all
     select
         *,
         'shared' as category_attribution,
         unnest(string_split(categories, '; ')) as label,
         1.0 / len(string_split(categories, '; ')) as label_weight
-    from living_works
+    from other_works
 ),
 
 weight_sums as (
@@ -71,23 +71,42 @@ weights_by_rule as (
     group by all
 ),
 
--- labels belong to the default taxonomy; the crosswalk maps them to the others
+-- a list with a taxonomy of its own is counted in that alone
+corpus_taxonomies as (
+    select
+        corpora.corpus,
+        coalesce(taxonomies.taxonomy, corpora.taxonomy) as taxonomy,
+        coalesce(taxonomies.is_default, true) as is_own
+    from clean.corpora as corpora
+    left join reference.taxonomies as own on corpora.taxonomy = own.taxonomy
+    left join reference.taxonomies as taxonomies on own.taxonomy is not null
+),
+
+corpus_labels as (
+    select distinct
+        corpus,
+        label
+    from weights_by_rule
+),
+
+-- other labels belong to the default taxonomy; the crosswalk maps them to the others
 mapped_categories as (
     select
-        taxonomies.taxonomy,
+        labels.corpus,
+        corpus_taxonomies.taxonomy,
         labels.label,
         coalesce(
             crosswalk.to_category,
-            case when taxonomies.is_default or labels.label = '(unlabelled)' then labels.label else '(no counterpart)' end
+            case when corpus_taxonomies.is_own or labels.label = '(unlabelled)' then labels.label else '(no counterpart)' end
         ) as category,
         coalesce(crosswalk.weight, 1.0) as weight
-    from (select distinct label from weights_by_rule) as labels
-    cross join reference.taxonomies as taxonomies
+    from corpus_labels as labels
+    inner join corpus_taxonomies on labels.corpus = corpus_taxonomies.corpus
     left join reference.category_crosswalk as crosswalk
         on
             labels.label = crosswalk.from_category
-            and taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not taxonomies.is_default
+            and corpus_taxonomies.taxonomy = crosswalk.to_taxonomy
+            and not corpus_taxonomies.is_own
 )
 
 select
@@ -110,7 +129,8 @@ select
     weights_by_rule.published_month,
     round(sum(weights_by_rule.weight * mapped_categories.weight), 9) as publications
 from weights_by_rule
-inner join mapped_categories on weights_by_rule.label = mapped_categories.label
+inner join mapped_categories
+    on weights_by_rule.corpus = mapped_categories.corpus and weights_by_rule.label = mapped_categories.label
 group by all
 having sum(weights_by_rule.weight * mapped_categories.weight) > 0
 order by corpus, counting_rule, taxonomy, lab, category, published_month

@@ -18,13 +18,7 @@ is_part_period = { type = "boolean", meaning = "Whether the corpus covers only p
 is_provisional = { type = "boolean", meaning = "Whether the period may still gain works.", required = true }
 counting_rule = {}
 */
-with defaults as (
-    select taxonomy
-    from reference.taxonomies
-    where is_default
-),
-
-coverage as (
+with coverage as (
     select
         corpus,
         covers_from,
@@ -37,17 +31,21 @@ coverage as (
 
 monthly_counts as (
     select
-        corpus,
-        lab,
-        category,
-        published_month,
-        cast(sum(publications) as bigint) as works
-    from mart.work_counts_by_month
+        counts.corpus,
+        counts.lab,
+        counts.category,
+        counts.published_month,
+        cast(sum(counts.publications) as bigint) as works
+    from mart.work_counts_by_month as counts
+    inner join clean.corpora as corpora on counts.corpus = corpora.corpus and counts.taxonomy = corpora.taxonomy
     where
-        counting_rule = 'works'
-        and taxonomy = (select defaults.taxonomy from defaults)
-        and published_month is not null
+        counts.counting_rule = 'works'
+        and counts.published_month is not null
     group by all
+),
+
+later as (
+    select unnest(range(12)) as months_later
 ),
 
 -- the months in which a work counts, of its own or of the twelve that end with it; a row for each lab, category and
@@ -60,7 +58,7 @@ counted_months as (
         cast(monthly_counts.published_month + to_months(cast(later.months_later as integer)) as date) as published_month
     from monthly_counts
     inner join coverage on monthly_counts.corpus = coverage.corpus
-    cross join range(12) as later (months_later)
+    cross join later
     where monthly_counts.published_month + to_months(cast(later.months_later as integer)) <= coverage.newest_month
 ),
 

@@ -1,0 +1,93 @@
+"""Which engine makes the tables of a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+
+from pydantic import ValidationError
+
+from orchestration.fetch.config import ConfigurationError, EngineConfig, read_configuration
+from orchestration.ingest.raw import ReadAhead
+from transforms.engine import Engine, LocalEngine
+from warehouse.lake import Lake
+
+DUCKDB, SPARK = "duckdb", "spark"
+
+
+def read_engine(lake: Lake, name: str = "", remote: str = "") -> EngineConfig:
+    """What makes the tables: as given, or else as the configuration of the lake has it; with an address, Spark.
+
+    Raises:
+        ConfigurationError: The engine is not known, or Spark is wanted without an address.
+    """
+    if remote and not name:
+        name = SPARK
+    try:
+        configured = read_configuration(lake).engine
+    except ConfigurationError:
+        if not name:  # a mistake in the table of a feed stops fetches, not runs
+            return EngineConfig()
+        configured = EngineConfig()
+    given = {key: value for key, value in (("name", name), ("remote", remote)) if value}
+    try:
+        engine = EngineConfig.model_validate({**configured.model_dump(), **given})
+    except ValidationError as error:
+        (problem, *_) = error.errors()
+        raise ConfigurationError(f"{problem['loc'][0]}: found {problem['input']!r}; {problem['msg']}") from error
+    if engine.name == SPARK and engine.remote is None:
+        raise ConfigurationError("Spark needs the address of a server: --remote sc://host:port, or engine.remote")
+    return engine
+
+
+def require_engine(lake: Lake, name: str = "", remote: str = "") -> None:
+    """Require that an engine is known, and that something answers at the address of its server.
+
+    Raises:
+        ConfigurationError: See `read_engine`.
+        NoEngine: Nothing answers there.
+    """
+    settings = read_engine(lake, name, remote)
+    if settings.name == SPARK and settings.remote is not None:
+        from transforms.spark.session import require_listener
+
+        require_listener(settings.remote)
+
+
+@contextlib.contextmanager
+def open_engine(lake: Lake, name: str, remote: str, log: Callable[[str], object]) -> Generator[Engine]:
+    """The engine of a run; a session with Spark ends with it.
+
+    Args:
+        lake: The lake.
+        name: Which engine; as the configuration of the lake has it if it is empty.
+        remote: Address of a Spark Connect server; likewise.
+        log: Receives a line when the server does not answer any more.
+
+    Raises:
+        ConfigurationError: See `read_engine`.
+        NoEngine: There is no session with the server.
+    """
+    settings = read_engine(lake, name, remote)
+    if settings.name != SPARK or settings.remote is None:
+        yield LocalEngine()
+        return
+    if lake.origin is not None:
+        raise ConfigurationError("Spark needs a lake in a folder that its workers see; this one is on an object store")
+    from transforms.spark.engine import SparkEngine, remove_left_files
+
+    remove_left_files(lake)
+    engine = SparkEngine(settings.remote, log)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def build_read_ahead(engine: Engine, lake: Lake, log: Callable[[str], None]) -> ReadAhead | None:
+    """How bulk files are read on the workers of an engine; none if it has no workers."""
+    if engine.session is None:
+        return None
+    from orchestration.ingest.bulk_workers import read_on_workers
+
+    return lambda source, snapshots, versions: read_on_workers(engine.session, lake, source, snapshots, versions, log)

@@ -1,0 +1,157 @@
+"""The page by which people decide: only where the dashboards were started for it, and two people at once lose nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.queries.review import VARIABLE, ReadOnly, read_log, record_choice
+from orchestration.cli.serve import choose_editor
+from tests.conftest import run_aisle
+from tests.support.app_tests import open_page, read_page_text
+from tests.support.review import TITLES, build_review_lake
+from transforms.review.agreement import list_disagreements
+from transforms.review.choices import Choice
+from warehouse.decisions.store import list_decisions
+from warehouse.lake import Lake
+from warehouse.release import read_current_release
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake of `build_review_lake`."""
+    return build_review_lake(tmp_path_factory.mktemp("review") / "lake")
+
+
+@pytest.fixture
+def lake(published: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    shutil.copytree(published.root, tmp_path / "lake", symlinks=True)
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def edited(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A copy of it, whose dashboards were started to edit."""
+    monkeypatch.setenv(VARIABLE, "Ada")
+    return lake
+
+
+def open_review(lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str = "Ada", **query: str) -> AppTest:
+    app = open_page(lake, monkeypatch, "review", **query)
+    assert not app.exception
+    return choose_taxonomy(app.text_input(key="reviewer").set_value(name))
+
+
+def choose_taxonomy(app) -> AppTest:
+    app = app.run()
+    return app.selectbox(key="taxonomy").set_value("animals").run()
+
+
+def list_values(lake: Lake) -> list[tuple[str, str, str, str]]:
+    return [(one.decided_by, one.kind, one.title, one.value) for one in list_decisions(lake)]
+
+
+def test_dashboards_are_read_only_unless_they_were_started_to_edit(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    app = open_page(lake, monkeypatch, "review")
+    assert "aisle dashboard --edit" in read_page_text(app)
+    assert not app.button
+    release = read_current_release(lake)
+    with pytest.raises(ReadOnly):
+        record_choice(release, TITLES["foxes"], Choice("Ada", excluded="yes"), ())
+    with pytest.raises(ReadOnly):
+        read_log()
+    assert not (lake.root / "decisions.sqlite").exists()
+
+
+def test_the_command_gives_a_name_only_with_its_option(lake: Lake) -> None:
+    assert choose_editor("Ada", is_edited=False) == ""  # and so clears what the environment has
+    assert choose_editor(" Ada ", is_edited=True) == "Ada"
+    done = run_aisle(lake.root, "dashboard", "--edit", AISLE_REVIEWER="")
+    assert (done.returncode, "--edit needs the name" in done.stderr) == (1, True)
+
+
+def test_a_key_decides_and_the_next_work_is_shown(edited: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_review(edited, monkeypatch)
+    assert "3 works wait" in read_page_text(app)
+    assert app.subheader[0].value == TITLES["copy"]  # the newest
+    app = app.button(key="category Wolves").click().run()
+    assert app.subheader[0].value == TITLES["sheep"]
+    app = app.button(key="skip").click().run()
+    assert app.subheader[0].value == TITLES["foxes"]
+    app = app.button(key="not in scope").click().run()
+    assert "1 work waits" in read_page_text(app)
+    assert app.success[0].value == "No work waits for a decision."
+    assert list_values(edited) == [
+        ("Ada", "category", TITLES["copy"], "Wolves"),
+        ("Ada", "scope", TITLES["foxes"], "no"),
+    ]
+    app = app.button(key="undo").click().run()
+    assert app.subheader[0].value == TITLES["foxes"]
+    assert [one.kind for one in list_decisions(edited)] == ["category", "scope", "undo"]
+
+
+def test_two_people_at_once_lose_nothing_and_settle_it(edited: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_review(edited, monkeypatch)
+    second = open_review(edited, monkeypatch, "Bo")
+    assert first.subheader[0].value == second.subheader[0].value == TITLES["copy"]
+    first.button(key="category Wolves").click().run()
+    second = second.button(key="not in scope").click().run()  # another question: both hold
+    assert second.subheader[0].value == TITLES["sheep"]
+    assert first.run().subheader[0].value == TITLES["sheep"]
+    first.button(key="exclude").click().run()
+    second.multiselect(key="several").set_value(["Wolves"])
+    second.button[-1].click().run()
+    assert len(list_decisions(edited)) == 4
+
+
+def test_what_another_decided_unseen_is_not_replaced_but_settled(edited: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_review(edited, monkeypatch, view="Pairs")
+    second = open_review(edited, monkeypatch, "Bo", view="Pairs")
+    first.button(key="One work").click().run()
+    second.button(key="Different works").click().run()
+    with read_current_release(edited).connect() as connection:
+        (found,) = list_disagreements(connection, list_decisions(edited))
+        assert {one.decided_by for one in found.decisions} == {"Ada", "Bo"}
+        third = open_review(edited, monkeypatch, "Cy", view="Disagreements")
+        (button,) = [one for one in third.button if one.label == "Settle as no"]
+        third = button.click().run()
+        assert third.success[0].value == "Nobody disagrees."
+        assert list_disagreements(connection, list_decisions(edited)) == []
+    assert list_values(edited)[-1][:2] == ("Cy", "same work")
+    third = open_review(edited, monkeypatch, view="Progress")
+    assert {"Ada", "Bo", "Cy"} <= set(third.dataframe[0].value["Decided by"])
+
+
+def test_a_second_coder_sees_the_work_and_not_the_decision(edited: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_review(edited, monkeypatch)
+    first.button(key="skip").click().run()
+    first.button(key="category Wolves").click().run()
+    second = open_review(edited, monkeypatch, "Bo")
+    second = second.toggle(key="blind").set_value(True).run()
+    assert second.subheader[0].value == TITLES["sheep"]
+    assert "Ada" not in read_page_text(second)
+    second.button(key="category Wolves").click().run()
+    ada, bo = list_decisions(edited)
+    assert (ada.seen, bo.seen, ada.value == bo.value, ada.record_id == bo.record_id) == ((), (), True, True)
+    third = open_review(edited, monkeypatch, "Cy", view="Progress")
+    assert list(third.dataframe[1].value["Both"]) == [1]
+
+
+def test_a_correction_is_recorded_with_its_reason_and_a_wrong_one_is_refused(
+    edited: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in ("yesterday", "2025-02-03"):
+        app = open_review(edited, monkeypatch)
+        app.selectbox(key="corrected").set_value("Day of publication")
+        app.text_input(key="value").set_value(value)
+        app.text_input(key="why").set_value("its first page")
+        app = next(one for one in app.button if one.label == "Record").click().run()
+        if value == "yesterday":
+            assert "no day such as 2024-03-17" in app.error[0].value
+    (decision,) = list_decisions(edited)
+    assert (decision.field, decision.value, decision.reason) == ("published_on", "2025-02-03", "its first page")

@@ -1,0 +1,136 @@
+"""The same on Spark itself: a cluster of two workers in processes of their own, and what happens when parts of it fail.
+
+Run by `make test-spark`, which names the environment of Spark in ``AISLE_SPARK``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from orchestration.defs.catalog import load_transforms
+from orchestration.ingest.bulk_workers import UnreadPart
+from tests.conftest import run_aisle
+from tests.ingest.test_raw import assert_same_tables
+from tests.spark.test_bulk_workers import read_all
+from tests.spark.test_equality import list_files
+from tests.support.raw_tables import update_and_read
+from tests.support.spark import build_full_lake, find_differences
+from tests.support.spark_cluster import SparkCluster, start_cluster
+from transforms.engine import NoEngine
+from transforms.spark.engine import SparkEngine
+from warehouse.lake import Lake
+
+ENVIRONMENT = os.environ.get("AISLE_SPARK")
+pytestmark = pytest.mark.skipif(ENVIRONMENT is None, reason="needs Spark and Java: `make test-spark`")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    """A cluster of two workers."""
+    assert ENVIRONMENT is not None
+    with start_cluster(Path(ENVIRONMENT), tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def engine(cluster: SparkCluster) -> Iterator[SparkEngine]:
+    """A session with the cluster."""
+    engine = SparkEngine(cluster.remote)
+    yield engine
+    engine.close()
+
+
+def test_every_table_is_the_same(engine: SparkEngine, tmp_path: Path) -> None:
+    made = build_full_lake(tmp_path / "made")
+    shutil.copytree(made.root, tmp_path / "spark")
+    other, differences, costs = Lake(tmp_path / "spark"), {}, {}
+    assert engine.describe_limits() == []
+    for name, transform in load_transforms().items():
+        _, costs[name] = engine.make_table(transform, other)
+        if found := find_differences(transform.table, list_files(made, name), list_files(other, name)):
+            differences[name] = found
+    assert differences == {}
+    for name, cost in costs.items():
+        print(f"{name}: {cost.seconds:.1f} s, {cost.tasks} tasks, {cost.driver_cpu_seconds:.1f} s on the driver")
+
+
+def test_bulk_files_are_read_by_a_cluster_that_loses_a_worker(
+    cluster: SparkCluster,
+    engine: SparkEngine,
+    bulk_lake: Lake,
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(bulk_lake.root, tmp_path / "other")
+    expected = update_and_read(Lake(tmp_path / "other"))
+    killer = threading.Timer(1.0, cluster.kill_worker)
+    killer.start()
+    read_all(engine.session, bulk_lake)
+    killer.join()
+    assert_same_tables(update_and_read(bulk_lake), expected)
+
+
+def test_part_that_kills_its_worker_stops_no_other(
+    engine: SparkEngine,
+    bulk_lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from orchestration.ingest import bulk_workers
+    from orchestration.ingest.snapshots import list_snapshots
+
+    poisoned = list_snapshots(bulk_lake)[1].snapshot_id
+    read_batches = bulk_workers.read_batches
+
+    def die_at_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if any(poisoned in text for text in batch["snapshot"].to_pylist()):
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield from read_batches(iter([batch]))
+
+    monkeypatch.setattr(bulk_workers, "read_batches", die_at_one)
+    with pytest.raises(UnreadPart, match="1 bulk files cannot be read"):
+        read_all(engine.session, bulk_lake)
+    monkeypatch.undo()
+    read_all(engine.session, bulk_lake)  # goes on where the other ended
+
+
+def test_table_stays_as_it_was_when_the_server_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transforms.spark import patience
+
+    assert ENVIRONMENT is not None
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 1.0)
+    made = build_full_lake(tmp_path / "made")
+    transform = load_transforms()["mart.alike_publications"]
+    before = made.read_state(transform.table.name)
+    with start_cluster(Path(ENVIRONMENT), tmp_path / "cluster", workers=1) as short_lived:
+        engine = SparkEngine(short_lived.remote)
+        os.killpg(short_lived.server.pid, signal.SIGKILL)
+        with pytest.raises(patience.LostServer, match=f"the Spark server at {short_lived.remote} was lost"):
+            engine.make_table(transform, made)
+        engine.close()
+        with pytest.raises(NoEngine, match="no Spark Connect server answers"):
+            SparkEngine("sc://127.0.0.1:1")
+    assert made.read_state(transform.table.name) == before
+
+
+def test_run_publishes_the_release_of_a_laptop(cluster: SparkCluster, released_lake: Lake, tmp_path: Path) -> None:
+    done = run_aisle(tmp_path / "lake", "run", "--engine", "spark", "--remote", cluster.remote)
+    assert done.returncode == 0, done.stdout + done.stderr
+    differences = {
+        name: found
+        for name, transform in load_transforms().items()
+        if "first_seen_at" not in transform.table.schema
+        and (
+            found := find_differences(
+                transform.table, list_files(released_lake, name), list_files(Lake(tmp_path / "lake"), name)
+            )
+        )
+    }
+    assert differences == {}

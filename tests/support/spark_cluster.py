@@ -1,0 +1,132 @@
+"""A standalone Spark cluster on this machine: a master, workers in processes of their own, and a Spark Connect server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.conftest import PROJECT
+
+_PATIENCE_SECONDS = 240  # a busy machine starts four Java processes in a minute
+
+
+@dataclass
+class SparkCluster:
+    """A running cluster.
+
+    Args:
+        remote: Address of its Spark Connect server.
+        server: The process of that server.
+        workers: The processes of the workers.
+        folder: Folder with the logs of all.
+    """
+
+    remote: str
+    server: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
+    folder: Path
+    start_worker: Callable[[], subprocess.Popen[bytes]] = field(repr=False)
+
+    def kill_worker(self) -> None:
+        """Kill one worker and what it has started, and start another one."""
+        worker = self.workers.pop()
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        self.workers.append(self.start_worker())
+
+
+@contextmanager
+def start_cluster(environment: Path, folder: Path, workers: int = 2) -> Iterator[SparkCluster]:
+    """A cluster of workers with a core each, ended with all its processes.
+
+    Args:
+        environment: The environment of Python with Spark and all that aisle needs.
+        folder: Where logs and scratch files go.
+        workers: How many workers it has.
+    """
+    (home,) = environment.glob("lib/python*/site-packages/pyspark")
+    port, rest_port, connect_port = (_find_port() for _ in range(3))
+    master, logs = f"spark://127.0.0.1:{port}", folder / "log"
+    logs.mkdir(parents=True)
+    variables = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "PYSPARK_PYTHON": str(environment / "bin" / "python"),
+        "PYTHONPATH": str(PROJECT),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "AISLE_MEMORY": "1GB",
+    }
+    with ExitStack() as stack:
+
+        def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((logs / name).open("wb"))
+            process = subprocess.Popen(
+                [str(home / "bin" / arguments[0]), *arguments[1:]],
+                cwd=folder,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
+            return process
+
+        def start_worker() -> subprocess.Popen[bytes]:
+            options = ("--cores", "1", "--memory", "1500m", "--host", "127.0.0.1", "--webui-port", str(_find_port()))
+            name = f"worker-{len(list(logs.glob('worker-*')))}"
+            return start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *options, master)
+
+        start(
+            "master",
+            *("spark-class", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", str(port)),
+            *("--webui-port", str(rest_port)),
+        )
+        _wait_for_port(port, logs / "master")
+        started = [start_worker() for _ in range(workers)]
+        settings = {
+            "spark.connect.grpc.binding.port": connect_port,
+            "spark.ui.enabled": "false",
+            "spark.sql.shuffle.partitions": 2,
+            "spark.default.parallelism": 2,
+        }
+        options = [text for name, value in settings.items() for text in ("--conf", f"{name}={value}")]
+        server = start(
+            "connect",
+            *("spark-submit", "--master", master, "--driver-memory", "1g", "--executor-memory", "1g", *options),
+            *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"),
+        )
+        _wait_for_port(connect_port, logs / "connect")
+        yield SparkCluster(f"sc://127.0.0.1:{connect_port}", server, started, folder, start_worker)
+
+
+def _find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(port: int, log: Path) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"nothing listens on port {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,1 @@
+"""Runs transforms on Spark: the same SQL files, translated."""

@@ -1,0 +1,150 @@
+"""The tables of models: their constants, their terms, and what they predict for works that they have not seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from transforms.suggestions.classifier import Classifier, count_frequencies
+from transforms.suggestions.training_sets import TrainingSet, build_training_sets
+from transforms.suggestions.validation import choose_settings, cross_validate
+
+_ARROW_TYPES = {"varchar": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "boolean": pa.bool_()}
+_MODEL = {"taxonomy": "varchar", "model": "varchar", "category": "varchar"}
+
+
+def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """A query with the columns of ``clean.models``.
+
+    Args:
+        connection: A connection; temporary tables are made in it.
+        query: The labelled works: taxonomy, model, identifier, category, words.
+    """
+    columns = {
+        **_MODEL,
+        "model_version": "varchar",
+        "labels_sha256": "varchar",
+        "category_works": "bigint",
+        "training_works": "bigint",
+        "smoothing": "double",
+        "temperature": "double",
+        "set_threshold": "double",
+        "length_weight": "double",
+        "intercept": "double",
+    }
+    sets = build_training_sets(connection.execute(query).fetchall())
+    return _build_query(connection, columns, (row for one in sets for row in _fit_model(one)))
+
+
+def _fit_model(training_set: TrainingSet) -> Iterable[tuple[Any, ...]]:
+    counts, labels, categories = training_set.counts, training_set.labels, training_set.categories
+    settings = choose_settings(counts, labels, training_set.groups, len(categories), training_set.relevant)
+    frequencies = count_frequencies(counts, labels, len(categories), training_set.relevant)
+    classifier = frequencies.build_classifier(settings.smoothing)
+    calibration = settings.calibration
+    lengths = np.round(classifier.lengths, 9).tolist()
+    offsets = calibration.sharpness * classifier.offsets
+    intercepts = np.round(calibration.compute_intercepts(frequencies.shares) + offsets, 9).tolist()
+    works = np.bincount(labels[labels >= 0], minlength=len(categories)).tolist()
+    constants = (settings.smoothing, round(1 / calibration.sharpness, 9), round(calibration.set_threshold, 9))
+    version = hash_model([categories, constants, lengths, intercepts, *_list_terms(training_set, classifier)])
+    for category, own_works, length, intercept in zip(categories, works, lengths, intercepts, strict=True):
+        yield (
+            training_set.taxonomy,
+            training_set.model,
+            category,
+            version,
+            training_set.labels_sha256,
+            own_works,
+            sum(works),
+            *constants,
+            length,
+            intercept,
+        )
+
+
+def hash_model(parts: Iterable[object]) -> str:
+    """First 16 hex digits of the hash of all that decides what a model suggests."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part!r}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def list_model_terms(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """A query with the columns of ``clean.model_terms``.
+
+    Args:
+        connection: A connection; temporary tables are made in it.
+        query: The labelled works as for `fit_models`, each with the smoothing of its model.
+    """
+    columns = {"taxonomy": "varchar", "model": "varchar", "term": "varchar", "category": "varchar"}
+    columns |= {"inverse_document_frequency": "double", "term_weight": "double"}
+    rows = connection.execute(query).fetchall()
+    smoothings = {(row[0], row[1]): row[5] for row in rows}
+    return _build_query(
+        connection,
+        columns,
+        (
+            (one.taxonomy, one.model, *term)
+            for one in build_training_sets(row[:5] for row in rows)
+            for term in _list_terms(one, _fit_classifier(one, smoothings))
+        ),
+    )
+
+
+def _fit_classifier(training_set: TrainingSet, smoothings: Mapping[tuple[str, str], float]) -> Classifier:
+    categories, relevant = len(training_set.categories), training_set.relevant
+    frequencies = count_frequencies(training_set.counts, training_set.labels, categories, relevant)
+    return frequencies.build_classifier(smoothings[training_set.taxonomy, training_set.model])
+
+
+def _list_terms(training_set: TrainingSet, classifier: Classifier) -> Iterable[tuple[str, str, float, float]]:
+    """Term, category, inverse document frequency and weight, where the weight is not zero."""
+    terms, categories = training_set.terms, training_set.categories
+    columns, idf = classifier.frequencies.columns.tolist(), classifier.frequencies.idf.tolist()
+    for place, number in zip(*(axis.tolist() for axis in classifier.weights.nonzero()), strict=True):
+        yield terms[columns[place]], categories[number], idf[place], float(classifier.weights[place, number])
+
+
+def predict_unseen(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """A query with the columns of ``clean.cross_validations``.
+
+    Args:
+        connection: A connection; temporary tables are made in it.
+        query: The labelled works, as for `fit_models`.
+    """
+    columns = {"taxonomy": "varchar", "model": "varchar", "repetition": "bigint", "item_id": "varchar"}
+    columns |= {"category": "varchar", "fold": "bigint", "probability": "double", "is_in_set": "boolean"}
+    sets = build_training_sets(connection.execute(query).fetchall())
+    return _build_query(
+        connection,
+        columns,
+        (
+            (one.taxonomy, one.model, unseen.repetition, one.items[unseen.work].item_id, category, unseen.fold, *values)
+            for one in sets
+            for unseen in cross_validate(one)
+            for category, *values in zip(
+                one.categories, np.round(unseen.probabilities, 6).tolist(), unseen.is_in_set.tolist(), strict=True
+            )
+        ),
+    )
+
+
+def _build_query(
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]
+) -> str:
+    """A query for rows, which are put into a temporary table."""
+    declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    connection.execute(f"create temp table trained ({declared})")
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [pa.array(column, _ARROW_TYPES[kind]) for column, kind in zip(values, columns.values(), strict=True)]
+    connection.register("trained_rows", pa.table(dict(zip(columns, arrays, strict=True))))
+    connection.execute(f"insert into trained select {', '.join(columns)} from trained_rows")
+    connection.unregister("trained_rows")
+    return "select * from trained"
