@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -86,24 +87,23 @@ def test_address_keeps_choices_when_a_message_disappears(open_trends_page: OpenP
 
 
 def test_figure_comes_before_the_filters_on_a_phone(open_trends_page: OpenPage) -> None:
-    def find_top(page: Page, selector: str) -> float:
-        box = page.locator(selector).first.bounding_box()
-        assert box is not None
-        return box["y"]
-
     chart, filters, options, papers = (
         '[data-testid="stVegaLiteChart"]',
         ".st-key-trends_filters",
         ".st-key-trends_options",
         ".st-key-trends_papers",
     )
-    phone = open_trends_page(width=390)
-    assert find_top(phone, chart) < 1000
-    tops = [find_top(phone, selector) for selector in (chart, filters, options, papers)]
-    assert tops == sorted(tops)
-    wide = open_trends_page(width=1400)
-    tops = [find_top(wide, selector) for selector in (filters, options, chart, papers)]
-    assert tops == sorted(tops)
+
+    def expect_order(page: Page, selectors: list[str], first_below: int) -> None:
+        # the parts of a page move until the last of them has its size
+        condition = f"""selectors => {{
+            const tops = JSON.parse(selectors).map(one => document.querySelector(one)?.getBoundingClientRect().top);
+            return tops[0] < {first_below} && tops.every((top, place) => place === 0 || top > tops[place - 1]);
+        }}"""
+        wait_for_condition(page, condition, json.dumps(selectors))
+
+    expect_order(open_trends_page(width=390), [chart, filters, options, papers], first_below=1000)
+    expect_order(open_trends_page(width=1400), [filters, options, chart, papers], first_below=600)
 
 
 def test_month_is_typed(open_trends_page: OpenPage) -> None:
