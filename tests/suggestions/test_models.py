@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.support.suggestions import make_labels
+from transforms.suggestions import training as training_module
 from transforms.suggestions.calibration import COVERAGE, find_threshold, fit_calibration
 from transforms.suggestions.classifier import MARGIN_WEIGHT, PENALTY, RELEVANT_WEIGHT, count_frequencies
 from transforms.suggestions.training_sets import UNTRAINED, TrainingSet, build_training_sets, list_terms
@@ -53,6 +56,18 @@ def test_a_category_with_too_few_works_is_not_learnt(animals: TrainingSet) -> No
     assert animals.categories == ["Foxes", "Owls", "Trout"]
     assert (animals.labels == UNTRAINED).sum() == 2
     assert all(len(one.probabilities) == 3 for one in cross_validate(animals))
+
+
+def test_training_uses_one_thread_and_gives_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count_threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    used: list[list[int]] = []
+    monkeypatch.setattr(training_module, "build_training_sets", lambda _: used.append(count_threads()) or [])
+    with duckdb.connect() as connection, threadpool_limits(limits=2, user_api="blas"):
+        training_module.predict_unseen(connection, "select 1")
+        assert set(used[0]) == {1}
+        assert set(count_threads()) == {2}
 
 
 @pytest.mark.parametrize("works", [{"Foxes": 12, "Owls": 7}, {"Foxes": 40}, {"Foxes": 40, "Owls": 2}])

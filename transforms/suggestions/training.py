@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import duckdb
@@ -17,7 +18,25 @@ from transforms.suggestions.validation import choose_settings, cross_validate
 _ARROW_TYPES = {"varchar": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "boolean": pa.bool_()}
 _MODEL = {"taxonomy": "varchar", "model": "varchar", "category": "varchar"}
 
+_MakeQuery = Callable[[duckdb.DuckDBPyConnection, str], str]
 
+
+def _use_one_thread(make_query: _MakeQuery) -> _MakeQuery:
+    """Let linear algebra use one thread: its vectors are short, and waiting threads cost five times as much."""
+
+    @wraps(make_query)
+    def make_with_one_thread(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+        import scipy.optimize  # noqa: F401 - libraries are limited only once they are loaded
+        import sklearn.naive_bayes  # noqa: F401
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1, user_api="blas"):
+            return make_query(connection, query)
+
+    return make_with_one_thread
+
+
+@_use_one_thread
 def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """A query with the columns of ``clean.models``.
 
@@ -76,6 +95,7 @@ def hash_model(parts: Iterable[object]) -> str:
     return digest.hexdigest()[:16]
 
 
+@_use_one_thread
 def list_model_terms(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """A query with the columns of ``clean.model_terms``.
 
@@ -112,6 +132,7 @@ def _list_terms(training_set: TrainingSet, classifier: Classifier) -> Iterable[t
         yield terms[columns[place]], categories[number], idf[place], float(classifier.weights[place, number])
 
 
+@_use_one_thread
 def predict_unseen(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """A query with the columns of ``clean.cross_validations``.
 
