@@ -36,6 +36,11 @@ def format_number(value: float) -> str:
     return f"{value:,.2f}".removesuffix("0").removesuffix(".0")
 
 
+def format_p_value(p_value: float) -> str:
+    """A p-value as p = 0.0041, or p < 0.0001."""
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
+
+
 def format_number_column(column: str) -> pl.Expr:
     """The numbers of a column, none negative, as `format_number` writes them.
 

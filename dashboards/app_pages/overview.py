@@ -43,7 +43,7 @@ def show_history(release: Release, corpus: str | None) -> None:
     if corpus in (None, MAPPING):
         whole = overview.list_trends(release, "all")["sentence"].to_list()
     else:
-        whole = describe_trends(release, selection)
+        whole = [finding.sentence for finding in describe_trends(release, selection)]
     show_figure(
         shared.build_history_figure(
             release,

@@ -99,6 +99,7 @@ def show_profile(dimension: Dimension) -> None:
     show_table(basis.labels, key="bases")
     st.caption(basis.caption)
     link = build_address(release)
+    trend = profile.query_trend(release, dimension, name) if is_mapping else None
     st.download_button(
         "Download as HTML page",
         lambda: html_report.build_html_report(
@@ -110,7 +111,7 @@ def show_profile(dimension: Dimension) -> None:
                     f"Corpus: {corpus.label}." if corpus else None,
                     None if figures else f"Nothing can be counted by the rule {format_name(rule)}.",
                     concentration,
-                    profile.query_trend_sentence(release, dimension, name) if is_mapping else None,
+                    trend.sentence if trend else None,
                 )
                 if sentence
             ],

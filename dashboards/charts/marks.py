@@ -55,6 +55,7 @@ class ChartStyle:
         is_clickable: Whether a click selects a mark; False for pictures.
         text_colour: Colour of text; set by the drawing functions.
         width: Width of the plot in pixels for a picture; None for the width of the page.
+        has_axis_title: Whether the axis of values has a title; a picture has it in its subtitle.
     """
 
     series: Dimension
@@ -68,6 +69,17 @@ class ChartStyle:
     is_clickable: bool = True
     text_colour: str = ""
     width: int | None = None
+    has_axis_title: bool = True
+
+    @property
+    def axis_top(self) -> float:
+        """The value at the upper edge of the plot."""
+        return max(self.axis_maximum, self.axis_step) * _HEADROOM
+
+    @property
+    def axis_step(self) -> float:
+        """The least distance of two values on the axis."""
+        return 0.01 if self.view == "share" else 1
 
     @property
     def left_pixels(self) -> int:
@@ -141,11 +153,10 @@ class PanelMarks:
         self.is_single_series = not self._is_many
         """Whether a mark stands for one member of the series in a period, rather than for the whole period."""
         is_share = style.view == "share"
-        step = 0.01 if is_share else 1
         self._y = {
             "type": "quantitative",
-            "title": format_axis_title(style.grain, style.view),
-            "scale": {"domain": [0, max(style.axis_maximum, step) * _HEADROOM], "nice": False},
+            "title": format_axis_title(style.grain, style.view) if style.has_axis_title else None,
+            "scale": {"domain": [0, style.axis_top], "nice": False},
             "axis": {
                 "offset": -style.left_pixels,
                 "labelFlush": False,
@@ -155,7 +166,9 @@ class PanelMarks:
                 "tickCount": 6,
                 "domain": False,
                 "ticks": False,
-                "tickMinStep": step,
+                "tickMinStep": style.axis_step,
+                # Vega would also label halves of so small counts
+                **({"values": list(range(int(style.axis_top) + 1))} if not is_share and style.axis_top < 3 else {}),
             },
         }
         self._colour = build_series_colour(style.series, style.colours)

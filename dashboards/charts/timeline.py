@@ -13,16 +13,18 @@ from typing import Any
 
 import polars as pl
 
-from dashboards.charts import drawing
+from dashboards.charts import direct_labels, drawing
 from dashboards.charts.drawing import FIT_WIDTH
 from dashboards.charts.marks import FEW_PERIODS, MANY_PERIODS, ChartStyle, PanelMarks, Spec, build_series_colour
 from dashboards.queries.annotations import CORRECTION_KINDS
 from dashboards.queries.selection import Dimension
 
 SELECTION_PARAMETER = "pick"
+PICTURE_PIXELS = 760
+"""Width of the chart in a picture."""
 _QUARTER_MONTHS = {"01": "Jan", "04": "Apr", "07": "Jul", "10": "Oct"}
 _BAND_PADDING: Mapping[str, Mapping[str, float]] = {
-    "bars": {"paddingInner": 0.22, "paddingOuter": 0.18},
+    "bars": dict(zip(("paddingInner", "paddingOuter"), direct_labels.BAND_PADDING, strict=True)),
     "heat map": {"paddingInner": 0.04, "paddingOuter": 0},
 }
 
@@ -92,19 +94,37 @@ def draw_single_panel(frame: pl.DataFrame, style: ChartStyle, height: int, *, te
 def draw_picture(
     panels: Mapping[str, pl.DataFrame], style: ChartStyle, panels_per_row: int, *, text_colour: str
 ) -> Spec:
-    """All panels of a figure and their legend as one chart, for a file."""
-    width = 760 // min(panels_per_row, len(panels)) - 40
-    style = replace(style, text_colour=text_colour, width=width)
+    """All panels of a figure as one chart, for a file.
+
+    A single panel has the names at its lines and bars; several have a legend, as there is no room beside each.
+    """
+    style = replace(style, text_colour=text_colour, has_axis_title=False)
+    if style.view != "heat map":  # what has no publications anywhere needs no name and no line along the axis
+        counted = {name for part in panels.values() for name in part.filter(pl.col("publications") > 0)[style.series]}
+        if counted:
+            style = replace(style, colours={name: one for name, one in style.colours.items() if name in counted})
+            panels = {panel: part.filter(pl.col(style.series).is_in(counted)) for panel, part in panels.items()}
+    config = {"axis": {"labelColor": text_colour, "titleColor": text_colour}, "title": {"color": text_colour}}
+    if len(panels) == 1 and style.view != "heat map":
+        ((name, rows),) = panels.items()
+        return {**_draw_labelled_panel(rows, style, name or None), "config": config}
+    width = PICTURE_PIXELS // min(panels_per_row, len(panels)) - 18
+    style = replace(style, width=width)
     charts = [{**draw_panel(part, style, 240, heading=name or None), "width": width} for name, part in panels.items()]
-    picture = {"concat": charts, "columns": panels_per_row} if len(charts) > 1 else charts[0]
+    picture = {"concat": charts, "columns": panels_per_row, "spacing": 18} if len(charts) > 1 else charts[0]
     if style.view != "heat map":
-        picture = {
-            "vconcat": [
-                {**draw_legend(style.series, style.colours, style.text_colour, columns=3), "width": 760},
-                picture,
-            ]
-        }
-    return {**picture, "config": {"axis": {"labelColor": style.text_colour, "titleColor": style.text_colour}}}
+        legend = draw_legend(style.series, style.colours, style.text_colour, columns=3)
+        picture = {"vconcat": [{**legend, "width": PICTURE_PIXELS}, picture]}
+    return {**picture, "config": config}
+
+
+def _draw_labelled_panel(rows: pl.DataFrame, style: ChartStyle, heading: str | None) -> Spec:
+    """One panel with the names of its series at the right of it."""
+    width = PICTURE_PIXELS - direct_labels.measure_labels(style)
+    height = max(300, direct_labels.measure_height(style))
+    chart = draw_panel(rows, replace(style, width=width), height, heading)
+    labels = direct_labels.build_label_layers(rows, style, width, height, style.axis_top)
+    return {**chart, "layer": [*chart["layer"], *labels], "width": width}
 
 
 def draw_panel(frame: pl.DataFrame, style: ChartStyle, height: int, heading: str | None = None) -> Spec:

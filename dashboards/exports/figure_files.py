@@ -1,22 +1,19 @@
-"""A figure as data, and its files: PNG, SVG, a citation and a BibTeX entry."""
+"""A figure as data, its address, and its citation as a line and as a BibTeX entry."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards.charts import drawing, palette
 from dashboards.queries.release import ColumnMeaning, query_release
 from dashboards.text import build_permanent_link, format_name, format_release
 from warehouse.public_address import read_public_address
@@ -24,9 +21,6 @@ from warehouse.release import Release
 
 _log = logging.getLogger(__name__)
 PAGE_PATH_KEY = "path of the page"  # set by the app for each run of a page
-_WIDTH_PIXELS = 760  # of the plot
-_LINE_LENGTH = 118  # characters that fit on a line of a picture
-_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
 @dataclass(frozen=True)
@@ -74,6 +68,8 @@ class Figure:
         meanings: Data dictionary entries of the columns.
         cautions: What to be careful about, one sentence each, in Markdown.
         corpus: The corpus that is counted, by title and name, if there are several.
+        headline: The finding in a few words, as the title of its pictures; the title if there is none.
+        picture: Makes the chart of its pictures, as ``draw``, where that differs from the chart of the page.
     """
 
     data: FigureData
@@ -89,6 +85,20 @@ class Figure:
     meanings: Mapping[str, ColumnMeaning] | None = None
     cautions: Sequence[str] = ()
     corpus: str | None = None
+    headline: str | None = None
+    picture: partial[Any] | None = None
+
+    @property
+    def period(self) -> str | None:
+        """The first and the last period that is drawn, and how far that is covered; None for no chart over time."""
+        frame = self.data.frame
+        if not {"period", "starts_on"} <= set(frame.columns) or frame.is_empty():
+            return None
+        ordered = frame.sort("starts_on")
+        first, last = ordered["period"][0], ordered["period"][-1]
+        covered = ordered["covered_part"][-1] if "covered_part" in frame.columns else None
+        span = str(first) if first == last else f"{first} to {last}"
+        return f"{span} ({covered})" if covered else span
 
     @property
     def facts(self) -> str:
@@ -148,52 +158,3 @@ def build_bibtex(figure: Figure, link: str | None) -> str:
     }
     lines = ",\n".join(f"  {name:<12} = {{{value}}}" for name, value in fields.items())
     return f"@misc{{aisle_{release.name}_{release.content_sha256[:8]},\n{lines}\n}}"
-
-
-def build_picture(figure: Figure) -> dict[str, Any]:
-    """The figure as a self-contained Vega-Lite chart: light, of fixed width, with title and finding."""
-    spec = drawing.render_spec(figure.draw, palette.get_text_colour("light"))
-    if not {"hconcat", "vconcat", "concat", "facet"} & spec.keys():
-        spec["width"] = _WIDTH_PIXELS
-    for name in ("autosize", "padding"):  # those are for a page
-        spec.pop(name, None)
-    cautions = (re.sub(r"\*\*|\\(?=\W)", "", caution) for caution in figure.cautions)
-    sentences = (figure.facts, *cautions, figure.finding or "")
-    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _LINE_LENGTH)]
-    heading = {"text": textwrap.wrap(figure.title, 80), "subtitle": lines, "anchor": "start", "offset": 14}
-    if isinstance(spec.get("title"), str):
-        heading["text"].append(spec["title"])
-    style = {
-        "fontSize": 17,
-        "subtitleFontSize": 11.5,
-        "subtitleColor": palette.get_text_colour("light"),
-        "subtitlePadding": 6,
-    }
-    config = spec.get("config", {})
-    axis = {"gridColor": "#e3e7eb", "domainColor": "#9aa5b1", "labelFontSize": 11, **config.get("axis", {})}
-    config = {**config, "font": _FONT, "view": {"stroke": None}, "axis": axis}
-    return {**spec, "title": {**heading, **style}, "background": "#ffffff", "padding": 18, "config": config}
-
-
-def render_svg(figure: Figure) -> str:
-    """The figure as SVG; loads nothing over the network."""
-    import vl_convert  # slow to import, and needed only for a download
-
-    return vl_convert.vegalite_to_svg(build_picture(figure), vl_version=_vega_lite_version(), allowed_base_urls=[])
-
-
-def render_png(figure: Figure) -> bytes:
-    """The figure as PNG at double size, for print; loads nothing over the network."""
-    import vl_convert
-
-    spec = build_picture(figure)
-    return vl_convert.vegalite_to_png(spec, vl_version=_vega_lite_version(), scale=2, allowed_base_urls=[])
-
-
-def _vega_lite_version() -> str:
-    """The converter's name for the Vega-Lite version of Altair, or the newest that it has."""
-    import vl_convert
-
-    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    available = vl_convert.get_vegalite_versions()
-    return wanted if wanted in available else available[-1]

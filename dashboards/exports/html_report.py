@@ -8,7 +8,8 @@ from html import escape
 
 import polars as pl
 
-from dashboards.exports.figure_files import Figure, render_svg
+from dashboards.exports.figure_files import Figure
+from dashboards.exports.pictures import render_svg
 from dashboards.text import build_web_link, format_host, format_release
 from warehouse.release import Release
 
@@ -45,7 +46,7 @@ def build_html_report(
         link: URL of the same view in the dashboards; None if only this machine can open it.
     """
     introduction = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    charts = "".join(_format_figure(figure) for figure in figures)
+    charts = "".join(_format_figure(figure, link) for figure in figures)
     sections = "".join(
         f"<h2>{escape(heading)}</h2>{_format_table(rows)}" for heading, rows in tables if not rows.is_empty()
     )
@@ -71,10 +72,10 @@ def build_html_report(
 """.encode()
 
 
-def _format_figure(figure: Figure) -> str:
+def _format_figure(figure: Figure, link: str | None) -> str:
     # element ids get a prefix, since a page may have several figures
     prefix = re.sub(r"[^a-z0-9]+", "-", figure.key.lower())
-    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", render_svg(figure))
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", render_svg(figure, link))
     return f'<figure role="img" aria-label="{escape(figure.alt)}">{drawing}</figure>'
 
 

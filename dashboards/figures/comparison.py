@@ -71,6 +71,7 @@ def build_comparison_figure(
         source=describe_source(release, selection),
         corpus=describe_corpus_name(release, selection),
         finding=comparison.sentence,
+        headline=comparison.headline,
         file_name=f"comparison_{selection.counted_by}_{release.name}",
         alt=f"Rates of two selections with exact 95 % intervals. {comparison.sentence}",
         key="comparison",

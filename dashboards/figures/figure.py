@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -12,8 +13,9 @@ from dashboards.charts import drawing
 from dashboards.exports import downloads, figure_files
 from dashboards.exports.downloads import DownloadFile
 from dashboards.exports.figure_files import Figure
+from dashboards.exports.pictures import render_html, render_png, render_svg
 from dashboards.queries.sql_text import fill_parameters
-from dashboards.text import build_permanent_link, escape_markdown, format_count
+from dashboards.text import build_permanent_link, clean_line, escape_markdown, format_count
 from dashboards.widgets import filters
 from dashboards.widgets.tables import configure_columns, show_table
 
@@ -21,6 +23,8 @@ NO_PUBLIC_ADDRESS = (
     "Without a link, since only this machine can open these pages. Set `AISLE_PUBLIC_ADDRESS`, or start them with "
     "`aisle dashboard --public-address`, if others can."
 )
+
+_MAX_HEADLINE_LETTERS = 200
 
 
 def show_figure(figure: Figure, draw_chart: Callable[[], None] | None = None) -> None:
@@ -70,15 +74,44 @@ def _show_table(figure: Figure) -> None:
 
 
 def _show_downloads(figure: Figure) -> None:
-    png_help = "The chart as an image, with title, counting rule and finding."
-    svg_help = "The same as a vector graphic."
+    figure = replace(figure, headline=_edit_headline(figure))
+    link = figure_files.build_address(figure.data.release)  # the buttons run when the page has ended
     pictures = (
-        DownloadFile("PNG", "png", "image/png", lambda: figure_files.render_png(figure), png_help),
-        DownloadFile("SVG", "svg", "image/svg+xml", lambda: figure_files.render_svg(figure), svg_help),
+        DownloadFile("PNG", "png", "image/png", partial(render_png, figure, link), "The picture below, for a memo."),
+        DownloadFile("SVG", "svg", "image/svg+xml", partial(render_svg, figure, link), "It as a vector graphic."),
+        DownloadFile(
+            "HTML",
+            "html",
+            "text/html",
+            partial(render_html, figure, link),
+            "It as a page with tooltips, to embed in another one; it loads nothing over the network.",
+        ),
     )
     downloads.show_download_buttons(
         figure.file_name, (*downloads.build_table_files(lambda: figure.data.frame), *pictures), figure.key
     )
+    with st.container(border=True):
+        st.image(render_svg(figure, link))
+
+
+def _edit_headline(figure: Figure) -> str | None:
+    """The title of the pictures as the reader wrote it, which the address keeps; else that of the figure."""
+    name = re.sub(r"\W+", "_", f"{figure.key} title")
+    # not bound to the address: it would forget the title with each change to another tab
+    written = st.text_input(
+        "Title of the picture",
+        value=st.query_params.get(name, ""),
+        key=f"{name} written",
+        placeholder=figure.headline or figure.title,
+        max_chars=_MAX_HEADLINE_LETTERS,
+        help="What the picture says. Leave it empty for the finding; the address of this page keeps what you write.",
+    )
+    title = clean_line(written or "")[:_MAX_HEADLINE_LETTERS]
+    if title:
+        st.query_params[name] = title
+    elif name in st.query_params:
+        del st.query_params[name]
+    return title or figure.headline
 
 
 def _show_sql(figure: Figure) -> None:

@@ -63,6 +63,7 @@ def build_history_figure(
     title: str,
     key: str,
     finding: str | None,
+    headline: str | None = None,
     view: View = "bars",
     height: int = 220,
 ) -> Figure:
@@ -75,6 +76,7 @@ def build_history_figure(
         title: Title of the figure.
         key: Identifies the figure on its page.
         finding: Its finding; for shares, those of the newest whole period by default.
+        headline: The finding as the title of its pictures.
         view: Kind of chart.
         height: Height of the plot in pixels.
     """
@@ -108,10 +110,12 @@ def build_history_figure(
         source=describe_source(release, selection),
         corpus=describe_corpus_name(release, selection),
         finding=_describe_newest_shares(drawn, series) if finding is None and view == "share" else finding,
+        headline=headline,
         file_name=f"{key}_{selection.grain}_{selection.counted_by}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. Publications per {per} by {series}.",
         key=key,
         draw=partial(timeline.draw_single_panel, drawn, look, height),
+        picture=partial(timeline.draw_picture, {"": drawn}, look, 1),
         meanings=look.meanings,
         cautions=[
             *remainders,
@@ -160,7 +164,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
         ]
     members = counts.list_members(release, of, selection.taxonomy, selection.corpus)
     colours = palette.assign_colours(of, members)
-    finding = None
+    finding, headline = None, None
     for row in frame.head(1).iter_rows(named=True):
         finding = (
             f"{row[of]} has the largest share: {format_number(row['publications'])} "
@@ -168,6 +172,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
             f"(95 % interval {row['share_low']:.0%} to {row['share_high']:.0%})"
             + (f"; {row['caution']}." if row["caution"] else ".")
         )
+        headline = f"{row[of]} has the largest share: {row['share']:.0%}"
     return Figure(
         data,
         title=title,
@@ -176,6 +181,7 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
         source=describe_source(release, selection),
         corpus=describe_corpus_name(release, selection),
         finding=finding,
+        headline=headline,
         file_name=f"{key}_{selection.counted_by}_{release.name}".replace(" ", "_").lower(),
         alt=f"{title}. {finding or ''}",
         key=key,

@@ -17,18 +17,20 @@ from dashboards.figures.shared import describe_corpus_name, describe_source, lis
 from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
-from dashboards.queries.corpora import find_corpus, list_taxonomies
+from dashboards.queries.corpora import describe_sources, find_corpus, list_taxonomies
 from dashboards.queries.data_age import query_data_age, settle_periods
+from dashboards.queries.finding import Finding, join_findings
 from dashboards.queries.findings import (
     describe_period_cautions,
     describe_share_cautions,
     describe_trends,
     describe_zero_count,
 )
+from dashboards.queries.lab_findings import count_by_lab, describe_rate_differences, describe_share_differences
 from dashboards.queries.release import query_column_meanings
-from dashboards.queries.selection import DIMENSION_PLURALS, Selection
+from dashboards.queries.selection import DIMENSION_PLURALS, Dimension, Selection
 from dashboards.queries.share_findings import describe_share_changes
-from dashboards.text import format_date, format_name, format_number
+from dashboards.text import escape_markdown, format_date, format_name, format_number
 from warehouse.release import Release
 
 _PANELS_PER_ROW = 3
@@ -138,10 +140,7 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
     release, selection, look, options = data.release, panels.selection, panels.look, panels.options
     measure = f"{marks.format_axis_title(look.grain, options.view)} by {options.series}"
     per_panel = f", for each {options.panel_dimension}" if options.panel_dimension else ""
-    # a count of zero is a result, with an interval like any other
-    zero_count = None
-    if counts.query_totals(release, selection).selected == 0:
-        zero_count = describe_zero_count(release, selection)
+    finding = _find(panels, data)
     return Figure(
         data,
         title=f"{measure}{per_panel}: {comparison.describe_selection(selection)}",
@@ -149,7 +148,8 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
         rule=selection.rule,
         source=describe_source(release, selection),
         corpus=describe_corpus_name(release, selection),
-        finding=zero_count or _describe_finding(panels, data),
+        finding=finding.sentence,
+        headline=finding.headline or None,
         file_name=f"publications_by_{'_'.join(selection.dimensions)}_{look.grain}_{selection.counted_by}_{release.name}",
         alt=f"{measure}.",
         key="trends",
@@ -164,21 +164,48 @@ def build_trend_figure(panels: TrendPanels, data: FigureData) -> Figure:
     )
 
 
-def _describe_finding(panels: TrendPanels, data: FigureData) -> str:
-    """The sentence that answers the question of the chart: whether shares changed, or else whether the rate did."""
-    if panels.options.view == "share":
-        age = query_data_age(data.release, corpus=panels.selection.corpus)
-        return describe_share_changes(
-            settle_periods(data.frame, age), panels.options.series, panels.options.panel_dimension
-        )
-    return " ".join(describe_trends(data.release, panels.selection))
+def _find(panels: TrendPanels, data: FigureData) -> Finding:
+    """What answers the question of the chart: differences between its labs, and changes of shares or of the rate."""
+    release, selection, options = data.release, panels.selection, panels.options
+    # a count of zero is a result, with an interval like any other
+    if counts.query_totals(release, selection).selected == 0 and (zero := describe_zero_count(release, selection)):
+        return Finding(zero, f"No publications: {comparison.describe_selection(selection)}")
+    if options.view == "share":
+        age = query_data_age(release, corpus=selection.corpus)
+        changes = [describe_share_changes(settle_periods(data.frame, age), options.series, options.panel_dimension)]
+    else:
+        changes = describe_trends(release, selection)
+    labs, categories = (_list_drawn(data.frame, name) for name in ("lab", "category"))
+    differences = [_find_differences(panels, data.release, labs, categories)] if len(labs) > 1 else []
+    return join_findings([*differences, *changes])
+
+
+def _find_differences(panels: TrendPanels, release: Release, labs: Sequence[str], categories: Sequence[str]) -> Finding:
+    """Differences between the labs of the chart: in each category if there are panels of them, in shares if drawn."""
+    selection, options = panels.selection, panels.options
+    corpus = find_corpus(release, selection.corpus)
+    # the sentence is quoted without the cautions of its figure
+    is_of_sources = corpus is not None and describe_sources(release, corpus) is not None
+    if options.view == "share" and options.panel_dimension == "lab":
+        # a category that is chosen is a part of all publications of its lab
+        counted = count_by_lab(release, replace(selection, categories=()), labs, has_categories=True)
+        return describe_share_differences(counted, labs, categories, is_of_sources=is_of_sources)
+    is_split = options.panel_dimension == "category"
+    counted = count_by_lab(release, selection, labs, has_categories=is_split)
+    return describe_rate_differences(counted, labs, categories if is_split else ("",), is_of_sources=is_of_sources)
+
+
+def _list_drawn(frame: pl.DataFrame, dimension: Dimension) -> list[str]:
+    """The labs or categories of a chart, without what is counted apart, such as “(no followed lab)”."""
+    names = frame[dimension].unique(maintain_order=True).to_list() if dimension in frame.columns else []
+    return sorted(name for name in names if not name.startswith("("))
 
 
 def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
     age = query_data_age(data.release, corpus=panels.selection.corpus)
     view, frame = panels.options.view, settle_periods(data.frame, age)
     left_out = [f"**{sentence}**" for sentence in panels.left_out]
-    cautions = [*left_out, *describe_period_cautions(frame, view)]
+    cautions = [*left_out, *describe_period_cautions(frame, view), *_list_absent(frame, panels.options.series)]
     if marks.has_bands(frame, panels.look):
         rule_range = "Bands go from the lowest to the highest count over all applicable counting rules."
         cautions.append("Bands are Wilson intervals at 95 %." if view == "share" else rule_range)
@@ -193,6 +220,15 @@ def _list_cautions(panels: TrendPanels, data: FigureData) -> list[str]:
     if panels.look.annotations is not None:
         cautions.extend(describe_annotations(panels.look.annotations))
     return cautions
+
+
+def _list_absent(frame: pl.DataFrame, series: Dimension) -> list[str]:
+    """The sentence on the labs or categories of a chart that have no publications, where others have some."""
+    sums = frame.group_by(series).agg(pl.col("publications").sum()).sort(series)
+    absent = sums.filter(pl.col("publications") == 0)[series].to_list()
+    if not absent or len(absent) == sums.height:
+        return []
+    return [f"Without publications here: {escape_markdown(', '.join(absent))}."]
 
 
 def show_totals(release: Release, selection: Selection) -> bool:

@@ -11,7 +11,7 @@ import polars as pl
 
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import Selection, find_period
-from dashboards.text import format_date, format_number
+from dashboards.text import format_date, format_number, format_p_value
 from warehouse.release import Release
 from warehouse.statistics import functions, shares
 
@@ -38,6 +38,7 @@ class Comparison:
         finding: “higher”, “lower”, “no clear difference” or “too few to compare”; None without a test.
         shared_publications: Number of publications in both selections.
         sentence: The comparison as a sentence to quote.
+        headline: It in a few words; None without a test.
     """
 
     sql: str
@@ -49,6 +50,7 @@ class Comparison:
     finding: str | None
     shared_publications: int
     sentence: str
+    headline: str | None = None
 
 
 def describe_selection(selection: Selection) -> str:
@@ -141,8 +143,13 @@ def compare_rates(release: Release, first: Selection, second: Selection) -> Comp
     ]
     by = "not defined" if ratio is None else f"{ratio:.2f}"
     up_to = "unbounded" if high is None else f"{high:.2f}"
-    sentence = f"{rates}; rate ratio {by} (95 % interval {low:.2f} to {up_to}, p = {p_value:.2g}): {finding}."
-    return Comparison(sql, parameters, ratio, low, high, p_value, finding, shared, sentence)
+    sentence = f"{rates}; rate ratio {by} (95 % interval {low:.2f} to {up_to}, {format_p_value(p_value)}): {finding}."
+    second_name = f"{names[1][:1].upper()}{names[1][1:]}"
+    headline = {
+        "higher": f"{second_name}: more publications a year than {names[0]}",
+        "lower": f"{second_name}: fewer publications a year than {names[0]}",
+    }.get(finding, f"{second_name}, and {names[0]}: {finding}")
+    return Comparison(sql, parameters, ratio, low, high, p_value, finding, shared, sentence, headline)
 
 
 def choose_pair(first: Selection, months: Sequence[str], labs: Sequence[str]) -> tuple[Selection, Selection]:

@@ -11,6 +11,7 @@ import polars as pl
 from dashboards.queries.comparison import describe_selection
 from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
 from dashboards.queries.counts import build_counts_query
+from dashboards.queries.finding import CHANGE_HEADLINES, Finding, list_names
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import DEFAULT_RULE, Selection
 from dashboards.queries.trends import View
@@ -21,8 +22,8 @@ from warehouse.statistics import functions, trends
 _FEWEST_IN_HALF = 5  # as in growth_shown and change_finding of warehouse/macros/statistics.sql
 
 
-def describe_trends(release: Release, selection: Selection) -> list[str]:
-    """A sentence on the trend of each selected lab or category, or of all together.
+def describe_trends(release: Release, selection: Selection) -> list[Finding]:
+    """What is found on the trend of each selected lab or category, or of all together.
 
     The release has the trends of the works of the published mapping over all fully covered months: in total, per lab,
     and per category of the default taxonomy. Any other choice of corpus, labs, categories and months is tested here, as
@@ -34,23 +35,44 @@ def describe_trends(release: Release, selection: Selection) -> list[str]:
     if not is_in_release or selection.since or selection.until:
         return [_test_trend(release, selection)]
     query = """
-        select sentence
+        select sentence, member, finding
         from mart.publication_trends
         where dimension = $dimension and ($dimension = 'all' or list_contains($members::varchar[], member))
         order by member
     """
     members = list(selection.labs or selection.categories)
     dimension = "lab" if selection.labs else "category" if selection.categories else "all"
-    sentences = query_release(release, query, {"dimension": dimension, "members": members})["sentence"].to_list()
+    rows = query_release(release, query, {"dimension": dimension, "members": members}).rows()
     note = (
         ""
         if selection.rule == DEFAULT_RULE
         else f" (Tested for {DEFAULT_RULE}; the chart shows {format_name(selection.rule)}.)"
     )
-    return [f"{sentence}{note if sentence == sentences[-1] else ''}" for sentence in sentences]
+    findings = [
+        Finding(
+            f"{sentence}{note if place == len(rows) else ''}",
+            f"{'All labs and categories' if dimension == 'all' else member}: {CHANGE_HEADLINES[change]}",
+        )
+        for place, (sentence, member, change) in enumerate(rows, start=1)
+    ]
+    if len(rows) > 1:  # one title for all of them
+        return [
+            findings[0]._replace(headline=_name_changes({member: change for _, member, change in rows})),
+            *(finding._replace(headline="") for finding in findings[1:]),
+        ]
+    return findings
 
 
-def _test_trend(release: Release, selection: Selection) -> str:
+def _name_changes(changes: Mapping[str, str]) -> str:
+    """What several series did in a few words: the same change once, with all that it was found of."""
+    groups = {change: [member for member, found in changes.items() if found == change] for change in CHANGE_HEADLINES}
+    named = "; ".join(
+        f"{CHANGE_HEADLINES[change]}: {list_names(members)}" for change, members in groups.items() if members
+    )
+    return f"{named[:1].upper()}{named[1:]}"
+
+
+def _test_trend(release: Release, selection: Selection) -> Finding:
     """The trend of a selection as one series of whole months, in the words of ``mart.publication_trends``."""
     query, parameters = build_counts_query(replace(selection.by_month, dimensions=()))
     months = query_release(release, query, parameters).filter(~pl.col("is_part_period"))
@@ -61,17 +83,26 @@ def _test_trend(release: Release, selection: Selection) -> str:
         f"{name[:1].upper()}{name[1:]}: {format_number(before + after)} "
         f"{rule.removesuffix('s') if before + after == 1 else rule} in {format_count(len(numbers), 'whole month')}"
     )
+    named = replace(
+        selection.by_month,
+        labs=(list_names(selection.labs),) if selection.labs else (),
+        categories=(list_names(selection.categories),) if selection.categories else (),
+    )
+    title = describe_selection(named)
+    title = f"{title[:1].upper()}{title[1:]}"
     if any(number % 1 for number in numbers):
-        return (
+        return Finding(
             f"{series}. No trend is tested, since the counting rule or the taxonomy divides publications: that needs "
-            "whole ones, such as works in the categories of the source."
+            "whole ones, such as works in the categories of the source.",
+            "",
         )
     growth, error = trends.growth_per_period(numbers), trends.log_growth_error(numbers)
     if min(before, after) < _FEWEST_IN_HALF or growth is None or error is None:
-        return (
+        return Finding(
             f"{series}, {format_number(before)} in the first half of them and {format_number(after)} in the second: "
             f"too few for a trend. It needs at least {_FEWEST_IN_HALF} in each half: choose more labs, more categories "
-            "or a longer span of time."
+            "or a longer span of time.",
+            f"{title}: {CHANGE_HEADLINES['too few']}",
         )
     tests = 1 + query_release(release, "select count(growth_p_value) from mart.publication_trends").item()
     (low, high), (alone_low, alone_high) = (
@@ -87,10 +118,11 @@ def _test_trend(release: Release, selection: Selection) -> str:
     # the sentence is quoted without the cautions of its figure
     is_of_sources = corpus is not None and describe_sources(release, corpus) is not None
     of_sources = ", in what the sources of the corpus hold, which begin and end at different times" * is_of_sources
-    return (
+    return Finding(
         f"{series}, growth {100 * math.expm1(12 * math.log1p(growth)):+.0f} % a year (95 % interval "
         f"{100 * low:+.0f} to {100 * high:+.0f} % corrected for this and the {tests - 1} trends of the release; "
-        f"{100 * alone_low:+.0f} to {100 * alone_high:+.0f} % alone): {finding}{of_sources}."
+        f"{100 * alone_low:+.0f} to {100 * alone_high:+.0f} % alone): {finding}{of_sources}.",
+        f"{title}: {CHANGE_HEADLINES[finding]}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from dashboards.queries.finding import CHANGE_HEADLINES, Finding
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import OTHER_DIMENSION, Dimension, Selection
 from warehouse.release import Release
@@ -187,8 +188,12 @@ def describe_concentration(release: Release, dimension: Dimension, name: str, co
     return None
 
 
-def query_trend_sentence(release: Release, dimension: Dimension, name: str) -> str | None:
-    """The sentence on the trend of a lab or category in the published mapping; None if none is tested."""
-    query = "select sentence from mart.publication_trends where dimension = $dimension and member = $name"
-    sentences = query_release(release, query, {"dimension": dimension, "name": name})["sentence"].to_list()
-    return sentences[0] if sentences else None
+def query_trend(release: Release, dimension: Dimension, name: str) -> Finding | None:
+    """The trend of a lab or category in the published mapping; None if none is tested."""
+    query = """
+        select sentence, finding
+        from mart.publication_trends
+        where dimension = $dimension and member = $name
+    """
+    rows = query_release(release, query, {"dimension": dimension, "name": name}).rows()
+    return Finding(rows[0][0], f"{name}: {CHANGE_HEADLINES[rows[0][1]]}") if rows else None

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dashboards.queries.finding import Finding
 from dashboards.queries.selection import Dimension
-from dashboards.text import format_count, format_number
+from dashboards.text import format_count, format_number, format_p_value
 from warehouse.statistics.shares import compute_share_difference_interval, compute_share_trend, correct_by_holm
 
 _FEWEST = 5  # with, and without, what the share is of, over all periods
 _MOST_DESCRIBED = 3
+_MOST_IN_HEADLINE = 2
 _LEVEL = 0.05
 
 
@@ -43,8 +45,16 @@ class _ShareSeries:
             f"{100 * low:+.0f} to {100 * high:+.0f})"
         )
 
+    def name_change(self, z: float) -> str:
+        """A clear change in a few words, with the first and the last share where they show it."""
+        first, last = self.counts[0] / self.totals[0], self.counts[-1] / self.totals[-1]
+        ends = f"from {first:.0%} in {self.periods[0]} to {last:.0%} in {self.periods[-1]}"
+        if (last > first) != (z > 0):  # the trend is over all periods
+            ends = f"over {len(self.periods)} periods, {self.periods[0]} to {self.periods[-1]}"
+        return f"Share of {self.name} {_name_change(z)} {ends}"
 
-def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimension | None) -> str:
+
+def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimension | None) -> Finding:
     """What the shares of a chart did over its whole periods, each with its test, corrected for all that are shown.
 
     Args:
@@ -54,9 +64,10 @@ def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimens
     """
     whole = frame.filter(~pl.col("is_part_period") & (pl.col("total_publications") > 0)).sort("starts_on")
     if whole.filter((pl.col("publications") % 1 != 0) | (pl.col("total_publications") % 1 != 0)).height:
-        return (
+        return Finding(
             "No change of a share is tested, since the counting rule or the taxonomy divides publications: that needs "
-            "whole ones, such as works in the categories of the source."
+            "whole ones, such as works in the categories of the source.",
+            "",
         )
     names = [series, *([panel] if panel else [])]
     all_series = [
@@ -72,9 +83,10 @@ def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimens
         (one, trend) for one in all_series if one.is_testable and (trend := compute_share_trend(one.counts, one.totals))
     ]
     if not tested:
-        return (
+        return Finding(
             f"Too few to tell whether a share changed: that needs two whole periods, and {_FEWEST} publications with, "
-            f"and {_FEWEST} without, what the share is of. Choose longer periods or a longer span of time."
+            f"and {_FEWEST} without, what the share is of. Choose longer periods or a longer span of time.",
+            "Too few publications to tell whether a share changed",
         )
     corrected = correct_by_holm([trend[1] for _, trend in tested])
     ranked = sorted(zip(tested, corrected, strict=True), key=lambda row: (row[1], -abs(row[0][1][0]), row[0][0].name))
@@ -83,7 +95,7 @@ def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimens
     of_all = f", corrected for the {len(tested)} shares tested" if len(tested) > 1 else ""
     sentences = [
         f"{one.describe()}: {_name_change(trend[0]) if p_value < _LEVEL else 'no clear change'} "
-        f"(trend over {format_count(len(one.periods), 'whole period')}, p = {p_value:.2g}{of_all})"
+        f"(trend over {format_count(len(one.periods), 'whole period')}, {format_p_value(p_value)}{of_all})"
         for (one, trend), p_value in described
     ]
     more = len(clear) - len(described)
@@ -92,7 +104,12 @@ def describe_share_changes(frame: pl.DataFrame, series: Dimension, panel: Dimens
     remainder += [f"{format_count(unclear, 'other share')} without a clear change"] if unclear > 0 else []
     few = len(all_series) - len(tested)
     remainder += [f"{format_count(few, 'share')} with too few publications to tell"] if few else []
-    return "; ".join([*sentences, *remainder]) + "."
+    headline = (
+        "; ".join(one.name_change(trend[0]) for (one, trend), _ in clear[:_MOST_IN_HEADLINE])
+        if clear
+        else f"No clear change of any share, {whole['period'][0]} to {whole['period'][-1]}"
+    )
+    return Finding("; ".join([*sentences, *remainder]) + ".", headline)
 
 
 def _name_change(z: float) -> str:

@@ -45,7 +45,7 @@ def release(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 
 def test_trend_of_one_lab_in_one_category_is_tested(release: Release) -> None:
-    (sentence,) = describe_trends(release, ROBUST)
+    ((sentence, _),) = describe_trends(release, ROBUST)
     assert sentence.startswith("OpenAI, Robustness: ")
     assert "whole months, growth +" in sentence
     assert "corrected for this and the" in sentence
@@ -64,7 +64,7 @@ def test_trend_of_one_lab_in_one_category_is_tested(release: Release) -> None:
     ],
 )
 def test_choice_without_a_trend_has_what_would_be_needed(release: Release, selection: Selection, needed: str) -> None:
-    (sentence,) = describe_trends(release, selection)
+    ((sentence, _),) = describe_trends(release, selection)
     assert "too few for a trend" in sentence
     assert needed in sentence
 
@@ -74,14 +74,14 @@ def test_divided_publications_have_no_trend_but_a_reason(tmp_path: Path) -> None
     release = build_release(
         Lake(tmp_path), papers, [(n, place, lab) for n in range(30) for place, lab in ((1, "OpenAI"), (2, None))]
     )
-    (sentence,) = describe_trends(release, Selection(("OpenAI",), ("Robustness",), rule="works_fractional"))
+    ((sentence, _),) = describe_trends(release, Selection(("OpenAI",), ("Robustness",), rule="works_fractional"))
     assert "that needs whole ones" in sentence
 
 
 def test_series_of_the_release_have_its_own_sentence(release: Release) -> None:
     with release.connect() as connection:
         expected = connection.sql("select sentence from mart.publication_trends where member = 'OpenAI'").fetchall()
-    assert describe_trends(release, Selection(labs=("OpenAI",))) == [expected[0][0]]
+    assert [found.sentence for found in describe_trends(release, Selection(labs=("OpenAI",)))] == [expected[0][0]]
 
 
 def test_figures_have_the_undated_remainder(release: Release) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.exports import figure_files
+from dashboards.exports import pictures
 from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import profile
 from dashboards.queries.release import get_newest_release
@@ -65,6 +65,8 @@ def test_picture_contains_the_cautions(released_lake: Lake, monkeypatch: pytest.
     monkeypatch.setenv("AISLE_LAKE", str(released_lake.root))
     release = get_newest_release()
     figure = build_profile_figures(release, "lab", profile.select_member("lab", "OpenAI", "works", "iaps"), "OpenAI")[0]
-    subtitle = " ".join(figure_files.build_picture(figure)["title"]["subtitle"])
-    assert "2024 Q3 (to 31 Jul): covered only in part, so drawn pale" in subtitle
-    assert "**" not in subtitle
+    picture = pictures.build_picture(figure)
+    assert picture["title"]["text"] == ["OpenAI: no clear change over time"]
+    notes = " ".join(picture["vconcat"][0]["title"]["subtitle"])
+    assert "2024 Q3 (to 31 Jul): covered only in part, so drawn pale" in notes
+    assert "**" not in notes

@@ -30,7 +30,7 @@ def build_frame(**shares: tuple[list[float], list[float]]) -> pl.DataFrame:
 
 def test_clear_changes_come_first_with_both_shares_and_their_difference() -> None:
     frame = build_frame(A=([3, 8, 12], [24, 32, 22]), B=([10, 12, 9], [24, 32, 22]), C=([1, 0, 1], [24, 32, 22]))
-    assert describe_share_changes(frame, "lab", None) == (
+    assert describe_share_changes(frame, "lab", None).sentence == (
         "A: from 12% (3 of 24) in 2020 to 55% (12 of 22) in 2022, +42 percentage points (95 % interval +15 to +62): up "
         "(trend over 3 whole periods, p = 0.0041, corrected for the 2 shares tested); 1 other share without a clear "
         "change; 1 share with too few publications to tell."
@@ -39,22 +39,22 @@ def test_clear_changes_come_first_with_both_shares_and_their_difference() -> Non
 
 def test_no_clear_change_is_a_finding() -> None:
     frame = build_frame(A=([12, 18], [24, 32]))
-    assert describe_share_changes(frame, "lab", None).endswith("(trend over 2 whole periods, p = 0.65).")
-    assert ": no clear change (" in describe_share_changes(frame, "lab", None)
+    assert describe_share_changes(frame, "lab", None).sentence.endswith("(trend over 2 whole periods, p = 0.65).")
+    assert ": no clear change (" in describe_share_changes(frame, "lab", None).sentence
 
 
 @pytest.mark.parametrize("shares", [{"A": ([3], [10])}, {"A": ([1, 1], [30, 30])}, {"A": ([0, 0], [0, 0])}, {}])
 def test_too_few_is_a_finding_with_what_is_needed(shares: dict[str, tuple[list[float], list[float]]]) -> None:
     frame = build_frame(**shares) if shares else build_frame(A=([1], [1])).clear()
-    assert describe_share_changes(frame, "lab", None).startswith("Too few to tell whether a share changed")
+    assert describe_share_changes(frame, "lab", None).sentence.startswith("Too few to tell whether a share changed")
 
 
 def test_divided_publications_are_not_tested_and_part_periods_are_left_out() -> None:
     frame = build_frame(A=([1.5, 8], [24, 32]))
-    assert "divides publications" in describe_share_changes(frame, "lab", None)
+    assert "divides publications" in describe_share_changes(frame, "lab", None).sentence
     part = build_frame(A=([3, 8, 12], [24, 32, 22])).with_columns(is_part_period=pl.col("period") == "2022")
-    assert "in 2021" in describe_share_changes(part, "lab", None)
-    assert "2022" not in describe_share_changes(part, "lab", None)
+    assert "in 2021" in describe_share_changes(part, "lab", None).sentence
+    assert "2022" not in describe_share_changes(part, "lab", None).sentence
 
 
 def test_trends_as_shares_have_a_finding_about_shares(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.statistics.shares import compute_share_difference_interval, compute_share_trend, correct_by_holm
+from warehouse.statistics.shares import (
+    compute_share_difference_interval,
+    compute_share_p_value,
+    compute_share_trend,
+    correct_by_holm,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,29 @@ def test_interval_of_a_difference_holds_the_difference(a: int, b: int, data: st.
     k, m = data.draw(st.integers(0, a)), data.draw(st.integers(0, b))
     low, high = compute_share_difference_interval(k, a, m, b)
     assert -1 - 1e-9 <= low <= m / b - k / a <= high <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("counts", "p_value"),
+    [  # Fisher's tea (The Design of Experiments, 1935): 34 of 70 tables; and by hand with whole numbers
+        ((3, 4, 1, 4), 34 / 70),
+        ((0, 5, 5, 5), 2 / math.comb(10, 5)),
+        ((5, 10, 5, 10), 1.0),
+    ],
+)
+def test_equal_shares_are_tested_exactly(counts: tuple[int, int, int, int], p_value: float) -> None:
+    assert compute_share_p_value(*counts) == pytest.approx(p_value, rel=1e-12)
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+def test_exact_test_sums_the_tables_that_are_no_more_probable(
+    hits_a: int, rest_a: int, hits_b: int, rest_b: int
+) -> None:
+    of_a, of_b, hits = hits_a + rest_a, hits_b + rest_b, hits_a + hits_b
+
+    def count_ways(of_first: int) -> int:
+        return math.comb(of_a, of_first) * math.comb(of_b, hits - of_first)
+
+    ways = [count_ways(number) for number in range(max(0, hits - of_b), min(hits, of_a) + 1)]
+    expected = sum(number for number in ways if number <= count_ways(hits_a)) / sum(ways)
+    assert compute_share_p_value(hits_a, of_a, hits_b, of_b) == pytest.approx(expected, rel=1e-9)

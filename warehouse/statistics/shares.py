@@ -37,6 +37,17 @@ def compute_share_difference_interval(
     )
 
 
+def compute_share_p_value(successes_a: float, trials_a: float, successes_b: float, trials_b: float) -> float:
+    """The two-sided p-value of Fisher's exact test that two shares are equal: all tables that are no more probable.
+
+    Fisher, J. R. Stat. Soc. 98 (1935) 39. The numbers are whole.
+    """
+    from scipy import stats
+
+    table = [[int(successes_a), int(trials_a - successes_a)], [int(successes_b), int(trials_b - successes_b)]]
+    return float(stats.fisher_exact(table).pvalue)
+
+
 def compute_share_trend(successes: Sequence[float], trials: Sequence[float]) -> tuple[float, float] | None:
     """The Cochran-Armitage test of a trend of shares over equally spaced periods: z, and its two-sided p-value.
 
