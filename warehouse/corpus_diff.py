@@ -217,3 +217,75 @@ from (
     where labelled.published_on is not null and (rules.counts_marked_duplicates or not labelled.is_duplicate)
 )
 """
+
+# each work of a living corpus as often as a category is suggested for it, as in mart.suggested_counts_by_month
+COUNT_EXPECTED = """
+select corpus || ' ' || item_id as publication_id, {cell}, {sign} * {measure} as amount
+from (
+    select
+        counted.corpus,
+        counted.item_id,
+        counted.published_on,
+        rules.counting_rule,
+        mappings.taxonomy,
+        mappings.category,
+        case
+            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
+            else counted.lab
+        end as lab,
+        suggestions.probability * coalesce(relevance.probability, 1.0) * mappings.weight * case rules.attribution
+            when 'whole' then counted.whole_weight
+            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
+            else coalesce(counted.first_author_weight, counted.whole_weight)
+        end as expected
+    from {side}.mart.counted_works as counted
+    inner join {side}.reference.corpora as corpora on counted.corpus = corpora.corpus and corpora.kind = 'living'
+    inner join {side}.clean.suggestions as suggestions
+        on counted.work_id = suggestions.work_id and suggestions.model = 'category'
+    inner join {side}.reference.taxonomies as defaults
+        on suggestions.taxonomy = defaults.taxonomy and defaults.is_default
+    left join {side}.clean.suggestions as relevance
+        on
+            suggestions.work_id = relevance.work_id
+            and suggestions.taxonomy = relevance.taxonomy
+            and relevance.model = 'relevance'
+            and relevance.category = 'in scope'
+    inner join (
+        select to_taxonomy as taxonomy, from_taxonomy, from_category as label, to_category as category, weight
+        from {side}.reference.category_crosswalk
+        union all
+        select distinct taxonomy, taxonomy as from_taxonomy, category as label, category, 1.0 as weight
+        from {side}.clean.suggestions
+        where model = 'category'
+    ) as mappings on suggestions.taxonomy = mappings.from_taxonomy and suggestions.category = mappings.label
+    cross join {side}.reference.counting_rules as rules
+    where counted.published_on is not null and (rules.counts_marked_duplicates or not counted.is_duplicate)
+)
+"""
+
+# another training changes the suggestions for works of which nothing else has changed
+WHEN_SUGGESTION_CHANGED = (
+    WHEN_ATTRIBUTION_CHANGED
+    + """
+            when
+                exists (from new.clean.suggestions as later where later.work_id = new.work_id)
+                and not exists (from old.clean.suggestions as former where former.work_id = old.work_id)
+                then 'label suggested'
+            when exists (
+                from (
+                    (
+                        select work_id, taxonomy, model, category, probability from old.clean.suggestions
+                        except
+                        select work_id, taxonomy, model, category, probability from new.clean.suggestions
+                    )
+                    union all
+                    (
+                        select work_id, taxonomy, model, category, probability from new.clean.suggestions
+                        except
+                        select work_id, taxonomy, model, category, probability from old.clean.suggestions
+                    )
+                ) as changed
+                where changed.work_id = new.work_id
+            ) then 'suggestion changed'
+"""
+)

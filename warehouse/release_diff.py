@@ -25,13 +25,17 @@ CAUSES = (
     "merge or split decided",
     "relabelled",
     "label decided",
+    "label suggested",
+    "suggestion changed",
     "lab decided",
     "date corrected",
     "date decided",
     "rule changed",
 )
 _TITLES_SHOWN = 20  # titles listed per cell and cause
-MEASURES = ("publication_rows", "works", "publications")
+MEASURES = ("publication_rows", "works", "publications", "expected_publications")
+_BY_RULE = {"publications", "expected_publications"}  # measures of tables with every counting rule and taxonomy
+_ROUNDING = 0.5e-6  # of each number of expected publications
 _CELL_EXPRESSIONS = {
     "corpus": "corpus",
     "lab": "lab",
@@ -90,6 +94,7 @@ _MEASURES = {
 _CORPUS_MEASURES = {
     "works": (corpus_diff.COUNT_WORKS, "whole_weight * cast(not is_duplicate as integer)"),
     "publications": (corpus_diff.COUNT_BY_RULE, "weight"),
+    "expected_publications": (corpus_diff.COUNT_EXPECTED, "expected"),
 }
 
 _CAUSES_BY_CELL = """
@@ -155,7 +160,7 @@ causes as (
     union all
     select {names}, 'rule changed' as cause, new_value - old_value - coalesce(amount, 0) as amount, null as publications
     from cells left join explained using ({names})
-    where abs(new_value - old_value - coalesce(amount, 0)) > 1e-9
+    where abs(new_value - old_value - coalesce(amount, 0)) > {tolerance}
 )
 select
     {names},
@@ -182,7 +187,7 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
         for name, key, columns in tables
         if set(key) <= set(_CELL_EXPRESSIONS)
         and set(MEASURES) & set(columns)
-        and ("taxonomy" in key) == ("publications" in columns)
+        and ("taxonomy" in key) == bool(_BY_RULE & set(columns))
         and (
             "corpus" not in key or "published_month" in key
         )  # a table of all works of a corpus counts undated ones too
@@ -191,6 +196,8 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
 
 def _list_last_causes(template: str) -> str:
     """SQL of the cause of a publication that moves without a change of its own row."""
+    if template is corpus_diff.COUNT_EXPECTED:
+        return corpus_diff.WHEN_SUGGESTION_CHANGED
     if template is corpus_diff.COUNT_BY_RULE:
         return corpus_diff.WHEN_ATTRIBUTION_CHANGED
     return _WHEN_ATTRIBUTION_CHANGED if template is _COUNT_BY_RULE else ""
@@ -288,9 +295,14 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
             compared = _COMPARE_CELLS.format(
                 names=names, measure=measure, table=table, filters=f"{filters} and {selection}"
             )
-            kind = "double" if measure == "publications" else "bigint"
             query = _EXPLAIN_CHANGES.format(
-                cells=compared, causes_by_cell=causes, names=names, measure=measure, kind=kind
+                cells=compared,
+                causes_by_cell=causes,
+                names=names,
+                measure=measure,
+                kind="double" if measure in _BY_RULE else "bigint",
+                # two rounded numbers are compared, and sums of numbers that are not
+                tolerance=2.1 * _ROUNDING if measure == "expected_publications" else 1e-9,
             )
             frames.append(connection.sql(query).pl())
     return pl.concat(frames)

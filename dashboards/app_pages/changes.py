@@ -23,6 +23,8 @@ _CAUSE_MEANINGS = {
     "merge or split decided": "is one work with another as people decided, or no longer is",
     "relabelled": "has another lab, category or author’s lab",
     "label decided": "has another category as people decided",
+    "label suggested": "has categories suggested by a model, and had none",
+    "suggestion changed": "has other suggested categories or probabilities, from another model or text",
     "lab decided": "has another lab as people decided",
     "date corrected": "has another date",
     "date decided": "has another date as people decided",
