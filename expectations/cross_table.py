@@ -5,6 +5,7 @@ Each check is a query that returns the violating rows; a check passes if there a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -59,9 +60,12 @@ where kept != records
 # the first of each source first, so that the rows that are kept name every source
 _FAULTY_RECORDS = """
 select source, original_name, locator, reason
-from raw.rejects
-where is_fault
-order by row_number() over (partition by source order by snapshot_id, record_ordinal), source
+from (
+    select *, row_number() over (partition by source order by snapshot_id, record_ordinal) as place_in_source
+    from raw.rejects
+    where is_fault
+)
+order by place_in_source, source
 """
 
 
@@ -217,6 +221,18 @@ class CrossTableCheck:
         """
         with connect_tables(lake, self.source_tables, self.query) as connection:
             return self.query_violations(connection)
+
+    def find_violations_there(self, query_rows: Callable[[str], pl.DataFrame]) -> Violations:
+        """The rows that violate the check, in another engine, which is asked in DuckDB's dialect.
+
+        Args:
+            query_rows: Returns the rows of a query, which are few.
+        """
+        rows = query_rows(f"select * from ({self.query.strip()}) as violations limit {MAX_VIOLATIONS + 1}")
+        if rows.height <= MAX_VIOLATIONS:
+            return Violations(rows, rows.height)
+        ((count,),) = query_rows(f"select count(*) as all_rows from ({self.query.strip()}) as violations").rows()
+        return Violations(rows.head(MAX_VIOLATIONS), count)
 
     def query_violations(self, connection: duckdb.DuckDBPyConnection) -> Violations:
         """The rows that violate the check, in a connection that has its tables under their names.

@@ -110,16 +110,17 @@ def build_measurement(table: Table, relation: str, conditions: Sequence[Conditio
         condition the number of rows that break it and what is observed.
     """
     measures = "".join(
-        f",\n    count(*) filter (where {condition.broken}), {condition.observed}" for condition in conditions
+        f",\n    count(*) filter (where {condition.broken}) as broken_{place}, {condition.observed} as observed_{place}"
+        for place, condition in enumerate(conditions)
     )
     return f"""\
 with repeated_keys as materialized (
     select {build_key(table)}, count(*) as key_rows from {relation} group by all having count(*) > 1
 )
 select
-    count(*),
-    (select coalesce(sum(key_rows - 1), 0)::bigint from repeated_keys),
-    (select coalesce(sum(key_rows), 0)::bigint from repeated_keys where {build_has_key(table)}){measures}
+    count(*) as all_rows,
+    (select coalesce(sum(key_rows - 1), 0)::bigint from repeated_keys) as repeated_rows,
+    (select coalesce(sum(key_rows), 0)::bigint from repeated_keys where {build_has_key(table)}) as not_unique{measures}
 from {relation}"""
 
 
@@ -128,9 +129,23 @@ def build_repeated_keys(table: Table, relation: str) -> str:
     return f"""\
 select {build_key_values(table)}
 from (
-    select {build_key(table)}, unnest(range(count(*)))
-    from {relation} where {build_has_key(table)} group by {build_key(table)} having count(*) > 1
-)"""
+    select {build_key(table)}, unnest(range(key_rows)) as place_of_row
+    from (
+        select {build_key(table)}, count(*) as key_rows
+        from {relation} where {build_has_key(table)} group by {build_key(table)} having count(*) > 1
+    ) as repeated_keys
+) as rows_of_keys"""
+
+
+def build_sample(relation: str, values: str, rows: int) -> str:
+    """Rows of a relation that chance picks.
+
+    Args:
+        relation: Name of the relation.
+        values: What to select.
+        rows: How many rows.
+    """
+    return f"select {values} from {relation} order by random() limit {rows}"
 
 
 def build_repeated_rows(table: Table, relation: str, values: str, rows: int) -> str:

@@ -1,7 +1,8 @@
 """Checks the declared limits of a table, at a cost that is a fraction of the table.
 
-DuckDB evaluates every limit in one statement over all rows. Great Expectations, which would need them all in memory,
-judges the rows of a small table, and of a large one rows of each broken limit and a random sample of the others.
+One statement evaluates every limit over all rows, in DuckDB or in the engine that has them. Great Expectations, which
+would need them all in memory, judges the rows of a small table, and of a large one rows of each broken limit and a
+random sample of the others.
 Broken limits are judged always. Limits that hold are left out if their kind was judged with this code and these
 libraries (`expectations.judged`), or on a hundred rows in this process, in whatever tables. Where the two disagree on
 a row, no result is better than the other: the check ends with an error.
@@ -25,6 +26,7 @@ from expectations.judge import judge_rows
 from expectations.judged import Kind, read_judged_kinds
 from expectations.limit_sql import COLUMNS, UNIQUE, Condition, quote_name
 from expectations.patterns import create_matcher
+from expectations.relation import LocalRelation, Relation
 from warehouse.sql import configure_connection
 from warehouse.table import SQL_TYPES, Table
 
@@ -107,19 +109,19 @@ def check_table(
 def check_relation(
     table: Table,
     connection: duckdb.DuckDBPyConnection,
-    relation: str,
+    relation: str | Relation,
     allowed: Allowed,
     *,
     max_keys: int | None = MAX_KEYS,
     judged_rows: int = JUDGED_ROWS,
     judged_kinds: Counter[Kind] | None = _judged_kinds,
 ) -> CheckedTable:
-    """Check the declared limits of a table or view in a DuckDB connection.
+    """Check the declared limits of a table or view, in a DuckDB connection or another engine.
 
     Args:
         table: The declaration.
-        connection: The connection, with no unfinished result.
-        relation: Name of the table or view, as SQL.
+        connection: The connection, with no unfinished result; of what is elsewhere, only rows to be judged are here.
+        relation: Name of the table or view in the connection, as SQL, or what is elsewhere.
         allowed: Returns the values of the reference table that ``one_of = "reference.x"`` names.
         max_keys: How many keys of the rows that break a limit to return; None for all.
         judged_rows: How many rows Great Expectations may see.
@@ -128,11 +130,12 @@ def check_relation(
 
     Raises:
         DeclarationError: A limit does not fit the type of its column.
-        LimitDisagreement: Great Expectations and DuckDB disagree on rows.
+        LimitDisagreement: Great Expectations and DuckDB disagree on rows, or DuckDB and the other engine.
         RuntimeError: Great Expectations cannot check a limit.
     """
     _load_judged_kinds()
-    return _RelationCheck(table, connection, relation, allowed, judged_rows, judged_kinds).check(max_keys)
+    rows = LocalRelation(connection, relation) if isinstance(relation, str) else relation
+    return _RelationCheck(table, connection, rows, allowed, judged_rows, judged_kinds).check(max_keys)
 
 
 @cache
@@ -156,36 +159,41 @@ class _RelationCheck:
 
     table: Table
     connection: duckdb.DuckDBPyConnection
-    relation: str
+    relation: Relation
     allowed: Allowed
     judged_rows: int
     judged_kinds: Counter[Kind] | None
 
     def check(self, max_keys: int | None) -> CheckedTable:
-        described = self.connection.execute(f"describe {self.relation}").fetchall()
-        types = {name: kind.lower() for name, kind, *_ in described}
+        types = self.relation.read_types()
         columns = {("*", COLUMNS): len(types)}
         if problem := _compare_columns(self.table, types):
             name = ", ".join(self.table.schema)
             if list(types) != list(self.table.schema):
                 self._require_agreement(pl.DataFrame(schema=list(types)), {(name, COLUMNS): []}, ())
-            ((rows,),) = self.connection.execute(f"select count(*) from {self.relation}").fetchall()
+            ((rows,),) = self.relation.query(f"select count(*) as all_rows from {self.relation.name}").rows()
             return CheckedTable(rows, (Breach(name, COLUMNS, True, rows, (), message=problem),), columns)
-        first_rows = self._select_values(f"from {self.relation} limit {self.judged_rows + 1}")
+        first_rows = self.relation.query(
+            f"select {self._values} from {self.relation.name} limit {self.judged_rows + 1}"
+        )
         is_small = first_rows.height <= self.judged_rows
         with create_matcher(self.connection) as matcher:
             conditions = sql.list_conditions(self.table, self.allowed, matcher.build_match, is_exact=is_small)
             if first_rows.is_empty():  # as a third of the tables of a new lake
                 measured, breaches = self._measure_nothing(conditions), ()
             elif is_small:  # the query behind a view is not made again
-                with self._register(first_rows) as relation:
-                    measured = self._measure(relation, conditions)
-                    self._judge(lambda: first_rows, conditions, measured)
-                    breaches = self._build_breaches(relation, conditions, measured, max_keys)
+                with self._register(first_rows) as name:
+                    rows = LocalRelation(self.connection, name)
+                    measured = self._measure(rows, conditions)
+                    self._judge(lambda: first_rows, conditions, measured, rows.engine)
+                    breaches = self._build_breaches(rows, conditions, measured, max_keys)
             else:
-                measured = self._measure(self.relation, conditions)
-                self._judge(lambda: self._pick_rows(conditions, measured), conditions, measured)
-                breaches = self._build_breaches(self.relation, conditions, measured, max_keys)
+                build_match = self.relation.build_match or matcher.build_match
+                there = sql.list_conditions(self.table, self.allowed, build_match, is_exact=False)
+                measured = self._measure(self.relation, there)
+                pick_rows = lambda: self._pick_rows(there, conditions, measured)  # noqa: E731
+                self._judge(pick_rows, conditions, measured, self.relation.engine)
+                breaches = self._build_breaches(self.relation, there, measured, max_keys)
         return CheckedTable(measured.rows, breaches, {**columns, **measured.observed}, is_small)
 
     @property
@@ -201,9 +209,6 @@ class _RelationCheck:
             for column in self.table.columns
         )
 
-    def _select_values(self, clauses: str) -> pl.DataFrame:
-        return self.connection.sql(f"select {self._values} {clauses}").pl()
-
     @contextmanager
     def _register(self, frame: pl.DataFrame) -> Generator[str]:
         """A name under which the connection has a frame, with the position of each row."""
@@ -214,9 +219,9 @@ class _RelationCheck:
         finally:
             self.connection.unregister(name)
 
-    def _measure(self, relation: str, conditions: Sequence[Condition]) -> _Measurement:
-        statement = sql.build_measurement(self.table, relation, conditions)
-        ((rows, repeated, not_unique, *values),) = self.connection.execute(statement).fetchall()
+    def _measure(self, relation: Relation, conditions: Sequence[Condition]) -> _Measurement:
+        statement = sql.build_measurement(self.table, relation.name, conditions)
+        ((rows, repeated, not_unique, *values),) = relation.query(statement).rows()
         names = [(condition.column, condition.limit) for condition in conditions]
         return _Measurement(
             rows,
@@ -230,36 +235,38 @@ class _RelationCheck:
         observed = {name: None if name[1] in ("minimum", "maximum") else 0 for name in names}
         return _Measurement(0, dict.fromkeys([self._unique, *names], 0), {self._unique: 0, **observed})
 
-    def _pick_rows(self, conditions: Sequence[Condition], measured: _Measurement) -> pl.DataFrame:
+    def _pick_rows(self, there: Sequence[Condition], here: Sequence[Condition], measured: _Measurement) -> pl.DataFrame:
         """Rows of a large relation to be judged: some that break each broken limit, and a sample of the others.
 
         No row is there twice, since that would repeat its key.
+
+        Args:
+            there: The conditions for the engine that has the relation.
+            here: The same for the connection.
+            measured: What was measured.
         """
-        broken = [condition for condition in conditions if measured.broken[condition.column, condition.limit]]
-        limits = len(broken) + bool(measured.broken[self._unique])
+        broken = [condition for condition in there if measured.broken[condition.column, condition.limit]]
+        limits, name = len(broken) + bool(measured.broken[self._unique]), self.relation.name
         if not limits:
             return self._sample(self.judged_rows)
         share = max(self.judged_rows // 2 // limits, 2)
         parts = [pl.DataFrame(schema=self.table.schema)]
         if broken:
             branches = " union all ".join(
-                f"(select {self._values} from {self.relation} where {condition.broken} limit {share})"
-                for condition in broken
+                f"(select {self._values} from {name} where {condition.broken} limit {share})" for condition in broken
             )
-            parts.append(self.connection.sql(f"select distinct * from ({branches})").pl())
+            parts.append(self.relation.query(f"select distinct * from ({branches}) as picked"))
         if measured.broken[self._unique]:
-            parts.append(
-                self.connection.sql(sql.build_repeated_rows(self.table, self.relation, self._values, share)).pl()
-            )
+            parts.append(self.relation.query(sql.build_repeated_rows(self.table, name, self._values, share)))
         others = self._sample(max(self.judged_rows - sum(part.height for part in parts), 1))
         with self._register(others) as relation:
-            failing = self._find_failing(relation, conditions)
+            failing = self._find_failing(relation, here)
         positions = {position for found in failing.values() for position in found}
         parts.append(others.filter(~pl.int_range(pl.len()).is_in(list(positions))))
         return pl.concat(parts)
 
     def _sample(self, rows: int) -> pl.DataFrame:
-        return self._select_values(f"from {self.relation} using sample reservoir({rows} rows)")
+        return self.relation.query(sql.build_sample(self.relation.name, self._values, rows))
 
     def _find_failing(self, relation: str, conditions: Sequence[Condition]) -> dict[tuple[str, str], list[int]]:
         """The positions of the rows of a registered frame that break each limit."""
@@ -276,14 +283,19 @@ class _RelationCheck:
         return {name: positions for name, positions in failing.items() if positions}
 
     def _judge(
-        self, pick_rows: Callable[[], pl.DataFrame], conditions: Sequence[Condition], measured: _Measurement
+        self,
+        pick_rows: Callable[[], pl.DataFrame],
+        conditions: Sequence[Condition],
+        measured: _Measurement,
+        engine: str,
     ) -> None:
-        """Have Great Expectations judge rows of the relation.
+        """Have Great Expectations judge rows of the relation, which an engine has measured.
 
         Raises:
             LimitDisagreement: It finds other rows that break a limit, or another limit broken.
         """
-        limits = [name for name in measured.broken if measured.broken[name] or not self._is_kind_judged(name)]
+        kinds = {name: get_kind(self.table, *name, engine) for name in measured.broken}
+        limits = [name for name, rows in measured.broken.items() if rows or not self._is_kind_judged(kinds[name])]
         frame = pick_rows() if limits else pl.DataFrame()
         if frame.is_empty():
             return
@@ -294,10 +306,10 @@ class _RelationCheck:
             raise LimitDisagreement(f"{self._describe(*min(unlike))}: it is not the same for all rows and for some")
         self._require_agreement(frame, failing, limits)
         if self.judged_kinds is not None:
-            self.judged_kinds.update({get_kind(self.table, *name): frame.height for name in limits})
+            self.judged_kinds.update({kinds[name]: frame.height for name in limits})
 
-    def _is_kind_judged(self, name: tuple[str, str]) -> bool:
-        return self.judged_kinds is not None and self.judged_kinds[get_kind(self.table, *name)] >= KIND_ROWS
+    def _is_kind_judged(self, kind: Kind) -> bool:
+        return self.judged_kinds is not None and self.judged_kinds[kind] >= KIND_ROWS
 
     def _require_agreement(
         self, frame: pl.DataFrame, failing: Mapping[tuple[str, str], list[int]], limits: Collection[tuple[str, str]]
@@ -319,35 +331,39 @@ class _RelationCheck:
         return f"{self.table.name}.{column}: limit {limit}{value}"
 
     def _build_breaches(
-        self, relation: str, conditions: Sequence[Condition], measured: _Measurement, max_keys: int | None
+        self, relation: Relation, conditions: Sequence[Condition], measured: _Measurement, max_keys: int | None
     ) -> tuple[Breach, ...]:
         breaches = []
         if rows := measured.broken[self._unique]:
-            keys = self._select_keys(sql.build_repeated_keys(self.table, relation), max_keys)
+            keys = self._select_keys(relation, sql.build_repeated_keys(self.table, relation.name), max_keys)
             breaches.append(_build_breach(self.table, *self._unique, rows, keys, ()))
         for condition in conditions:
             if rows := measured.broken[condition.column, condition.limit]:
-                source = f"{relation} where {condition.broken}"
-                keys = self._select_keys(f"select {sql.build_key_values(self.table)} from {source}", max_keys)
+                source = f"{relation.name} where {condition.broken}"
+                keys = self._select_keys(relation, f"select {sql.build_key_values(self.table)} from {source}", max_keys)
                 examples = (
-                    f"select {condition.value} from {source} order by {sql.build_key(self.table)} limit {MAX_EXAMPLES}"
+                    f"select {condition.value} as example from {source}"
+                    f" order by {sql.build_key(self.table)} limit {MAX_EXAMPLES}"
                 )
-                values = [] if condition.limit == "required" else self.connection.sql(examples).pl().to_series()
+                values = [] if condition.limit == "required" else relation.query(examples)["example"]
                 breaches.append(_build_breach(self.table, condition.column, condition.limit, rows, keys, tuple(values)))
         return tuple(breaches)
 
-    def _select_keys(self, query: str, max_keys: int | None) -> tuple[tuple[Any, ...], ...]:
+    def _select_keys(self, relation: Relation, query: str, max_keys: int | None) -> tuple[tuple[Any, ...], ...]:
         limit = "" if max_keys is None else f" limit {max_keys}"
-        return tuple(self.connection.sql(f"from ({query}) order by all{limit}").pl().iter_rows())
+        statement = f"select * from ({query}) as keys_of_rows order by {sql.build_key(self.table)}{limit}"
+        return tuple(relation.query(statement).iter_rows())
 
 
-def get_kind(table: Table, column: str, limit: str) -> Kind:
-    """The kind of a limit, by the names that it has in a `Breach`."""
+def get_kind(table: Table, column: str, limit: str, engine: str = LocalRelation.engine) -> Kind:
+    """The kind of a limit, by the names that it has in a `Breach`, where an engine evaluates it."""
     if limit == UNIQUE:
         types = (table.column(key).type for key in table.key)
-        return limit, "one column" if len(table.key) == 1 else "several columns", *sorted(set(types))
-    declared = table.column(column)
-    return limit, declared.type, *([str(declared.matches)] if limit == "matches" else [])
+        kind = (limit, "one column" if len(table.key) == 1 else "several columns", *sorted(set(types)))
+    else:
+        declared = table.column(column)
+        kind = (limit, declared.type, *([str(declared.matches)] if limit == "matches" else []))
+    return kind if engine == LocalRelation.engine else (engine, *kind)
 
 
 def _compare_columns(table: Table, types: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ compared with the patterns of a table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,17 @@ def _match_patterns(texts: pa.ChunkedArray, patterns: pa.ChunkedArray) -> pa.Arr
     return matches
 
 
+def _match_at_start(texts: pa.ChunkedArray, patterns: pa.ChunkedArray) -> pa.Array:
+    found = [
+        re.compile(pattern).match(text) is not None  # compiled once: the module keeps what it has compiled
+        for text, pattern in zip(texts.to_pylist(), patterns.to_pylist(), strict=True)
+    ]
+    return pa.array(found, pa.bool_())
+
+
 _FUNCTIONS = {
+    # as Python's re.match
+    "matches_at_start": _Function((VARCHAR, VARCHAR), BOOLEAN, _match_at_start),
     # as regexp_matches, by the same library: DuckDB compiles a pattern again for each row, unless the query has it
     "matches_pattern": _Function((VARCHAR, VARCHAR), BOOLEAN, _match_patterns),
     # the key of `warehouse.names.build_title_key`

@@ -18,11 +18,13 @@ import expectations
 from expectations import cross_table
 from expectations.limits import MAX_EXAMPLES, check_relation
 from expectations.observed import describe_expectations
+from orchestration.defs.engines import is_for_workers, open_relation, query_on_workers
 from orchestration.defs.errors import fail_without_retry
 from orchestration.defs.resources import LakeResource
 from orchestration.defs.specs import build_asset_key, hash_texts
 from orchestration.ingest.limits import list_allowed_values
 from orchestration.run import CheckResult, LakeRun
+from transforms.engine import Engine
 from warehouse.parts import SIGHTINGS, SNAPSHOTS
 from warehouse.sql import connect_tables
 from warehouse.table import Table, describe_table
@@ -59,10 +61,15 @@ def _read_code() -> tuple[str, ...]:
     return tuple(file.read_text(encoding="utf-8") for file in sorted(_CODE.glob("*.py")))
 
 
-def check_limits(run: LakeRun, table: Table) -> Iterator[dg.AssetCheckResult]:
-    """Check the declared limits of a table as it is in the lake, and add the results to the record of the run."""
-    with connect_tables(run.lake, [table.name]) as connection:
-        checked = check_relation(table, connection, table.name, list_allowed_values)
+def check_limits(run: LakeRun, table: Table, engine: Engine) -> Iterator[dg.AssetCheckResult]:
+    """Check the declared limits of a table as it is in the lake, and add the results to the record of the run.
+
+    The workers of an engine evaluate those of a large table.
+    """
+    is_there = is_for_workers(engine, run.lake, [table.name])
+    with connect_tables(run.lake, [] if is_there else [table.name]) as connection:
+        relation = open_relation(engine, run.lake, table.name) if is_there else table.name
+        checked = check_relation(table, connection, relation, list_allowed_values)
     for spec in list_limit_checks(table):
         is_critical = spec.name == LIMITS
         own = [breach for breach in checked.breaches if breach.is_critical == is_critical]
@@ -121,19 +128,25 @@ def repeat_results(results: list[CheckResult]) -> Iterator[dg.AssetCheckResult]:
         )
 
 
-def check_tables(run: LakeRun, check: cross_table.CrossTableCheck) -> dg.AssetCheckResult:
+def check_tables(run: LakeRun, check: cross_table.CrossTableCheck, engine: Engine) -> dg.AssetCheckResult:
     """Make a check between tables and add the result to the record of the run.
+
+    The workers of an engine make that of large tables.
 
     Raises:
         FileNotFoundError: A table that it reads was never written.
     """
-    violations = check.find_violations(run.lake)
+    names = check.source_tables
+    if is_for_workers(engine, run.lake, names):
+        violations = check.find_violations_there(lambda query: query_on_workers(engine, run.lake, names, query))
+    else:
+        violations = check.find_violations(run.lake)
     examples = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in violations.rows.head(3).to_dicts())
     rows = f"{violations.count:,} {'row' if violations.count == 1 else 'rows'}"
-    if "source" in violations.rows.columns:
-        rows += f" of {', '.join(sorted(set(violations.rows['source'])))}"
+    if "source" in violations.rows.columns and (sources := set(violations.rows["source"].drop_nulls())):
+        rows += f" of {', '.join(sorted(sources))}"
     message = f"broken by {rows}: {examples}" if examples else ""
-    versions = {name: run.get_version(name) for name in check.source_tables}
+    versions = {name: run.get_version(name) for name in names}
     passed, code = not violations.count, hash_texts(check.query)
     run.add_check(CheckResult(check.table, check.name, passed, check.is_critical, message, versions, code))
     return dg.AssetCheckResult(
@@ -172,7 +185,7 @@ def _build_cross_table_check(check: cross_table.CrossTableCheck) -> dg.AssetChec
         if earlier is not None:
             (result,) = repeat_results([earlier])
         else:
-            result = fail_without_retry(lambda: check_tables(run, check))
+            result = fail_without_retry(lambda: check_tables(run, check, lake_run.table_engine))
         if result.description:
             context.log.warning(f"{check.table}: {check.name}: {result.description}")
         return result
@@ -185,7 +198,7 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     return [_build_cross_table_check(check) for check in cross_table.list_checks()]
 
 
-def repeat_stale_checks(run: LakeRun, tables: list[Table]) -> list[CheckResult]:
+def repeat_stale_checks(run: LakeRun, tables: list[Table], engine: Engine) -> list[CheckResult]:
     """The newest result of every check of a release, made again where tables have changed since it was made.
 
     A run that makes only some of the tables needs this: a check between tables belongs to one of them, and another of
@@ -193,10 +206,10 @@ def repeat_stale_checks(run: LakeRun, tables: list[Table]) -> list[CheckResult]:
     """
     for table in tables:
         if run.get_version(table.name) >= 0 and find_limit_results(run, table) is None:
-            list(check_limits(run, table))
+            list(check_limits(run, table, engine))
     for check in cross_table.list_checks():
         if run.find_result(check.table, check.name, hash_texts(check.query)) is None:
-            check_tables(run, check)
+            check_tables(run, check, engine)
     known = {(table.name, spec.name) for table in tables for spec in list_limit_checks(table)}
     known |= {(check.table, check.name) for check in cross_table.list_checks()}
     return [result for result in run.read_checks() if (result.table, result.check) in known]

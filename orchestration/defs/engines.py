@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from expectations.relation import Relation
 from orchestration.fetch.config import ConfigurationError, EngineConfig, read_configuration
 from orchestration.ingest.raw import ReadAhead
 from transforms.engine import Engine, LocalEngine
 from warehouse.lake import Lake
 
+if TYPE_CHECKING:
+    import polars as pl
+
 DUCKDB, SPARK = "duckdb", "spark"
+DRIVER_ROWS = 100_000
+"""Rows up to which DuckDB checks tables on the driver: a job on workers takes a second to begin."""
 
 
 def read_engine(lake: Lake, name: str = "", remote: str = "") -> EngineConfig:
@@ -91,3 +98,25 @@ def build_read_ahead(engine: Engine, lake: Lake, log: Callable[[str], None]) -> 
     from orchestration.ingest.bulk_workers import read_on_workers
 
     return lambda source, snapshots, versions: read_on_workers(engine.session, lake, source, snapshots, versions, log)
+
+
+def is_for_workers(engine: Engine, lake: Lake, names: Iterable[str]) -> bool:
+    """Whether the workers of an engine check tables: they have some, and the tables have many rows."""
+    if engine.session is None:
+        return False
+    states = [lake.read_state(name) for name in names]
+    return sum(state.rows for state in states if state is not None) > DRIVER_ROWS
+
+
+def open_relation(engine: Engine, lake: Lake, name: str) -> Relation:
+    """A table of the lake as the workers of an engine have it."""
+    from transforms.spark import relation
+
+    return relation.open_relation(engine.session, lake, name)
+
+
+def query_on_workers(engine: Engine, lake: Lake, names: Iterable[str], statement: str) -> pl.DataFrame:
+    """The rows, which must be few, that a statement in DuckDB's dialect returns on the workers of an engine."""
+    from transforms.spark import relation
+
+    return relation.query_tables(engine.session, lake, names, statement)

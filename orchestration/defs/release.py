@@ -42,7 +42,7 @@ def _publish(context: dg.AssetExecutionContext, lake_run: LakeResource) -> dg.Ma
         dg.Failure: A table was not made from the present tables upstream, or a critical check failed.
     """
     run = lake_run.run
-    checks = fail_without_retry(lambda: repeat_stale_checks(run, list_tables()))
+    checks = fail_without_retry(lambda: repeat_stale_checks(run, list_tables(), lake_run.table_engine))
     problems = [f"{result.table}: {result.message}" for result in checks if result.is_critical and not result.passed]
     problems += run.find_outdated(load_transforms()).values()
     if problems:

@@ -32,7 +32,7 @@ from orchestration.ingest.inbox import add_waiting_files
 from orchestration.ingest.parser_version import compute_parser_version
 from orchestration.ingest.raw import update_raw_tables
 from orchestration.ingest.raw_tables import SHARED_TABLES_PATH, declare_record_table, load_shared_tables
-from orchestration.run import LakeRun, hash_inputs
+from orchestration.run import hash_inputs
 from orchestration.sources.registry import SOURCES
 from transforms import lineage
 from transforms.reader import Transform
@@ -104,15 +104,16 @@ def _make_tables(
                     dg.AssetMaterialization(key, metadata=metadata, tags={"dagster/data_version": version.value})
                 )
         if has_checks:
-            yield from _check_table(context, run, table, {name for asset, name in checks if asset == key})
+            yield from _check_table(context, lake_run, table, {name for asset, name in checks if asset == key})
 
 
 def _check_table(
-    context: dg.AssetExecutionContext, run: LakeRun, table: Table, names: Collection[str]
+    context: dg.AssetExecutionContext, lake_run: LakeResource, table: Table, names: Collection[str]
 ) -> Iterator[dg.AssetCheckResult]:
     """The results of the selected checks of a table's limits; earlier ones if nothing has changed since."""
+    run = lake_run.run
     earlier = None if table in _list_checked_alone(context, table) else find_limit_results(run, table)
-    results = check_limits(run, table) if earlier is None else repeat_results(earlier)
+    results = check_limits(run, table, lake_run.table_engine) if earlier is None else repeat_results(earlier)
     for result in results:
         if result.description:
             context.log.warning(f"{table.name}: {result.description}")

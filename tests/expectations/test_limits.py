@@ -22,6 +22,7 @@ from expectations.limit_sql import list_conditions
 from expectations.limits import Allowed, Breach, CheckedTable, LimitDisagreement, _RelationCheck, check_relation
 from expectations.observed import describe_expectations
 from expectations.patterns import create_matcher
+from expectations.relation import LocalRelation
 from tests.support.trials import scale_trials
 from warehouse.lake import PROJECT
 from warehouse.sql import configure_connection
@@ -305,10 +306,11 @@ def test_observations_of_no_rows_are_those_that_are_measured() -> None:
     with duckdb.connect() as connection:
         configure_connection(connection)
         connection.register("products", table.frame([]))
-        check = _RelationCheck(table, connection, "products", list_allowed, 10, None)
+        rows = LocalRelation(connection, "products")
+        check = _RelationCheck(table, connection, rows, list_allowed, 10, None)
         with create_matcher(connection) as matcher:
             conditions = list_conditions(table, list_allowed, matcher.build_match)
-            assert check._measure_nothing(conditions) == check._measure("products", conditions)
+            assert check._measure_nothing(conditions) == check._measure(rows, conditions)
         checked = check.check(None)
     assert (checked.rows, checked.breaches, checked.is_exact) == (0, (), True)
     assert checked.observed["text, date", "unique"] == 0

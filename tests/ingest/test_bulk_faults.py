@@ -21,6 +21,7 @@ from orchestration.sources.registry import get_source
 from tests.conftest import run_aisle
 from tests.sources.test_lab_sheet import GOOD, build_csv
 from tests.support.raw_tables import update_and_read
+from transforms.engine import LocalEngine
 from warehouse.lake import Lake
 from warehouse.release import publish_release
 
@@ -192,5 +193,5 @@ def test_many_rejects_are_counted_by_source_and_reason(lake: Lake, folder: Path,
     as_csv = [run_aisle(lake.root, "rejects", "-f", "csv", *options).stdout for options in ((), ("--grouped",))]
     assert [len(text.splitlines()) for text in as_csv] == [62, 3]
     check = next(check for check in list_checks() if check.name == "nothing_was_rejected")
-    result = check_tables(LakeRun(lake, "a run", "2025-06-03", is_whole=True), check)
+    result = check_tables(LakeRun(lake, "a run", "2025-06-03", is_whole=True), check, LocalEngine())
     assert str(result.description).startswith("broken by 61 rows of lab_sheet, openalex_works: source lab_sheet, ")

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.openalex_works import write_parts
 from tests.ingest.test_bulk_files import add_all
+from tests.support.spark import build_full_lake
 from warehouse.lake import Lake
 
 
@@ -31,6 +32,12 @@ def session(remote: str) -> Iterator[Any]:
     session = open_session(remote)
     yield session
     session.stop()  # before the server: it would wait for one that has gone
+
+
+@pytest.fixture(scope="session")
+def full_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake in which every table was made by DuckDB."""
+    return build_full_lake(tmp_path_factory.mktemp("full"))
 
 
 @pytest.fixture

@@ -14,17 +14,11 @@ from orchestration.defs.catalog import load_transforms
 from orchestration.defs.resources import LakeResource
 from orchestration.run import configure_dagster
 from tests.pipeline.test_partial_runs import key_of, run
-from tests.support.spark import build_full_lake, find_differences
+from tests.support.spark import find_differences
 from transforms.spark.driver import select_driver_tables
 from transforms.spark.engine import SparkEngine, write_rows
 from transforms.spark.session import find_lacking
 from warehouse.lake import Lake
-
-
-@pytest.fixture(scope="module")
-def full_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake in which every table was made by DuckDB."""
-    return build_full_lake(tmp_path_factory.mktemp("full"))
 
 
 def list_files(lake: Lake, name: str) -> list[Path]:
