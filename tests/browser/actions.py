@@ -15,7 +15,7 @@ from tests.support.browsing import BARS
 from tests.support.dashboard_server import wait_for_condition, wait_until_idle
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import FloatRect, Locator, Page
 
 
 def expect_parameters(page: Page, **expected: str | list[str]) -> None:
@@ -31,6 +31,22 @@ def expect_parameters(page: Page, **expected: str | list[str]) -> None:
     with contextlib.suppress(NotReached):  # the comparison below shows what is different
         page.wait_for_url(lambda url: read_parameters(url) == values)
     assert read_parameters(page.url) == values
+
+
+def measure_box(element: Locator) -> FloatRect:
+    """Where an element is, once it has had the same place and size at ten frames in succession."""
+    wait_until_idle(element.page)
+    box: FloatRect = element.evaluate("""element => new Promise(resolve => {
+        let last = "", frames = 0;
+        const check = () => {
+            const {x, y, width, height} = element.getBoundingClientRect(), box = JSON.stringify({x, y, width, height});
+            frames = box === last && width > 0 ? frames + 1 : 0;
+            last = box;
+            frames < 10 ? requestAnimationFrame(check) : resolve({x, y, width, height});
+        };
+        check();
+    })""")
+    return box
 
 
 def expect_to_fit(page: Page, width: int) -> None:

@@ -15,6 +15,7 @@ from tests.browser.actions import (
     download_file,
     expect_parameters,
     expect_to_fit,
+    measure_box,
 )
 from tests.conftest import publish_copy
 from tests.support.browsing import POINTS, OpenPage
@@ -131,9 +132,7 @@ def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
     page.goto(f"{long_series_address}trends?corpus=iaps_mapping&per=month&panels=false&view={view}")
     chart = page.get_by_test_id("stVegaLiteChart").last
     chart.locator("canvas, svg").first.wait_for()
-    wait_until_idle(page)
-    box = chart.bounding_box()
-    assert box is not None
+    box = measure_box(chart)
     # the newest month is at the right end
     position = (box["x"] + box["width"] - 24, box["y"] + box["height"] * 0.6)
     page.mouse.move(position[0] - 1, position[1])

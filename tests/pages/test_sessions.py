@@ -7,13 +7,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from tests.support.builders import build_release, make_publication
+from orchestration.defs.catalog import list_tables, load_transforms
+from tests.conftest import copy_lake
 from tests.support.dashboard_server import list_page_addresses, serve_dashboard
 from tests.support.trials import scale_trials
 from tests.support.websocket_clients import PageReader, PageView, find_inconsistent_views, read_concurrently
 from warehouse.lake import Lake
+from warehouse.release import publish_release
 
 SESSIONS = scale_trials(12, 30)
 PATIENCE_SECONDS = 120.0
@@ -29,9 +32,8 @@ def wait_for_views(reading: threading.Thread, views: Sequence[PageView], release
 
 
 @pytest.mark.trials("sessions that read pages while a release is published", SESSIONS)
-def test_new_release_does_not_disturb_open_sessions(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
-    build_release(lake, [make_publication(f"{n:016x}") for n in range(40)])
+def test_new_release_does_not_disturb_open_sessions(released_lake: Lake, tmp_path: Path) -> None:
+    lake = copy_lake(released_lake, tmp_path / "lake")
     pages = list(list_page_addresses(lake).values())
     log = tmp_path / "log.txt"
     views, is_stopped = list[PageView](), threading.Event()
@@ -48,7 +50,9 @@ def test_new_release_does_not_disturb_open_sessions(tmp_path: Path) -> None:
         reading.start()
         try:
             wait_for_views(reading, views, "v1")
-            build_release(lake, [make_publication(f"{n:016x}") for n in range(50)])
+            table = load_transforms()["mart.publication_counts_by_month"].table
+            lake.write(table, lake.read(table).with_columns(pl.col("publications") * 2))
+            publish_release(lake, list_tables(), {})
             wait_for_views(reading, views, "v2")
         finally:
             is_stopped.set()
