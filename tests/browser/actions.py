@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.browsing import BARS
-from tests.support.dashboard_server import wait_for_condition, wait_until_idle
+from tests.support.dashboard_server import TIMEOUT_MS, wait_for_condition, wait_until_idle
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Locator, Page
@@ -36,16 +36,22 @@ def expect_parameters(page: Page, **expected: str | list[str]) -> None:
 def measure_box(element: Locator) -> FloatRect:
     """Where an element is, once it has had the same place and size at ten frames in succession."""
     wait_until_idle(element.page)
-    box: FloatRect = element.evaluate("""element => new Promise(resolve => {
+    box: FloatRect = element.evaluate(
+        """(element, timeout) => new Promise((resolve, reject) => {
+        const start = performance.now();
         let last = "", frames = 0;
         const check = () => {
             const {x, y, width, height} = element.getBoundingClientRect(), box = JSON.stringify({x, y, width, height});
             frames = box === last && width > 0 ? frames + 1 : 0;
             last = box;
-            frames < 10 ? requestAnimationFrame(check) : resolve({x, y, width, height});
+            frames === 10 ? resolve({x, y, width, height})
+                : performance.now() - start > timeout ? reject(new Error("it was never still"))
+                : requestAnimationFrame(check);
         };
         check();
-    })""")
+    })""",
+        TIMEOUT_MS,
+    )
     return box
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from tests.browser.actions import download_file, expect_parameters, expect_to_fi
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import (
     CHROMIUM,
+    TIMEOUT_MS,
     serve_dashboard,
     wait_for_condition,
     wait_until_idle,
@@ -100,14 +103,17 @@ def test_links_of_a_server_below_a_path_stay_there(url_below_a_path: str, browse
         page.goto(address + "dictionary?word=share")
         table = page.locator('[data-testid="stDataFrame"] canvas').first
         page.evaluate("window.opened = []; window.open = address => window.opened.push(address); 0")
-        box = measure_box(table)
-        for offset in range(100, 400, 16):  # the last column has the links
-            page.mouse.move(box["x"] + box["width"] - offset, box["y"] + 52, steps=3)
+        box, deadline = measure_box(table), time.monotonic() + TIMEOUT_MS / 1000
+        # the last column has the links; the cursor follows the mouse when the page comes to it
+        for offset in itertools.cycle(range(100, 400, 16)):
+            assert time.monotonic() < deadline, "no link was found in the table"
+            position = box["x"] + box["width"] - offset, box["y"] + 52
+            page.mouse.move(*position, steps=3)
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             if table.evaluate("canvas => getComputedStyle(canvas).cursor") == "pointer":
+                page.mouse.click(*position, delay=60)
+            if page.evaluate("window.opened.length > 0"):
                 break
-        page.mouse.click(box["x"] + box["width"] - offset, box["y"] + 52, delay=60)
-        wait_for_condition(page, "() => window.opened.length > 0")
         link = page.evaluate("new URL(window.opened[0], document.baseURI).href")
         assert link.startswith(address + "dictionary?table=")
 
