@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from warehouse.lake import Lake
 from warehouse.sql import connect_tables, list_source_tables
@@ -244,7 +245,8 @@ class CrossTableCheck:
         """
         try:
             batches = connection.sql(self.query).to_arrow_reader(MAX_VIOLATIONS)
-            rows, count = pl.DataFrame(pl.from_arrow(batches.schema.empty_table())), 0
+            # not `empty_table`, which imports pandas
+            rows, count = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([], batches.schema))), 0
             for batch in batches:
                 if count < MAX_VIOLATIONS:
                     first = batch.slice(0, MAX_VIOLATIONS - count)

@@ -26,7 +26,7 @@ from expectations.judge import judge_rows
 from expectations.judged import Kind, read_judged_kinds
 from expectations.limit_sql import COLUMNS, UNIQUE, Condition, quote_name
 from expectations.patterns import create_matcher
-from expectations.relation import LocalRelation, Relation
+from expectations.relation import LocalRelation, Relation, compare_columns
 from warehouse.sql import configure_connection
 from warehouse.table import SQL_TYPES, Table
 
@@ -167,26 +167,22 @@ class _RelationCheck:
     def check(self, max_keys: int | None) -> CheckedTable:
         types = self.relation.read_types()
         columns = {("*", COLUMNS): len(types)}
-        if problem := _compare_columns(self.table, types):
+        if problem := compare_columns(self.table, types):
             name = ", ".join(self.table.schema)
             if list(types) != list(self.table.schema):
                 self._require_agreement(pl.DataFrame(schema=list(types)), {(name, COLUMNS): []}, ())
             ((rows,),) = self.relation.query(f"select count(*) as all_rows from {self.relation.name}").rows()
             return CheckedTable(rows, (Breach(name, COLUMNS, True, rows, (), message=problem),), columns)
-        first_rows = self.relation.query(
-            f"select {self._values} from {self.relation.name} limit {self.judged_rows + 1}"
-        )
-        is_small = first_rows.height <= self.judged_rows
-        with create_matcher(self.connection) as matcher:
+        with self._copy_first_rows() as (first_rows, count), create_matcher(self.connection) as matcher:
+            is_small = count <= self.judged_rows
             conditions = sql.list_conditions(self.table, self.allowed, matcher.build_match, is_exact=is_small)
-            if first_rows.is_empty():  # as a third of the tables of a new lake
+            if not count:  # as a third of the tables of a new lake
                 measured, breaches = self._measure_nothing(conditions), ()
             elif is_small:  # the query behind a view is not made again
-                with self._register(first_rows) as name:
-                    rows = LocalRelation(self.connection, name)
-                    measured = self._measure(rows, conditions)
-                    self._judge(lambda: first_rows, conditions, measured, rows.engine)
-                    breaches = self._build_breaches(rows, conditions, measured, max_keys)
+                measured = self._measure(first_rows, conditions)
+                copy = f"from {first_rows.name}"
+                self._judge(lambda: first_rows.query(copy), conditions, measured, first_rows.engine)
+                breaches = self._build_breaches(first_rows, conditions, measured, max_keys)
             else:
                 build_match = self.relation.build_match or matcher.build_match
                 there = sql.list_conditions(self.table, self.allowed, build_match, is_exact=False)
@@ -208,6 +204,24 @@ class _RelationCheck:
             f"::{SQL_TYPES[column.type]} as {quote_name(column.name)}"
             for column in self.table.columns
         )
+
+    @contextmanager
+    def _copy_first_rows(self) -> Generator[tuple[Relation, int]]:
+        """A copy of as many rows as may be judged and one more, in the connection, and how many it has.
+
+        Rows in the connection become no frame, which would take twice as long as all else that is done to few of them.
+        """
+        name = f"first_rows_{next(_numbers)}"
+        query = f"select {self._values} from {self.relation.name} limit {self.judged_rows + 1}"
+        if not isinstance(self.relation, LocalRelation):
+            self.connection.register(f"{name}_here", self.relation.query(query))
+            query = f"from {name}_here"
+        ((count,),) = self.connection.execute(f"create temp table {name} as {query}").fetchall()
+        try:
+            yield LocalRelation(self.connection, name), count
+        finally:
+            self.connection.execute(f"drop table {name}")
+            self.connection.unregister(f"{name}_here")
 
     @contextmanager
     def _register(self, frame: pl.DataFrame) -> Generator[str]:
@@ -364,19 +378,6 @@ def get_kind(table: Table, column: str, limit: str, engine: str = LocalRelation.
         declared = table.column(column)
         kind = (limit, declared.type, *([str(declared.matches)] if limit == "matches" else []))
     return kind if engine == LocalRelation.engine else (engine, *kind)
-
-
-def _compare_columns(table: Table, types: Mapping[str, str]) -> str:
-    """How the columns of a relation differ from the declared ones, as a sentence; empty if they do not."""
-    declared = {column.name: SQL_TYPES[column.type] for column in table.columns}
-    problems = [
-        *(f"{name} is missing" for name in declared if name not in types),
-        *(f"{name} is not declared" for name in types if name not in declared),
-        *(f"{name} is {types[name]}, not {kind}" for name, kind in declared.items() if types.get(name, kind) != kind),
-    ]
-    if not problems and list(types) != list(declared):
-        problems = [f"their order is {', '.join(types)}"]
-    return f"the columns are not the declared ones: {', '.join(problems)}" if problems else ""
 
 
 def _build_breach(

@@ -1,10 +1,12 @@
-"""Where the rows are whose limits are checked: in a DuckDB connection, or in another engine."""
+"""Where the rows are whose limits are checked, in a DuckDB connection or in another engine, and of which columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from warehouse.table import SQL_TYPES, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,3 +61,16 @@ class LocalRelation:
     def query(self, statement: str) -> pl.DataFrame:
         """The rows that a statement returns."""
         return self.connection.sql(statement).pl()
+
+
+def compare_columns(table: Table, types: Mapping[str, str]) -> str:
+    """How the columns of a relation differ from the declared ones, as a sentence; empty if they do not."""
+    declared = {column.name: SQL_TYPES[column.type] for column in table.columns}
+    problems = [
+        *(f"{name} is missing" for name in declared if name not in types),
+        *(f"{name} is not declared" for name in types if name not in declared),
+        *(f"{name} is {types[name]}, not {kind}" for name, kind in declared.items() if types.get(name, kind) != kind),
+    ]
+    if not problems and list(types) != list(declared):
+        problems = [f"their order is {', '.join(types)}"]
+    return f"the columns are not the declared ones: {', '.join(problems)}" if problems else ""

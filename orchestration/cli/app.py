@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from datetime import datetime
@@ -22,6 +23,8 @@ from orchestration.cli.running import print_findings, print_status, require_engi
 from warehouse.origin import OriginError
 
 _MANY_REJECTS = 40  # more than fit a screen
+# Python looks for circles of objects after 700 new ones, and often in all of them: a second of a run
+_GARBAGE_THRESHOLDS = (50_000, 20, 100)
 
 app = typer.Typer(
     name="aisle",
@@ -247,6 +250,7 @@ def rejects(
 
 def main() -> None:
     """Run the command line; an unexpected error becomes a one-line message (a traceback with ``AISLE_DEBUG=yes``)."""
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
     try:
         app(prog_name="aisle")
     except Exception as error:

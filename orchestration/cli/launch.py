@@ -10,11 +10,15 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from orchestration.fetch.config import FeedConfig
 from orchestration.fetch.journal import DateWindow, FetchResult
 from orchestration.run import configure_dagster
 from warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 GRACE_SECONDS = 10.0  # for a run to end by itself after a signal
 _ENDING = {bytes([number]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -39,9 +43,9 @@ def launch_run(lake: Lake, log: Callable[[str], None], engine: str = "", remote:
     from orchestration.defs.leases import hold_lease
     from orchestration.defs.tables import INBOX_TAKEN_FOR
 
-    mark_orphaned_runs(lake, log)
     treat_hangup_as_termination()
     with dg.DagsterInstance.get() as instance:
+        _mark_orphaned_runs(instance, log)
         job, run_id = load_definitions().resolve_job_def(RUN_ALL.name), str(uuid.uuid4())
         with hold_lease(lake.dagster_home, run_id):
             tags = {INBOX_TAKEN_FOR: run_id}
@@ -105,11 +109,14 @@ def mark_orphaned_runs(lake: Lake, log: Callable[[str], None]) -> None:
     configure_dagster(lake)
     import dagster as dg
 
+    with dg.DagsterInstance.get() as instance:
+        _mark_orphaned_runs(instance, log)
+
+
+def _mark_orphaned_runs(instance: DagsterInstance, log: Callable[[str], None]) -> None:
     from orchestration.defs.orphans import fail_orphaned_runs
 
-    with dg.DagsterInstance.get() as instance:
-        orphans = fail_orphaned_runs(instance)
-    if orphans:
+    if orphans := fail_orphaned_runs(instance):
         log(f"marked as failed: {len(orphans)} runs that were killed before they had a result")
 
 

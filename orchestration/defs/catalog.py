@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
+import sqlglot
 from sqlglot.schema import MappingSchema
 
 from orchestration.ingest.raw_tables import list_raw_tables
+from orchestration.run import TableInputs, hash_code
 from transforms import lineage
 from transforms.reader import Transform, read_transforms
 from warehouse import reference
@@ -29,6 +33,22 @@ def list_tables() -> list[Table]:
         *list_raw_tables(),
         *(transform.table for transform in load_transforms().values()),
     ]
+
+
+@dataclass(frozen=True)
+class _ProjectInputs:
+    """The inputs of a table whose rows are in the files of the project."""
+
+    code_version: str
+    inputs: tuple[str, ...] = ()
+
+
+@cache
+def load_inputs() -> Mapping[str, TableInputs]:
+    """What the rows of each table that is not made from snapshots depend on."""
+    tables = [*reference.list_reference_tables(), lineage.TABLE]
+    version = f"{hash_code()} sqlglot {sqlglot.__version__}"
+    return {**{table.name: _ProjectInputs(version) for table in tables}, **load_transforms()}
 
 
 @cache

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import dagster as dg
 from deltalake.exceptions import DeltaError
 from pydantic import PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestration.defs.catalog import load_inputs, trace_table
 from orchestration.defs.engines import build_read_ahead, open_engine
 from orchestration.defs.retention import prune_runs
 from orchestration.fetch.config import ConfigurationError, RetentionConfig, read_configuration
 from orchestration.ingest.raw import ReadAhead
 from orchestration.run import JOB, LakeRun, record_run
+from transforms import lineage
 from transforms.engine import Cost, Engine, LocalEngine, NoEngine
 from warehouse.lake import Lake
 from warehouse.origin import need_tables
@@ -32,6 +34,7 @@ class LakeResource(dg.ConfigurableResource):
     _run: LakeRun | None = PrivateAttr(default=None)
     _engine: Engine | None = PrivateAttr(default=None)
     _costs: dict[str, Cost] = PrivateAttr(default_factory=dict)
+    _lineage: dict[str, list[tuple[str, str, str]]] | None = PrivateAttr(default=None)
 
     @property
     def run(self) -> LakeRun:
@@ -53,6 +56,20 @@ class LakeResource(dg.ConfigurableResource):
     def costs(self) -> dict[str, Cost]:
         """What the tables that were made in the present run have cost."""
         return self._costs
+
+    def trace_columns(self, name: str) -> Sequence[tuple[str, str, str]]:
+        """Column, source table and source column of the rows of ``reference.lineage`` for a table.
+
+        They are read from the lake if this code has made them there: to trace all queries takes a second.
+        """
+        if self._lineage is None:
+            self._lineage, table = {}, lineage.TABLE
+            if self.run.is_current(table.name, load_inputs()[table.name]):
+                for of_table, *edge in self.lake.read(table).iter_rows():
+                    self._lineage.setdefault(of_table, []).append(tuple(edge))
+        if not self._lineage:
+            return trace_table(name).drop("table_name").rows()
+        return self._lineage.get(name, [])
 
     @property
     def lake(self) -> Lake:

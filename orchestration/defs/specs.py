@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.catalog import load_transforms, trace_table
+from orchestration.defs.catalog import load_transforms
 from transforms.lineage import ROWS
 from transforms.reader import FOLDER
 from warehouse.dictionary import describe_limits
@@ -63,10 +63,14 @@ def build_column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def build_column_lineage(name: str) -> dg.TableColumnLineage:
-    """The columns that each column of a table is made from; none for a table that is not made by SQL."""
+def build_column_lineage(edges: Iterable[tuple[str, str, str]]) -> dg.TableColumnLineage:
+    """The columns that each column of a table is made from.
+
+    Args:
+        edges: Column, source table and source column of the rows of ``reference.lineage`` for the table.
+    """
     origins: dict[str, list[dg.TableColumnDep]] = {}
-    for _, column, from_table, from_column in trace_table(name).iter_rows():
+    for column, from_table, from_column in edges:
         if ROWS not in (column, from_column):
             origins.setdefault(column, []).append(dg.TableColumnDep(build_asset_key(from_table), from_column))
     return dg.TableColumnLineage(origins)

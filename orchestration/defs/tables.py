@@ -16,7 +16,7 @@ import dagster as dg
 import polars as pl
 
 from orchestration.defs.automation import UPDATE_WITH_NEW_INPUT, UPDATE_WITH_UPSTREAM
-from orchestration.defs.catalog import load_transforms, trace_table
+from orchestration.defs.catalog import load_inputs, load_transforms, trace_table
 from orchestration.defs.checks import check_limits, find_limit_results, list_limit_checks, repeat_results
 from orchestration.defs.errors import RETRY, fail_without_retry
 from orchestration.defs.feeds import build_feed_key, build_raw_freshness, build_table_freshness
@@ -53,7 +53,7 @@ def _describe_state(lake_run: LakeResource, name: str, state: TableState) -> dic
     return {
         **({} if cost is None else asdict(cost)),
         "dagster/row_count": state.rows,
-        "dagster/column_lineage": build_column_lineage(name),
+        "dagster/column_lineage": build_column_lineage(lake_run.trace_columns(name)),
         "delta_version": state.version,
         "content_sha256": state.content_sha256,
         "path": dg.MetadataValue.path(lake_run.lake.locate_table(name)),
@@ -68,13 +68,13 @@ def _make_tables(
 ) -> Events:
     """Make and check the selected tables; tables of which only a check is selected are checked as they are.
 
-    A table made by SQL from the same tables as before is not made again, and one that has not changed since its last
-    check is not checked again. Shared tables that ``make`` writes but that are not selected are reported too.
+    A table is not made again if all that decides its rows is as before, and not checked again if it has not changed
+    since its last check. Shared tables that ``make`` writes but that are not selected are reported too.
     """
     run = lake_run.run
     selected = [table for table in tables if build_asset_key(table.name) in context.selected_asset_keys]
-    transforms = load_transforms()
-    current = [t for t in selected if t.name in transforms and run.is_current(t.name, transforms[t.name])]
+    inputs = load_inputs()
+    current = [t for t in selected if t.name in inputs and run.is_current(t.name, inputs[t.name])]
     to_make = [table for table in selected if table not in current]
     before = {table.name: run.get_version(table.name) for table in tables}
     written = set(fail_without_retry(lambda: make(to_make))) if to_make else set()
@@ -90,11 +90,11 @@ def _make_tables(
         if state is None:
             raise dg.Failure(f"{table.name} was never made: materialise it first", allow_retries=False)
         if table.name in written or table in current:
-            run.set_version(table.name, state.version, transforms.get(table.name))
+            run.set_version(table.name, state.version, inputs.get(table.name))
             metadata = _describe_state(lake_run, table.name, state)
             if table in current:
-                metadata["not_made_again"] = "The tables it reads and its SQL are the same as when it was made."
-            elif table.name in transforms or state.version != before[table.name]:
+                metadata["not_made_again"] = "All that decides its rows is the same as when it was made."
+            elif table.name in load_transforms() or state.version != before[table.name]:
                 context.log.info(f"{table.name}: {state.rows:,} rows")
             version = dg.DataVersion(state.content_sha256)
             if table in selected:

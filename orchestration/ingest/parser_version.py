@@ -166,10 +166,11 @@ def _list_reference_inputs(source: Source, modules: Mapping[str, Path], root: Pa
     return inputs
 
 
-def _list_reference_calls(code: bytes) -> set[tuple[str, str]] | None:
+@cache
+def _list_reference_calls(code: bytes) -> frozenset[tuple[str, str]] | None:
     """The reader and the table of each call of a reader of reference data; none if that cannot be seen."""
     if b"warehouse" not in code:
-        return set()
+        return frozenset()
     nodes = list(ast.walk(ast.parse(code)))
     readers: dict[str, str] = {}
     for node in nodes:
@@ -185,11 +186,11 @@ def _list_reference_calls(code: bytes) -> set[tuple[str, str]] | None:
     uses = [node for node in nodes if _get_name(node) in readers]
     if len(uses) != len(calls) or not all(isinstance(argument, ast.Constant) for argument in arguments):
         return None  # a reader that is handed on, or a table whose name is computed
-    return {
+    return frozenset(
         (readers[_get_name(call.func)].rpartition(".")[2], str(argument.value))
         for call, argument in zip(calls, arguments, strict=True)
         if isinstance(argument, ast.Constant)
-    }
+    )
 
 
 def _get_name(node: ast.AST) -> str:

@@ -6,8 +6,6 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from scipy.cluster.hierarchy import DisjointSet
-
 _STEPS = ("decided", "key", "title", "abstract", "similar title")
 
 
@@ -67,6 +65,8 @@ def _find_reached(links: Iterable[Link], starts: Iterable[str]) -> set[str]:
 
 def _choose_links(links: Iterable[Link], apart: Mapping[str, Collection[str]]) -> Iterable[Link]:
     """The links, the surest first, without those that join what is apart."""
+    from scipy.cluster.hierarchy import DisjointSet  # takes a quarter of a second
+
     works = DisjointSet(apart)
     rivals = {record: set(others) for record, others in apart.items()}  # of each work, by the record that stands for it
     for link in sorted(links, key=lambda one: (_STEPS.index(one.step), -one.similarity, one.first, one.second)):

@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from scipy.cluster.hierarchy import DisjointSet
 
 _SEPARATOR = "; "
 HOLDS, SUPERSEDED, UNDONE = "holds", "superseded", "undone"
@@ -84,6 +83,10 @@ def replay_events(events: Iterable[Event]) -> dict[str, str]:
 def _find_contradictions(events: Iterable[Event]) -> set[str]:
     """The decisions on pairs of records that cannot all hold: that some are one work, though two of them are not."""
     pairs = [event for event in events if event.question[0] == SAME_WORK]
+    if not pairs:
+        return set()
+    from scipy.cluster.hierarchy import DisjointSet  # takes a quarter of a second
+
     groups = DisjointSet()
     for event in pairs:
         for record_id in event.question[1:3]:
