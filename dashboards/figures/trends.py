@@ -19,7 +19,7 @@ from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
 from dashboards.queries.corpora import describe_sources, find_corpus, list_taxonomies
 from dashboards.queries.data_age import query_data_age, settle_periods
-from dashboards.queries.finding import Finding, join_findings
+from dashboards.queries.finding import Finding, join_findings, list_names
 from dashboards.queries.findings import (
     describe_period_cautions,
     describe_share_cautions,
@@ -192,7 +192,13 @@ def _find_differences(panels: TrendPanels, release: Release, labs: Sequence[str]
         return describe_share_differences(counted, labs, categories, is_of_sources=is_of_sources)
     is_split = options.panel_dimension == "category"
     counted = count_by_lab(release, selection, labs, has_categories=is_split)
-    return describe_rate_differences(counted, labs, categories if is_split else ("",), is_of_sources=is_of_sources)
+    return describe_rate_differences(
+        counted,
+        labs,
+        categories if is_split else ("",),
+        scope=list_names(selection.categories) if selection.categories and not is_split else "",
+        is_of_sources=is_of_sources,
+    )
 
 
 def _list_drawn(frame: pl.DataFrame, dimension: Dimension) -> list[str]:

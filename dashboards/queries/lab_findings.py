@@ -94,7 +94,12 @@ def count_by_lab(release: Release, selection: Selection, labs: Sequence[str], *,
 
 
 def describe_rate_differences(
-    counts: LabCounts, labs: Sequence[str], categories: Sequence[str] = ("",), *, is_of_sources: bool = False
+    counts: LabCounts,
+    labs: Sequence[str],
+    categories: Sequence[str] = ("",),
+    *,
+    scope: str = "",
+    is_of_sources: bool = False,
 ) -> Finding:
     """Which of the labs have more publications in the same time, overall or in each category of a chart.
 
@@ -105,11 +110,12 @@ def describe_rate_differences(
         counts: The publications, by category unless all are counted together.
         labs: The labs.
         categories: The categories.
+        scope: The chosen categories in words, where those are counted together.
         is_of_sources: Whether the sources of the labs begin and end at different times.
     """
     found = _list_rate_differences(counts, labs, categories)
     pairs = len(categories) * len(labs) * (len(labs) - 1) // 2
-    return _describe(counts, found, pairs, "published more", is_of_sources=is_of_sources)
+    return _describe(counts, found, pairs, "published more", scope=scope, is_of_sources=is_of_sources)
 
 
 def describe_share_differences(
@@ -139,12 +145,22 @@ def _list_rate_differences(counts: LabCounts, labs: Sequence[str], categories: S
             (more, high), (less, low) = sorted(zip(pair, numbers, strict=True), key=lambda row: -row[1])
             least, most = functions.rate_ratio_low(low, 1, high, 1), functions.rate_ratio_high(low, 1, high, 1)
             ratio = (
-                f"{high / low:.1f} times as many, 95 % interval alone " if low else "95 % interval alone of the ratio "
+                f"{_format_ratio(high / low)} times as many, 95 % interval alone "
+                if low
+                else "95 % interval alone of the ratio "
             )
             text = f"{more} {format_number(high)} and {less} {format_number(low)} ({ratio}"
-            text += f"{least:.2g} to {most:.2g})" if most is not None else f"from {least:.2g})"
+            text += (
+                f"{_format_ratio(least)} to {_format_ratio(most)})"
+                if most is not None
+                else f"from {_format_ratio(least)})"
+            )
             p_value = functions.rate_ratio_p_value(low, 1, high, 1)
             yield _Difference(more, less, category, text, p_value, high - low, both)
+
+
+def _format_ratio(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def _list_share_differences(counts: LabCounts, labs: Sequence[str], categories: Sequence[str]) -> Iterator[_Difference]:
@@ -172,7 +188,7 @@ def _list_share_differences(counts: LabCounts, labs: Sequence[str], categories: 
 
 
 def _describe(
-    counts: LabCounts, found: Iterator[_Difference], pairs: int, verb: str, *, is_of_sources: bool
+    counts: LabCounts, found: Iterator[_Difference], pairs: int, verb: str, *, scope: str = "", is_of_sources: bool
 ) -> Finding:
     """The tested differences among so many comparisons in words, the clear ones first."""
     if not counts.is_whole:
@@ -208,9 +224,12 @@ def _describe(
     remainder += [f"{format_count(unclear, 'other comparison')} without a clear difference"] if unclear > 0 else []
     few = pairs - len(tested)
     remainder += [f"{format_count(few, 'comparison')} with too few publications to tell"] if few else []
-    headline = _name_differences([one for one, _ in clear], verb) if clear else "No clear difference between labs"
+    in_scope = f" in {scope}" if scope else ""
+    headline = f"No clear difference between labs{in_scope}"
+    if clear:
+        headline = _name_differences([one for one, _ in clear], f"{verb}{in_scope}")
     of_sources = ", in what the sources of the corpus hold, which begin and end at different times" * is_of_sources
-    return Finding(f"Between labs{of_sources}: {'; '.join([*sentences, *remainder])}.", headline)
+    return Finding(f"Between labs{in_scope}{of_sources}: {'; '.join([*sentences, *remainder])}.", headline)
 
 
 def _name_differences(clear: Sequence[_Difference], verb: str) -> str:

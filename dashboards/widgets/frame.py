@@ -18,7 +18,8 @@ from warehouse.release import NoRelease
 # parameters that pages read without a widget of the same name, or whose widget shows only with certain data; by path
 _READ_PARAMETERS = {
     "": {"seen"},
-    **{path: {CORPUS_KEY} for path in ("trends", "labs", "categories")},
+    **{path: {CORPUS_KEY} for path in ("labs", "categories")},
+    "trends": {CORPUS_KEY, "suggested"},
     "work": {"work", "id", "publication", "paper"},
     "item": {"kind", "id"},
     "works": {*FACETS, "page"},
@@ -57,8 +58,8 @@ def warn_unknown_parameters(path: str) -> None:
         return
     st.session_state[_CHECKED_KEY] = path
     used = {"release", *_READ_PARAMETERS.get(path, ()), *map(str, st.session_state)}
-    # the tab of a figure that is not drawn, and those of Streamlit itself
-    unknown = [name for name in st.query_params if name not in used and not re.search(r"_tab$|^embed", name)]
+    # the tab of a figure that is not drawn, the title of its picture, and those of Streamlit itself
+    unknown = [name for name in st.query_params if name not in used and not re.search(r"_tab$|_title$|^embed", name)]
     if unknown:
         names = escape_markdown(", ".join(unknown)[:200])
         st.warning(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -24,7 +26,7 @@ from warehouse.lake import Lake
 from warehouse.release import read_current_release
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -209,3 +211,31 @@ def test_page_fits_on_a_phone_and_numbers_are_readable(open_trends_page: OpenPag
     expect_to_fit(page, 390)
     number = page.locator('[data-testid="stVegaLiteChart"] svg text[font-weight="600"]').first
     expect(number).to_have_attribute("fill", ink)
+
+
+def test_picture_has_the_title_that_a_reader_wrote_and_the_page_to_embed_draws_by_itself(
+    visit_page: OpenPage, browser: Browser, tmp_path: Path
+) -> None:
+    page = visit_page("trends?corpus=iaps_mapping&view=lines&colour=lab&panels=false&trends_tab=Download")
+    box = page.get_by_role("textbox", name="Title of the picture")
+    expect(box).to_have_attribute("placeholder", re.compile("Google DeepMind published more than OpenAI"))
+    box.fill("Three labs")
+    box.press("Enter")
+    page.wait_for_url(re.compile("trends_title=Three"))
+    wait_until_idle(page)
+    name, svg = download_file(page, "SVG")
+    assert name.endswith(".svg")
+    assert b"Three labs" in svg
+    file = tmp_path / "figure.html"
+    file.write_bytes(download_file(page, "HTML")[1])
+    problems: list[str] = []
+    with browser.new_context(offline=True) as alone:
+        shown = alone.new_page()
+        shown.on("console", lambda message: problems.append(message.text))
+        shown.on("pageerror", lambda error: problems.append(str(error)))
+        shown.goto(file.as_uri())
+        expect(shown.get_by_role("heading", name="Three labs")).to_be_visible()
+        expect(shown.locator("#chart.vega-embed svg")).to_have_count(1)  # drawn by its script, which its policy allows
+        shown.locator("#chart [aria-roledescription=point]").first.hover()
+        expect(shown.locator(".vg-tooltip")).to_contain_text("Publications")
+    assert problems == []

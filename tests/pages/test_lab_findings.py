@@ -63,6 +63,15 @@ def test_rates_are_compared_given_their_sum(first: int, second: int) -> None:
     assert finding.sentence.count("no clear difference") == (min(1.0, 2 * tail) >= 0.05)
 
 
+def test_title_names_what_was_chosen() -> None:
+    counts = LabCounts({("", "A"): 25, ("", "B"): 2}, {})
+    finding = describe_rate_differences(counts, ["A", "B"], scope="Robustness")
+    assert finding.headline == "A published more in Robustness than B"
+    assert finding.sentence.startswith(
+        "Between labs in Robustness: A 25 and B 2 (12 times as many, 95 % interval alone 3.1 to 109)"
+    )
+
+
 def test_no_events_of_one_lab_leave_the_ratio_unbounded() -> None:
     finding = describe_rate_differences(LabCounts({("", "A"): 20}, {}), ["A", "B"])
     assert "A 20 and B 0 (95 % interval alone of the ratio from 4.9): clear difference" in finding.sentence
