@@ -90,7 +90,7 @@ clean:
 
 # the lock is made anew only by hand, after a change of the dependencies in pyproject.toml
 lock: .venv/ready
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --extra dev --extra s3 --extra postgres \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --extra dev --extra s3 --extra postgres --extra embeddings \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	for group in tests server; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 		--group spark-$$group -c requirements.lock --custom-compile-command "make lock" \

@@ -22,6 +22,9 @@ from benchmarks.mentions import list_words, write
 from benchmarks.results import Row, keep_results
 from orchestration.defs.catalog import load_transforms
 from orchestration.ingest.parser_process import parse_file
+from transforms.embeddings.encoder import Encoder
+from transforms.embeddings.models import find_model
+from transforms.embeddings.vectors import format_vector
 from transforms.engine import make_table
 from transforms.suggestions.training_sets import TrainingSet, build_training_sets
 from transforms.suggestions.validation import cross_validate
@@ -44,10 +47,15 @@ def split_words(texts: Sequence[str]) -> list[list[str]]:
         return [connection.execute("select words_of(?)", [text]).fetchall()[0][0] for text in texts]
 
 
-def build_set(labelled: Sequence[tuple[str, str, str]], model: str = "category") -> TrainingSet:
-    """The training set of identifiers, categories and texts."""
+def build_set(
+    labelled: Sequence[tuple[str, str, str]], model: str = "category", encoder: Encoder | None = None
+) -> TrainingSet:
+    """The training set of identifiers, categories and texts, with embeddings if there is an encoder."""
     words = split_words([text for _, _, text in labelled])
-    rows = (("sample", model, item, category, one) for (item, category, _), one in zip(labelled, words, strict=True))
+    rows = (
+        ("sample", model, item, category, one, encoder and format_vector(encoder.encode(text)))
+        for (item, category, text), one in zip(labelled, words, strict=True)
+    )
     (training_set,) = build_training_sets(rows)
     return training_set
 
@@ -124,14 +132,18 @@ def print_quality() -> None:
             lambda: read_bibliography(["MetaSafety", "NotSafety"]),
         ),
     ]
+    folder = find_model()
+    encoders = {"words": None} | ({} if folder is None else {"words and embeddings": Encoder(folder)})
     for title, path, read in samples:
         if not path.exists():
             print(f"{title}: skipped, {path.name} is not there")
             continue
-        begun = time.process_time()
-        judged = judge(build_set(read(), "relevance" if title.startswith("relevance") else "category"))
-        numbers = ", ".join(f"{name} {value:.3f}" for name, value in judged.items())
-        print(f"{title}\n    {numbers}; {time.process_time() - begun:.1f} CPU seconds")
+        print(title)
+        for name, encoder in encoders.items():
+            begun = time.process_time()
+            judged = judge(build_set(read(), "relevance" if title.startswith("relevance") else "category", encoder))
+            numbers = ", ".join(f"{measure} {value:.3f}" for measure, value in judged.items())
+            print(f"    {name}: {numbers}; {time.process_time() - begun:.1f} CPU seconds", flush=True)
 
 
 def write_lake(lake: Lake, labelled: int, works: int) -> None:

@@ -22,7 +22,10 @@ from duckdb.func import PythonUDFType
 from duckdb.sqltypes import BOOLEAN, DOUBLE, VARCHAR, DuckDBPyType
 from rapidfuzz import fuzz, process
 
+from transforms.embeddings.models import find_model, read_model_version
 from warehouse import names
+
+_EMBEDDINGS = Path(__file__).parent / "embeddings"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,20 @@ def _match_at_start(texts: pa.ChunkedArray, patterns: pa.ChunkedArray) -> pa.Arr
     return pa.array(found, pa.bool_())
 
 
+def _embed_texts(texts: pa.ChunkedArray) -> pa.Array:
+    folder = find_model()
+    if folder is None:
+        return pa.array([""] * len(texts), pa.string())  # DuckDB allows no missing result for a known text
+    from threadpoolctl import threadpool_limits
+
+    from transforms.embeddings.encoder import load_encoder
+    from transforms.embeddings.vectors import format_vector
+
+    model = load_encoder(folder)
+    with threadpool_limits(limits=1, user_api="blas"):  # threads that wait for each other cost several times the work
+        return pa.array([format_vector(model.encode(text)) for text in texts.to_pylist()], pa.string())
+
+
 _FUNCTIONS = {
     # as Python's re.match
     "matches_at_start": _Function((VARCHAR, VARCHAR), BOOLEAN, _match_at_start),
@@ -79,6 +96,8 @@ _FUNCTIONS = {
     "title_similarity": _Function((VARCHAR, VARCHAR), DOUBLE, _compare_titles),
     # 0 to 100: the same of two texts with their words sorted, 0 below 60 (rapidfuzz's token_sort_ratio)
     "text_similarity": _Function((VARCHAR, VARCHAR), DOUBLE, _compare_texts),
+    # the embedding of `transforms.embeddings`, empty where there is no embedding model
+    "text_embedding": _Function((VARCHAR,), VARCHAR, _embed_texts),
 }
 RESULT_TYPES = {name: str(function.result).lower() for name, function in _FUNCTIONS.items()}
 """The type that each function returns, as DuckDB writes it."""
@@ -96,9 +115,16 @@ def read_function_code(query: str) -> list[str]:
     """The code of these functions, if a query calls one."""
     if not any(f"{name}(" in query for name in _FUNCTIONS):
         return []
+    embedding = []
+    if "text_embedding(" in query:
+        embedding = [
+            read_model_version(),
+            *(file.read_text(encoding="utf-8") for file in sorted(_EMBEDDINGS.glob("*.py"))),
+        ]
     return [
         rapidfuzz.__version__,
         *(Path(file).read_text(encoding="utf-8") for file in (__file__, str(names.__file__))),
+        *embedding,
     ]
 
 

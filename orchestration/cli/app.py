@@ -18,7 +18,7 @@ from orchestration.cli import lake_copy as lake_commands
 from orchestration.cli import prune as prune_commands
 from orchestration.cli import review as review_commands
 from orchestration.cli import serve as serve_commands
-from orchestration.cli.console import fail, hold_lake, log, out, read_lake, require_memory, show_line
+from orchestration.cli.console import fail, hold_lake, log, out, read_lake, require_settings, show_line
 from orchestration.cli.running import print_findings, print_status, require_engine_at_hand, run_job
 from warehouse.origin import OriginError
 
@@ -87,7 +87,7 @@ def run(
     """
     from warehouse.origin import need_tables
 
-    require_memory()
+    require_settings()
     with hold_lake(need_tables) as lake:
         if engine or remote:
             require_engine_at_hand(lake, engine, remote)
@@ -105,10 +105,11 @@ def train(
     Every run trains the models whose labels or texts have changed; this is `aisle run` with another report.
     """
     from orchestration.cli.train_report import build_card_table, list_model_taxonomies, list_training_notes
+    from transforms.embeddings.models import describe_model
     from warehouse.origin import need_tables
     from warehouse.release import list_releases, read_current_release
 
-    require_memory()
+    require_settings()
     with hold_lake(need_tables) as lake:
         result = run_job(lake)
     log(result)
@@ -120,6 +121,7 @@ def train(
     before = [one for one in list_releases(lake) if one.number < release.number]
     for line in list_training_notes(release, before[-1] if before else None, taxonomy):
         show_line(line)
+    show_line(describe_model())
 
 
 @app.command()

@@ -99,13 +99,16 @@ def hold_lake(needed: Needs = need_state) -> Generator[Lake]:
         yield lake
 
 
-def require_memory() -> None:
-    """Require that ``AISLE_MEMORY`` is an amount of memory that a run can use.
+def require_settings() -> None:
+    """Require that a run can use what the environment sets: the memory, and the embedding model if it names one.
 
     Raises:
-        typer.Exit: It is not; the reason is printed.
+        typer.Exit: It cannot; the reason is printed.
     """
+    from transforms.embeddings.models import NoEmbeddings, find_model
+
     try:
         read_memory_budget()
-    except InvalidMemory as error:
+        find_model()
+    except (InvalidMemory, NoEmbeddings) as error:
         raise fail(str(error)) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.columns import ColumnConfirmation, TableOptions, build_table_hints
-from orchestration.cli.console import err, fail, hold_lake, log, out, read_lake, require_memory, show_line
+from orchestration.cli.console import err, fail, hold_lake, log, out, read_lake, require_settings, show_line
 from warehouse.lake import Lake
 from warehouse.terminal_text import escape_controls, escape_name
 
@@ -91,7 +91,7 @@ def add(
 
     options = TableOptions(mappings, has_no_category, lab_value, list_name, tabs, separator, encoding)
     hints = {**_build_hints(owner, url), **build_table_hints(options)}
-    require_memory()
+    require_settings()
     found = list_names(paths)
     if not found.names and not found.refused:
         raise fail("no file to add")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table as RichTable
 
-from orchestration.cli.console import fail, hold_lake, log, out, require_memory, show_line
+from orchestration.cli.console import fail, hold_lake, log, out, require_settings, show_line
 from orchestration.cli.fetch import fetch_selected, load_configuration, select_feeds
 from orchestration.cli.running import print_findings, run_job
 from warehouse.lake import Lake
@@ -47,7 +47,7 @@ def follow(
     from orchestration.fetch.following import describe_fetches, write_followed
     from warehouse.origin import need_tables
 
-    require_memory()
+    require_settings()
     with hold_lake(need_tables) as lake:
         configuration = load_configuration(lake)
         feeds = select_feeds(configuration, names)

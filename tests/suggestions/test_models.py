@@ -144,4 +144,6 @@ def test_calibration_finds_the_temperature_that_scores_were_drawn_with() -> None
     scores, shares = choice.normal(size=(20_000, 3)), np.full((20_000, 3), 1 / 3)
     powers = np.exp(4 * scores)
     labels = (choice.random((20_000, 1)) > (powers / powers.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
-    assert fit_calibration(scores, shares, labels).sharpness == pytest.approx(4, rel=0.05)
+    calibration = fit_calibration(scores, np.zeros_like(scores), shares, labels)
+    assert calibration.sharpness == pytest.approx(4, rel=0.05)
+    assert calibration.embedding_weight == 0

@@ -37,7 +37,7 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
     scopes = [{"work_id": one["work_id"], "taxonomy": "animals", "is_in_scope": True} for one in reviewed]
     scopes += [{"work_id": "out of scope", "taxonomy": "animals", "is_in_scope": False}]
     with open_tables(training_labels=labels, works=works, reviewed_labels=reviewed, reviewed_scopes=scopes) as opened:
-        for name in ("works", "suggestions"):
+        for name in ("works", "suggestions", "text_embeddings"):
             create_table(opened, f"last_release.{name}", [], of=f"clean.{name}")
         make_tables(opened, *MADE)
         yield opened
@@ -64,7 +64,8 @@ def test_probabilities_are_those_of_the_model(tables: duckdb.DuckDBPyConnection)
         counts[0] = [terms[term] for term in known.terms]
         texts = frequencies.weigh_terms(csr_array(counts))
         scores = frequencies.build_classifier(settings.smoothing).score(texts)
-        expected = settings.calibration.compute_probabilities(scores, frequencies.shares)[0]
+        calibration, without = settings.calibration, np.zeros_like(scores)
+        expected = calibration.compute_probabilities(scores, without, frequencies.shares)[0]
         made = dict(fetch(tables, f"select category, probability from clean.suggestions where work_id = '{work}'"))
         for category, probability in zip(known.categories, expected, strict=True):
             assert made.get(category, 0) == pytest.approx(probability, abs=0.0011 if category not in made else 2e-6)

@@ -70,10 +70,10 @@ def make_labels(works: Mapping[str, int], taxonomy: str = "animals", model: str 
 
 @contextmanager
 def open_tables(**rows: Iterable[Mapping[str, Any]]):
-    """A connection with tables of the layer ``clean``, with the declared columns and these rows."""
+    """A connection with tables of the layer ``clean``, with the declared columns and these rows; without embeddings."""
     with duckdb.connect() as connection:
         connection.execute("create schema clean; create schema mart; create schema last_release")
-        for name, values in rows.items():
+        for name, values in ({"text_embeddings": []} | rows).items():
             create_table(connection, f"clean.{name}", values)
         yield connection
 

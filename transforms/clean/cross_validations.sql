@@ -14,9 +14,11 @@ probability = { type = "real", unit = "probability", meaning = "Calibrated proba
 is_in_set = { type = "boolean", meaning = "Whether the category is in the set of the work, which is to hold the right one for 90 % of the works.", required = true }
 */
 select
-    taxonomy,
-    model,
-    item_id,
-    category,
-    words_of(concat_ws(' ', title, abstract)) as words
-from clean.training_labels
+    labels.taxonomy,
+    labels.model,
+    labels.item_id,
+    labels.category,
+    words_of(concat_ws(' ', labels.title, labels.abstract)) as words,
+    embeddings.embedding
+from clean.training_labels as labels
+left join clean.text_embeddings as embeddings on labels.item_id = embeddings.item_id

@@ -16,11 +16,15 @@ temperature = { type = "real", unit = "score per logit", meaning = "What scores 
 set_threshold = { type = "real", unit = "probability", meaning = "Probability from which on a category is in a set; 90 % of the sets hold the right one.", required = true, minimum = 0, maximum = 1 }
 length_weight = { type = "real", unit = "score", meaning = "What the length of a text adds to the score of the category.", required = true }
 intercept = { type = "real", unit = "logit", meaning = "What is added whatever the text has, for the share of the category among the labelled works and for the border between two.", required = true }
+embedding_weight = { type = "real", unit = "logit", meaning = "What the similarity of a text to the prototype is multiplied with; missing without embeddings.", minimum = 0 }
+prototype = { type = "text", meaning = "Mean embedding of the labelled works of the category, as in clean.text_embeddings; missing without embeddings." }
 */
 select
-    taxonomy,
-    model,
-    item_id,
-    category,
-    words_of(concat_ws(' ', title, abstract)) as words
-from clean.training_labels
+    labels.taxonomy,
+    labels.model,
+    labels.item_id,
+    labels.category,
+    words_of(concat_ws(' ', labels.title, labels.abstract)) as words,
+    embeddings.embedding
+from clean.training_labels as labels
+left join clean.text_embeddings as embeddings on labels.item_id = embeddings.item_id

@@ -65,9 +65,12 @@ kept as (
             and earlier.model_version = wanted.model_version
     inner join clean.works as works on earlier.work_id = works.work_id
     inner join last_release.works as earlier_works on earlier.work_id = earlier_works.work_id
+    left join clean.text_embeddings as embeddings on earlier.work_id = embeddings.item_id
+    left join last_release.text_embeddings as earlier_embeddings on earlier.work_id = earlier_embeddings.item_id
     where
         works.title is not distinct from earlier_works.title
         and works.abstract is not distinct from earlier_works.abstract
+        and embeddings.embedding is not distinct from earlier_embeddings.embedding
 ),
 
 kept_works as (
@@ -214,6 +217,36 @@ term_scores as (
         term_weights.category_number
 ),
 
+work_vectors as (
+    select
+        numbered_works.work_number,
+        unnest(string_split(embeddings.embedding, ' ')) as number_text,
+        unnest(range(1, len(string_split(embeddings.embedding, ' ')) + 1)) as place
+    from clean.text_embeddings as embeddings
+    inner join numbered_works on embeddings.item_id = numbered_works.work_id
+),
+
+prototype_vectors as (
+    select
+        category_number,
+        unnest(string_split(prototype, ' ')) as number_text,
+        unnest(range(1, len(string_split(prototype, ' ')) + 1)) as place
+    from numbered_models
+    where prototype is not null
+),
+
+similarities as (
+    select
+        works.work_number,
+        prototypes.category_number,
+        cast(sum(cast(works.number_text as bigint) * cast(prototypes.number_text as bigint)) as double) / 100000000 as similarity
+    from work_vectors as works
+    inner join prototype_vectors as prototypes on works.place = prototypes.place
+    group by
+        works.work_number,
+        prototypes.category_number
+),
+
 logits as (
     select
         missing.work_id,
@@ -223,7 +256,7 @@ logits as (
         models.category,
         models.set_threshold,
         (coalesce(term_scores.score, 0.0) + models.length_weight * lengths.total) / lengths.norm / models.temperature
-        + models.intercept as logit
+        + models.intercept + coalesce(models.embedding_weight * similarities.similarity, 0.0) as logit
     from missing
     inner join numbered_works on missing.work_id = numbered_works.work_id
     inner join numbered_models as models on missing.taxonomy = models.taxonomy and missing.model = models.model
@@ -233,6 +266,10 @@ logits as (
         on
             numbered_works.work_number = term_scores.work_number
             and models.category_number = term_scores.category_number
+    left join similarities
+        on
+            numbered_works.work_number = similarities.work_number
+            and models.category_number = similarities.category_number
 ),
 
 powers as (

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from transforms import functions
+from transforms.embeddings.models import read_model_version
 from transforms.mentions import functions as mentions
 from transforms.spark.expressions import RowFunction
 from warehouse.sql import configure_connection, select_scalar_macros
@@ -103,11 +104,11 @@ def _find_arrow_type(kind: str) -> pa.DataType:
 
 @cache
 def hash_code() -> str:
-    """Hash of the code that computes values on workers, and of DuckDB's version."""
+    """Hash of the code that computes values on workers, of DuckDB's version, and of the embedding model."""
     root = Path(__file__).parents[2]
     files = sorted(path for part in ("transforms", "warehouse") for path in (root / part).rglob("*.py"))
     files += sorted((root / "warehouse" / "macros").glob("*.sql"))
-    texts = [duckdb.__version__, *(path.read_text(encoding="utf-8") for path in files)]
+    texts = [duckdb.__version__, read_model_version(), *(path.read_text(encoding="utf-8") for path in files)]
     return sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 

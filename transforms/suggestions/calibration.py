@@ -20,12 +20,14 @@ class Calibration:
 
     Args:
         sharpness: What scores are multiplied with; 1 divided by the temperature.
+        embedding_weight: What the similarity of embeddings is multiplied with.
         share_weight: What the logarithm of a category's share in the training set is multiplied with.
         set_threshold: The probability from which on a category is in the set of a work.
         log_loss: Mean logarithm of the probability of the right category, negative.
     """
 
     sharpness: float
+    embedding_weight: float
     share_weight: float
     set_threshold: float
     log_loss: float
@@ -34,9 +36,10 @@ class Calibration:
         """What is added to the sharpened score of each category."""
         return self.share_weight * np.log(shares)
 
-    def compute_probabilities(self, scores: Array, shares: Array) -> Array:
+    def compute_probabilities(self, scores: Array, similarities: Array, shares: Array) -> Array:
         """The probability of each category (a column) of each work (a row)."""
-        return _softmax(self.sharpness * scores + self.compute_intercepts(shares))
+        by_text = self.sharpness * scores + self.embedding_weight * similarities
+        return _softmax(by_text + self.compute_intercepts(shares))
 
 
 def _softmax(scores: Array) -> Array:
@@ -44,32 +47,40 @@ def _softmax(scores: Array) -> Array:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def fit_calibration(scores: Array, shares: Array, labels: Array) -> Calibration:
+def fit_calibration(scores: Array, similarities: Array, shares: Array, labels: Array) -> Calibration:
     """The calibration with the least log-loss on scores of works that their classifiers have not seen.
 
     Args:
         scores: The scores of each work.
+        similarities: The similarities of its embedding to those of the categories; zeros without embeddings.
         shares: For each work, the shares of the categories in the training set of its classifier.
         labels: The number of each work's category, or `UNTRAINED`.
     """
     from scipy.optimize import minimize
 
     is_learnt = labels != UNTRAINED
-    scores, log_shares, right = scores[is_learnt], np.log(shares[is_learnt]), labels[is_learnt]
+    has_embeddings, right = bool(similarities.any()), labels[is_learnt]
+    # without embeddings, their weight is fixed at zero
+    parts = [scores[is_learnt], similarities[is_learnt], np.log(shares[is_learnt])]
+    bounds = [(0.01, 200.0), (0.0, 200.0 if has_embeddings else 0.0), (0.0, 2.0)]
     rows = np.arange(len(right))
+
+    def compute_probabilities(parameters: Array) -> Array:
+        return _softmax(sum(weight * part for weight, part in zip(parameters, parts, strict=True)))
 
     def compute_log_loss(parameters: Array) -> tuple[float, list[float]]:
         """Log-loss and its derivatives."""
-        probabilities = _softmax(parameters[0] * scores + parameters[1] * log_shares)
+        probabilities = compute_probabilities(parameters)
         log_loss = -np.log(np.maximum(probabilities[rows, right], LEAST_PROBABILITY)).mean()
-        excess = [(probabilities * part).sum(axis=1) - part[rows, right] for part in (scores, log_shares)]
+        excess = [(probabilities * part).sum(axis=1) - part[rows, right] for part in parts]
         return float(log_loss), [float(one.mean()) for one in excess]
 
-    # convex in both
-    found = minimize(compute_log_loss, [5.0, 0.5], jac=True, method="L-BFGS-B", bounds=[(0.01, 200.0), (0.0, 2.0)])
-    sharpness, share_weight = np.round(found.x, 6).tolist()
-    right_ones = _softmax(sharpness * scores + share_weight * log_shares)[rows, right]
-    return Calibration(sharpness, share_weight, find_threshold(1 - right_ones), compute_log_loss(found.x)[0])
+    # convex in all
+    start = [5.0, 5.0 if has_embeddings else 0.0, 0.5]
+    found = np.round(minimize(compute_log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, 6)
+    sharpness, embedding_weight, share_weight = found.tolist()
+    threshold = find_threshold(1 - compute_probabilities(found)[rows, right])
+    return Calibration(sharpness, embedding_weight, share_weight, threshold, compute_log_loss(found)[0])
 
 
 def find_threshold(nonconformity: Array) -> float:

@@ -11,7 +11,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from transforms.embeddings.vectors import format_vector
 from transforms.suggestions.classifier import Classifier, count_frequencies
+from transforms.suggestions.prototypes import build_prototypes
 from transforms.suggestions.training_sets import TrainingSet, build_training_sets
 from transforms.suggestions.validation import choose_settings, cross_validate
 
@@ -42,7 +44,7 @@ def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
 
     Args:
         connection: A connection; temporary tables are made in it.
-        query: The labelled works: taxonomy, model, identifier, category, words.
+        query: The labelled works: taxonomy, model, identifier, category, words, embedding.
     """
     columns = {
         **_MODEL,
@@ -55,6 +57,8 @@ def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         "set_threshold": "double",
         "length_weight": "double",
         "intercept": "double",
+        "embedding_weight": "double",
+        "prototype": "varchar",
     }
     sets = build_training_sets(connection.execute(query).fetchall())
     return _build_query(connection, columns, (row for one in sets for row in _fit_model(one)))
@@ -62,7 +66,9 @@ def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
 
 def _fit_model(training_set: TrainingSet) -> Iterable[tuple[Any, ...]]:
     counts, labels, categories = training_set.counts, training_set.labels, training_set.categories
-    settings = choose_settings(counts, labels, training_set.groups, len(categories), training_set.relevant)
+    settings = choose_settings(
+        counts, labels, training_set.groups, len(categories), training_set.relevant, training_set.embeddings
+    )
     frequencies = count_frequencies(counts, labels, len(categories), training_set.relevant)
     classifier = frequencies.build_classifier(settings.smoothing)
     calibration = settings.calibration
@@ -71,8 +77,15 @@ def _fit_model(training_set: TrainingSet) -> Iterable[tuple[Any, ...]]:
     intercepts = np.round(calibration.compute_intercepts(frequencies.shares) + offsets, 9).tolist()
     works = np.bincount(labels[labels >= 0], minlength=len(categories)).tolist()
     constants = (settings.smoothing, round(1 / calibration.sharpness, 9), round(calibration.set_threshold, 9))
-    version = hash_model([categories, constants, lengths, intercepts, *_list_terms(training_set, classifier)])
-    for category, own_works, length, intercept in zip(categories, works, lengths, intercepts, strict=True):
+    embedding_weight = round(calibration.embedding_weight, 9) or None
+    prototypes: list[str | None] = [None] * len(categories)
+    if embedding_weight is not None:
+        vectors = build_prototypes(training_set.embeddings, labels, len(categories))
+        prototypes = [format_vector(vector) for vector in vectors]
+    parts = [categories, constants, lengths, intercepts, embedding_weight, prototypes]
+    version = hash_model([*parts, *_list_terms(training_set, classifier)])
+    of_categories = zip(categories, works, lengths, intercepts, prototypes, strict=True)
+    for category, own_works, length, intercept, prototype in of_categories:
         yield (
             training_set.taxonomy,
             training_set.model,
@@ -84,6 +97,8 @@ def _fit_model(training_set: TrainingSet) -> Iterable[tuple[Any, ...]]:
             *constants,
             length,
             intercept,
+            embedding_weight,
+            prototype,
         )
 
 

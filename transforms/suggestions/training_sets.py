@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from transforms.embeddings.vectors import parse_vector
+
 LEAST_CLASS_WORKS = 3
 """A category with fewer labelled works is not learnt; the card names it."""
 LEAST_WORKS = 20
@@ -26,11 +28,12 @@ UNTRAINED = -1
 
 @dataclass(frozen=True)
 class Labelled:
-    """A labelled work: its identifier, its category, and the words of its title and abstract."""
+    """A labelled work: identifier and category, and the words of title and abstract with their embedding, if any."""
 
     item_id: str
     category: str
     words: Sequence[str]
+    embedding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,13 @@ class TrainingSet:
         """How often each work (a row) has each term (a column)."""
         return self._counted[0]
 
+    @cached_property
+    def embeddings(self) -> np.ndarray[Any, Any]:
+        """The embedding of each work (a row), zeros for one without; no columns if no work has any."""
+        vectors = [None if item.embedding is None else parse_vector(item.embedding) for item in self.items]
+        size = max((len(vector) for vector in vectors if vector is not None), default=0)
+        return np.array([np.zeros(size) if vector is None else vector for vector in vectors])
+
     @property
     def terms(self) -> list[str]:
         """The terms, sorted."""
@@ -117,11 +127,11 @@ def list_terms(words: Sequence[str]) -> list[str]:
     ]
 
 
-def build_training_sets(rows: Iterable[tuple[str, str, str, str, Sequence[str]]]) -> list[TrainingSet]:
+def build_training_sets(rows: Iterable[tuple[Any, ...]]) -> list[TrainingSet]:
     """The training sets that are large enough for a model, by taxonomy and model.
 
     Args:
-        rows: Taxonomy, model, identifier, category and words of each labelled work, in any order.
+        rows: Taxonomy, model, identifier, category, words and embedding, if any, of each labelled work, in any order.
     """
     ordered = sorted(rows, key=lambda row: row[:4])
     sets = (

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from transforms.suggestions.calibration import Calibration, fit_calibration
 from transforms.suggestions.classifier import Array, count_frequencies
+from transforms.suggestions.prototypes import compute_similarities
 from transforms.suggestions.training_sets import UNTRAINED, TrainingSet
 
 SMOOTHINGS = (0.03, 0.1, 0.3, 1.0)
@@ -63,35 +64,47 @@ def split_folds(labels: Array, groups: Array, folds: int, seed: int) -> Iterator
 
 
 def choose_settings(
-    counts: csr_array, labels: Array, groups: Array, categories: int, relevant: int | None = None
+    counts: csr_array,
+    labels: Array,
+    groups: Array,
+    categories: int,
+    relevant: int | None = None,
+    embeddings: Array | None = None,
 ) -> Settings:
     """The settings with the least log-loss in a cross-validation over these works."""
+    embeddings = np.zeros((len(labels), 0)) if embeddings is None else embeddings
+    similarities = np.zeros((len(labels), categories))
     folds = list(split_folds(labels, groups, INNER_FOLDS, seed=0))
     sides = [
         (frequencies, frequencies.weigh_terms(counts[other]), other)
         for training, other in folds
         for frequencies in [count_frequencies(counts[training], labels[training], categories, relevant)]
     ]
+    for training, other in folds:
+        similarities[other] = compute_similarities(embeddings, labels, training, other, categories)
     candidates = []
     for smoothing in SMOOTHINGS:
         scores, shares = np.zeros((len(labels), categories)), np.ones((len(labels), categories))
         for frequencies, texts, other in sides:
             scores[other], shares[other] = frequencies.build_classifier(smoothing).score(texts), frequencies.shares
-        candidates.append(Settings(smoothing, fit_calibration(scores, shares, labels)))
+        candidates.append(Settings(smoothing, fit_calibration(scores, similarities, shares, labels)))
     return min(candidates, key=lambda settings: settings.calibration.log_loss)
 
 
 def cross_validate(training_set: TrainingSet) -> Iterator[Prediction]:
     """Predictions for each work of a training set, by models that have not seen it, in each repetition."""
     counts, labels, groups = training_set.counts, training_set.labels, training_set.groups
-    categories, relevant = len(training_set.categories), training_set.relevant
+    categories, relevant, embeddings = len(training_set.categories), training_set.relevant, training_set.embeddings
     for repetition in range(1, 1 + (REPETITIONS if len(labels) < FEW_WORKS else 1)):
         folds = split_folds(labels, groups, OUTER_FOLDS, seed=repetition)
         for fold, (training, other) in enumerate(folds, 1):
             known, known_labels = counts[training], labels[training]
-            settings = choose_settings(known, known_labels, groups[training], categories, relevant)
+            settings = choose_settings(
+                known, known_labels, groups[training], categories, relevant, embeddings[training]
+            )
             frequencies = count_frequencies(known, known_labels, categories, relevant)
             scores = frequencies.build_classifier(settings.smoothing).score(frequencies.weigh_terms(counts[other]))
-            probabilities = settings.calibration.compute_probabilities(scores, frequencies.shares)
+            similarities = compute_similarities(embeddings, labels, training, other, categories)
+            probabilities = settings.calibration.compute_probabilities(scores, similarities, frequencies.shares)
             for work, row in zip(other.tolist(), probabilities, strict=True):
                 yield Prediction(repetition, fold, work, row, row >= settings.calibration.set_threshold)
