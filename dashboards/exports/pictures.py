@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 import altair as alt
+import streamlit as st
 
 from dashboards.charts import drawing, palette
 from dashboards.charts.text_width import wrap_text
@@ -129,6 +130,19 @@ def render_svg(figure: Figure, link: str | None = None) -> str:
 
     spec = build_picture(figure, link)
     return vl_convert.vegalite_to_svg(spec, vl_version=_vega_lite_version(), allowed_base_urls=[])
+
+
+def render_preview(figure: Figure, link: str | None = None) -> str:
+    """The picture as SVG, kept for the next run of the page, since drawing it takes longer than all else."""
+    picture = build_picture(figure, link)
+    return _render_kept(json.dumps(picture), picture)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _render_kept(content: str, _picture: dict[str, Any]) -> str:  # noqa: ARG001 - the cache key
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(_picture, vl_version=_vega_lite_version(), allowed_base_urls=[])
 
 
 def render_png(figure: Figure, link: str | None = None) -> bytes:

@@ -13,7 +13,7 @@ from dashboards.charts import drawing
 from dashboards.exports import downloads, figure_files
 from dashboards.exports.downloads import DownloadFile
 from dashboards.exports.figure_files import Figure
-from dashboards.exports.pictures import render_html, render_png, render_svg
+from dashboards.exports.pictures import render_html, render_png, render_preview, render_svg
 from dashboards.queries.sql_text import fill_parameters
 from dashboards.text import build_permanent_link, clean_line, escape_markdown, format_count
 from dashboards.widgets import filters
@@ -91,7 +91,7 @@ def _show_downloads(figure: Figure) -> None:
         figure.file_name, (*downloads.build_table_files(lambda: figure.data.frame), *pictures), figure.key
     )
     with st.container(border=True):
-        st.image(render_svg(figure, link))
+        st.image(render_preview(figure, link))
 
 
 def _edit_headline(figure: Figure) -> str | None:

@@ -97,6 +97,28 @@ def test_reader_writes_the_title_and_the_address_keeps_it(released_lake: Lake, m
     assert "trends_title" not in app.query_params
 
 
+@pytest.mark.parametrize(
+    ("page", "figures", "query"),
+    [
+        ("overview", ("all by lab", "lab shares", "mix"), {}),
+        ("labs", ("lab history", "lab share", "lab mix"), {}),
+        ("trends", ("trends", "comparison"), {"compare": "true", "view": "heat map"}),
+        ("sql", ("answer",), {"query": "select 'a' as name, 'nan'::double as number", "mark": "bars"}),
+    ],
+)
+def test_every_figure_has_a_picture(
+    released_lake: Lake, monkeypatch: pytest.MonkeyPatch, page: str, figures: tuple[str, ...], query: dict[str, str]
+) -> None:
+    app = open_page(released_lake, monkeypatch, page, **query)
+    for name in figures:
+        app.session_state[f"{name.replace(' ', '_')}_tab"] = "Download"
+    app.run()
+    assert not app.exception
+    titles = [box for box in app.text_input if box.label == "Title of the picture"]
+    assert len(titles) == len(app.get("image")) == len(figures)
+    assert all(box.placeholder for box in titles)
+
+
 @given(st.text(max_size=300), st.floats(40, 900), st.integers(8, 20))
 def test_lines_fit_and_keep_every_letter(text: str, pixels: float, font: int) -> None:
     lines = wrap_text(text, pixels, font)
