@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test test-spark prove test-store gateway check dashboard ui bench bench-linking bench-review bench-scale clean lock browser screenshots
+.PHONY: help setup run test test-spark test-spark-core prove test-store gateway check dashboard ui bench bench-linking bench-review bench-scale clean lock browser screenshots
 
 help:
 	@echo "make setup      set up .venv, nothing else"
 	@echo "make run        set up, run the whole pipeline on the bundled default, print what it found"
 	@echo "make test       set up, run every check and test"
 	@echo "make test-spark compare the engines on a real Spark cluster of two workers; needs Java 17"
+	@echo "make test-spark-core  the part of it that takes minutes, which CI runs where there is Java"
 	@echo "make prove      repeat all trials by force, and print what was tried, how often, and what failed"
 	@echo "make test-store repeat the tests of object storage at a real object store"
 	@echo "make check      lint, types, SQL, import directions, spelling"
@@ -33,13 +34,17 @@ test: check browser .venv/spark-ready
 test-spark: .venv/spark-ready .venv-spark/ready
 	env -u PYTHONDONTWRITEBYTECODE AISLE_SPARK=$(CURDIR)/.venv-spark $(BIN)/python -m pytest tests/spark -o faulthandler_timeout=1800
 
+# every table of the bundled default there, though a worker is killed: what CI can afford
+test-spark-core: .venv/spark-ready .venv-spark/ready
+	env -u PYTHONDONTWRITEBYTECODE AISLE_SPARK=$(CURDIR)/.venv-spark $(BIN)/python -m pytest tests/spark/test_cluster_core.py -o faulthandler_timeout=1800
+
 # kills, damaged inputs, full disks, hostile queries, many sessions: few of each in `make test`, all of them here
 prove: browser .venv/spark-ready
 	env -u PYTHONDONTWRITEBYTECODE AISLE_PROVE=yes $(BIN)/python -m pytest -n 2 -m trials -o faulthandler_timeout=1800
 
 # a lake on a real object store: Ceph's RADOS gateway from Debian's packages, in memory
-test-store: gateway .venv/ready
-	env -u PYTHONDONTWRITEBYTECODE AISLE_TEST_STORE=yes $(BIN)/python -m pytest tests/object_store
+test-store: gateway .venv/spark-ready
+	env -u PYTHONDONTWRITEBYTECODE AISLE_TEST_STORE=yes $(BIN)/python -m pytest tests/object_store tests/spark/test_bucket.py
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -167,7 +167,7 @@ with repeated_keys as materialized (
 )
 select {values}
 from {relation} as checked semi join repeated_keys on {same_key}
-qualify row_number() over (partition by {build_key(table)}) <= 2"""
+qualify row_number() over (partition by {build_key(table)} order by {build_key(table)}) <= 2"""
 
 
 def quote_value(value: Any) -> str:

@@ -48,17 +48,23 @@ def read_engine(lake: Lake, name: str = "", remote: str = "") -> EngineConfig:
 
 
 def require_engine(lake: Lake, name: str = "", remote: str = "") -> None:
-    """Require that an engine is known, and that something answers at the address of its server.
+    """Require that an engine is known, and that its server answers; for a lake elsewhere, that its workers can run.
 
     Raises:
         ConfigurationError: See `read_engine`.
-        NoEngine: Nothing answers there.
+        NoEngine: Nothing answers there, or the workers do not share the folder of a lake on an object store.
     """
     settings = read_engine(lake, name, remote)
-    if settings.name == SPARK and settings.remote is not None:
-        from transforms.spark.session import require_listener
+    if settings.name != SPARK or settings.remote is None:
+        return
+    from transforms.spark.session import require_listener
 
-        require_listener(settings.remote)
+    require_listener(settings.remote)
+    if (
+        lake.origin is not None
+    ):  # most often that folder is the machine's own: nothing is to be stored before this is known
+        with _open_spark(lake, settings.remote, lambda _: None):
+            pass
 
 
 @contextlib.contextmanager
@@ -73,19 +79,24 @@ def open_engine(lake: Lake, name: str, remote: str, log: Callable[[str], object]
 
     Raises:
         ConfigurationError: See `read_engine`.
-        NoEngine: There is no session with the server.
+        NoEngine: There is no session with the server, or its workers do not share the folder of the lake.
     """
     settings = read_engine(lake, name, remote)
     if settings.name != SPARK or settings.remote is None:
         yield LocalEngine()
         return
-    if lake.origin is not None:
-        raise ConfigurationError("Spark needs a lake in a folder that its workers see; this one is on an object store")
+    with _open_spark(lake, settings.remote, log) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def _open_spark(lake: Lake, remote: str, log: Callable[[str], object]) -> Generator[Engine]:
     from transforms.spark.engine import SparkEngine, remove_left_files
 
     remove_left_files(lake)
-    engine = SparkEngine(settings.remote, log)
+    engine = SparkEngine(remote, log)
     try:
+        engine.require_shared_lake(lake)
         yield engine
     finally:
         engine.close()

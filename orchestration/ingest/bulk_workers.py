@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.ingest.bulk_stage import has_account, stage_snapshot
-from orchestration.ingest.snapshots import Snapshot
+from orchestration.ingest.snapshots import Snapshot, get_content_path
 from orchestration.sources.registry import get_source
 from orchestration.sources.source import Source
 from transforms.spark.session import LostJob, run_on_workers
@@ -57,6 +57,8 @@ def read_on_workers(
         UnreadPart: Some failed each time.
     """
     waiting = {one.snapshot_id: one for one in snapshots if not has_account(lake, source, one, versions)}
+    for one in waiting.values():
+        get_content_path(lake, one)  # what an object store has is brought to where the workers see it
     errors: dict[str, str] = {}
     for attempt in range(1, _ATTEMPTS + 1):
         if not waiting:

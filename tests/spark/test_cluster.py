@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,25 +17,21 @@ import pytest
 from orchestration.defs.catalog import load_transforms
 from orchestration.ingest.bulk_workers import UnreadPart
 from tests.conftest import run_aisle
-from tests.ingest.test_raw import assert_same_tables
 from tests.spark.test_bulk_workers import read_all
 from tests.spark.test_equality import list_files
-from tests.support.raw_tables import update_and_read
 from tests.support.spark import build_full_lake, find_differences
-from tests.support.spark_cluster import SparkCluster, start_cluster
+from tests.support.spark_cluster import ENVIRONMENT, SparkCluster, needs_cluster, start_cluster
 from transforms.engine import NoEngine
 from transforms.spark.engine import SparkEngine
 from warehouse.lake import Lake
 
-ENVIRONMENT = os.environ.get("AISLE_SPARK")
-pytestmark = pytest.mark.skipif(ENVIRONMENT is None, reason="needs Spark and Java: `make test-spark`")
+pytestmark = needs_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
     """A cluster of two workers."""
-    assert ENVIRONMENT is not None
-    with start_cluster(Path(ENVIRONMENT), tmp_path_factory.mktemp("cluster")) as cluster:
+    with start_cluster(ENVIRONMENT, tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
 
@@ -60,21 +55,6 @@ def test_every_table_is_the_same(engine: SparkEngine, tmp_path: Path) -> None:
     assert differences == {}
     for name, cost in costs.items():
         print(f"{name}: {cost.seconds:.1f} s, {cost.tasks} tasks, {cost.driver_cpu_seconds:.1f} s on the driver")
-
-
-def test_bulk_files_are_read_by_a_cluster_that_loses_a_worker(
-    cluster: SparkCluster,
-    engine: SparkEngine,
-    bulk_lake: Lake,
-    tmp_path: Path,
-) -> None:
-    shutil.copytree(bulk_lake.root, tmp_path / "other")
-    expected = update_and_read(Lake(tmp_path / "other"))
-    killer = threading.Timer(1.0, cluster.kill_worker)
-    killer.start()
-    read_all(engine.session, bulk_lake)
-    killer.join()
-    assert_same_tables(update_and_read(bulk_lake), expected)
 
 
 def test_part_that_kills_its_worker_stops_no_other(
@@ -104,12 +84,11 @@ def test_part_that_kills_its_worker_stops_no_other(
 def test_table_stays_as_it_was_when_the_server_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transforms.spark import patience
 
-    assert ENVIRONMENT is not None
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 1.0)
     made = build_full_lake(tmp_path / "made")
     transform = load_transforms()["mart.alike_publications"]
     before = made.read_state(transform.table.name)
-    with start_cluster(Path(ENVIRONMENT), tmp_path / "cluster", workers=1) as short_lived:
+    with start_cluster(ENVIRONMENT, tmp_path / "cluster", workers=1) as short_lived:
         engine = SparkEngine(short_lived.remote)
         os.killpg(short_lived.server.pid, signal.SIGKILL)
         with pytest.raises(patience.LostServer, match=f"the Spark server at {short_lived.remote} was lost"):

@@ -7,14 +7,28 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PROJECT
 
+ENVIRONMENT = Path(os.environ.get("AISLE_SPARK") or "no environment of Spark is named")
+needs_cluster = pytest.mark.skipif(
+    "AISLE_SPARK" not in os.environ, reason="needs Spark and Java: `make test-spark` or `make test-spark-core`"
+)
 _PATIENCE_SECONDS = 240  # a busy machine starts four Java processes in a minute
+QUICK = {
+    # tables of a few rows: compiling the code of each plan takes Java several times what running it takes
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": 1,
+}
+_QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass
@@ -43,13 +57,22 @@ class SparkCluster:
 
 
 @contextmanager
-def start_cluster(environment: Path, folder: Path, workers: int = 2) -> Iterator[SparkCluster]:
+def start_cluster(
+    environment: Path,
+    folder: Path,
+    workers: int = 2,
+    *,
+    is_quick: bool = False,
+    local_folders: Sequence[Path] = (),
+) -> Iterator[SparkCluster]:
     """A cluster of workers with a core each, ended with all its processes.
 
     Args:
         environment: The environment of Python with Spark and all that aisle needs.
         folder: Where logs and scratch files go.
         workers: How many workers it has.
+        is_quick: Whether plans are interpreted, which takes a third of the processor time where tables are small.
+        local_folders: Where the first workers keep the files of tasks.
     """
     (home,) = environment.glob("lib/python*/site-packages/pyspark")
     port, rest_port, connect_port = (_find_port() for _ in range(3))
@@ -62,15 +85,17 @@ def start_cluster(environment: Path, folder: Path, workers: int = 2) -> Iterator
         "PYTHONPATH": str(PROJECT),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "AISLE_MEMORY": "1GB",
+        **({"SPARK_DAEMON_JAVA_OPTS": _QUICK_JAVA} if is_quick else {}),
     }
+    places = iter(local_folders)
     with ExitStack() as stack:
 
-        def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        def start(name: str, *arguments: str, **environment_of_process: str) -> subprocess.Popen[bytes]:
             log = stack.enter_context((logs / name).open("wb"))
             process = subprocess.Popen(
                 [str(home / "bin" / arguments[0]), *arguments[1:]],
                 cwd=folder,
-                env=variables,
+                env={**variables, **environment_of_process},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -80,8 +105,11 @@ def start_cluster(environment: Path, folder: Path, workers: int = 2) -> Iterator
 
         def start_worker() -> subprocess.Popen[bytes]:
             options = ("--cores", "1", "--memory", "1500m", "--host", "127.0.0.1", "--webui-port", str(_find_port()))
-            name = f"worker-{len(list(logs.glob('worker-*')))}"
-            return start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *options, master)
+            number = len(list(logs.glob("worker-*")))
+            name, options = f"worker-{number}", (*options, "--work-dir", str(folder / f"work-{number}"))
+            place = next(places, None)
+            own = {} if place is None else {"SPARK_LOCAL_DIRS": str(place)}
+            return start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *options, master, **own)
 
         start(
             "master",
@@ -90,11 +118,13 @@ def start_cluster(environment: Path, folder: Path, workers: int = 2) -> Iterator
         )
         _wait_for_port(port, logs / "master")
         started = [start_worker() for _ in range(workers)]
+        java = {f"spark.{one}.extraJavaOptions": _QUICK_JAVA for one in ("driver", "executor")}
         settings = {
             "spark.connect.grpc.binding.port": connect_port,
             "spark.ui.enabled": "false",
             "spark.sql.shuffle.partitions": 2,
             "spark.default.parallelism": 2,
+            **({**QUICK, **java} if is_quick else {}),
         }
         options = [text for name, value in settings.items() for text in ("--conf", f"{name}={value}")]
         server = start(

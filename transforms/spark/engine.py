@@ -15,7 +15,13 @@ from transforms.engine import Cost, create_last_tables
 from transforms.reader import Transform, load_function
 from transforms.spark.driver import require_few_rows, select_driver_tables
 from transforms.spark.linking import SparkConnection
-from transforms.spark.session import find_lacking, open_session, register_row_functions, require_same_code
+from transforms.spark.session import (
+    find_lacking,
+    open_session,
+    register_row_functions,
+    require_same_code,
+    require_shared_folder,
+)
 from transforms.spark.translate import name_view, translate
 from transforms.spark.views import create_views
 from warehouse.delta import build_select, hash_columns, measure_file, quote_literal, scan_parquet
@@ -77,6 +83,15 @@ class SparkEngine:
         seconds, cpu_seconds = time.monotonic() - begun, time.process_time() - cpu
         return state, Cost(name, seconds, cpu_seconds, sum(self._tasks.values()), sum(self._bytes.values()))
 
+    def require_shared_lake(self, lake: Lake) -> None:
+        """Require that the workers see the folder of a lake.
+
+        Raises:
+            NoEngine: They do not.
+        """
+        with make_scratch_folder(lake) as folder:
+            require_shared_folder(self.session, folder)
+
     def describe_limits(self) -> list[str]:
         """The tables that are made on the driver, each with the reason and up to which size."""
         return [str(table) for table in self._on_driver.values()]
@@ -121,7 +136,7 @@ def write_rows(transform: Transform, lake: Lake, session: SparkSession, folder: 
     register_row_functions(session, translated.functions)
     path = folder / "rows"
     session.sql(translated.sql).write.parquet(str(path))
-    return sorted(path.rglob("*.parquet"))
+    return sorted(path.glob("*.parquet"))  # not what a lost task has left in a folder there
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from sqlglot import exp
 from transforms.engine import NoEngine
 from transforms.spark.expressions import RowFunction
 from transforms.spark.translate import SPARK_TYPES, name_view
-from transforms.spark.worker import build_batch_function, build_task, hash_code, hash_worker_code
+from transforms.spark.worker import build_batch_function, build_task, hash_code, hash_worker_code, visit_folder
 from warehouse.table import Column
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PORT, _CONNECT_SECONDS = 15002, 20
+_PROBES = 8  # tasks that visit the folder of a lake, so that most workers of a small cluster have one
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -130,6 +132,28 @@ def require_same_code(session: SparkSession) -> None:
         ) from error
     if found != hash_code():
         raise NoEngine(f"the workers have other code of aisle, or another DuckDB ({found}), than this process")
+
+
+def require_shared_folder(session: SparkSession, folder: Path) -> None:
+    """Require that the workers see a folder, read what the driver writes there, and write what it reads.
+
+    Raises:
+        NoEngine: One of them does not.
+        LostServer: The server does not answer any more.
+    """
+    given, answers = uuid.uuid4().hex, [f"answer-{number}" for number in range(_PROBES)]
+    (folder / "given").write_text(given, encoding="utf-8")
+    rows = [(str(folder), "given", answer) for answer in answers]
+    try:
+        outcomes = run_on_workers(session, rows, ["folder", "given", "answer"], visit_folder, "found string")
+        problems = [row["found"] for row in outcomes if row["found"] != given]
+    except LostJob as error:
+        problems = [str(error)]
+    if problems or not all((folder / answer).exists() for answer in answers):
+        raise NoEngine(
+            f"the workers do not share {folder} with this machine ({(problems or ['other files are there'])[0]}): they"
+            " read and write the tables of a run there, so it must be on a file system that all share"
+        )
 
 
 def find_lacking(session: SparkSession) -> frozenset[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from warehouse.object_store.versions import POINTER
 
-_OF_THE_MACHINE = {"inbox", "dagster", "parsed", "intact_files.json", "run.lock", "command.lock"}
+_OF_THE_MACHINE = {"inbox", "dagster", "parsed", "spark", "intact_files.json", "run.lock", "command.lock"}
 _OF_FETCHING = {"pace", "robots"}  # in the folder `fetch`
 _SPILL, _LOCK, _TEMPORARY = "spill-", "lock", ".tmp"
 FileState = tuple[int, int, int]
