@@ -18,8 +18,9 @@ from orchestration.defs.catalog import load_transforms
 from orchestration.ingest.bulk_workers import UnreadPart
 from tests.conftest import run_aisle
 from tests.spark.test_bulk_workers import read_all
+from tests.spark.test_cluster_core import find_all_differences, write_all
 from tests.spark.test_equality import list_files
-from tests.support.spark import build_full_lake, find_differences
+from tests.support.spark import find_differences
 from tests.support.spark_cluster import ENVIRONMENT, SparkCluster, needs_cluster, start_cluster
 from transforms.engine import NoEngine
 from transforms.spark.engine import SparkEngine
@@ -43,18 +44,11 @@ def engine(cluster: SparkCluster) -> Iterator[SparkEngine]:
     engine.close()
 
 
-def test_every_table_is_the_same(engine: SparkEngine, tmp_path: Path) -> None:
-    made = build_full_lake(tmp_path / "made")
-    shutil.copytree(made.root, tmp_path / "spark")
-    other, differences, costs = Lake(tmp_path / "spark"), {}, {}
+def test_every_table_is_the_same(cluster: SparkCluster, engine: SparkEngine, full_lake: Lake, tmp_path: Path) -> None:
     assert engine.describe_limits() == []
-    for name, transform in load_transforms().items():
-        _, costs[name] = engine.make_table(transform, other)
-        if found := find_differences(transform.table, list_files(made, name), list_files(other, name)):
-            differences[name] = found
-    assert differences == {}
-    for name, cost in costs.items():
-        print(f"{name}: {cost.seconds:.1f} s, {cost.tasks} tasks, {cost.driver_cpu_seconds:.1f} s on the driver")
+    transforms = list(load_transforms().values())
+    files = write_all(cluster, full_lake, tmp_path, transforms)
+    assert find_all_differences(full_lake, transforms, files) == {}
 
 
 def test_part_that_kills_its_worker_stops_no_other(
@@ -81,12 +75,16 @@ def test_part_that_kills_its_worker_stops_no_other(
     read_all(engine.session, bulk_lake)  # goes on where the other ended
 
 
-def test_table_stays_as_it_was_when_the_server_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_stays_as_it_was_when_the_server_ends(
+    full_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from transforms.spark import patience
 
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 1.0)
-    made = build_full_lake(tmp_path / "made")
-    transform = load_transforms()["mart.alike_publications"]
+    made, transform = (
+        Lake(shutil.copytree(full_lake.root, tmp_path / "made")),
+        load_transforms()["mart.alike_publications"],
+    )
     before = made.read_state(transform.table.name)
     with start_cluster(ENVIRONMENT, tmp_path / "cluster", workers=1) as short_lived:
         engine = SparkEngine(short_lived.remote)

@@ -51,7 +51,11 @@ def engine(cluster: SparkCluster) -> Iterator[SparkEngine]:
 
 
 def write_all(
-    cluster: SparkCluster, lake: Lake, folder: Path, transforms: list[Transform], note: Callable[[], object]
+    cluster: SparkCluster,
+    lake: Lake,
+    folder: Path,
+    transforms: list[Transform],
+    note: Callable[[], object] = lambda: None,
 ) -> dict[str, list[Path]]:
     """The files of the tables that transforms make from the tables of a lake, several at once.
 
@@ -84,6 +88,13 @@ def write_all(
     return {transform.table.name: files for transform, files in zip(transforms, made, strict=True)}
 
 
+def find_all_differences(lake: Lake, transforms: list[Transform], files: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """How the rows of tables in files differ from those in a lake; only of the tables where they do."""
+    tables = [transform.table for transform in transforms]
+    found = {table.name: find_differences(table, list_files(lake, table.name), files[table.name]) for table in tables}
+    return {name: differences for name, differences in found.items() if differences}
+
+
 def test_every_table_of_the_default_is_the_same_though_a_worker_is_killed(
     cluster: SparkCluster, released_lake: Lake, tmp_path: Path
 ) -> None:
@@ -101,16 +112,7 @@ def test_every_table_of_the_default_is_the_same_though_a_worker_is_killed(
 
     files = write_all(cluster, lake, tmp_path / "spark", transforms, kill_in_the_middle)
     assert is_killed.is_set()
-    differences = {
-        transform.table.name: found
-        for transform in transforms
-        if (
-            found := find_differences(
-                transform.table, list_files(lake, transform.table.name), files[transform.table.name]
-            )
-        )
-    }
-    assert differences == {}
+    assert find_all_differences(lake, transforms, files) == {}
     assert len(files) > 80
 
 

@@ -17,7 +17,11 @@ from transforms.reader import Transform
 from transforms.spark.engine import SparkEngine
 from warehouse.lake import Lake, TableState
 
-NAMES = ["mart.publication_evidence", "mart.coverage_by_source_month", "mart.discussed_links"]  # which no other one reads
+NAMES = [
+    "mart.publication_evidence",
+    "mart.coverage_by_source_month",
+    "mart.discussed_links",
+]  # which no other one reads
 _MEGABYTES = 64
 
 
