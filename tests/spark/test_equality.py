@@ -77,3 +77,26 @@ def test_table_that_fails_stays_as_it_was(full_lake: Lake, remote: str, tmp_path
     engine.close()
     assert lake.read_state(transform.table.name) == before
     assert not list((lake.root / "spark").glob("*"))
+
+
+def test_files_that_are_not_to_be_seen_on_the_driver_end_the_table(
+    full_lake: Lake, remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transforms.spark import engine as spark_engine
+
+    shutil.copytree(full_lake.root, tmp_path / "lake")
+    lake, transform = Lake(tmp_path / "lake"), load_transforms()["mart.discussed_links"]
+    before, engine, list_written = lake.read_state(transform.table.name), SparkEngine(remote), spark_engine.list_written
+
+    def hide_one(session: Any, folder: Path) -> list[Path]:
+        glob = Path.glob
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "glob", lambda path, pattern: list(glob(path, pattern))[1:])
+            return list_written(session, folder)
+
+    monkeypatch.setattr(spark_engine, "_SHARING_SECONDS", 0.1)
+    monkeypatch.setattr(spark_engine, "list_written", hide_one)
+    with pytest.raises(spark_engine.UnseenFiles, match=r"has no .*\.parquet on this machine"):
+        engine.make_table(transform, lake)
+    assert lake.read_state(transform.table.name) == before
+    engine.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from transforms import engine
 from transforms.engine import Cost, create_last_tables
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _SCRATCH = "spark"  # folder of a lake; what it has is of a run that goes on, or was killed
+_SHARING_SECONDS = 90.0  # NFS keeps what it knows of a folder for up to a minute
 _SMALL_BYTES = 64 * 2**20  # many small files of a table are written again as one
+
+
+class UnseenFiles(OSError):
+    """Files that Spark has written are not to be seen on this machine; the message names the folder and one of them."""
 
 
 class SparkEngine:
@@ -136,7 +142,25 @@ def write_rows(transform: Transform, lake: Lake, session: SparkSession, folder: 
     register_row_functions(session, translated.functions)
     path = folder / "rows"
     session.sql(translated.sql).write.parquet(str(path))
-    return sorted(path.glob("*.parquet"))  # not what a lost task has left in a folder there
+    return list_written(session, path)
+
+
+def list_written(session: SparkSession, folder: Path) -> list[Path]:
+    """The files that a job has written to a folder, as the server lists them; not what a lost task has left there.
+
+    Raises:
+        UnseenFiles: Some are not to be seen here: a shared file system can show them later, and some never do.
+    """
+    names = {
+        unquote(address.rpartition("/")[2])
+        for address in session.read.schema("a int").parquet(str(folder)).inputFiles()
+    }
+    begun = time.monotonic()
+    while missing := names - {path.name for path in folder.glob("*.parquet")}:
+        if time.monotonic() - begun > _SHARING_SECONDS:
+            raise UnseenFiles(f"{folder} has no {min(missing)} on this machine, which Spark has written there")
+        time.sleep(0.5)
+    return sorted(folder / name for name in names)
 
 
 @contextmanager
