@@ -69,6 +69,7 @@ class Figure:
         cautions: What to be careful about, one sentence each, in Markdown.
         corpus: The corpus that is counted, by title and name, if there are several.
         headline: The finding in a few words, as the title of its pictures; the title if there is none.
+        span: The time that is counted, for a chart that is not over time.
         picture: Makes the chart of its pictures, as ``draw``, where that differs from the chart of the page.
     """
 
@@ -86,14 +87,15 @@ class Figure:
     cautions: Sequence[str] = ()
     corpus: str | None = None
     headline: str | None = None
+    span: str | None = None
     picture: partial[Any] | None = None
 
     @property
     def period(self) -> str | None:
-        """The first and the last period that is drawn, and how far that is covered; None for no chart over time."""
+        """The first and the last period that is drawn, and how far that is covered; else the time that is counted."""
         frame = self.data.frame
-        if not {"period", "starts_on"} <= set(frame.columns) or frame.is_empty():
-            return None
+        if self.span or not {"period", "starts_on"} <= set(frame.columns) or frame.is_empty():
+            return self.span
         ordered = frame.sort("starts_on")
         first, last = ordered["period"][0], ordered["period"][-1]
         covered = ordered["covered_part"][-1] if "covered_part" in frame.columns else None

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards.charts import intervals
 from dashboards.exports.figure_files import Figure, FigureData
 from dashboards.figures.figure import show_figure
-from dashboards.figures.shared import describe_corpus_name, describe_source
+from dashboards.figures.shared import describe_corpus_name, describe_source, describe_span
 from dashboards.queries import counts
 from dashboards.queries.comparison import (
     Comparison,
@@ -72,6 +72,8 @@ def build_comparison_figure(
         corpus=describe_corpus_name(release, selection),
         finding=comparison.sentence,
         headline=comparison.headline,
+        # else the names have the time of each
+        span=describe_span(release, selection) if selection.span == other.span else None,
         file_name=f"comparison_{selection.counted_by}_{release.name}",
         alt=f"Rates of two selections with exact 95 % intervals. {comparison.sentence}",
         key="comparison",

@@ -41,6 +41,13 @@ def describe_corpus_name(release: Release, selection: Selection) -> str | None:
     return corpus.label if corpus else None
 
 
+def describe_span(release: Release, selection: Selection) -> str | None:
+    """The time in which publications of a selection are counted: the chosen one, else what the corpus covers."""
+    totals, (since, until) = counts.query_totals(release, selection), selection.by_month.span
+    first, last = since or totals.covers_from, until or totals.covers_until
+    return f"{format_date(first)} to {format_date(last)}" if first and last else None
+
+
 def list_source_cautions(release: Release, selection: Selection) -> list[str]:
     """The caution on the time of the sources of a living corpus."""
     corpus = find_corpus(release, selection.corpus)
@@ -196,5 +203,6 @@ def build_mix_figure(release: Release, selection: Selection, of: Dimension, *, t
             form=".0%",
             colours=colours,
         ),
+        span=describe_span(release, selection),
         cautions=[*list_remainders(release, selection), *cautions],
     )

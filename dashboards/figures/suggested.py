@@ -61,8 +61,9 @@ def build_suggested_figure(release: Release, selection: Selection, series: Dimen
         meanings=query_column_meanings(release, SUGGESTED_TABLE),
         cautions=[
             *([] if has_relevance(release, selection.corpus or "") else [_ALL_IN_SCOPE]),
-            "No person has reviewed these; they are in no count above. Points are sums of probabilities, lines 95 % "
-            "intervals (Poisson-binomial) that hold if the model of the page Models is calibrated for these works.",
+            "No person has reviewed these; they are in no count of reviewed labels. Points are sums of probabilities, "
+            "lines 95 % intervals (Poisson-binomial) that hold if the model of the page Models is calibrated for these "
+            "works.",
         ],
     )
 

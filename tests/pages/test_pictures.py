@@ -17,7 +17,7 @@ from dashboards.charts.direct_labels import build_label_layers, place_labels
 from dashboards.charts.marks import ChartStyle
 from dashboards.charts.text_width import estimate_width, wrap_text
 from dashboards.exports import figure_files, pictures
-from dashboards.figures.shared import build_history_figure
+from dashboards.figures.shared import build_history_figure, build_mix_figure
 from dashboards.queries.release import get_newest_release
 from dashboards.queries.selection import Selection
 from tests.support.app_tests import open_page, open_tab
@@ -55,6 +55,15 @@ def test_picture_has_everything_that_a_reader_must_know_from_top_to_bottom(figur
     ):
         assert text.replace(" ", "") in words
     assert len(pictures.render_png(figure, LINK)) > 10_000
+
+
+def test_picture_of_a_mix_names_the_time_that_is_counted(figure: figure_files.Figure) -> None:
+    release, selection = figure.data.release, Selection(rule="works", corpus="iaps_mapping")
+    mix = build_mix_figure(release, selection, "category", title="Mix of categories", key="mix")
+    texts = pictures.build_texts(mix)
+    assert texts.title == "Enhancing human feedback has the largest share: 38%"
+    subtitle = texts.subtitle.replace("\u00a0", " ")
+    assert subtitle.endswith("corpus: Published mapping (iaps_mapping) · 1 Jan 2022 to 31 Jul 2024")
 
 
 def test_texts_fit_into_the_width_of_the_picture(figure: figure_files.Figure) -> None:
