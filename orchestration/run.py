@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from orchestration.ingest.fetch_log import read_fetch_log
 from orchestration.ingest.refused import list_refused_files
 from orchestration.ingest.snapshots import list_snapshots
+from transforms.embeddings.models import read_model_version
 from warehouse.decisions.store import list_decisions
 from warehouse.lake import PROJECT, Lake, replace_file
 from warehouse.lake_tables import list_all_tables
@@ -244,7 +245,7 @@ def hash_code() -> str:
 
 
 def hash_inputs(lake: Lake) -> str:
-    """Hash of everything a run depends on: the snapshots and their hints, the refused files, decisions and code.
+    """Hash of everything a run depends on: snapshots with their hints, refused files, decisions, embedding model, code.
 
     A fetch that returned the same answer as before does not change it, unless another answer came in between.
     """
@@ -252,7 +253,7 @@ def hash_inputs(lake: Lake) -> str:
     known = snapshots + [r.sha256 for r in list_refused_files(lake)]
     known += [f"{line.snapshot_id} {line.fetched_at}" for line in read_fetch_log(lake) if line.result == "returned"]
     known += [decision.event_id for decision in list_decisions(lake)]
-    return sha256("\n".join([hash_code(), *sorted(known)]).encode()).hexdigest()
+    return sha256("\n".join([hash_code(), read_model_version(), *sorted(known)]).encode()).hexdigest()
 
 
 def find_unchanged_release(lake: Lake) -> Release | None:

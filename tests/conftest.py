@@ -34,6 +34,8 @@ from warehouse.release_file import read_file_facts
 settings.register_profile("few", derandomize=True, deadline=None)
 settings.register_profile("all", deadline=None)
 settings.load_profile("all" if trials.IS_FULL else "few")
+# an installed embedding model would change what models suggest, and take its time
+os.environ["AISLE_EMBEDDINGS"] = "no"
 SHARED = PROJECT.parent / "shared"
 TRUTH = SHARED / "reference" / "truth"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from tests.conftest import copy_lake
 from tests.support.embeddings import write_model
 from tests.support.suggestions import (
     COMMON,
@@ -28,6 +32,8 @@ from transforms.suggestions.classifier import count_frequencies
 from transforms.suggestions.prototypes import build_prototypes
 from transforms.suggestions.training_sets import build_training_sets
 from transforms.suggestions.validation import choose_settings
+from warehouse.lake import PROJECT, Lake
+from warehouse.release import read_current_release
 
 KNOWN = {"Foxes": 20, "Owls": 14}
 QUERY = "text_embedding(title)"
@@ -148,3 +154,22 @@ def test_without_a_model_there_are_no_embeddings(
 def test_prototypes_are_means_of_length_one() -> None:
     vectors = np.eye(2)[[0, 1] * 20]
     assert build_prototypes(vectors, np.array([0, 1] * 20), 3).tolist() == [[1, 0], [0, 1], [0, 0]]
+
+
+def test_a_run_with_another_model_makes_suggestions_anew(released_lake: Lake, model: Path, tmp_path: Path) -> None:
+    lake = copy_lake(released_lake, tmp_path / "lake")
+    for setting, texts, release in ((str(model), 78, 2), (str(model), 78, 2), ("no", 0, 3)):
+        variables = {**os.environ, "AISLE_LAKE": str(lake.root), "AISLE_EMBEDDINGS": setting, "DAGSTER_HOME": ""}
+        code = "from orchestration.cli.app import main; main()"
+        # in a process of its own, since one process has one model
+        done = subprocess.run(
+            [sys.executable, "-c", code, "run"], cwd=PROJECT, env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        current = read_current_release(lake)
+        assert current.number == release
+        with current.connect() as connection:
+            query = "select count(*) from clean.text_embeddings"
+            assert connection.execute(query).fetchall() == [(texts,)]
+            query = "select count(distinct embedding_weight) from clean.models"
+            assert connection.execute(query).fetchall() == [(int(texts > 0),)]
