@@ -1,9 +1,8 @@
 """What a run costs as the lake grows: CPU seconds and peak memory of the command line, each command in a process.
 
 Run with ``python -m benchmarks.growth [WORKS ...]`` (default: 100000 1000000). For each number of works, it writes
-parts of OpenAlex's snapshot, adds them to a lake with the bundled default, and runs. In the largest lake it then adds
-one feed entry, changes one part, and runs again with nothing new. Plain DuckDB reads the same files for comparison.
-Counts are compared before a figure is printed.
+parts of OpenAlex's snapshot, adds them to a lake with the bundled default, and runs. Plain DuckDB reads the same files
+for comparison. Counts are compared before a figure is printed. `benchmarks.small_changes` measures runs after that.
 """
 
 from __future__ import annotations
@@ -26,11 +25,7 @@ from warehouse.release import read_current_release
 
 ALL_WORKS = "all works"
 GATED, OPEN, PLAIN = "aisle, with the gate", "aisle, all kept", "plain DuckDB, reading only"
-_AISLE = "from orchestration.cli.app import main; main()"
-_FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>A made-up blog</title><link>https://example.org/</link>
-<item><title>Entry {number}</title><link>https://example.org/{number}</link><guid>{number}</guid>
-<pubDate>Tue, 03 Jun 2025 09:00:00 GMT</pubDate><description>Text {number}</description></item></channel></rss>
-"""
+AISLE = "from orchestration.cli.app import main; main()"
 
 
 @dataclass(frozen=True)
@@ -60,8 +55,14 @@ class Cost:
         return Row(measure, contender, size, self.cpu_seconds, self.wall_seconds, self.peak_megabytes, ratio)
 
 
-def measure(script: str, *arguments: str, **environment: str) -> Cost:
+def measure(script: str, *arguments: str, project: Path = PROJECT, **environment: str) -> Cost:
     """Run Python code in a process of its own.
+
+    Args:
+        script: The code.
+        arguments: Arguments of the command line.
+        project: The folder from which modules are imported.
+        environment: Variables of its environment.
 
     Raises:
         SystemExit: It failed; the message has its output.
@@ -70,7 +71,7 @@ def measure(script: str, *arguments: str, **environment: str) -> Cost:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-c", script, *arguments],
-            cwd=PROJECT,
+            cwd=project,
             env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -86,7 +87,7 @@ def measure(script: str, *arguments: str, **environment: str) -> Cost:
 
 def run_aisle(lake: Path, *arguments: str) -> Cost:
     """Run the command line on a lake."""
-    return measure(_AISLE, *arguments, AISLE_LAKE=str(lake))
+    return measure(AISLE, *arguments, AISLE_LAKE=str(lake))
 
 
 def count_works(lake: Path) -> tuple[int, int]:
@@ -122,20 +123,6 @@ def measure_growth(folder: Path, works: int, *, is_gated: bool) -> tuple[Cost, P
     return cost, lake
 
 
-def measure_small_changes(folder: Path, lake: Path, works: int) -> Iterator[Row]:
-    """The cost of one feed entry, of nothing new, and of one changed part, in a large lake."""
-    feed = folder / "feed.xml"
-    for number, name in enumerate(("first feed entry", "one feed entry more"), 1):
-        feed.write_text(_FEED.format(number=number), encoding="utf-8")
-        yield _show(name, run_aisle(lake, "add", str(feed)) + run_aisle(lake, "run"), works)
-    yield _show("nothing new", run_aisle(lake, "run"), works)
-    first = sorted((folder / f"parts-{works}").glob("part_*"))[0]
-    replacement = folder / "replacement"
-    write_parts(replacement, 20_000, seed=99)
-    shutil.copy(next(replacement.glob("part_*")), first)
-    yield _show("one changed part", run_aisle(lake, "add", str(first), "--in-place") + run_aisle(lake, "run"), works)
-
-
 def _show(name: str, cost: Cost, works: int | None = None) -> Row:
     print(f"{name:38} {cost}", flush=True)
     return cost.to_row(name, size=works)
@@ -158,11 +145,9 @@ def main() -> None:
                 cost, lake = measure_growth(folder, works, is_gated=is_gated)
                 costs[works, contender] = cost
                 rows.append(cost.to_row(ALL_WORKS, contender, size=works, base=plain))
-                if works != max(sizes) or not is_gated:
-                    shutil.rmtree(lake)
+                shutil.rmtree(lake)
         if len(sizes) > 1:
             rows += compare_slopes(min(sizes), max(sizes), costs)
-        rows += measure_small_changes(folder, folder / f"lake-{max(sizes)}-gated", max(sizes))
     keep_results("growth", sys.argv[1:], rows)
 
 

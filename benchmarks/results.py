@@ -20,6 +20,7 @@ from warehouse.lake import PROJECT
 FOLDER = PROJECT / "docs"
 _TITLES = {
     "growth": "Growth: adding works and running, from the files to a release",
+    "small_changes": "Small changes in a large lake",
     "bulk": "Reading bulk files, beside other tools",
     "scale": "Works on one machine and on a Spark cluster, beside other tools",
     "pipeline": "The command line on the bundled default",

@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
-import sqlglot
-from sqlglot import exp
 
 from warehouse.delta import quote_literal as quote_literal
 from warehouse.lake import Lake
@@ -59,6 +57,9 @@ def list_source_tables(query: str) -> tuple[str, ...]:
     Raises:
         DeclarationError: The text is not exactly one query, or a table name has no layer.
     """
+    import sqlglot
+    from sqlglot import exp
+
     try:
         statements = sqlglot.parse(query, read="duckdb")
     except sqlglot.ParseError as error:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from orchestration.fetch.config import FeedConfig
-from orchestration.fetch.journal import DateWindow, FetchResult
 from orchestration.run import configure_dagster
 from warehouse.lake import Lake
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+    from orchestration.fetch.config import FeedConfig
+    from orchestration.fetch.journal import DateWindow, FetchResult
 
 GRACE_SECONDS = 10.0  # for a run to end by itself after a signal
 _ENDING = {bytes([number]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -257,6 +260,18 @@ def test_second_run_reports_that_nothing_is_new(released_lake: Lake) -> None:
     assert done.returncode == 0
     assert "nothing new since release v1" in done.stderr
     assert sorted(path.name for path in released_lake.releases.iterdir()) == before
+
+
+def test_nothing_new_is_found_without_the_libraries_of_a_run(released_lake: Lake) -> None:
+    heavy = ("dagster", "pydantic", "sqlalchemy", "sqlglot", "scipy", "pandas", "great_expectations")
+    script = (
+        "import sys; from orchestration.cli.app import app; app(['run'], standalone_mode=False);"
+        f" print([name for name in {heavy} if name in sys.modules])"
+    )
+    environment = {**os.environ, "AISLE_LAKE": str(released_lake.root)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert "nothing new since release v1" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_manifest_has_versions_rows_hashes_and_checks(released_lake: Lake) -> None:

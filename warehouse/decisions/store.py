@@ -34,10 +34,10 @@ def list_decisions(lake: Lake) -> list[Decision]:
     Raises:
         DecisionsUnavailable: The database cannot be read.
     """
-    import sqlalchemy as db
-
     if not has_decisions(lake):
         return []
+    import sqlalchemy as db
+
     with _open_database(lake) as engine:
         if not db.inspect(engine).has_table(_TABLE):
             return []
