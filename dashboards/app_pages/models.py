@@ -27,6 +27,8 @@ def describe_card(card: dict[str, object]) -> str:
         f"Trained on {card['training_works']} of {card['works']} labelled works in {card['trained_categories']} "
         f"categories; people decided {card['decided_works']} of the labels."
     )
+    # a release of an earlier version has no such column
+    reads = " It compares embeddings of texts besides their words." if card.get("has_embeddings") else ""
     left_out = card["untrained_categories"]
     too_few = (
         f" Too few works to be learnt, and counted as wrong: {escape_markdown(str(left_out))}." if left_out else ""
@@ -42,7 +44,7 @@ def describe_card(card: dict[str, object]) -> str:
         if card["confident_accuracy"] is not None
         else " No first suggestion has a probability of 0.8 or more."
     )
-    return f"{learnt}{too_few}{compared}{confident}"
+    return f"{learnt}{reads}{too_few}{compared}{confident}"
 
 
 def format_percent(share: object) -> str:

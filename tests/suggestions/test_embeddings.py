@@ -37,6 +37,7 @@ from warehouse.release import read_current_release
 
 KNOWN = {"Foxes": 20, "Owls": 14}
 QUERY = "text_embedding(title)"
+CARDS = ("mart.model_card_classes", "mart.model_cards")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,11 @@ def tables(model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duck
             create_table(opened, f"last_release.{name}", [], of=f"clean.{name}")
         make_tables(opened, "clean.text_embeddings", *TRAINED, "clean.suggestions")
         yield opened
+
+
+def test_the_card_states_whether_embeddings_are_compared(tables: duckdb.DuckDBPyConnection) -> None:
+    make_tables(tables, *CARDS)
+    assert fetch(tables, "select has_embeddings from mart.model_cards") == [(True,)]
 
 
 def test_titles_and_abstracts_have_an_embedding(tables: duckdb.DuckDBPyConnection, model: Path) -> None:
@@ -148,6 +154,8 @@ def test_without_a_model_there_are_no_embeddings(
     make_tables(tables, "clean.text_embeddings", *TRAINED, "clean.suggestions")
     assert fetch(tables, "from clean.text_embeddings") == []
     assert fetch(tables, "select distinct embedding_weight, prototype from clean.models") == [(None, None)]
+    make_tables(tables, *CARDS)
+    assert fetch(tables, "select has_embeddings from mart.model_cards") == [(False,)]
     assert fetch(tables, "select count(distinct work_id) from clean.suggestions") == [(4,)]
 
 

@@ -25,6 +25,7 @@ set_coverage = { type = "real", unit = "share in 0 to 1", meaning = "Share of th
 set_size = { type = "real", unit = "categories", meaning = "Mean number of categories in a set.", minimum = 0 }
 confident_share = { type = "real", unit = "share in 0 to 1", meaning = "Share of the labelled works whose first suggestion has a probability of 0.8 or more.", minimum = 0, maximum = 1 }
 confident_accuracy = { type = "real", unit = "share in 0 to 1", meaning = "Share of those whose first suggestion is right.", minimum = 0, maximum = 1 }
+has_embeddings = { type = "boolean", meaning = "Whether it compares embeddings of texts besides words; missing if there is no model." }
 */
 with labels as (
     select
@@ -45,7 +46,8 @@ models as (
         min(model_version) as model_version,
         min(labels_sha256) as labels_sha256,
         min(training_works) as training_works,
-        count(*) as trained_categories
+        count(*) as trained_categories,
+        max(case when prototype is null then 0 else 1 end) = 1 as has_embeddings
     from clean.models
     group by
         taxonomy,
@@ -239,7 +241,8 @@ select
     round(measures.set_coverage, 6) as set_coverage,
     round(measures.set_size, 6) as set_size,
     round(measures.confident_share, 6) as confident_share,
-    round(measures.confident_accuracy, 6) as confident_accuracy
+    round(measures.confident_accuracy, 6) as confident_accuracy,
+    models.has_embeddings
 from labels
 left join models on labels.taxonomy = models.taxonomy and labels.model = models.model
 left join untrained on labels.taxonomy = untrained.taxonomy and labels.model = untrained.model
