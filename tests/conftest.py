@@ -23,6 +23,7 @@ from tests.support.browsing import (  # noqa: F401 - fixtures for all
     browser,
     browser_context,
     dashboard_url,
+    idle_tabs,
     open_trends_page,
     visit_page,
 )

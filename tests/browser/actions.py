@@ -7,6 +7,7 @@ A page is on its way for a moment after each action, so a test waits for the sta
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -74,12 +75,18 @@ def build_bar_selector(**values: str) -> str:
 
 
 def choose_option(page: Page, label: str, option: str) -> None:
-    """Choose an option of a list by typing it."""
-    box = page.get_by_role("combobox", name=label, exact=True)
-    if box.input_value() != option:
+    """Choose an option of a list by typing it; the list is opened again if the page closed it on its way."""
+    from playwright.sync_api import TimeoutError as NotReached
+
+    wait_until_idle(page)
+    box, deadline = page.get_by_role("combobox", name=label, exact=True), time.monotonic() + TIMEOUT_MS / 1000
+    while box.input_value() != option:
+        assert time.monotonic() < deadline, f"{label} has no option {option}"
         box.click()
         box.fill(option)
-        page.get_by_role("option", name=option, exact=True).click()
+        with contextlib.suppress(NotReached):
+            page.get_by_role("option", name=option, exact=True).click(timeout=5000)
+            return
 
 
 def click_mark(page: Page, mark: str) -> None:

@@ -26,7 +26,7 @@ from warehouse.lake import Lake
 from warehouse.release import read_current_release
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -82,8 +82,7 @@ def test_bar_can_be_clicked_again_after_another_choice(open_trends_page: OpenPag
     page.locator(bar).click()
     expect(page.get_by_text("7 publications listed")).to_be_visible()
     wait_until_idle(page)
-    page.get_by_role("combobox", name="Period").click()
-    page.get_by_role("option", name="2022").click()
+    choose_option(page, "Period", "2022")
     expect(page.get_by_text("2 publications listed")).to_be_visible()
     wait_until_idle(page)
     page.locator(bar).click()
@@ -127,11 +126,9 @@ def long_series_address(released_lake: Lake, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("view", ["bars", "lines", "share", "heat map", "cumulative"])
 def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
-    long_series_address: str, browser_context: BrowserContext, view: str
+    long_series_address: str, visit_page: OpenPage, view: str
 ) -> None:
-    page = browser_context.new_page()
-    page.set_viewport_size({"width": 1400, "height": 1600})
-    page.goto(f"{long_series_address}trends?corpus=iaps_mapping&per=month&panels=false&view={view}")
+    page = visit_page(f"{long_series_address}trends?corpus=iaps_mapping&per=month&panels=false&view={view}")
     chart = page.get_by_test_id("stVegaLiteChart").last
     chart.locator("canvas, svg").first.wait_for()
     box = measure_box(chart)
@@ -146,7 +143,6 @@ def test_many_periods_are_pointed_at_and_clicked_as_a_whole(
     page.mouse.click(*position)
     expect(page.get_by_role("combobox", name="Period")).to_have_value("2024-07")
     expect(page.get_by_test_id("stVegaLiteChart").last.locator("canvas, svg").first).to_be_visible()
-    page.close()
 
 
 def test_work_page_opens_by_its_address(visit_page: OpenPage, released_lake: Lake) -> None:
