@@ -38,8 +38,8 @@ def choose_corpus(
 
 @needs("Publications per quarter", *counts.COUNTED_TABLES, "mart.publication_trends", optional=COUNT_TABLES)
 def show_history(release: Release, corpus: str | None) -> None:
-    """Show all publications per quarter, by lab."""
-    selection = replace(counts.select_works(release, corpus), grain="quarter")
+    """Show publications per quarter, by lab, of the newest years."""
+    selection = replace(counts.select_newest_years(release, corpus), grain="quarter")
     if corpus in (None, MAPPING):
         whole = overview.list_trends(release, "all")["sentence"].to_list()
     else:
@@ -54,6 +54,8 @@ def show_history(release: Release, corpus: str | None) -> None:
             finding=whole[0] if whole else None,
         )
     )
+    if selection.since:
+        st.caption(f"Of works since {selection.since.year}; [Trends](trends) has earlier ones too.")
 
 
 @needs("Share of publications per lab and year", *counts.COUNTED_TABLES, optional=COUNT_TABLES)

@@ -117,6 +117,14 @@ def select_works(release: Release, corpus: str | None) -> Selection:
     return Selection(rule=find_works_rule(release), taxonomy=find_taxonomy(release, corpus), corpus=corpus)
 
 
+def select_newest_years(release: Release, corpus: str | None, years: int = 10) -> Selection:
+    """All works of a corpus, of the newest years with any alone: one old work would leave no room for the others."""
+    selection = select_works(release, corpus)
+    months = list_months(release, corpus)
+    first = int(months[-1][:4]) - years + 1 if months else 0
+    return replace(selection, since=dt.date(first, 1, 1)) if months and int(months[0][:4]) < first else selection
+
+
 def list_months(release: Release, corpus: str | None = None) -> list[str]:
     """The months that the corpus covers or has publications of, by name (``2023-04``)."""
     selection = Selection(corpus=corpus)

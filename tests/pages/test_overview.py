@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 
 import pytest
 
+from dashboards.queries.counts import select_newest_years
 from tests.support.app_tests import open_page, read_page_text
 from warehouse.lake import Lake
+from warehouse.release import read_current_release
 
 
 def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +31,19 @@ def test_overview_has_counts_trends_checks_and_sources(released_lake: Lake, monk
     assert "covered only in part" in text
     assert "checks of this release passed" in app.success[0].value
     assert "lab_sheet" in app.dataframe[-1].value["source"].tolist()
+
+
+def test_history_begins_ten_years_before_the_newest_work(
+    copy_release: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coverage = "covers_from = date '1950-03-01', holds_from = date '1950-03-01'"
+    lake = copy_release(f"update mart.corpus_coverage set {coverage} where corpus = 'iaps_mapping'")
+    release = read_current_release(lake)
+    assert select_newest_years(release, "iaps_mapping").since == dt.date(2015, 1, 1)
+    assert select_newest_years(release, "lab_publications").since is None
+    app = open_page(lake, monkeypatch, page="overview", corpus="iaps_mapping")
+    assert not app.exception
+    assert "Of works since 2015; [Trends](trends) has earlier ones too." in read_page_text(app).replace("\\", "")
 
 
 def test_a_lake_without_feeds_offers_to_follow_some(
