@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from transforms.spark.patience import get_patience, report_lost_server
 from transforms.spark.session import register_row_functions
 from transforms.spark.translate import SPARK_TYPES, translate
 from transforms.spark.views import create_views
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _TYPES = {kind: SQL_TYPES[name] for name, kind in SPARK_TYPES.items()}
+
+
+@contextmanager
+def _report_lost_server(session: SparkSession) -> Generator[None]:
+    # loads the client, which is optional
+    from transforms.spark.patience import get_patience, report_lost_server
+
+    with report_lost_server(get_patience(session)):
+        yield
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def open_relation(session: SparkSession, lake: Lake, name: str) -> SparkRelation
         FileNotFoundError: The table was never written.
         LostServer: The server does not answer any more.
     """
-    with report_lost_server(get_patience(session)):
+    with _report_lost_server(session):
         create_views(session, lake, [name])
     return SparkRelation(session, name)
 
@@ -74,7 +83,7 @@ def query_tables(session: SparkSession, lake: Lake, names: Iterable[str], statem
         FileNotFoundError: A table was never written.
         LostServer: The server does not answer any more.
     """
-    with report_lost_server(get_patience(session)):
+    with _report_lost_server(session):
         create_views(session, lake, names)
     return query_rows(session, statement)
 
@@ -86,7 +95,7 @@ def query_rows(session: SparkSession, statement: str) -> pl.DataFrame:
         LostServer: The server does not answer any more.
     """
     translated = translate(statement)
-    with report_lost_server(get_patience(session)):
+    with _report_lost_server(session):
         register_row_functions(session, translated.functions)
         rows = session.sql(translated.sql).toArrow()
     return pl.DataFrame(pl.from_arrow(rows))
