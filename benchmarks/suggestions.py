@@ -156,6 +156,7 @@ def write_lake(lake: Lake, labelled: int, works: int) -> None:
     write(lake, "clean.training_labels", f"select item_id, abstract, {label} from {labels}")
     others = f"({text} from (select unnest(range({labelled}, {labelled + works})) as number))"
     write(lake, "clean.works", f"select item_id as work_id, abstract from {others}")
+    write(lake, "clean.text_embeddings", None)
     write(lake, "clean.reviewed_labels", None)
     write(lake, "clean.reviewed_scopes", None)
 

@@ -1,5 +1,7 @@
 """What people decide next, with what they need for it; without a use unless the dashboards were started to edit."""
 
+from collections.abc import Sequence
+
 import polars as pl
 import streamlit as st
 
@@ -19,6 +21,7 @@ from dashboards.widgets.filters import select_segment, select_toggle
 from dashboards.widgets.frame import end_page
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import show_table
+from transforms.review.nearest import NearestWork
 from transforms.review.questions import ShownWork, UnknownWork
 from warehouse.decisions.events import Decision
 from warehouse.decisions.store import DecisionsUnavailable
@@ -92,7 +95,21 @@ def show_works(release: Release, log: list[Decision], taxonomy: str, is_blind: b
         categories = review.list_categories(release, taxonomy)
         suggestions = review.list_suggestions(release, work_id, taxonomy)
         choices.show_category_buttons(release, work_id, taxonomy, categories, suggestions)
+        show_nearest(review.list_nearest(release, work_id, taxonomy))
         choices.show_other_choices(release, work_id, taxonomy, list(categories), review.list_labs(release))
+
+
+def show_nearest(works: Sequence[NearestWork]) -> None:
+    """Show the labelled works that are most like the one that is decided on."""
+    if works:
+        st.caption(
+            "Labelled works most like it: "
+            + "; ".join(
+                f"“{escape_markdown(one.title)}” — **{escape_markdown(one.category)}**, {one.similarity:.0%} alike"
+                for one in works
+            )
+            + "."
+        )
 
 
 @needs("Pairs to decide on", *review.TABLES, optional=review.OPTIONAL_TABLES)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from dashboards.queries.release import connect_release
-from transforms.review import agreement, choices, questions, queue, stopping, suggested
+from transforms.review import agreement, choices, nearest, questions, queue, stopping, suggested
 from warehouse.decisions.events import Decision
 from warehouse.decisions.store import add_decisions, list_decisions
 from warehouse.lake import Lake
@@ -30,7 +30,7 @@ TABLES = (
 OPTIONAL_TABLES = (
     *("clean.suggestions", "clean.model_terms", "clean.work_labels", "clean.work_identifiers", "clean.work_history"),
     *("clean.record_identifiers", "clean.corpora", "reference.categories", "reference.taxonomies"),
-    *("reference.labs", "reference.lab_aliases"),
+    *("reference.labs", "reference.lab_aliases", "clean.training_labels"),
 )
 
 
@@ -141,6 +141,12 @@ def list_suggestions(release: Release, work_id: str, taxonomy: str) -> list[sugg
     """The suggested categories of a work."""
     with connect_release(release) as connection:
         return suggested.list_suggestions(connection, work_id, taxonomy)
+
+
+def list_nearest(release: Release, work_id: str, taxonomy: str) -> list[nearest.NearestWork]:
+    """The labelled works that are most like a work."""
+    with connect_release(release) as connection:
+        return nearest.list_nearest(connection, work_id, taxonomy)
 
 
 def list_taxonomies(release: Release) -> list[str]:

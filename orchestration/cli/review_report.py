@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from transforms.review.agreement import compare_people, list_disagreements
+from transforms.review.nearest import NearestWork, list_nearest
 from transforms.review.questions import ShownWork, list_categories, read_work
 from transforms.review.queue import (
     QueuedPair,
@@ -110,7 +111,8 @@ def list_work_lines(
     lines = []
     for one in works:
         suggestions = list_suggestions(connection, one.work_id, taxonomy)
-        lines += [*describe_work(one, read_work(connection, one.work_id), suggestions)]
+        nearest = list_nearest(connection, one.work_id, taxonomy)
+        lines += [*describe_work(one, read_work(connection, one.work_id), suggestions, nearest)]
         lines += [f"  aisle review decide {one.work_id} --taxonomy {taxonomy} --category …{_flag(is_blind)}", ""]
     if works:
         lines.append(f"categories of {taxonomy}:")
@@ -147,8 +149,10 @@ def _flag(is_blind: bool) -> str:
     return " --blind" if is_blind else ""
 
 
-def describe_work(queued: QueuedWork, shown: ShownWork, suggestions: Iterable[Suggestion]) -> list[str]:
-    """A work as a person decides on it, in lines: its text, and what is suggested."""
+def describe_work(
+    queued: QueuedWork, shown: ShownWork, suggestions: Iterable[Suggestion], nearest: Iterable[NearestWork] = ()
+) -> list[str]:
+    """A work as a person decides on it, in lines: its text, what is suggested, and the labelled works most like it."""
     facts = [queued.lab or "(no followed lab)", str(queued.published_on or "no date"), shown.source_names]
     lines = [shown.title or "(no title)", " · ".join(facts)]
     lines += [text for text in (shown.authors, shown.url) if text]
@@ -160,6 +164,7 @@ def describe_work(queued: QueuedWork, shown: ShownWork, suggestions: Iterable[Su
         for one in suggestions
         if one.is_in_set
     ]
+    named += [f"most like: {one.title} ({one.category}, {one.similarity:.0%} alike)" for one in nearest]
     lines += ["", *named] if named else []
     uncertainty = "" if queued.uncertainty is None else f", uncertainty {queued.uncertainty:.2f}"
     return [*lines, f"effect on the charts {queued.effect:.2f}{uncertainty}"]

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.queries.review import VARIABLE, ReadOnly, read_log, record_choice
 from orchestration.cli.serve import choose_editor
-from tests.conftest import run_aisle
+from tests.conftest import publish_copy, run_aisle
 from tests.support.app_tests import open_page, read_page_text
 from tests.support.review import TITLES, build_review_lake
 from transforms.review.agreement import list_disagreements
@@ -66,6 +66,27 @@ def test_dashboards_are_read_only_unless_they_were_started_to_edit(lake: Lake, m
     with pytest.raises(ReadOnly):
         read_log()
     assert not (lake.root / "decisions.sqlite").exists()
+
+
+def test_labelled_works_that_are_like_it_stand_beside_a_work(
+    published: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "'animals' as taxonomy, 'category' as model, 'Wolves' as category"
+    lake = publish_copy(
+        published,
+        tmp_path / "lake",
+        f"create table clean.training_labels as select {kind}, 'listed' as item_id, 'How foxes howl' as title,"
+        " null::varchar as abstract",
+        f"create table clean.model_terms as select {kind}, 'foxes' as term, 2.0 as inverse_document_frequency,"
+        " 1.0 as term_weight",
+        f"create table clean.suggestions as select {kind}, '' as work_id, 1 as category_position, 0.5 as probability,"
+        " true as is_in_set limit 0",
+    )
+    monkeypatch.setenv(VARIABLE, "Ada")
+    with read_current_release(lake).connect() as connection:
+        ((work,),) = connection.execute("select work_id from clean.works where title like 'How foxes%'").fetchall()
+    text = read_page_text(open_review(lake, monkeypatch, work=work))
+    assert "Labelled works most like it: “How foxes howl” — **Wolves**, 100% alike." in text
 
 
 def test_the_command_gives_a_name_only_with_its_option(lake: Lake) -> None:
