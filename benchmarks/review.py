@@ -29,8 +29,11 @@ import numpy as np
 
 from benchmarks.results import Row, keep_results
 from benchmarks.suggestions import BIBLIOGRAPHY, build_set, read_bibliography
+from transforms.embeddings.encoder import Encoder, load_encoder
+from transforms.embeddings.models import find_model
 from transforms.review.stopping import MAX_ERROR, RECALL, compute_missed_probability
 from transforms.suggestions.classifier import Array, count_frequencies
+from transforms.suggestions.prototypes import compute_similarities
 from transforms.suggestions.training_sets import IN_SCOPE, LEAST_CLASS_WORKS, LEAST_WORKS, TrainingSet
 from transforms.suggestions.validation import choose_settings
 
@@ -68,8 +71,8 @@ class LabelledSet:
         others = [one for one in random.permutation(len(self.texts)).tolist() if one not in set(known)]
         return known, others
 
-    def build_training_set(self) -> TrainingSet:
-        """All of them, as a model reads them."""
+    def build_training_set(self, encoder: Encoder | None = None) -> TrainingSet:
+        """All of them, as a model reads them; with their embeddings if there is an encoder."""
         labels = np.where(self.is_relevant, IN_SCOPE, _OUT).tolist()
         return build_set(
             [
@@ -77,6 +80,7 @@ class LabelledSet:
                 for number, (label, text) in enumerate(zip(labels, self.texts, strict=True))
             ],
             "relevance",
+            encoder,
         )
 
 
@@ -120,18 +124,21 @@ def judge_order(labels: Array) -> Judged:
 def order_by_model(training_set: TrainingSet, known: Sequence[int], others: Sequence[int]) -> list[int]:
     """The records in the order of the queue by relevance, with the model trained again for each batch."""
     counts, labels, groups = training_set.counts, training_set.labels, training_set.groups
-    relevant = training_set.categories.index(IN_SCOPE)
+    embeddings, relevant = training_set.embeddings, training_set.categories.index(IN_SCOPE)
     order, left = [*known], [*others]
     while left:
         seen = np.array(order)
         probabilities = np.full(len(left), 0.5)
         is_trainable = np.bincount(labels[seen]).min() >= LEAST_CLASS_WORKS
         if is_trainable and len(np.unique(groups[seen])) >= LEAST_WORKS:
-            settings = choose_settings(counts[seen], labels[seen], groups[seen], 2, training_set.relevant)
+            settings = choose_settings(
+                counts[seen], labels[seen], groups[seen], 2, training_set.relevant, embeddings[seen]
+            )
             frequencies = count_frequencies(counts[seen], labels[seen], 2, training_set.relevant)
             scores = frequencies.build_classifier(settings.smoothing).score(frequencies.weigh_terms(counts[left]))
-            # as in clean.suggestions
-            probabilities = settings.calibration.compute_probabilities(scores, frequencies.shares)[:, relevant].round(6)
+            similarities = compute_similarities(embeddings, labels, seen, np.array(left), 2)
+            by_category = settings.calibration.compute_probabilities(scores, similarities, frequencies.shares)
+            probabilities = by_category[:, relevant].round(6)  # as in clean.suggestions
         batch = [left[place] for place in np.argsort(-probabilities, kind="stable")[:BATCH]]
         order += batch
         left = [one for one in left if one not in set(batch)]
@@ -244,10 +251,14 @@ def measure_set(labelled: LabelledSet, asreview: Path | None) -> Iterator[Row]:
         flush=True,
     )
     training_set = labelled.build_training_set()
+    folder = find_model()
+    embedded = None if folder is None else labelled.build_training_set(load_encoder(folder))
     contenders: dict[str, Callable[[list[int], list[int], int], list[int]]] = {
         "random order": lambda _known, others, _seed: others,
         "aisle": lambda known, others, _seed: order_by_model(training_set, known, others),
     }
+    if embedded is not None:
+        contenders["aisle, embeddings"] = lambda known, others, _seed: order_by_model(embedded, known, others)
     if asreview is not None:
         contenders[f"ASReview LAB {ASREVIEW.partition('==')[2]}"] = lambda known, others, seed: order_by_asreview(
             asreview, labelled, known, others, seed

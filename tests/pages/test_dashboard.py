@@ -165,7 +165,10 @@ def test_hostile_texts_are_shown_as_text(copy_release: Callable[..., Lake], monk
     )
     app = open_page(lake, monkeypatch)
     assert not app.exception
-    assert "evil" not in read_page_text(app)
+    text = read_page_text(app)
+    assert r"\*\*x\*\*" in text  # the finding names it, as text
+    assert "http://evil" not in text
+    assert " **x**" not in text
     papers = read_paper_table(app)
     assert papers.filter(pl.col("title").str.starts_with("<img")).height == 11
     assert papers.filter(pl.col("url").str.starts_with("javascript")).is_empty()
