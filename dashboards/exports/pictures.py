@@ -19,7 +19,7 @@ from dashboards.charts.timeline import PICTURE_PIXELS
 from dashboards.exports.figure_files import Figure
 from dashboards.text import clean_line, format_name, format_release
 
-_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans Condensed', sans-serif"
 _TITLE_PIXELS, _SUBTITLE_PIXELS, _NOTE_PIXELS = 18, 12.5, 11
 _TITLE_COLOUR, _NOTE_COLOUR = "#1b2733", "#5b6770"
 _MAX_TITLE_LINES = 4

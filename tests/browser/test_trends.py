@@ -235,3 +235,43 @@ def test_picture_has_the_title_that_a_reader_wrote_and_the_page_to_embed_draws_b
         shown.locator("#chart [aria-roledescription=point]").first.hover()
         expect(shown.locator(".vg-tooltip")).to_contain_text("Publications")
     assert problems == []
+
+
+# texts that reach beyond the picture, or into one another, with the fonts of this machine
+_UNREADABLE = """() => {
+    const picture = document.documentElement.getBoundingClientRect(), found = [];
+    const texts = [...document.querySelectorAll("text")].map(one => [one.textContent, one.getBoundingClientRect()])
+        .filter(([text, box]) => text && box.width);
+    texts.forEach(([text, box], place) => {
+        if (box.left < picture.left || box.right > picture.right) found.push(text);
+        for (const [other, its] of texts.slice(place + 1)) {
+            const wide = Math.min(box.right, its.right) - Math.max(box.left, its.left);
+            const high = Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top);
+            if (wide > 1 && high > box.height / 2) found.push(`${text} | ${other}`);
+        }
+    });
+    return found;
+}"""
+
+
+_HAS_FONT = """() => {
+    const context = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas").getContext("2d");
+    const measure = font => { context.font = `20px ${font}`; return context.measureText("Mechanistic").width; };
+    return ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans Condensed"].some(
+        name => measure(`"${name}", monospace`) !== measure("monospace"));
+}"""
+
+
+def test_texts_of_a_picture_are_readable(visit_page: OpenPage, browser: Browser, tmp_path: Path) -> None:
+    page = visit_page("trends?corpus=iaps_mapping&per=year&trends_tab=Download")
+    expect(page.get_by_role("textbox", name="Title of the picture")).to_be_visible()
+    wait_until_idle(page)
+    file = tmp_path / "figure.svg"
+    file.write_bytes(download_file(page, "SVG")[1])
+    with browser.new_context(offline=True) as alone:
+        shown = alone.new_page()
+        shown.goto(file.as_uri())
+        if not shown.evaluate(_HAS_FONT):
+            pytest.skip("no font of Helvetica's width on this machine")
+        assert shown.locator("text").count() > 20
+        assert shown.evaluate(_UNREADABLE) == []
