@@ -338,7 +338,8 @@ def _link_all(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("drop view input")
     members = assign_works(
         connection,
-        "select records.*, second_record_id, step, similarity, evidence"
+        "select records.*, second_record_id, step, similarity, evidence, null::varchar as decided_by,"
+        " if(second_record_id is null, null, true) as is_same_work"
         " from records left join found on record_id = first_record_id and is_accepted",
     )
     connection.execute(f"create table members as {members}")

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import growth, results
 from benchmarks.growth import GATED, OPEN, PLAIN, Cost
+from benchmarks.linking import measure_scale
 from benchmarks.results import Row
 
 MACHINE = {"on": "2025-06-03", "cpu": "A made-up CPU", "cores": 2, "memory_gigabytes": 8.0, "python": "3.11.2"}
@@ -78,3 +79,10 @@ def test_results_are_kept_only_if_they_are_wanted(tmp_path: Path, monkeypatch: p
     assert kept["rows"] == [{"measure": "read", "contender": "aisle", "size": 2000, "cpu_seconds": 1.5}]
     assert kept["machine"].keys() == {"on", "cpu", "cores", "memory_gigabytes", "python", "duckdb"}
     assert "python -m benchmarks.bulk 2000 1" in (tmp_path / "benchmarks.md").read_text()
+
+
+def test_linking_is_measured_on_records_as_runs_link_them(capsys: pytest.CaptureFixture[str]) -> None:
+    measure_scale(400, new_records=20)
+    printed = capsys.readouterr().out
+    assert "400 made-up works" in printed
+    assert "20 new records of these, with the links of a full run" in printed
