@@ -177,7 +177,7 @@ class _RelationCheck:
             is_small = count <= self.judged_rows
             conditions = sql.list_conditions(self.table, self.allowed, matcher.build_match, is_exact=is_small)
             if not count:  # as a third of the tables of a new lake
-                measured, breaches = self._measure_nothing(conditions), ()
+                measured, breaches = self._measure_without_rows(conditions), ()
             elif is_small:  # the query behind a view is not made again
                 measured = self._measure(first_rows, conditions)
                 copy = f"from {first_rows.name}"
@@ -243,7 +243,7 @@ class _RelationCheck:
             {self._unique: rows - repeated, **dict(zip(names, values[1::2], strict=True))},
         )
 
-    def _measure_nothing(self, conditions: Sequence[Condition]) -> _Measurement:
+    def _measure_without_rows(self, conditions: Sequence[Condition]) -> _Measurement:
         """What `_measure` finds in a relation without rows."""
         names = [(condition.column, condition.limit) for condition in conditions]
         observed = {name: None if name[1] in ("minimum", "maximum") else 0 for name in names}

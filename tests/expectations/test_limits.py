@@ -310,7 +310,7 @@ def test_observations_of_no_rows_are_those_that_are_measured() -> None:
         check = _RelationCheck(table, connection, rows, list_allowed, 10, None)
         with create_matcher(connection) as matcher:
             conditions = list_conditions(table, list_allowed, matcher.build_match)
-            assert check._measure_nothing(conditions) == check._measure(rows, conditions)
+            assert check._measure_without_rows(conditions) == check._measure(rows, conditions)
         checked = check.check(None)
     assert (checked.rows, checked.breaches, checked.is_exact) == (0, (), True)
     assert checked.observed["text, date", "unique"] == 0
