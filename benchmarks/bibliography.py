@@ -15,7 +15,7 @@ from warehouse.delta import measure_file, write_draft
 from warehouse.lake import Lake
 from warehouse.parts import SNAPSHOTS
 from warehouse.release import Release, publish_release
-from warehouse.search import index
+from warehouse.search.build import build_index
 from warehouse.sql import connect_tables
 from warehouse.table import Table
 
@@ -66,7 +66,7 @@ def build_bibliography(lake: Lake, rows: int, log: Callable[[str], None] = print
     release, _ = publish_release(lake, tables.values(), {})
     log(f"published in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
-    index.build_index(release)
+    build_index(release)
     log(f"search indexed in {time.monotonic() - started:.0f} s")
     return release
 

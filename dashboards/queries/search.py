@@ -95,16 +95,17 @@ def _open_index(key: tuple[int, str, str], _release: Release) -> SearchIndex | s
     """The index of a release, built if it is missing; the reason if it cannot be had."""
     try:
         search = _import_search()
+        from warehouse.search.build import IndexUnavailable, build_index
     except ImportError as error:
         return f"the package tantivy cannot be loaded ({error}); `make .venv/ready` installs it"
     try:
-        search.build_index(_release)
+        build_index(_release)
         try:
             return search.SearchIndex(_release)
-        except search.IndexUnavailable:
-            search.build_index(_release, is_damaged=True)
+        except IndexUnavailable:
+            build_index(_release, is_damaged=True)
             return search.SearchIndex(_release)
-    except search.IndexUnavailable as error:
+    except IndexUnavailable as error:
         return str(error)
 
 

@@ -25,9 +25,9 @@ KEY = dg.AssetKey(["release"])
 def _build_search_index(context: dg.AssetExecutionContext, release: Release) -> None:
     """Build the index for full-text search; pages search by SQL without it, so an error here does not fail the step."""
     try:
-        from warehouse.search import index
+        from warehouse.search.build import build_index
 
-        count = index.build_index(release)
+        count = build_index(release)
     except (ImportError, OSError) as error:
         context.log.warning(f"release {release.name} is searched without an index, which is slower: {error}")
     else:

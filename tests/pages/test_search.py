@@ -22,8 +22,9 @@ from transforms.linking.members import name_work
 from warehouse.lake import PROJECT, Lake
 from warehouse.release import Release, publish_release
 from warehouse.scratch import open_scratch
-from warehouse.search import index as index_module
-from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index, get_index_folder, is_built
+from warehouse.search import documents
+from warehouse.search.build import IndexUnavailable, build_index, get_index_folder, is_built
+from warehouse.search.index import SearchIndex, SearchQuery
 from warehouse.search.items import ITEM_KINDS, list_available_kinds, select_items
 
 TEXTS = {
@@ -261,14 +262,14 @@ def test_items_are_sorted_within_the_memory_budget(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AISLE_MEMORY", "600MB")
-    limits, write = list[str](), index_module._build_document
+    limits, write = list[str](), documents.build_document
 
     def note_limit(*values: Any) -> Any:
         with open_scratch(tmp_path) as connection:  # of the instance that reads the release
             limits.extend(*connection.execute("select current_setting('memory_limit')").fetchall())
         return write(*values)
 
-    monkeypatch.setattr(index_module, "_build_document", note_limit)
+    monkeypatch.setattr(documents, "build_document", note_limit)
     folder = tmp_path / "copy"
     folder.mkdir()
     shutil.copy(release.path, folder)
@@ -304,8 +305,8 @@ from pathlib import Path
 from warehouse.lake import Lake
 from warehouse.release import read_current_release
 from warehouse.scratch import open_scratch
-from warehouse.search import index as index_module
-from warehouse.search.index import IndexUnavailable, SearchIndex, SearchQuery, build_index
+from warehouse.search.build import IndexUnavailable, build_index
+from warehouse.search.index import SearchIndex, SearchQuery
 if os.getuid() == 0:  # root may write everywhere
     os.setgid(65534)
     os.setuid(65534)

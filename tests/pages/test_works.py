@@ -18,7 +18,8 @@ from tests.support.builders import NOW, build_release, make_publication
 from transforms.linking.members import name_work
 from warehouse.lake import Lake
 from warehouse.release import Release, list_releases, read_current_release
-from warehouse.search.index import SearchIndex, SearchQuery, build_index
+from warehouse.search.build import build_index
+from warehouse.search.index import SearchIndex, SearchQuery
 
 TITLE, PAGE_TITLE = "Sparse features of a made-up model", "Sparse features"
 SLUG = "https://www.anthropic.com/research/sparse-features"

@@ -1,48 +1,24 @@
-"""The full-text index over all items of a release: building and searching it (tantivy).
-
-``releases/aisle.vN.search/`` is the index of ``releases/aisle.vN.duckdb``. It stores no texts, so it is small, and can
-be deleted at any time: the next search builds it again. It is built in a temporary folder under a lock and renamed into
-place, so that a killed build leaves no partial index. Its stamp holds the content hash of its release; an index with
-another stamp is replaced.
-"""
+"""Searching the full-text index of a release (tantivy)."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
-import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import duckdb
 import tantivy
 from tantivy import Occur, Query
 
-from warehouse.lake import replace_file, sync_folder
 from warehouse.release import Release
-from warehouse.scratch import open_scratch
-from warehouse.search.items import NO_VALUE, UNDATED, UNLABELLED, list_available_kinds, select_items
-from warehouse.search.query import FIELD_BOOSTS, SPELLING_FIELD, ParsedQuery, build_analyzers, find_similar_stems
-from warehouse.sql import quote_literal
+from warehouse.search.build import IndexUnavailable, get_index_folder
+from warehouse.search.documents import FACETS, register_tokenizers
+from warehouse.search.query import ParsedQuery, find_similar_stems
 
 SearchOrder = Literal["relevance", "newest", "oldest", "title"]
-FACETS = ("kind", "lab", "category", "source", "corpus", "year")
-_FORMAT_VERSION = 2  # of the index; an index of another version is rebuilt
-_STAMP_FILE = "stamp.json"
 _IDENTIFIER_NOTE = "Found by its link or identifier, in whatever form it is written."
-_BATCH_ROWS = 5_000
-_HEAP_BYTES = 128_000_000
-_MULTITHREADED_FROM_ITEMS = 100_000  # from this size on, several threads build faster than one
-
-
-class IndexUnavailable(OSError):
-    """A release has no usable index, or none can be built."""
 
 
 @dataclass(frozen=True)
@@ -79,184 +55,6 @@ class SearchResult:
     notes: tuple[str, ...] = ()
 
 
-def _build_schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    for name in FIELD_BOOSTS:
-        builder.add_text_field(name, tokenizer_name="words")
-    builder.add_text_field(SPELLING_FIELD, tokenizer_name="spelled", index_option="basic")
-    for name in FACETS:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("newest", "oldest", "alphabetic"):
-        builder.add_integer_field(name, fast=True)
-    builder.add_text_field("identifier", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("item", tokenizer_name="raw", index_option="basic", stored=True)
-    return builder.build()
-
-
-def get_index_folder(release: Release) -> Path:
-    """Folder of a release's index."""
-    return release.path.with_suffix(".search")
-
-
-def _build_stamp(release: Release) -> dict[str, Any]:
-    return {"format": _FORMAT_VERSION, "tantivy": version("tantivy"), "content_sha256": release.content_sha256}
-
-
-def is_built(release: Release) -> bool:
-    """Whether there is an index of this release's content."""
-    with contextlib.suppress(OSError, ValueError):
-        stamp = json.loads((get_index_folder(release) / _STAMP_FILE).read_text(encoding="utf-8"))
-        return stamp == _build_stamp(release)
-    return False
-
-
-@contextlib.contextmanager
-def _open_build_folder(releases: Path) -> Generator[Path]:
-    """A temporary build folder under a lock; removes the folders of killed builds."""
-    with (releases / ".indexing.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        for draft in releases.glob(".indexing-*"):
-            shutil.rmtree(draft, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=".indexing-", dir=releases))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def build_index(release: Release, *, is_damaged: bool = False) -> int | None:
-    """Build the index of a release unless it exists.
-
-    Args:
-        release: The release.
-        is_damaged: Whether to replace an existing index.
-
-    Returns:
-        Number of items in the new index, or none if it existed.
-
-    Raises:
-        IndexUnavailable: It cannot be built, such as on a full or a read-only disk; no partial index is left.
-        duckdb.Error: The release cannot be read.
-    """
-    if not is_damaged:
-        release.bring(get_index_folder(release))
-    if is_built(release) and not is_damaged:
-        return None
-    try:
-        with _open_build_folder(release.path.parent) as folder:
-            if is_built(release) and not is_damaged:  # built by another process while this one waited
-                return None
-            draft = folder / "index"
-            draft.mkdir()
-            count = _write_documents(draft, release)
-            replace_file(draft / _STAMP_FILE, json.dumps(_build_stamp(release)).encode())
-            for file in draft.iterdir():  # tantivy makes some files readable by their owner only
-                file.chmod(draft.stat().st_mode & 0o666)
-            if get_index_folder(release).exists():
-                get_index_folder(release).rename(folder / "outdated")
-            draft.rename(get_index_folder(release))
-            sync_folder(release.path.parent)
-    except (OSError, ValueError) as error:  # tantivy raises ValueError for disk errors
-        raise IndexUnavailable(f"the search index of release {release.name} cannot be built: {error}") from error
-    return count
-
-
-def _write_documents(folder: Path, release: Release) -> int:
-    items = select_items(list_available_kinds(release.manifest["tables"]), is_for_index=True)
-    with _connect_within_budget(release) as connection:
-        # items are read twice, since keeping their texts would fill memory
-        query = f"""
-            with items as not materialized ({items}),
-            positions as (
-                select
-                    kind,
-                    item_id,
-                    row_number() over (order by published_on desc nulls last, lower(title), kind, item_id) as newest,
-                    row_number() over (order by published_on nulls last, lower(title), kind, item_id) as oldest,
-                    row_number() over (order by lower(title), kind, item_id) as alphabetic
-                from items
-            )
-            select
-                kind, item_id, title, text, lab, category, source, authors,
-                coalesce(strftime(published_on, '%Y'), '{UNDATED}') as year,
-                other_titles, identifiers, corpora, newest, oldest, alphabetic,
-                (select count(*) from positions) as total
-            from items left join positions using (kind, item_id)
-        """
-        rows = connection.execute(query)
-        batch = rows.fetchmany(_BATCH_ROWS)
-        threads = 0 if batch and batch[0][-1] > _MULTITHREADED_FROM_ITEMS else 1
-        index = _register_tokenizers(tantivy.Index(_build_schema(), path=str(folder)))
-        writer = index.writer(_HEAP_BYTES, threads)
-        count = 0
-        while batch:
-            for row in batch:
-                writer.add_document(_build_document(*row[:-1]))
-            count += len(batch)
-            batch = rows.fetchmany(_BATCH_ROWS)
-        writer.commit()
-        writer.wait_merging_threads()
-    return count
-
-
-@contextlib.contextmanager
-def _connect_within_budget(release: Release) -> Generator[duckdb.DuckDBPyConnection]:
-    """A connection to a release that sorts all its items within the memory budget, and spills to disk."""
-    release.connect().close()  # it is checked
-    with open_scratch(release.path.parents[1]) as connection:
-        connection.execute(f"attach {quote_literal(str(release.path))} as release_file (read_only)")
-        try:
-            connection.execute("use release_file")
-            yield connection
-        finally:
-            connection.execute("use memory")
-            connection.execute("detach release_file")
-
-
-def _build_document(
-    kind: str,
-    item_id: str,
-    title: str | None,
-    text: str | None,
-    lab: str | None,
-    category: str | None,
-    source: str | None,
-    authors: str | None,
-    year: str,
-    other_titles: list[str] | None,
-    identifiers: list[str] | None,
-    corpora: list[str] | None,
-    newest: int,
-    oldest: int,
-    alphabetic: int,
-) -> tantivy.Document:
-    titles = [*dict.fromkeys([title or "", *(other_titles or ())])]
-    return tantivy.Document(
-        title=titles,
-        text=text or "",
-        authors=authors or "",
-        spelled=[part for part in (*titles, text, authors) if part],
-        about=" ".join(part for part in (lab, category, source) if part),
-        kind=kind,
-        lab=lab.split("; ") if lab else NO_VALUE,
-        category=category.split("; ") if category else UNLABELLED if kind == "work" else NO_VALUE,
-        source=(source.split("; ") if kind == "work" else source) if source else NO_VALUE,
-        corpus=corpora or NO_VALUE,
-        identifier=[identifier for identifier in identifiers or () if identifier],
-        year=year,
-        newest=newest,
-        oldest=oldest,
-        alphabetic=alphabetic,
-        item=f"{kind}\n{item_id}",
-    )
-
-
-def _register_tokenizers(index: tantivy.Index) -> tantivy.Index:
-    for name, analyser in build_analyzers().items():
-        index.register_tokenizer(name, analyser)
-    return index
-
-
 class SearchIndex:
     """An open index of a release; thread-safe."""
 
@@ -268,7 +66,7 @@ class SearchIndex:
         """
         self._link_folder: tempfile.TemporaryDirectory[str] | None = None
         try:
-            self._index = _register_tokenizers(self._open_index(get_index_folder(release)))
+            self._index = register_tokenizers(self._open_index(get_index_folder(release)))
             self._schema = self._index.schema
             self._searcher = self._index.searcher()
         except (OSError, ValueError) as error:

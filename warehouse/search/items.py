@@ -82,20 +82,22 @@ left join (
 ) as labels on works.work_id = labels.work_id"""
 _WORK_INDEX_JOINS = """
 left join (
-    select linked.work_id, list(records.title) filter (where records.title is not null) as titles
+    select
+        linked.work_id,
+        list(distinct records.title order by records.title) filter (where records.title is not null) as titles
     from clean.works as several
     inner join clean.work_members as linked on several.work_id = linked.work_id and several.members > 1
     inner join clean.work_records as records on linked.record_id = records.record_id
     group by linked.work_id
 ) as titles on works.work_id = titles.work_id
 left join (
-    select work_id, list(identifier) as identifiers
+    select work_id, list(identifier order by identifier) as identifiers
     from clean.work_identifiers
     group by work_id
 ) as identifiers on works.work_id = identifiers.work_id"""
 _COUNTED_JOIN = """
 left join (
-    select work_id, list(distinct corpus) as corpora
+    select work_id, list(distinct corpus order by corpus) as corpora
     from mart.counted_works
     where not is_duplicate
     group by work_id

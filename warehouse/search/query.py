@@ -8,35 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import reduce
 
 import tantivy
-from tantivy import Filter, Occur, Query
+from tantivy import Occur, Query
+
+from warehouse.search.documents import FIELD_BOOSTS, MAX_WORD_BYTES, SPELLING_FIELD, build_analyzers
 
 MAX_WORDS = 32
-MAX_WORD_BYTES = 79  # longer words are not in the index
 _SHOWN_LETTERS = 20  # of such a word, in a note
-# the fields that are searched, and the weight of a match in each
-FIELD_BOOSTS = {"title": 3.0, "authors": 2.0, "about": 1.5, "text": 1.0}
-SPELLING_FIELD = "spelled"  # words with their endings, in which misspelled words are looked up
 _RARE_ONE_IN = 20_000  # a word in at most one of so many items may be misspelled
 _MIN_PREFIX_LETTERS = 4  # shortest word that also matches as a prefix
 _SIMILAR_SCORE = 0.2  # score of a similar word; exact matches score higher
 _PARTS = re.compile(r'(-?)"([^"]*)"?|(\S+)')
-
-
-def build_analyzers() -> dict[str, tantivy.TextAnalyzer]:
-    """Text analyzers by name: stemmed words, words as spelled, and stemmed words without stop words."""
-
-    def chain() -> tantivy.TextAnalyzerBuilder:
-        words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(Filter.remove_long(MAX_WORD_BYTES + 1))
-        return words.filter(Filter.lowercase()).filter(Filter.ascii_fold())
-
-    stemmer = Filter.stemmer("english")
-    return {
-        "words": chain().filter(stemmer).build(),
-        "spelled": chain().build(),
-        "content_words": chain().filter(Filter.stopword("english")).filter(stemmer).build(),
-    }
 
 
 _ANALYZERS = build_analyzers()
@@ -175,18 +159,25 @@ class ParsedQuery:
         must, may = (self._required, self._common) if self._required else (self._common, [])
         if not must and not self._excluded:
             return Query.empty_query()
-        return self._combine([(Occur.Must, query) for query in must or [Query.all_query()]], may)
+        return self._combine(_join(Occur.Must, must) if must else Query.all_query(), may)
 
     def match_any(self) -> Query:
         """A query for items with at least one of the words."""
-        some = Query.boolean_query([(Occur.Should, query) for query in self._required])
-        return self._combine([(Occur.Must, some)], self._common)
+        return self._combine(_join(Occur.Should, self._required), self._common)
 
-    def _combine(self, must: list[tuple[Occur, Query]], may: list[Query]) -> Query:
+    def _combine(self, must: Query, may: list[Query]) -> Query:
         return Query.boolean_query(
             [
-                *must,
-                *((Occur.Should, query) for query in may),
+                (Occur.Must, must),
+                *([(Occur.Should, _join(Occur.Should, may))] if may else ()),
                 *((Occur.MustNot, query) for query in self._excluded),
             ]
         )
+
+
+def _join(occur: Occur, queries: list[Query]) -> Query:
+    """A query for all or any of some queries, joined in pairs.
+
+    The scores of more than two would be added in another order in each segment, and rounded to other sums.
+    """
+    return reduce(lambda joined, query: Query.boolean_query([(occur, joined), (occur, query)]), queries)
