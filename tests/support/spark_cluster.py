@@ -20,6 +20,8 @@ ENVIRONMENT = Path(os.environ.get("AISLE_SPARK") or "no environment of Spark is 
 needs_cluster = pytest.mark.skipif(
     "AISLE_SPARK" not in os.environ, reason="needs Spark and Java: `make test-spark` or `make test-spark-core`"
 )
+ELSEWHERE = "elsewhere"
+_HIDE = f'hostname {ELSEWHERE} && mount -t tmpfs tmpfs "$0" && exec "$@"'
 _PATIENCE_SECONDS = 240  # a busy machine starts four Java processes in a minute
 QUICK = {
     # tables of a few rows: compiling the code of each plan takes Java several times what running it takes
@@ -64,6 +66,7 @@ def start_cluster(
     *,
     is_quick: bool = False,
     local_folders: Sequence[Path] = (),
+    hidden_folder: Path | None = None,
 ) -> Iterator[SparkCluster]:
     """A cluster of workers with a core each, ended with all its processes.
 
@@ -73,6 +76,8 @@ def start_cluster(
         workers: How many workers it has.
         is_quick: Whether plans are interpreted, which takes a third of the processor time where tables are small.
         local_folders: Where the first workers keep the files of tasks.
+        hidden_folder: A folder in the place of which the last worker, on a host of the name `ELSEWHERE`, has an empty
+            one of its own; only root can do that.
     """
     (home,) = environment.glob("lib/python*/site-packages/pyspark")
     port, rest_port, connect_port = (_find_port() for _ in range(3))
@@ -90,10 +95,12 @@ def start_cluster(
     places = iter(local_folders)
     with ExitStack() as stack:
 
-        def start(name: str, *arguments: str, **environment_of_process: str) -> subprocess.Popen[bytes]:
+        def start(
+            name: str, *arguments: str, within: Sequence[str] = (), **environment_of_process: str
+        ) -> subprocess.Popen[bytes]:
             log = stack.enter_context((logs / name).open("wb"))
             process = subprocess.Popen(
-                [str(home / "bin" / arguments[0]), *arguments[1:]],
+                [*within, str(home / "bin" / arguments[0]), *arguments[1:]],
                 cwd=folder,
                 env={**variables, **environment_of_process},
                 stdout=log,
@@ -109,7 +116,10 @@ def start_cluster(
             name, options = f"worker-{number}", (*options, "--work-dir", str(folder / f"work-{number}"))
             place = next(places, None)
             own = {} if place is None else {"SPARK_LOCAL_DIRS": str(place)}
-            return start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *options, master, **own)
+            is_elsewhere = hidden_folder is not None and number == workers - 1
+            within = ("unshare", "--mount", "--uts", "sh", "-c", _HIDE, str(hidden_folder)) if is_elsewhere else ()
+            command = ("spark-class", "org.apache.spark.deploy.worker.Worker", *options, master)
+            return start(name, *command, within=within, **own)
 
         start(
             "master",

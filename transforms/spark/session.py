@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PORT, _CONNECT_SECONDS = 15002, 20
-_PROBES = 8  # tasks that visit the folder of a lake, so that most workers of a small cluster have one
+_PROBES, _PROBES_OF_SLOT = 8, 2  # tasks that visit the folder of a lake: at least so many, so that all workers have one
+_NAMED_HOSTS = 10
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -33,6 +34,9 @@ _SETTINGS = {
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
 }
+# before the client is imported: warnings for its users, not for those of aisle; what it calls in pandas is tested
+warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
+warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # the error that follows has the reason
 
 
 class LostJob(RuntimeError):
@@ -59,9 +63,6 @@ def open_session(remote: str, log: Callable[[str], object] = print) -> SparkSess
     Raises:
         NoEngine: The client is not installed, or the server does not answer.
     """
-    # a warning of the client for its users, not for those of aisle: what it calls in pandas is tested
-    warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
-    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")  # the error that follows has the reason
     with _as_program():
         return _connect(remote, log)
 
@@ -134,26 +135,52 @@ def require_same_code(session: SparkSession) -> None:
         raise NoEngine(f"the workers have other code of aisle, or another DuckDB ({found}), than this process")
 
 
+def count_slots(session: SparkSession) -> int:
+    """How many tasks the workers run at once, by the number of parts in which the server divides a range."""
+    from pyspark.sql.functions import spark_partition_id
+
+    return session.range(2**16).select(spark_partition_id()).distinct().count()
+
+
 def require_shared_folder(session: SparkSession, folder: Path) -> None:
     """Require that the workers see a folder, read what the driver writes there, and write what it reads.
 
+    Tasks are as many as the workers run at once, and more, so that each worker that is there has some.
+
     Raises:
-        NoEngine: One of them does not.
+        NoEngine: One of them does not; the message names their hosts.
         LostServer: The server does not answer any more.
     """
-    given, answers = uuid.uuid4().hex, [f"answer-{number}" for number in range(_PROBES)]
+    from transforms.spark.patience import get_patience, report_lost_server
+
+    with report_lost_server(get_patience(session)):
+        tasks = max(_PROBES, _PROBES_OF_SLOT * count_slots(session))
+    given = uuid.uuid4().hex
     (folder / "given").write_text(given, encoding="utf-8")
-    rows = [(str(folder), "given", answer) for answer in answers]
+    rows = [(str(folder), "given")] * tasks
     try:
-        outcomes = run_on_workers(session, rows, ["folder", "given", "answer"], visit_folder, "found string")
-        problems = [row["found"] for row in outcomes if row["found"] != given]
+        outcomes = run_on_workers(
+            session, rows, ["folder", "given"], visit_folder, "host string, found string, answer string"
+        )
     except LostJob as error:
-        problems = [str(error)]
-    if problems or not all((folder / answer).exists() for answer in answers):
+        problems = {"": str(error)}
+    else:
+        problems = {row["host"]: row["found"] for row in outcomes if row["found"] != given}
+        unseen = {row["host"] for row in outcomes if not (folder / row["answer"]).exists()}
+        problems |= dict.fromkeys(unseen - problems.keys(), "it has another folder there")
+    if problems:
         raise NoEngine(
-            f"the workers do not share {folder} with this machine ({(problems or ['other files are there'])[0]}): they"
+            f"the workers do not share {folder} with this machine ({describe_hosts(problems)}): they"
             " read and write the tables of a run there, so it must be on a file system that all share"
         )
+
+
+def describe_hosts(problems: dict[str, str]) -> str:
+    """Some of the hosts that have a problem, with the first of the problems."""
+    hosts = sorted(problems)
+    more = [f"{len(hosts) - _NAMED_HOSTS} more"] if len(hosts) > _NAMED_HOSTS else []
+    names = ", ".join([*hosts[:_NAMED_HOSTS], *more])
+    return f"{names}: {problems[hosts[0]]}" if names else problems[hosts[0]]
 
 
 def find_lacking(session: SparkSession) -> frozenset[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
@@ -73,16 +75,20 @@ def build_task(
 
 
 def visit_folder(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Read a file where this runs and write another one beside it; what was read, or the error, for each row."""
+    """Read a file where this runs, and write what was read to another one beside it, for each row.
+
+    Yields the host, what was read or the error, and the name of the other file.
+    """
+    host = socket.gethostname()
     for batch in batches:
         for row in batch.to_pylist():
-            folder = Path(row["folder"])
+            folder, answer = Path(row["folder"]), f"answer-{uuid.uuid4().hex}"
             try:
                 found = (folder / row["given"]).read_text(encoding="utf-8")
-                (folder / row["answer"]).write_text(found, encoding="utf-8")
+                (folder / answer).write_text(found, encoding="utf-8")
             except OSError as error:
                 found = str(error)
-            yield pa.RecordBatch.from_pydict({"found": [found]})
+            yield pa.RecordBatch.from_pydict({"host": [host], "found": [found], "answer": [answer]})
 
 
 def compute_batch(function: RowFunction, columns: tuple[pa.Array, ...]) -> pa.Array:
