@@ -56,6 +56,30 @@ def measure_box(element: Locator) -> FloatRect:
     return box
 
 
+def click_link_of_table(table: Locator) -> None:
+    """Look along the first row of a table that is drawn on a canvas for a link, from its last column on, and click it.
+
+    The cursor follows the mouse some frames later, where a page is busy perhaps too late: then nothing happens.
+    """
+    page, box = table.page, measure_box(table)
+    for offset in range(100, 400, 16):
+        position = box["x"] + box["width"] - offset, box["y"] + 52
+        page.mouse.move(*position, steps=3)
+        is_link = table.evaluate(
+            """canvas => new Promise(resolve => {
+            let frames = 0, pointing = 0;
+            const check = () => {
+                pointing = getComputedStyle(canvas).cursor === "pointer" ? pointing + 1 : 0;
+                pointing === 4 ? resolve(true) : ++frames === 12 ? resolve(false) : requestAnimationFrame(check);
+            };
+            check();
+        })"""
+        )
+        if is_link:
+            page.mouse.click(*position, delay=60)
+            return
+
+
 def expect_to_fit(page: Page, width: int) -> None:
     """Wait until the page and every visible chart fit into the width of the window (in pixels)."""
     wait_for_condition(

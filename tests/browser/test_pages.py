@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,11 +10,10 @@ import httpx
 import pytest
 
 from dashboards.queries.visits import name_cookie
-from tests.browser.actions import download_file, expect_parameters, expect_to_fit, measure_box
+from tests.browser.actions import click_link_of_table, download_file, expect_parameters, expect_to_fit
 from tests.support.browsing import BARS, OpenPage
 from tests.support.dashboard_server import (
     CHROMIUM,
-    TIMEOUT_MS,
     serve_dashboard,
     wait_for_condition,
     wait_until_idle,
@@ -102,16 +99,11 @@ def test_links_of_a_server_below_a_path_stay_there(url_below_a_path: str, browse
         page.set_viewport_size({"width": 2400, "height": 1200})  # so that all columns are in sight
         page.goto(address + "dictionary?word=share")
         table = page.locator('[data-testid="stDataFrame"] canvas').first
+        table.wait_for()
+        wait_until_idle(page)
         page.evaluate("window.opened = []; window.open = address => window.opened.push(address); 0")
-        box, deadline = measure_box(table), time.monotonic() + TIMEOUT_MS / 1000
-        # the last column has the links; the cursor follows the mouse when the page comes to it
-        for offset in itertools.cycle(range(100, 400, 16)):
-            assert time.monotonic() < deadline, "no link was found in the table"
-            position = box["x"] + box["width"] - offset, box["y"] + 52
-            page.mouse.move(*position, steps=3)
-            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            if table.evaluate("canvas => getComputedStyle(canvas).cursor") == "pointer":
-                page.mouse.click(*position, delay=60)
+        for _ in range(5):
+            click_link_of_table(table)
             if page.evaluate("window.opened.length > 0"):
                 break
         link = page.evaluate("new URL(window.opened[0], document.baseURI).href")

@@ -51,13 +51,14 @@ def count_results(lake: Lake) -> Counter[str]:
     return Counter(line.result for line in read_fetch_log(lake))
 
 
-@pytest.mark.trials("requests of a fetch, a tenth of them with faults", scale_trials(600, 2000))
+@pytest.mark.trials("requests of a fetch, a tenth of them with faults", scale_trials(300, 2000))
 def test_faults_in_a_tenth_of_the_requests_lose_and_repeat_no_record(lake: Lake) -> None:
-    requests, generator = scale_trials(600, 2000), random.Random(7)
+    requests, generator = scale_trials(300, 2000), random.Random(7)
     sheet = make_sheet_server(2 * requests, 2)
     slow = ("silence", "drip", "slow_head")
     quick = [fault for fault in TRANSIENT_FAULTS if fault not in slow]
-    kinds = [*(slow + LASTING_FAULTS) * 5, *(quick[n % len(quick)] for n in range(requests // 10 - 30))]
+    dear = (slow + LASTING_FAULTS) * (requests // 150)
+    kinds = [*dear, *(quick[n % len(quick)] for n in range(requests // 10 - len(dear)))]
     faults = dict(zip(generator.sample(range(requests), requests // 10), kinds, strict=True))
     served: Counter[str] = Counter()
 
@@ -87,7 +88,7 @@ def test_faults_in_a_tenth_of_the_requests_lose_and_repeat_no_record(lake: Lake)
     assert tables["raw.fetches"].filter(pl.col("result") == "refused").height == len(results) - 1
 
 
-FETCH_KILLS = scale_trials(4, 20)
+FETCH_KILLS = scale_trials(3, 20)
 FETCH_SCRIPT = """
 import os, sys
 from pathlib import Path

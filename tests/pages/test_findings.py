@@ -18,11 +18,20 @@ from dashboards.queries.findings import describe_trends
 from dashboards.queries.lineage import list_steps
 from dashboards.queries.selection import Selection, parse_span
 from orchestration.cli.report import build_findings_table
-from tests.support.builders import build_release, make_publication
+from tests.support.builders import CORPORA, build_release, make_publication
 from warehouse.lake import Lake
 from warehouse.release import Release, read_current_release
 
 ROBUST = Selection(labs=("OpenAI",), categories=("Robustness",))
+
+
+# what pages of trends read
+MADE = [
+    "mart.publication_trends",
+    "mart.publications_by_lab_category_month",
+    "mart.publication_rate_ratios",
+    *CORPORA,
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     papers += [make_publication(f"honest {n}", category="Honest AI", published_on=days[n]) for n in range(3)]
     papers += [make_publication(f"undated {n}", published_on=None) for n in range(219)]
     papers += [make_publication(f"old {n}", lab=f"[lab {n}]", published_on=dt.date(1950 + n, 7, 2)) for n in range(25)]
-    build_release(lake, papers)
+    build_release(lake, papers, only=MADE)
     return lake
 
 
@@ -72,7 +81,10 @@ def test_choice_without_a_trend_has_what_would_be_needed(release: Release, selec
 def test_divided_publications_have_no_trend_but_a_reason(tmp_path: Path) -> None:
     papers = [make_publication(n, published_on=dt.date(2022 + n % 2, 5, 1)) for n in range(30)]
     release = build_release(
-        Lake(tmp_path), papers, [(n, place, lab) for n in range(30) for place, lab in ((1, "OpenAI"), (2, None))]
+        Lake(tmp_path),
+        papers,
+        [(n, place, lab) for n in range(30) for place, lab in ((1, "OpenAI"), (2, None))],
+        only=MADE,
     )
     ((sentence, _),) = describe_trends(release, Selection(("OpenAI",), ("Robustness",), rule="works_fractional"))
     assert "that needs whole ones" in sentence
@@ -157,7 +169,7 @@ def test_findings_table_fits_a_terminal_and_its_totals_are_whole(lake: Lake) -> 
 
 
 def test_release_without_the_present_macros_is_still_drawn(tmp_path: Path) -> None:
-    release = build_release(Lake(tmp_path), [make_publication(1)])
+    release = build_release(Lake(tmp_path), [make_publication(1)], only=MADE)
     with duckdb.connect(release.path) as connection:
         for name in ("publication_counts", "publication_cells", "publication_periods", "publication_shares"):
             connection.execute(f"drop macro table {name}")

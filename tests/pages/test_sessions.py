@@ -18,7 +18,7 @@ from tests.support.websocket_clients import PageReader, PageView, find_inconsist
 from warehouse.lake import Lake
 from warehouse.release import publish_release
 
-SESSIONS = scale_trials(12, 30)
+SESSIONS = scale_trials(8, 30)
 PATIENCE_SECONDS = 120.0
 
 

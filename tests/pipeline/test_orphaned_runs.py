@@ -21,7 +21,7 @@ from orchestration.defs.leases import EXPIRY_SECONDS, LeaseState, hold_lease, lo
 from orchestration.defs.orphans import LeaseRunLauncher, fail_orphaned_runs
 from orchestration.run import configure_dagster
 from tests.conftest import run_aisle
-from tests.support.trials import trials_only
+from tests.support.trials import pick_trials, trials_only
 from warehouse.lake import PROJECT, Lake
 
 # a code location with one asset in a pool; its step waits until a file appears, and a sensor requests runs of it
@@ -246,7 +246,8 @@ def test_run_that_is_ended_by_a_signal_has_failed_at_once(instance: dg.DagsterIn
     assert run.status is STATUS.FAILURE
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.trials("signals whose exception is lost")
+@pytest.mark.parametrize("number", pick_trials([signal.SIGTERM, signal.SIGHUP, signal.SIGINT], 1))
 def test_run_that_loses_the_exception_of_a_signal_is_ended(
     instance: dg.DagsterInstance, number: signal.Signals
 ) -> None:

@@ -135,7 +135,7 @@ def find_growth(function: Callable[[bytes], object], build: Callable[[int], byte
 
 
 @pytest.mark.trials("slow documents", len(SHAPES))
-@pytest.mark.parametrize("kind", pick_trials(list(KINDS), 4))
+@pytest.mark.parametrize("kind", pick_trials(list(KINDS), 2))
 def test_time_grows_no_more_than_the_document(kind: str) -> None:
     growths = {
         name: find_growth(parse, lambda length, shape=shape: KINDS[kind](shape(length)))
@@ -165,7 +165,7 @@ MANY: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.trials("slow documents")
-@pytest.mark.parametrize("name", pick_trials(list(MANY), 4))
+@pytest.mark.parametrize("name", pick_trials(list(MANY), 2))
 def test_time_grows_no_more_than_the_number_of_parts(name: str) -> None:
     growth = find_growth(parse, MANY[name])
     assert growth is None or growth < LIMIT

@@ -280,7 +280,7 @@ def test_later_records_do_not_extend_the_coverage(tmp_path: Path) -> None:
 
 
 def test_lake_without_publications_has_zeros(tmp_path: Path) -> None:
-    release = build_release(Lake(tmp_path), [])
+    release = build_release(Lake(tmp_path), [], only=COUNTED)
     assert fetch_rows(release, "select sum(publications), count(*) > 0 from publication_counts()") == [(0.0, True)]
     assert fetch_rows(release, "select count(*) from publication_shares() where share is not null") == [(0,)]
 
