@@ -229,6 +229,7 @@ def test_failures_have_the_right_reason(release: Release, tmp_path: Path) -> Non
         ("from mart.no_such_table", FailureReason.failed, "does not exist"),
         ("show tables", FailureReason.refused, "`show all tables` lists the tables"),
         ("from no_such_table", FailureReason.refused, "no table no_such_table here"),
+        ("from range(30000000) t(i) order by hash(i)", FailureReason.limit, "512 MB of memory it may use: could not"),
         ("select case when range = 9000 then error('late') else 1 end from range(9500)", FailureReason.failed, "late"),
     ):
         with pytest.raises(QueryFailed, match=message) as error:

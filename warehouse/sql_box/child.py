@@ -100,12 +100,12 @@ def _run_query(
         rows = _fetch_rows(connection, query, request["limits"])
     except (gate.ForbiddenQuery, answer.UnfitAnswer) as error:
         _write_status(output, {"error": "refused", "message": str(error)}, request)
-    except (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError):
-        _write_status(output, {"error": "limit", "message": "memory"}, request)
+    except (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
+        _write_status(output, {"error": "limit", "memory": True, "message": str(error)}, request)
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow raises OSError for DuckDB's errors
         is_memory = str(error).startswith("Out of Memory Error")
-        status = {"error": "limit", "message": "memory"} if is_memory else {"error": "failed", "message": str(error)}
-        _write_status(output, status, request)
+        kind = {"error": "limit", "memory": True} if is_memory else {"error": "failed"}
+        _write_status(output, {**kind, "message": str(error)}, request)
     else:
         _write_status(output, {"is_truncated": rows.is_truncated}, request)
         with pa.ipc.new_stream(output, rows.schema) as stream:

@@ -279,11 +279,11 @@ class RunningQuery:
             last = stderr.rpartition("\n")[2] or "no error message"
             return QueryFailed(FailureReason.broken, f"the sandbox process could not run the query: {last}")
         status = json.loads(first)
-        if status.get("message") == "memory":
-            most = limits.memory_bytes / 2**20
-            return QueryFailed(
-                FailureReason.limit, f"the query needs more than the {most:,.0f} MB of memory it may use"
-            )
+        if status.get("memory"):
+            message = f"the query needs more than the {limits.memory_bytes / 2**20:,.0f} MB of memory it may use"
+            # what the engine could not get, if it says so
+            detail = status["message"].partition("\n")[0].removeprefix("Out of Memory Error: ")
+            return QueryFailed(FailureReason.limit, f"{message}: {detail}" if detail else message)
         if "error" in status:
             is_missing = bool(self._place) and status["message"].startswith("Catalog Error")
             return QueryFailed(FailureReason(status["error"]), self._place if is_missing else status["message"])
