@@ -130,9 +130,11 @@ select
     category,
     published_month,
     suggested_works,
-    round(expected, 6) as expected_publications,
-    round(variance, 6) as expected_variance,
-    round(greatest(0.0, expected - 1.959963984540054 * sqrt(variance)), 6) as expected_low,
-    round(least(weight, expected + 1.959963984540054 * sqrt(variance)), 6) as expected_high
+    -- probabilities have six digits, so that sums of halves of them often lie between two numbers of six digits; what is
+    -- added decides between these, and not the order of the sum
+    round(expected + 1e-9, 6) as expected_publications,
+    round(variance + 1e-9, 6) as expected_variance,
+    round(greatest(0.0, expected - 1.959963984540054 * sqrt(variance)) + 1e-9, 6) as expected_low,
+    round(least(weight, expected + 1.959963984540054 * sqrt(variance)) + 1e-9, 6) as expected_high
 from sums
 order by corpus, counting_rule, taxonomy, lab, category, published_month
