@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, results
+from benchmarks import dimensions, growth, results
 from benchmarks.growth import GATED, OPEN, PLAIN, Cost
 from benchmarks.linking import measure_scale
 from benchmarks.results import Row
@@ -86,3 +86,18 @@ def test_linking_is_measured_on_records_as_runs_link_them(capsys: pytest.Capture
     printed = capsys.readouterr().out
     assert "400 made-up works" in printed
     assert "20 new records of these, with the links of a full run" in printed
+
+
+def test_a_first_run_with_a_list_of_labs_and_categories_is_measured(tmp_path: Path) -> None:
+    cost = dimensions.measure_list(tmp_path, publications=60, members=8)
+    assert cost.cpu_seconds > 0
+    with pytest.raises(SystemExit, match="60, 9, 9"):
+        dimensions.require_counts(tmp_path / "lake", 60, members=9)
+
+
+def test_cost_of_a_further_publication_is_compared_between_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    costs = {5: Cost(10, 1, 1), 10: Cost(15, 1, 1), 20: Cost(35, 1, 1)}
+    rows = list(dimensions.compare_sizes(costs))
+    assert [(row.cpu_seconds, row.ratio) for row in rows] == [(1.0, 1.0), (2.0, 2.0)]
+    assert "until 20" in capsys.readouterr().out
+    assert list(dimensions.compare_sizes({5: Cost(10, 1, 1)})) == []

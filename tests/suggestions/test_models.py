@@ -70,6 +70,21 @@ def test_training_uses_one_thread_and_gives_the_others_back(monkeypatch: pytest.
         assert set(count_threads()) == {2}
 
 
+@pytest.mark.parametrize("rows", [1, 7, 50_000])
+def test_predictions_are_written_in_batches(animals: TrainingSet, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(training_module, "_BATCH_ROWS", rows)
+    monkeypatch.setattr(training_module, "build_training_sets", lambda _: [animals])
+    with duckdb.connect() as connection:
+        written = connection.execute(training_module.predict_unseen(connection, "select 1")).fetchall()
+    assert written == [
+        (animals.taxonomy, animals.model, one.repetition, animals.items[one.work].item_id, category, one.fold, *values)
+        for one in cross_validate(animals)
+        for category, *values in zip(
+            animals.categories, np.round(one.probabilities, 6).tolist(), one.is_in_set.tolist(), strict=True
+        )
+    ]
+
+
 @pytest.mark.parametrize("works", [{"Foxes": 12, "Owls": 7}, {"Foxes": 40}, {"Foxes": 40, "Owls": 2}])
 def test_too_few_works_or_categories_make_no_model(works: dict[str, int]) -> None:
     assert build_training_sets(make_rows(**works)) == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -12,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.embeddings.vectors import format_vector
-from transforms.suggestions.classifier import Classifier, count_frequencies
+from transforms.suggestions.classifier import Array, Classifier, count_frequencies
 from transforms.suggestions.prototypes import build_prototypes
 from transforms.suggestions.training_sets import TrainingSet, build_training_sets
 from transforms.suggestions.validation import choose_settings, cross_validate
 
 _ARROW_TYPES = {"varchar": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "boolean": pa.bool_()}
+_BATCH_ROWS = 50_000
 _MODEL = {"taxonomy": "varchar", "model": "varchar", "category": "varchar"}
 
 _MakeQuery = Callable[[duckdb.DuckDBPyConnection, str], str]
@@ -61,7 +63,7 @@ def fit_models(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         "prototype": "varchar",
     }
     sets = build_training_sets(connection.execute(query).fetchall())
-    return _build_query(connection, columns, (row for one in sets for row in _fit_model(one)))
+    return _build_query(connection, columns, _tabulate(columns, (row for one in sets for row in _fit_model(one))))
 
 
 def _fit_model(training_set: TrainingSet) -> Iterable[tuple[Any, ...]]:
@@ -122,15 +124,12 @@ def list_model_terms(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     columns |= {"inverse_document_frequency": "double", "term_weight": "double"}
     rows = connection.execute(query).fetchall()
     smoothings = {(row[0], row[1]): row[5] for row in rows}
-    return _build_query(
-        connection,
-        columns,
-        (
-            (one.taxonomy, one.model, *term)
-            for one in build_training_sets(row[:5] for row in rows)
-            for term in _list_terms(one, _fit_classifier(one, smoothings))
-        ),
+    terms = (
+        (one.taxonomy, one.model, *term)
+        for one in build_training_sets(row[:5] for row in rows)
+        for term in _list_terms(one, _fit_classifier(one, smoothings))
     )
+    return _build_query(connection, columns, _tabulate(columns, terms))
 
 
 def _fit_classifier(training_set: TrainingSet, smoothings: Mapping[tuple[str, str], float]) -> Classifier:
@@ -158,29 +157,47 @@ def predict_unseen(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     columns = {"taxonomy": "varchar", "model": "varchar", "repetition": "bigint", "item_id": "varchar"}
     columns |= {"category": "varchar", "fold": "bigint", "probability": "double", "is_in_set": "boolean"}
     sets = build_training_sets(connection.execute(query).fetchall())
-    return _build_query(
-        connection,
-        columns,
-        (
-            (one.taxonomy, one.model, unseen.repetition, one.items[unseen.work].item_id, category, unseen.fold, *values)
-            for one in sets
-            for unseen in cross_validate(one)
-            for category, *values in zip(
-                one.categories, np.round(unseen.probabilities, 6).tolist(), unseen.is_in_set.tolist(), strict=True
-            )
-        ),
-    )
+    return _build_query(connection, columns, (table for one in sets for table in _tabulate_predictions(one)))
 
 
-def _build_query(
-    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]
-) -> str:
-    """A query for rows, which are put into a temporary table."""
+def _tabulate_predictions(training_set: TrainingSet) -> Iterator[pa.Table]:
+    """The predictions of a cross-validation, a few works at a time: all have a row for each category."""
+    predictions, categories = cross_validate(training_set), training_set.categories
+    while unseen := list(islice(predictions, max(1, _BATCH_ROWS // len(categories)))):
+        works = np.arange(len(unseen))
+
+        def repeat(values: Sequence[Any], numbers: Array = works) -> pa.Array:
+            """For each work and category, the value with the number of its work."""
+            return pa.array(values).take(pa.array(np.repeat(numbers, len(categories))))
+
+        yield pa.table(
+            {
+                "taxonomy": repeat([training_set.taxonomy], 0 * works),
+                "model": repeat([training_set.model], 0 * works),
+                "repetition": repeat([one.repetition for one in unseen]),
+                "item_id": repeat([training_set.items[one.work].item_id for one in unseen]),
+                "category": pa.array(categories * len(unseen)),
+                "fold": repeat([one.fold for one in unseen]),
+                "probability": np.round(np.concatenate([one.probabilities for one in unseen]), 6),
+                "is_in_set": np.concatenate([one.is_in_set for one in unseen]),
+            }
+        )
+
+
+def _tabulate(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> Iterator[pa.Table]:
+    """Rows as tables of some rows each, since all values as Python objects would fill memory."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BATCH_ROWS)):
+        values = zip(columns.items(), zip(*batch, strict=True), strict=True)
+        yield pa.table({name: pa.array(column, _ARROW_TYPES[kind]) for (name, kind), column in values})
+
+
+def _build_query(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], tables: Iterable[pa.Table]) -> str:
+    """A query for the rows of some tables, which are put into a temporary table."""
     declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.execute(f"create temp table trained ({declared})")
-    values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(column, _ARROW_TYPES[kind]) for column, kind in zip(values, columns.values(), strict=True)]
-    connection.register("trained_rows", pa.table(dict(zip(columns, arrays, strict=True))))
-    connection.execute(f"insert into trained select {', '.join(columns)} from trained_rows")
-    connection.unregister("trained_rows")
+    for table in tables:
+        connection.register("trained_rows", table)
+        connection.execute(f"insert into trained select {', '.join(columns)} from trained_rows")
+        connection.unregister("trained_rows")
     return "select * from trained"
