@@ -17,7 +17,7 @@ help:
 	@echo "make ui         Dagster's own UI, on http://localhost:3000"
 	@echo "make bench      measure speed, side by side"
 	@echo "make bench-review  what the order of the review queue saves, beside ASReview LAB"
-	@echo "make bench-scale  measure reading on one machine and on a Spark cluster; needs Java 17"
+	@echo "make bench-scale  measure reading, and all tables, on one machine and on a Spark cluster; needs Java 17"
 	@echo "make screenshots  take pictures of every page, in build/screenshots"
 	@echo "make clean      remove what make made; the lake in data/ stays"
 
@@ -71,6 +71,8 @@ bench-review: .venv/ready
 bench-scale: export AISLE_KEEP_RESULTS := yes
 bench-scale: .venv/spark-ready .venv-spark/ready
 	AISLE_SPARK=$(CURDIR)/.venv-spark $(BIN)/python -m benchmarks.scale
+	AISLE_SPARK=$(CURDIR)/.venv-spark $(BIN)/python -m benchmarks.scale_tables
+	$(BIN)/python -m benchmarks.scale_plan
 
 bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.pipeline

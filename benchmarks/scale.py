@@ -1,4 +1,4 @@
-"""Reads the same works on one machine and on a Spark cluster, and makes the tables of a lake with both engines.
+"""Reads the same works on one machine and on a Spark cluster; `benchmarks.scale_tables` makes tables of them.
 
 Run with ``python -m benchmarks.scale [works]``, with the environment of Spark in ``AISLE_SPARK`` (`make bench-scale`);
 without it, only what needs no cluster is measured. Ours keeps every work, as other tools do. Each contender runs in a
@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,22 +22,16 @@ from typing import Any
 
 from benchmarks import bulk_contenders
 from benchmarks.bulk import list_common_values
-from benchmarks.growth import Cost, run_aisle
+from benchmarks.growth import Cost
 from benchmarks.openalex_works import Part, write_parts
 from benchmarks.processes import measure_command, read_sessions
-from benchmarks.results import FOLDER, Row, keep_results
+from benchmarks.results import Row, keep_results
 from warehouse.lake import PROJECT, Lake
 
-READ, COLLECT, TRANSFORMS, START = (
-    "read works",
-    "add them to the tables",
-    "make all tables",
-    "start a cluster, read 80 works",
-)
+READ, COLLECT, START = "read works", "add them to the tables", "start a cluster, read 80 works"
 DUCKDB, SPARK, PLAIN_SPARK = "aisle on DuckDB", "aisle on Spark, {workers}", "plain PySpark, 2 workers"
-SAIL, SPARK_TWO = "aisle on Sail", SPARK.format(workers="2 workers")
 _LOCAL = ("plain DuckDB", "Polars", "pandas", "dlt")
-_WORKERS = {1: "1 worker", 2: "2 workers"}
+WORKERS = {1: "1 worker", 2: "2 workers"}
 _PARTS = 8  # of the works: some for each worker
 _SOURCE = "openalex_works"
 
@@ -101,26 +92,12 @@ def add_to_tables(lake: Lake) -> dict[str, Any]:
     }
 
 
-def make_tables(lake: Lake, remote: str) -> dict[str, Any]:
-    """Make the table of every transform; on DuckDB if there is no address of a server."""
-    from orchestration.defs.catalog import load_transforms
-    from transforms.engine import LocalEngine
-    from transforms.spark.engine import SparkEngine
-
-    engine = SparkEngine(remote) if remote else LocalEngine()
-    for transform in load_transforms().values():
-        engine.make_table(transform, lake)
-    if isinstance(engine, SparkEngine):
-        engine.close()
-    return {"works": sum(file.rows for file in lake.require_table(f"raw.{_SOURCE}")[1])}
+_STEPS = {"read": read_on_spark, "collect": lambda lake, _: add_to_tables(lake)}
 
 
-_STEPS = {"read": read_on_spark, "collect": lambda lake, _: add_to_tables(lake), "tables": make_tables}
-
-
-def _measure_step(step: str, lake: Lake, remote: str = "", cluster: Iterable[int] = ()) -> tuple[dict[str, Any], Cost]:
-    command = [sys.executable, "-m", "benchmarks.scale", f"--{step}", str(lake.root), remote]
-    return measure_command(command, cluster)
+def measure_step(step: str, lake: Lake, remote: str = "", cluster: Iterable[int] = ()) -> tuple[dict[str, Any], Cost]:
+    """The result and the cost of a step on a lake, in a process of its own."""
+    return measure_command([sys.executable, "-m", "benchmarks.scale", f"--{step}", str(lake.root), remote], cluster)
 
 
 def measure_reading(folder: Path) -> Iterator[tuple[str, dict[str, Any], Cost]]:
@@ -150,55 +127,44 @@ def require_same_rows(results: dict[str, dict[str, Any]], parts: list[Part]) -> 
         raise SystemExit(f"not the same {expected} works were read: {found}")
 
 
-def require_same_tables(first: Lake, second: Lake) -> None:
-    """Compare every table of two lakes.
-
-    Raises:
-        SystemExit: Some differ.
-    """
-    from orchestration.defs.catalog import load_transforms
-    from tests.support.spark import find_differences
-
-    differences = {}
-    for name, transform in load_transforms().items():
-        files = [[file.path for file in lake.require_table(name)[1]] for lake in (first, second)]
-        if found := find_differences(transform.table, *files):
-            differences[name] = found
-    if differences:
-        raise SystemExit(f"the engines made other tables: {differences}")
-
-
 class Clusters:
-    """Starts clusters of an environment of Spark, and notes what their start cost."""
+    """Starts clusters of an environment of Spark, and notes what their start cost.
 
-    def __init__(self, environment: Path, folder: Path) -> None:
-        self._environment, self._folder = environment, folder
+    Args:
+        environment: The environment.
+        folder: Where the files of clusters go.
+        is_quick: Whether plans are interpreted, see `start_cluster`.
+    """
+
+    def __init__(self, environment: Path, folder: Path, *, is_quick: bool = False) -> None:
+        self._environment, self._folder, self._is_quick = environment, folder, is_quick
         self.starts: list[tuple[str, Cost]] = []
         write_parts(folder / "few", _PARTS * 10, works_per_part=10, dirty_share=0.0)
 
     def measure(self, workers: int, step: str, lake: Lake) -> tuple[dict[str, Any], Cost]:
         """The result and the cost of a step of ours on a new cluster."""
-        with self._start(workers) as (remote, sessions):
-            return _measure_step(step, lake, remote, sessions)
+        with self.start(workers) as (remote, sessions):
+            return measure_step(step, lake, remote, sessions)
 
     def measure_plain(self, workers: int, parts: Path) -> tuple[dict[str, Any], Cost]:
         """The same of plain PySpark."""
         command = [str(self._environment / "bin" / "python"), bulk_contenders.__file__, "plain PySpark", str(parts)]
-        with self._start(workers) as (remote, sessions):
+        with self.start(workers) as (remote, sessions):
             return measure_command(command, sessions, SPARK_REMOTE=remote)
 
     @contextmanager
-    def _start(self, workers: int) -> Generator[tuple[str, list[int]]]:
+    def start(self, workers: int) -> Generator[tuple[str, list[int]]]:
+        """The address of a new cluster that has read a few works, and the sessions of its processes."""
         from tests.support.spark_cluster import start_cluster
 
         begun, folder = time.monotonic(), self._folder / f"cluster-{len(self.starts)}"
-        with start_cluster(self._environment, folder, workers) as cluster:
+        with start_cluster(self._environment, folder, workers, is_quick=self._is_quick) as cluster:
             sessions = [cluster.server.pid, *(worker.pid for worker in cluster.workers)]
             lake = make_lake(folder / "lake", self._folder / "few", is_gated=False)
-            _, first = _measure_step("read", lake, cluster.remote, sessions)
+            _, first = measure_step("read", lake, cluster.remote, sessions)
             used = read_sessions(sessions)
             cost = Cost(used.cpu_seconds, time.monotonic() - begun, first.peak_megabytes)
-            self.starts.append((_WORKERS[workers], cost))
+            self.starts.append((WORKERS[workers], cost))
             yield cluster.remote, sessions
 
 
@@ -212,7 +178,7 @@ def build_row(measure: str, contender: str, result: dict[str, Any], cost: Cost) 
         cost.cpu_seconds,
         cost.wall_seconds,
         cost.peak_megabytes,
-        seconds_per_million=None if measure == TRANSFORMS else cost.cpu_seconds / result["works"] * 1e6,
+        seconds_per_million=cost.cpu_seconds / result["works"] * 1e6,
         disk_megabytes=None if disk is None else disk / 1e6,
     )
 
@@ -224,7 +190,7 @@ def compare_reading(folder: Path, works: int, clusters: Clusters | None) -> Iter
     lakes = []
     if clusters is not None:
         measured[PLAIN_SPARK] = clusters.measure_plain(2, folder / "parts")
-        for workers, text in _WORKERS.items():
+        for workers, text in WORKERS.items():
             lakes.append(make_lake(folder / f"lake-{workers}", folder / "parts", is_gated=False))
             measured[SPARK.format(workers=text)] = clusters.measure(workers, "read", lakes[-1])
     require_same_rows({name: result for name, (result, _) in measured.items()}, parts)
@@ -234,58 +200,13 @@ def compare_reading(folder: Path, works: int, clusters: Clusters | None) -> Iter
     for name, (result, cost) in measured.items():
         yield build_row(READ, name, result, cost)
     for lake in lakes[-1:]:
-        yield build_row(COLLECT, "aisle on the driver", *_measure_step("collect", lake))
+        yield build_row(COLLECT, "aisle on the driver", *measure_step("collect", lake))
 
 
-def compare_tables(folder: Path, clusters: Clusters | None) -> Iterator[Row]:
-    """The rows of making all tables of one lake, with the bundled default and the works of the field."""
-    root = folder / "tables"
-    run_aisle(root, "run")
-    make_lake(root, folder / "parts", is_gated=True)
-    run_aisle(root, "run")
-    yield from compare_engines(root, folder, clusters)
-
-
-def compare_engines(root: Path, folder: Path, clusters: Clusters | None) -> Iterator[Row]:
-    """The rows of making all tables of copies of a lake: on DuckDB, on Sail if it is installed, and on a cluster."""
-    lakes = {name: Lake(folder / f"tables-{number}") for number, name in enumerate((DUCKDB, SAIL, SPARK_TWO))}
-    for name, lake in lakes.items():
-        if name == SPARK_TWO and clusters is None:
-            continue
-        if name == SAIL and shutil.which("sail", path=str(Path(sys.executable).parent)) is None:
-            continue
-        # without a release, no engine can go on from its tables
-        shutil.copytree(root, lake.root, ignore=shutil.ignore_patterns("releases", "aisle.duckdb"))
-        if name == DUCKDB:
-            result, cost = _measure_step("tables", lake)
-        elif name == SAIL:
-            with serve_sail() as (remote, sessions):
-                result, cost = _measure_step("tables", lake, remote, sessions)
-        elif clusters is not None:
-            result, cost = clusters.measure(2, "tables", lake)
-        require_same_tables(lakes[DUCKDB], lake)
-        yield build_row(TRANSFORMS, name, result, cost)
-
-
-@contextmanager
-def serve_sail() -> Generator[tuple[str, list[int]]]:
-    """The address of a Spark Connect server without Java, and the session that it leads."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    program = Path(sys.executable).with_name("sail")
-    process = subprocess.Popen(
-        [program, "spark", "server", "--port", str(port)], stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            if process.poll() is not None:
-                raise SystemExit(f"Sail ended with {process.returncode}")
-            time.sleep(0.2)
-        yield f"sc://127.0.0.1:{port}", [process.pid]
-    finally:
-        process.terminate()
-        process.wait()
+def find_environment() -> Path | None:
+    """The environment of Spark, if one is named."""
+    environment = os.environ.get("AISLE_SPARK")
+    return (PROJECT / environment).absolute() if environment else None
 
 
 def main() -> None:
@@ -294,22 +215,18 @@ def main() -> None:
         print("\n" + json.dumps(_STEPS[step](Lake(Path(sys.argv[2])), sys.argv[3])))
         return
     works = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    environment = os.environ.get("AISLE_SPARK")
+    environment = find_environment()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clusters = Clusters((PROJECT / environment).absolute(), folder) if environment else None
-        rows = [_show(row) for row in compare_reading(folder, works, clusters)]
-        rows += [_show(row) for row in compare_tables(folder, clusters)]
+        clusters = Clusters(environment, folder) if environment else None
+        rows = [show(row) for row in compare_reading(folder, works, clusters)]
         if clusters is not None:
-            rows += [_show(cost.to_row(START, text)) for text, cost in clusters.starts]
+            rows += [show(cost.to_row(START, text)) for text, cost in clusters.starts]
     keep_results("scale", sys.argv[1:], rows)
-    if clusters is not None and os.environ.get("AISLE_KEEP_RESULTS") == "yes":
-        from benchmarks.scale_plan import write_page
-
-        write_page(FOLDER)
 
 
-def _show(row: Row) -> Row:
+def show(row: Row) -> Row:
+    """Print a row, and return it."""
     cells = (row.cpu_seconds, row.wall_seconds, row.peak_megabytes, row.seconds_per_million, row.disk_megabytes)
     print(f"{row.measure:24} {row.contender:28}", *(f"{cell or 0:9,.1f}" for cell in cells), flush=True)
     return row

@@ -1,4 +1,4 @@
-"""Works out what all of OpenAlex would cost, from the figures that `benchmarks.scale` has kept.
+"""Works out what all of OpenAlex would cost, from what `benchmarks.scale` and `scale_tables` have kept.
 
 ``python -m benchmarks.scale_plan [price]`` writes docs/scaling_costs.md; with a price for an hour of a core in dollars,
 it prints the page for that price instead.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import FOLDER
-from benchmarks.scale import COLLECT, DUCKDB, READ, SPARK, TRANSFORMS
+from benchmarks.scale import COLLECT, DUCKDB, READ, SPARK
+from benchmarks.scale_tables import FURTHER
 
 WORKS, COMPRESSED_BYTES = 250e6, 330e9
 PRICE = 0.05
@@ -32,6 +33,9 @@ class Measured:
         spark_seconds: The same on a cluster of two workers, of all its processes.
         one_worker_seconds: The same with one worker.
         driver_seconds: CPU seconds of the driver to add a million works to the tables.
+        duckdb_table_seconds: CPU seconds on one machine to make all tables of a further million works.
+        spark_table_seconds: The same on a cluster of two workers, of all its processes.
+        table_works: Of how many works this was measured.
     """
 
     compressed_bytes: float
@@ -40,6 +44,9 @@ class Measured:
     spark_seconds: float
     one_worker_seconds: float
     driver_seconds: float
+    duckdb_table_seconds: float
+    spark_table_seconds: float
+    table_works: int
 
     @property
     def factor(self) -> float:
@@ -60,11 +67,12 @@ class Machines:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What reading all of OpenAlex takes on some machines."""
+    """What all of OpenAlex takes on some machines."""
 
     machines: Machines
     reading_hours: float
     driver_hours: float
+    table_hours: float
     dollars: float
 
 
@@ -79,7 +87,11 @@ PLANS = (
 
 def read_measured(folder: Path) -> tuple[Measured, dict[str, Any]]:
     """The figures that are kept in a folder, and all that was kept with them."""
-    facts = json.loads((folder / "benchmarks" / "scale.json").read_text(encoding="utf-8"))
+    facts, tables = (
+        json.loads((folder / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("scale", "scale_tables")
+    )
+    further = {row["contender"]: row for row in tables["rows"] if row["measure"] == FURTHER}
     rows = {(row["measure"], row["contender"]): row for row in facts["rows"]}
     files = next(row for row in facts["rows"] if row["measure"] == "generated works")
     two, one = (rows[READ, SPARK.format(workers=text)] for text in ("2 workers", "1 worker"))
@@ -91,17 +103,24 @@ def read_measured(folder: Path) -> tuple[Measured, dict[str, Any]]:
         spark_seconds=two["seconds_per_million"],
         one_worker_seconds=one["seconds_per_million"],
         driver_seconds=collect["seconds_per_million"],
+        duckdb_table_seconds=further[DUCKDB]["seconds_per_million"],
+        spark_table_seconds=further[SPARK.format(workers="2 workers")]["seconds_per_million"],
+        table_works=further[DUCKDB]["size"],
     )
     return measured, facts
 
 
 def estimate(machines: Machines, measured: Measured, price: float) -> Estimate:
-    """Hours and money: workers share the reading evenly, the driver adds what they read alone."""
-    seconds = measured.duckdb_seconds if machines.engine == DUCKDB else measured.spark_seconds
+    """Hours and money: workers share the reading and the tables evenly, the driver adds what they read alone."""
+    is_local = machines.engine == DUCKDB
+    seconds = measured.duckdb_seconds if is_local else measured.spark_seconds
+    table_seconds = measured.duckdb_table_seconds if is_local else measured.spark_table_seconds
     millions = WORKS / 1e6 * measured.factor
     reading = millions * seconds / machines.readers / _HOUR
     driver = millions * measured.driver_seconds / _HOUR
-    return Estimate(machines, reading, driver, machines.count * machines.cores * (reading + driver) * price)
+    tables = WORKS / 1e6 * table_seconds / machines.readers / _HOUR
+    dollars = machines.count * machines.cores * (reading + driver + tables) * price
+    return Estimate(machines, reading, driver, tables, dollars)
 
 
 def build_page(measured: Measured, facts: dict[str, Any], price: float = PRICE) -> str:
@@ -130,6 +149,11 @@ def _iterate_lines(measured: Measured, facts: dict[str, Any], price: float) -> I
     yield f"| reading on DuckDB, CPU for a million works | {measured.duckdb_seconds:,.0f} s | measured |"
     yield f"| reading on Spark, CPU for a million works | {measured.spark_seconds:,.0f} s | measured, two workers |"
     yield f"| driver, CPU for a million works | {measured.driver_seconds:,.0f} s | measured |"
+    yield f"| tables on DuckDB, CPU for a further million works | {measured.duckdb_table_seconds:,.0f} s | measured |"
+    yield (
+        f"| tables on Spark, CPU for a further million works | {measured.spark_table_seconds:,.0f} s"
+        " | measured, two workers |"
+    )
     yield f"| bytes of a work in the lake | {measured.disk_bytes:,.0f} | measured |"
     yield ""
     yield "## Hours and money\n"
@@ -138,17 +162,18 @@ def _iterate_lines(measured: Measured, facts: dict[str, Any], price: float) -> I
     yield "```text"
     yield "reading = 250 × size factor × CPU for a million works / cores that read / 3600"
     yield "driver  = 250 × size factor × CPU of the driver for a million works / 3600"
-    yield "money   = machines × cores × (reading + driver) × price"
+    yield "tables  = 250 × CPU for a further million works / cores that read / 3600"
+    yield "money   = machines × cores × (reading + driver + tables) × price"
     yield "disk    = 250 million × size factor × bytes of a work"
     yield "```\n"
-    yield "| machines | cores paid | cores that read | reading | driver | together | money |"
-    yield "|---|---:|---:|---:|---:|---:|---:|"
+    yield "| machines | cores paid | cores that read | reading | driver | tables | together | money |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
     for plan in PLANS:
         found = estimate(plan, measured, price)
-        together = found.reading_hours + found.driver_hours
+        together = found.reading_hours + found.driver_hours + found.table_hours
         yield (
             f"| {plan.name} | {plan.count * plan.cores} | {plan.readers} | {found.reading_hours:,.1f} h"
-            f" | {found.driver_hours:,.1f} h | {together:,.1f} h | ${found.dollars:,.2f} |"
+            f" | {found.driver_hours:,.1f} h | {found.table_hours:,.1f} h | {together:,.1f} h | ${found.dollars:,.2f} |"
         )
     yield ""
     total = COMPRESSED_BYTES + 2 * disk
@@ -195,14 +220,16 @@ def _describe_limits(measured: Measured, facts: dict[str, Any]) -> Iterator[str]
     )
     yield "* Cores of other machines are faster or slower, and prices differ by more than these figures do."
     yield "* Moving the files over a network, and machines that stand idle while others end, are not counted."
-    tables = [row for row in facts["rows"] if row["measure"] == TRANSFORMS]
-    if tables:
-        seconds = " and ".join(f"{row['cpu_seconds']:,.0f} s CPU {row['contender']}" for row in tables)
-        yield (
-            f"* The tables made by SQL are not in it: {seconds.replace('aisle on', 'on')}, for"
-            f" {tables[0]['size']:,} works of the field and the bundled default, is one size, most of it fixed cost."
-            " They grow with the works that are kept; joins of all works need shuffles that were not measured."
-        )
+    yield (
+        f"* The tables made by SQL were measured with {measured.table_works:,} works, all kept, and the cost of further"
+        " ones is taken to stay as it is: joins that no longer fit in the memory of the workers, and shuffles over a"
+        " network, cost more, and were not measured. With the gate a few works of a hundred are kept, and tables cost"
+        " that much less."
+    )
+    yield (
+        "* Linking works out on the driver which records are one work: its time there is in the figures above, its"
+        " memory grows with the pairs that are linked."
+    )
 
 
 def write_page(folder: Path) -> None:

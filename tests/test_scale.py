@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results, scale, scale_plan
+from benchmarks import results, scale, scale_plan, scale_tables
 from benchmarks.openalex_works import Part
 from benchmarks.processes import measure_command, read_sessions
 from benchmarks.scale_plan import PLANS, Measured, build_page, estimate, read_measured
+from warehouse.lake import Lake
+
+NAMES = ["clean.work_records", "mart.work_counts_by_month"]
 
 
 def test_page_follows_from_the_kept_figures() -> None:
-    if not (results.FOLDER / "benchmarks" / "scale.json").exists():
+    if not (results.FOLDER / "benchmarks" / "scale_tables.json").exists():
         pytest.skip("no results are kept")
     page = (results.FOLDER / "scaling_costs.md").read_text(encoding="utf-8")
     assert page == build_page(*read_measured(results.FOLDER))
@@ -23,15 +26,27 @@ def test_page_follows_from_the_kept_figures() -> None:
 
 def test_hours_and_money_by_hand() -> None:
     generated = scale_plan.COMPRESSED_BYTES / scale_plan.WORKS / 2  # works of OpenAlex are twice as large
-    measured = Measured(generated, 500, duckdb_seconds=72, spark_seconds=144, one_worker_seconds=120, driver_seconds=36)
+    measured = Measured(
+        generated,
+        500,
+        duckdb_seconds=72,
+        spark_seconds=144,
+        one_worker_seconds=120,
+        driver_seconds=36,
+        duckdb_table_seconds=144,
+        spark_table_seconds=288,
+        table_works=1000,
+    )
     plans = {plan.name: estimate(plan, measured, price=0.1) for plan in PLANS}
     single, hundred = plans["one small machine, DuckDB, file after file"], plans["100 workers"]
     assert single.reading_hours == pytest.approx(10)  # 250 * 2 * 72 / 3600
     assert single.driver_hours == pytest.approx(5)
-    assert single.dollars == pytest.approx(4 * 15 * 0.1)
+    assert single.table_hours == pytest.approx(10)  # 250 * 144 / 3600
+    assert single.dollars == pytest.approx(4 * 25 * 0.1)
     assert hundred.reading_hours == pytest.approx(0.2)
     assert hundred.driver_hours == pytest.approx(5)
-    assert hundred.dollars == pytest.approx(100 * 5.2 * 0.1)
+    assert hundred.table_hours == pytest.approx(0.2)
+    assert hundred.dollars == pytest.approx(100 * 5.4 * 0.1)
 
 
 def test_tools_on_one_machine_read_the_same_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +57,24 @@ def test_tools_on_one_machine_read_the_same_works(tmp_path: Path, capsys: pytest
     for row in rows[1:]:
         figures = (row.cpu_seconds, row.wall_seconds, row.peak_megabytes, row.seconds_per_million)
         assert all(figure is not None and figure > 0 for figure in figures)
+
+
+def test_tables_of_few_and_many_works_are_measured(released_lake: Lake, tmp_path: Path) -> None:
+    lakes = [released_lake.root, scale_tables.add_works(released_lake.root, tmp_path, 40)]
+    rows = list(scale_tables.compare_engines(lakes, tmp_path, None, NAMES))
+    assert [(row.measure, row.contender, row.size) for row in rows] == [
+        (scale_tables.TABLES, scale.DUCKDB, 0),
+        (scale_tables.TABLES, scale.DUCKDB, 40),
+        (scale_tables.FURTHER, scale.DUCKDB, 40),
+    ]
+    small, large, further = (row.cpu_seconds for row in rows)
+    assert small is not None
+    assert large is not None
+    assert further == large - small
+    made, other = Lake(tmp_path / "large-0"), released_lake
+    scale_tables.require_same_tables(made, made)
+    with pytest.raises(SystemExit, match=r"other tables: .*clean\.work_records"):
+        scale_tables.require_same_tables(made, other, NAMES)
 
 
 def test_other_rows_end_the_comparison() -> None:
