@@ -177,6 +177,13 @@ with weights_by_category as (
 select * from weights_by_category where weights is null or abs(weights - 1) > 1e-9 or unknown_categories > 0
 """
 
+_INCOMPLETE_MAPPINGS = """
+select from_taxonomy, from_category, to_taxonomy, sum(weight) as weights
+from clean.category_crosswalk
+group by from_taxonomy, from_category, to_taxonomy
+having abs(sum(weight) - 1) > 1e-5
+"""
+
 
 @dataclass(frozen=True)
 class Violations:
@@ -335,6 +342,13 @@ def list_checks() -> list[CrossTableCheck]:
             "reference.category_crosswalk",
             "The weights of every category of the default taxonomy in each other taxonomy add up to 1.",
             _INCOMPLETE_CROSSWALK,
+            True,
+        ),
+        CrossTableCheck(
+            "mappings_are_whole",
+            "clean.category_crosswalk",
+            "The weights of every category that is mapped into another taxonomy add up to 1.",
+            _INCOMPLETE_MAPPINGS,
             True,
         ),
     ]

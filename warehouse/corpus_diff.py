@@ -11,6 +11,7 @@ from __future__ import annotations
 _ITEMS = """
 select
     counted.corpus || ' ' || counted.item_id as publication_id,
+    any_value(counted.corpus) as corpus,
     any_value(counted.work_id) as work_id,
     any_value(case when counted.work_id = counted.item_id then counted.work_id end) as decided_work_id,
     any_value(counted.published_on) as published_on,
@@ -178,15 +179,16 @@ from (
         coalesce(
             crosswalk.to_category,
             case
-                when taxonomies.is_default or labelled.label = '(unlabelled)' then labelled.label
-                else '(no counterpart)'
+                when taxonomies.is_own or labelled.label = '(unlabelled)' then labelled.label
+                else taxonomies.unmapped_category
             end
         ) as category,
-        labelled.label_weight * coalesce(crosswalk.weight, 1.0) * case rules.attribution
+        least(1.0, sum(labelled.label_weight * coalesce(crosswalk.weight, 1.0)))
+        * any_value(case rules.attribution
             when 'whole' then labelled.whole_weight
             when 'fractional' then coalesce(labelled.fractional_weight, labelled.whole_weight)
             else coalesce(labelled.first_author_weight, labelled.whole_weight)
-        end as weight
+        end) as weight
     from (
         select *, category as label, 1.0 as label_weight, 'first' as category_attribution
         from {side}.mart.counted_works
@@ -197,25 +199,60 @@ from (
             1.0 / len(string_split(categories, '; ')) as label_weight,
             'shared' as category_attribution
         from {side}.mart.counted_works
+        union all
+        select *, unnest(string_split(categories, '; ')) as label, 1.0 as label_weight, 'each' as category_attribution
+        from {side}.mart.counted_works
     ) as labelled
     inner join {side}.reference.counting_rules as rules on labelled.category_attribution = rules.category_attribution
-    inner join (
-        select corpora.corpus, taxonomies.taxonomy, taxonomies.is_default
-        from {side}.{corpora} as corpora
-        inner join {side}.reference.taxonomies as known on corpora.taxonomy = known.taxonomy
-        cross join {side}.reference.taxonomies as taxonomies
-        union all
-        select corpora.corpus, corpora.taxonomy, true as is_default
-        from {side}.{corpora} as corpora
-        where corpora.taxonomy not in (select taxonomy from {side}.reference.taxonomies)
-    ) as taxonomies on labelled.corpus = taxonomies.corpus
-    left join {side}.reference.category_crosswalk as crosswalk
+    inner join {taxonomies} as taxonomies on labelled.corpus = taxonomies.corpus
+    inner join {taxonomies} as own on labelled.corpus = own.corpus and own.is_own
+    left join {crosswalk} as crosswalk
         on
-            labelled.label = crosswalk.from_category
+            own.taxonomy = crosswalk.from_taxonomy
+            and labelled.label = crosswalk.from_category
             and taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not taxonomies.is_default
     where labelled.published_on is not null and (rules.counts_marked_duplicates or not labelled.is_duplicate)
+    group by 1, 2, 3, 4, 5, 6, 7, labelled.lab
 )
+"""
+TAXONOMIES = """(
+    select
+        corpora.corpus,
+        taxonomies.taxonomy,
+        taxonomies.is_default as is_own,
+        '(no counterpart)' as unmapped_category
+    from {side}.{corpora} as corpora
+    inner join {side}.reference.taxonomies as known on corpora.taxonomy = known.taxonomy
+    cross join {side}.reference.taxonomies as taxonomies
+    union all
+    select corpora.corpus, corpora.taxonomy, true as is_own, '(no counterpart)' as unmapped_category
+    from {side}.{corpora} as corpora
+    where corpora.taxonomy not in (select taxonomy from {side}.reference.taxonomies)
+)"""
+# corpora of whose categories people have mapped any otherwise
+REMAPPED = """(
+    select corpora.corpus
+    from {corpora} as corpora
+    where corpora.taxonomy in (
+        select from_taxonomy
+        from (
+            (
+                select from_taxonomy, from_category, to_taxonomy, to_category, weight, confidence from {old}
+                except
+                select from_taxonomy, from_category, to_taxonomy, to_category, weight, confidence from {new}
+            )
+            union all
+            (
+                select from_taxonomy, from_category, to_taxonomy, to_category, weight, confidence from {new}
+                except
+                select from_taxonomy, from_category, to_taxonomy, to_category, weight, confidence from {old}
+            )
+        )
+        where confidence = 'decided'
+    )
+)"""
+WHEN_MAPPING_DECIDED = """
+            when coalesce(new.corpus, old.corpus) in (select corpus from {remapped}) then 'mapping decided'
 """
 
 # each work of a living corpus as often as a category is suggested for it, as in mart.suggested_counts_by_month
@@ -252,7 +289,7 @@ from (
             and relevance.category = 'in scope'
     inner join (
         select to_taxonomy as taxonomy, from_taxonomy, from_category as label, to_category as category, weight
-        from {side}.reference.category_crosswalk
+        from {crosswalk}
         union all
         select distinct taxonomy, taxonomy as from_taxonomy, category as label, category, 1.0 as weight
         from {side}.clean.suggestions

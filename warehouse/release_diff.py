@@ -30,6 +30,7 @@ CAUSES = (
     "lab decided",
     "date corrected",
     "date decided",
+    "mapping decided",
     "rule changed",
 )
 _TITLES_SHOWN = 20  # titles listed per cell and cause
@@ -58,31 +59,47 @@ _COUNT_BY_RULE = """
 select publication_id, {cell}, {sign} * weight as amount
 from (
     select
-        counted.publication_id,
-        counted.published_on,
+        labelled.publication_id,
+        labelled.published_on,
         rules.counting_rule,
         taxonomies.taxonomy,
         case
-            when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
-            else counted.lab
+            when rules.attribution != 'whole' and labelled.fractional_weight is null then '(authors not known)'
+            else labelled.lab
         end as lab,
         coalesce(
-            crosswalk.to_category, case when taxonomies.is_default then counted.category else '(no counterpart)' end
+            crosswalk.to_category, if(taxonomies.is_own, labelled.label, taxonomies.unmapped_category)
         ) as category,
-        coalesce(crosswalk.weight, 1.0) * case rules.attribution
-            when 'whole' then counted.whole_weight
-            when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
-            else coalesce(counted.first_author_weight, counted.whole_weight)
-        end as weight
-    from {side}.mart.counted_publications as counted
-    cross join {side}.reference.counting_rules as rules
-    cross join {side}.reference.taxonomies as taxonomies
-    left join {side}.reference.category_crosswalk as crosswalk
+        least(1.0, sum(labelled.label_weight * coalesce(crosswalk.weight, 1.0)))
+        * any_value(case rules.attribution
+            when 'whole' then labelled.whole_weight
+            when 'fractional' then coalesce(labelled.fractional_weight, labelled.whole_weight)
+            else coalesce(labelled.first_author_weight, labelled.whole_weight)
+        end) as weight
+    from (
+        select *, category as label, 1.0 as label_weight, 'first' as category_attribution
+        from {side}.mart.counted_publications
+        union all
+        select
+            *,
+            unnest(string_split(categories, '; ')) as label,
+            1.0 / len(string_split(categories, '; ')) as label_weight,
+            'shared' as category_attribution
+        from {side}.mart.counted_publications
+        union all
+        select *, unnest(string_split(categories, '; ')) as label, 1.0 as label_weight, 'each' as category_attribution
+        from {side}.mart.counted_publications
+    ) as labelled
+    inner join {side}.reference.counting_rules as rules on labelled.category_attribution = rules.category_attribution
+    inner join {taxonomies} as taxonomies on taxonomies.corpus = 'iaps_mapping'
+    inner join {side}.reference.taxonomies as defaults on defaults.is_default
+    left join {crosswalk} as crosswalk
         on
-            counted.category = crosswalk.from_category
+            defaults.taxonomy = crosswalk.from_taxonomy
+            and labelled.label = crosswalk.from_category
             and taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not taxonomies.is_default
-    where counted.published_on is not null and (rules.counts_marked_duplicates or not counted.is_duplicate)
+    where labelled.published_on is not null and (rules.counts_marked_duplicates or not labelled.is_duplicate)
+    group by 1, 2, 3, 4, 5, 6, labelled.lab
 )
 """
 _MEASURES = {
@@ -142,6 +159,10 @@ _WHEN_ATTRIBUTION_CHANGED = """
             ) then 'relabelled'
 """
 
+_WHEN_MAPPING_DECIDED = """
+            when 'iaps_mapping' in (select corpus from {remapped}) then 'mapping decided'
+"""
+
 _COMPARE_CELLS = """
 with old as (select {names}, {measure} as value from old.{table} where {filters}),
 new as (select {names}, {measure} as value from new.{table} where {filters})
@@ -197,10 +218,10 @@ def list_counting_tables(release: Release) -> dict[str, tuple[tuple[str, ...], t
 def _list_last_causes(template: str) -> str:
     """SQL of the cause of a publication that moves without a change of its own row."""
     if template is corpus_diff.COUNT_EXPECTED:
-        return corpus_diff.WHEN_SUGGESTION_CHANGED
+        return corpus_diff.WHEN_SUGGESTION_CHANGED + corpus_diff.WHEN_MAPPING_DECIDED
     if template is corpus_diff.COUNT_BY_RULE:
-        return corpus_diff.WHEN_ATTRIBUTION_CHANGED
-    return _WHEN_ATTRIBUTION_CHANGED if template is _COUNT_BY_RULE else ""
+        return corpus_diff.WHEN_ATTRIBUTION_CHANGED + corpus_diff.WHEN_MAPPING_DECIDED
+    return _WHEN_ATTRIBUTION_CHANGED + _WHEN_MAPPING_DECIDED if template is _COUNT_BY_RULE else ""
 
 
 @contextmanager
@@ -233,6 +254,19 @@ def _select_decisions(connection: duckdb.DuckDBPyConnection, side: str) -> str:
     """The decisions that hold in a release, as SQL; those of earlier versions have none."""
     has_some = _has_clean_table(connection, side, "decisions")
     return corpus_diff.DECISIONS.format(side=side) if has_some else corpus_diff.NO_DECISIONS
+
+
+def _select_crosswalk(connection: duckdb.DuckDBPyConnection, side: str) -> str:
+    """The table by which a release counts categories in other taxonomies; none of earlier versions is decided."""
+    layer = "clean" if _has_clean_table(connection, side, "category_crosswalk") else "reference"
+    return f"{side}.{layer}.category_crosswalk"
+
+
+def _select_taxonomies(connection: duckdb.DuckDBPyConnection, side: str) -> str:
+    """The taxonomies in which a release counts each corpus, as SQL."""
+    if _has_clean_table(connection, side, "corpus_taxonomies"):
+        return f"{side}.clean.corpus_taxonomies"
+    return corpus_diff.TAXONOMIES.format(side=side, corpora=_find_corpora_table(connection, side))
 
 
 def _has_clean_table(connection: duckdb.DuckDBPyConnection, side: str, name: str) -> bool:
@@ -272,13 +306,23 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
     measures = _CORPUS_MEASURES if has_corpora else _MEASURES
     frames = []
     with _attach_both(old, new) as connection:
+        remapped = corpus_diff.REMAPPED.format(
+            old=_select_crosswalk(connection, "old"),
+            new=_select_crosswalk(connection, "new"),
+            corpora=f"new.{_find_corpora_table(connection, 'new')}",
+        )
         for measure in new_tables[table][1]:
             if measure not in old_tables[table][1]:
                 continue
             template, weight = measures[measure]
             after, before = (
                 template.format(
-                    cell=cell, measure=weight, side=side, sign=sign, corpora=_find_corpora_table(connection, side)
+                    cell=cell,
+                    measure=weight,
+                    side=side,
+                    sign=sign,
+                    crosswalk=_select_crosswalk(connection, side),
+                    taxonomies=_select_taxonomies(connection, side),
                 )
                 for side, sign in (("new", 1), ("old", -1))
             )
@@ -286,7 +330,7 @@ def explain_changes(old: Release, new: Release, table: str, cells: Mapping[str, 
                 names=names,
                 after=after,
                 before=before,
-                when_otherwise=_list_last_causes(template),
+                when_otherwise=_list_last_causes(template).replace("{remapped}", remapped),
                 filters=selection,
                 shown=_TITLES_SHOWN,
                 old_decisions=_select_decisions(connection, "old"),

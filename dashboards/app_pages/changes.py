@@ -28,6 +28,7 @@ _CAUSE_MEANINGS = {
     "lab decided": "has another lab as people decided",
     "date corrected": "has another date",
     "date decided": "has another date as people decided",
+    "mapping decided": "counts in another category of another taxonomy, as people decided on its own category",
     "rule changed": "is counted by a changed rule",
 }
 

@@ -145,6 +145,17 @@ def show_nowcasts(release: Release) -> None:
     )
 
 
+@needs("Nowcast of the newest months of labs", "mart.lab_nowcasts")
+def show_lab_nowcasts(release: Release) -> None:
+    """Show estimates of the final counts of the newest months of labs."""
+    show_mart(
+        release,
+        "mart.lab_nowcasts",
+        "No work of a lab has appeared since all feeds that bring its works are followed.",
+        "Works of labs, from whatever source. There is an estimate from 50 known delays on.",
+    )
+
+
 release = select_release()
 st.title("Sources and their coverage", anchor=False)
 st.caption(f"Contents, coverage and freshness of each source. Data as of {format_release(release)}.")
@@ -156,6 +167,7 @@ for heading, show in (
     ("Snapshots compared with earlier ones", show_snapshots),
     ("Overlapping lists", show_overlaps),
     ("Nowcast of the newest months", show_nowcasts),
+    ("Nowcast of the newest months of labs", show_lab_nowcasts),
 ):
     st.header(heading, anchor=False)
     show(release)

@@ -12,6 +12,7 @@ from dashboards.queries.checks import list_failed_checks
 from dashboards.queries.corpora import CORPUS_TABLES, MAPPING, Corpus, find_widest, list_corpora
 from dashboards.queries.findings import describe_trends
 from dashboards.queries.freshness import FRESHNESS_TABLE, STALE_FETCH_DAYS, STALE_RECORD_DAYS, query_freshness
+from dashboards.queries.lab_freshness import LAB_FRESHNESS_TABLE, query_lab_freshness
 from dashboards.queries.release import list_readable_releases, select_release
 from dashboards.queries.sources import REMOVED_TABLE
 from dashboards.text import escape_markdown, format_count, format_name, format_release
@@ -110,6 +111,17 @@ def show_freshness(release: Release) -> None:
     )
 
 
+@needs("Freshness of labs", LAB_FRESHNESS_TABLE)
+def show_lab_freshness(release: Release) -> None:
+    """Show how far the works of each lab are known."""
+    rows = query_lab_freshness(release, dt.datetime.now(dt.UTC).date())
+    names = ("lab", "works", "newest_work_on", "newest_check_at", "followed_sources", "reporting_delays", "state")
+    show_table(rows.select(names), key="labs up to today")
+    st.caption(
+        "Works still expected are told only of a lab of which at least 50 works were seen to come, and are in no count."
+    )
+
+
 release = select_release(optional=[*ITEM_TABLES, *CORPUS_TABLES, "raw.snapshots"])
 st.title("AI safety research in numbers", anchor=False)
 age = overview.count_days_since(release)
@@ -174,5 +186,8 @@ if has_publications:
         st.page_link("app_pages/labs.py", label="Labs", icon=":material/apartment:")
         st.page_link("app_pages/categories.py", label="Categories", icon=":material/sell:")
 
+if has_publications:
+    st.subheader("Labs up to today", anchor=False)
+    show_lab_freshness(release)
 st.subheader("Freshness", anchor=False)
 show_freshness(release)

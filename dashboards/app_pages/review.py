@@ -17,10 +17,12 @@ from dashboards.text import (
     show_web_link,
 )
 from dashboards.widgets import review_choices as choices
+from dashboards.widgets import review_mappings
 from dashboards.widgets.filters import select_segment, select_toggle
 from dashboards.widgets.frame import end_page
 from dashboards.widgets.parts import needs
 from dashboards.widgets.tables import show_table
+from transforms.review.mappings import describe_value
 from transforms.review.nearest import NearestWork
 from transforms.review.questions import ShownWork, UnknownWork
 from warehouse.decisions.events import Decision
@@ -135,6 +137,12 @@ def show_pairs(release: Release, log: list[Decision], is_blind: bool) -> None:
             show_text(review.read_work(release, work_id, record_id))
 
 
+@needs("Categories to map", *review.MAPPING_TABLES)
+def show_mappings(release: Release, log: list[Decision], taxonomy: str, titles: dict[str, str]) -> None:
+    """Show what categories could stand for in another taxonomy."""
+    review_mappings.show_mappings(release, log, taxonomy, titles)
+
+
 @needs("Disagreements", *review.TABLES, optional=review.OPTIONAL_TABLES)
 def show_disagreements(release: Release, log: list[Decision]) -> None:
     """Show the questions on which people decided differently, with a button for each answer."""
@@ -146,11 +154,11 @@ def show_disagreements(release: Release, log: list[Decision]) -> None:
         values = {decision.value: decision for decision in one.decisions}
         for decision in one.decisions:
             why = f", since {decision.reason}" if decision.reason else ""
-            st.caption(escape_markdown(f"{decision.decided_by}: {decision.kind} {decision.value}{why}"))
+            st.caption(escape_markdown(f"{decision.decided_by}: {decision.kind} {describe_value(decision)}{why}"))
         with st.container(horizontal=True):
-            for value, decision in values.items():
+            for decision in values.values():
                 st.button(
-                    f"Settle as {escape_markdown(value)}",
+                    f"Settle as {escape_markdown(describe_value(decision))}",
                     key=f"settle {decision.event_id}",
                     on_click=choices.settle,
                     args=(release, decision),
@@ -197,7 +205,7 @@ if review.get_editor() is None:
     st.caption(f"Data as of {format_release(release)}")
     end_page()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = select_segment("Show", ["Works", "Pairs", "Disagreements", "Progress"], "view")
+    view = select_segment("Show", ["Works", "Pairs", "Mappings", "Disagreements", "Progress"], "view")
     st.text_input("Your name", value=review.get_editor(), key=choices.PERSON_KEY, width=200)
     taxonomies, titles = review.list_taxonomies(release), list_taxonomies(release)
     taxonomy = (
@@ -220,6 +228,8 @@ if view == "Works":
     show_works(release, log, taxonomy, is_blind)
 elif view == "Pairs":
     show_pairs(release, log, is_blind)
+elif view == "Mappings":
+    show_mappings(release, log, taxonomy, titles)
 elif view == "Disagreements":
     show_disagreements(release, log)
 else:

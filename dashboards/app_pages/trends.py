@@ -10,6 +10,7 @@ from dashboards.exports.figure_files import query_figure_data
 from dashboards.figures.annotations import show_causes_link
 from dashboards.figures.comparison import show_comparison
 from dashboards.figures.figure import show_figure
+from dashboards.figures.late_works import show_late_works
 from dashboards.figures.suggested import show_suggested
 from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, select_papers, select_trend_options
 from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
@@ -87,6 +88,7 @@ def show_charts(release: Release, selection: Selection, paper_queries: list[Pape
             show_causes_link(panels.look.annotations)
         if options.has_suggested:
             show_suggested(release, selection, options.series)
+        show_late_works(release, selection)
         if options.is_compared:
             show_comparison(release, selection)
 

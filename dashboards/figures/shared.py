@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from dashboards.queries import counts, trends
 from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import describe_period_cautions
+from dashboards.queries.lab_freshness import describe_late_works
 from dashboards.queries.release import query_column_meanings
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension, Selection
 from dashboards.queries.trends import View
@@ -49,10 +51,13 @@ def describe_span(release: Release, selection: Selection) -> str | None:
 
 
 def list_source_cautions(release: Release, selection: Selection) -> list[str]:
-    """The caution on the time of the sources of a living corpus."""
+    """The cautions on the time of the sources of a living corpus, and on a rule that counts works more than once."""
     corpus = find_corpus(release, selection.corpus)
-    caution = describe_sources(release, corpus) if corpus else None
-    return [caution] if caution else []
+    cautions = [describe_sources(release, corpus) if corpus else None]
+    if selection.rule in counts.list_repeating_rules(release):
+        cautions.append(f"A work counts once in each of its categories. {counts.REPEATS}")
+    cautions += describe_late_works(release, selection, dt.datetime.now(dt.UTC).date())
+    return [one for one in cautions if one]
 
 
 def list_remainders(release: Release, selection: Selection) -> list[str]:

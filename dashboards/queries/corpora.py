@@ -19,6 +19,14 @@ CORPUS_TABLES = (
     *("mart.counted_works", "clean.works", "clean.work_labs", "clean.work_labels"),
 )
 """Tables that a count in a corpus reads besides the others; releases of earlier versions lack them."""
+_TAXONOMIES = """
+    select counted.taxonomy, coalesce(declared.title, lists.title, counted.taxonomy) as title
+    from clean.corpus_taxonomies as counted
+    left join reference.taxonomies as declared on counted.taxonomy = declared.taxonomy
+    left join clean.corpora as lists on counted.taxonomy = lists.corpus
+    where counted.corpus = $corpus
+    order by counted.is_own desc, coalesce(declared.is_default, false) desc, counted.taxonomy
+"""
 _LABELLED_SHARE = 0.95  # as is_applicable of mart.counting_rule_totals
 
 
@@ -115,6 +123,8 @@ def find_corpus(release: Release, name: str | None) -> Corpus | None:
 def list_taxonomies(release: Release, corpus: str | None = None) -> dict[str, str]:
     """Titles of the taxonomies in which a corpus is counted, by name, that of its own categories first."""
     found = find_corpus(release, corpus)
+    if found is not None and "clean.corpus_taxonomies" in release.manifest["tables"]:
+        return dict(query_release(release, _TAXONOMIES, {"corpus": found.name}).iter_rows())
     if found is not None and found.taxonomy == found.name:  # of a list whose categories are in no other taxonomy
         return {found.taxonomy: found.title}
     query = "select taxonomy, title from reference.taxonomies order by is_default desc, taxonomy"
@@ -124,6 +134,12 @@ def list_taxonomies(release: Release, corpus: str | None = None) -> dict[str, st
 def find_taxonomy(release: Release, corpus: str | None) -> str:
     """The taxonomy of the categories of a corpus."""
     return next(iter(list_taxonomies(release, corpus)))
+
+
+def name_crosswalk(release: Release) -> str:
+    """The table by which categories count in other taxonomies; in releases of earlier versions none is decided."""
+    decided = "clean.category_crosswalk"
+    return decided if decided in release.manifest["tables"] else "reference.category_crosswalk"
 
 
 def find_widest(corpora: Sequence[Corpus], *, needs_lab: bool = False, needs_category: bool = False) -> str | None:

@@ -27,6 +27,7 @@ from warehouse.sql import list_macro_tables
 MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
+REPEATS = "Totals over categories exceed the number of works if some have several."
 COUNTED_TABLES = (
     *(COUNTS_TABLE, "mart.counting_rule_totals", "clean.coverage", "clean.publications"),
     *("reference.categories", "reference.counting_rules", "reference.labs", "reference.taxonomies"),
@@ -104,7 +105,19 @@ def describe_rule(release: Release, name: str) -> str:
         "first_author": "for the lab of its first author",
     }[attribution]
     shared = ", and divided over all its categories" if of_categories == "shared" else ""
+    if of_categories == "each":
+        return f"Every work counts once in each of its categories, {place}. {REPEATS}"
     return f"Every work counts once, {place}{shared}."
+
+
+def list_repeating_rules(release: Release) -> set[str]:
+    """The counting rules by which a work of several categories counts more than once."""
+    # releases of earlier versions lack the column
+    query = """
+        select counting_rule from reference.counting_rules as rules
+        where to_json(rules) ->> 'category_attribution' = 'each'
+    """
+    return set(query_release(release, query)["counting_rule"].to_list())
 
 
 def find_works_rule(release: Release) -> str:
@@ -329,15 +342,15 @@ def list_papers(
                     -- releases of earlier versions lack the column
                     and coalesce(to_json(rules) ->> 'category_attribution', 'first') = 'first'
             )
-            and exists(from reference.taxonomies where taxonomy = $taxonomy and is_default)
     """
     source = f"{behind} where {date_condition} and {conditions}"
-    whole_parameters = {"rule": selection.rule, "taxonomy": selection.taxonomy}
-    is_in_table = query_release(release, is_whole, whole_parameters).item() and not _counts_year_alone(
-        release, selection
+    is_in_table = (
+        selection.taxonomy == find_taxonomy(release, selection.corpus)
+        and query_release(release, is_whole, {"rule": selection.rule}).item()
+        and not _counts_year_alone(release, selection)
     )
-    # a whole count in the default taxonomy is in the table of counts, whose months make up every period; others are
-    # added up here, which takes a thousand times longer
+    # a whole count in the taxonomy of the corpus is in the table of counts, whose months make up every period; others
+    # are added up here, which takes a thousand times longer
     counted = f"""
         select published_on, count(distinct publication_id) as publications
         from {source}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dashboards.queries.corpora import name_crosswalk
 from dashboards.queries.release import query_release
 from dashboards.queries.work import has_works
 from warehouse.release import Release
@@ -43,23 +44,33 @@ _WEIGHTS = """
     order by rules.counting_rule, 3
 """
 _CATEGORIES = """
-    select
-        taxonomies.title as taxonomy,
-        coalesce(crosswalk.to_category, publications.category) as category,
-        coalesce(crosswalk.weight, 1.0) as weight,
-        coalesce('correspondence of ' || crosswalk.confidence || ' confidence', 'label of the source') as basis
-    from clean.publications as publications
-    cross join reference.taxonomies as taxonomies
-    left join reference.category_crosswalk as crosswalk
-        on
-            publications.category = crosswalk.from_category
-            and taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not taxonomies.is_default
-    where
-        publications.publication_id in (select unnest($ids::varchar[]))
-        and (taxonomies.is_default or crosswalk.to_category is not null)
-    group by taxonomies.is_default, 1, 2, 3, 4
-    order by taxonomies.is_default desc, weight desc, category
+    with rows as (
+        select defaults.taxonomy, defaults.title, publications.category
+        from clean.publications as publications
+        inner join reference.taxonomies as defaults on defaults.is_default
+        where publications.publication_id in (select unnest($ids::varchar[]))
+    ),
+    categories as (
+        select title as taxonomy, category, 1.0 as weight, 'label of the source' as basis, true as is_own from rows
+        union
+        select
+            coalesce(titles.title, crosswalk.to_taxonomy) as taxonomy,
+            crosswalk.to_category as category,
+            crosswalk.weight,
+            if(
+                crosswalk.confidence = 'decided',
+                crosswalk.basis,
+                'correspondence of ' || crosswalk.confidence || ' confidence'
+            ) as basis,
+            false as is_own
+        from rows
+        inner join {crosswalk} as crosswalk
+            on rows.taxonomy = crosswalk.from_taxonomy and rows.category = crosswalk.from_category
+        left join reference.taxonomies as titles on crosswalk.to_taxonomy = titles.taxonomy
+    )
+    select taxonomy, category, weight, basis
+    from categories
+    order by is_own desc, taxonomy, weight desc, category
 """
 _SIMILAR = """
     select
@@ -112,7 +123,7 @@ def list_weights(release: Release, publication_ids: Sequence[str]) -> pl.DataFra
 
 def list_categories(release: Release, publication_ids: Sequence[str]) -> pl.DataFrame:
     """Category of the rows in each taxonomy: ``taxonomy``, ``category``, ``weight``, ``basis``."""
-    return query_release(release, _CATEGORIES, {"ids": list(publication_ids)})
+    return query_release(release, _CATEGORIES.format(crosswalk=name_crosswalk(release)), {"ids": list(publication_ids)})
 
 
 def list_similar_publications(release: Release, publication_ids: Sequence[str]) -> pl.DataFrame:

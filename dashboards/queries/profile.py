@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from dashboards.queries.corpora import name_crosswalk
 from dashboards.queries.finding import CHANGE_HEADLINES, Finding
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import OTHER_DIMENSION, Dimension, Selection
@@ -133,19 +134,21 @@ def list_definitions(release: Release, dimension: Dimension, name: str) -> pl.Da
             where labs.lab = $name
             group by all
         """,
-        "category": """
+        "category": f"""
             select taxonomies.title as taxonomy, categories.category, categories.definition, '' as correspondence
             from reference.categories as categories
             inner join reference.taxonomies as taxonomies on categories.taxonomy = taxonomies.taxonomy
             where categories.category = $name and taxonomies.is_default
             union all
             select
-                taxonomies.title,
+                coalesce(taxonomies.title, crosswalk.to_taxonomy),
                 crosswalk.to_category,
                 categories.definition,
-                concat(crosswalk.confidence, ' confidence: ', crosswalk.basis)
-            from reference.category_crosswalk as crosswalk
-            inner join reference.taxonomies as taxonomies on crosswalk.to_taxonomy = taxonomies.taxonomy
+                if(crosswalk.confidence = 'decided', '', crosswalk.confidence || ' confidence: ') || crosswalk.basis
+            from {name_crosswalk(release)} as crosswalk
+            inner join reference.taxonomies as defaults
+                on crosswalk.from_taxonomy = defaults.taxonomy and defaults.is_default
+            left join reference.taxonomies as taxonomies on crosswalk.to_taxonomy = taxonomies.taxonomy
             left join reference.categories as categories
                 on crosswalk.to_taxonomy = categories.taxonomy and crosswalk.to_category = categories.category
             where crosswalk.from_category = $name

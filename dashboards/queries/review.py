@@ -6,10 +6,10 @@ Without a name in ``AISLE_EDITOR``, which `aisle dashboard --edit` sets, the log
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dashboards.queries.release import connect_release
-from transforms.review import agreement, choices, nearest, questions, queue, stopping, suggested
+from transforms.review import agreement, choices, mappings, nearest, questions, queue, stopping, suggested
 from warehouse.decisions.events import Decision
 from warehouse.decisions.store import add_decisions, list_decisions
 from warehouse.lake import Lake
@@ -27,6 +27,7 @@ TABLES = (
     "clean.reviewed_labels",
     "clean.reviewed_scopes",
 )
+MAPPING_TABLES = ("mart.crosswalk_proposals", "clean.categories", "clean.category_overlaps", "clean.work_members")
 OPTIONAL_TABLES = (
     *("clean.suggestions", "clean.model_terms", "clean.work_labels", "clean.work_identifiers", "clean.work_history"),
     *("clean.record_identifiers", "clean.corpora", "reference.categories", "reference.taxonomies"),
@@ -70,12 +71,52 @@ def record_choice(release: Release, work: str, choice: choices.Choice, shown: It
         UnknownWork: No work is meant.
         OSError: The log cannot be written.
     """
-    own = [one for one in read_log() if one.decided_by == choice.decided_by]
-    seen = {one.event_id: one for one in (*shown, *own)}
+    seen = _list_seen(shown, choice.decided_by)
     with connect_release(release) as connection:
-        events = choices.build_choices(connection, seen.values(), work, choice)
+        events = choices.build_choices(connection, seen, work, choice)
     _add(events)
     return events
+
+
+def record_mapping(
+    release: Release,
+    question: mappings.MappingQuestion,
+    weights: Mapping[str, float],
+    decided_by: str,
+    shown: Iterable[Decision],
+    *,
+    reason: str = "",
+    is_blind: bool = False,
+) -> Decision:
+    """Record what a category stands for, see `transforms.review.mappings.build_mapping`; returns the event.
+
+    Raises:
+        ReadOnly: The dashboards were not started to edit.
+        InvalidDecision: It cannot be decided so.
+        OSError: The log cannot be written.
+    """
+    seen = _list_seen(shown, decided_by)
+    with connect_release(release) as connection:
+        event = mappings.build_mapping(
+            connection, seen, question, weights, decided_by, reason=reason, is_blind=is_blind
+        )
+    _add([event])
+    return event
+
+
+def record_mapping_again(release: Release, decision: Decision, decided_by: str, shown: Iterable[Decision]) -> Decision:
+    """Record a mapping again, made by somebody who has seen those that differ from it; returns the event."""
+    seen = _list_seen(shown, decided_by)
+    with connect_release(release) as connection:
+        event = mappings.build_mapping_again(connection, seen, decision, decided_by)
+    _add([event])
+    return event
+
+
+def _list_seen(shown: Iterable[Decision], decided_by: str) -> list[Decision]:
+    """The decisions that a person can have seen: those that were shown, and their own."""
+    own = [one for one in read_log() if one.decided_by == decided_by]
+    return list({one.event_id: one for one in (*shown, *own)}.values())
 
 
 def record_undo(event_id: str, decided_by: str) -> None:
@@ -147,6 +188,20 @@ def list_nearest(release: Release, work_id: str, taxonomy: str) -> list[nearest.
     """The labelled works that are most like a work."""
     with connect_release(release) as connection:
         return nearest.list_nearest(connection, work_id, taxonomy)
+
+
+def list_mappings(
+    release: Release, log: Sequence[Decision], taxonomy: str, blind_person: str = ""
+) -> list[mappings.MappingQuestion]:
+    """The categories of a taxonomy that can be mapped into others, what waits for a decision first."""
+    with connect_release(release) as connection:
+        return mappings.list_questions(connection, log, taxonomy, blind_person=blind_person)
+
+
+def list_mapping_targets(release: Release, question: mappings.MappingQuestion) -> list[mappings.MappingTarget]:
+    """The categories to which one can be mapped."""
+    with connect_release(release) as connection:
+        return mappings.list_targets(connection, question)
 
 
 def list_taxonomies(release: Release) -> list[str]:

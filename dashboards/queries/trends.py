@@ -80,10 +80,14 @@ order by starts_on{"".join(f", {name}" for name in selection.dimensions)}
 
 
 def _build_range_query(release: Release, selection: Selection) -> tuple[str, dict[str, Any]]:
-    """The range leaves out rules that cannot attribute more than 5 % of the publications to a lab."""
+    """The range leaves out rules that cannot attribute more than 5 % of the publications to a lab.
+
+    Where categories are added up, it leaves out those too by which a work counts more than once.
+    """
     query, parameters = counts.build_counts_query(selection)
     rules = counts.list_counting_rules(release, selection.corpus)
-    applicable = [rule.name for rule in rules if rule.is_applicable] or [selection.rule]
+    repeating = set[str]() if "category" in selection.dimensions else counts.list_repeating_rules(release)
+    applicable = [rule.name for rule in rules if rule.is_applicable and rule.name not in repeating] or [selection.rule]
     cell = ", ".join(("starts_on", *selection.dimensions))
     rule_queries = [
         f"select {cell}, publications from ({_indent_subquery(query.replace('$rule', f'$rule_{place}'))})"

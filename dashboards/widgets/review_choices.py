@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,11 +10,14 @@ import streamlit as st
 from dashboards.queries import review
 from dashboards.text import escape_markdown
 from transforms.review.choices import Choice, choose_again
+from transforms.review.mappings import MappingQuestion, describe_value
+from transforms.review.replay import MAPPING
 from transforms.review.suggested import Suggestion
 from warehouse.decisions.events import Decision, InvalidDecision
 from warehouse.release import Release
 
 PERSON_KEY, BLIND_KEY = "reviewer", "blind"
+MAPPING_KEY = "review: category that is mapped"
 QUEUE_KEY = "review: works that wait"
 _SHOWN = "review: decisions that were shown"
 _MADE = "review: decisions of this session"
@@ -54,16 +57,63 @@ def decide(release: Release, work: str, **values: Any) -> None:
 
 def settle(release: Release, decision: Decision) -> None:
     """Record a decision again, made by somebody who has seen those that differ from it."""
+    if decision.kind == MAPPING:
+        _keep(lambda shown: [review.record_mapping_again(release, decision, get_person(), shown)])
+        return
     _record(release, decision.record_id, choose_again(decision, get_person()))
 
 
+def decide_mapping(release: Release, question: MappingQuestion, weights: Mapping[str, float], reason: str = "") -> None:
+    """Record what a category stands for; a problem is shown when the page has run again."""
+    is_blind = bool(st.session_state.get(BLIND_KEY))
+    _keep(
+        lambda shown: [
+            review.record_mapping(release, question, weights, get_person(), shown, reason=reason, is_blind=is_blind)
+        ]
+    )
+    st.session_state.pop(MAPPING_KEY, None)
+
+
+def decide_shares(release: Release, question: MappingQuestion, names: Sequence[str], shares: str, reason: str) -> None:
+    """Record that a category stands for several others, by shares in percent; equal ones if none are given."""
+    given = shares.replace(",", " ").replace("%", " ").split()
+    try:
+        parts = [float(one) / 100 for one in given] or [1 / max(1, len(names))] * len(names)
+        weights = dict(zip(names, parts, strict=True))
+    except ValueError:
+        st.session_state[_MESSAGE] = "Nothing was recorded: give a share in percent for each category, such as 60, 40."
+        return
+    decide_mapping(release, question, weights, reason)
+
+
+def skip_mapping(question: MappingQuestion) -> None:
+    """Show another category before this."""
+    get_skipped().add(question.key)
+    st.session_state.pop(MAPPING_KEY, None)
+
+
+def open_mapping(questions: Sequence[MappingQuestion]) -> Callable[[], None]:
+    """What shows the category that was chosen in the list."""
+    keys = {one.from_category: one.key for one in questions}
+
+    def show() -> None:
+        st.session_state[MAPPING_KEY] = keys.get(st.session_state.get("again"))
+
+    return show
+
+
 def _record(release: Release, work: str, choice: Choice) -> None:
+    _keep(lambda shown: review.record_choice(release, work, choice, shown))
+
+
+def _keep(record: Callable[[Sequence[Decision]], Sequence[Decision]]) -> None:
+    """Record events of this session, given the decisions that were shown."""
     st.session_state.pop(_MESSAGE, None)
-    if not choice.decided_by:
+    if not get_person():
         st.session_state[_MESSAGE] = "A decision needs your name."
         return
     try:
-        events = review.record_choice(release, work, choice, st.session_state.get(_SHOWN, ()))
+        events = record(st.session_state.get(_SHOWN, ()))
     except (InvalidDecision, LookupError, OSError) as error:
         st.session_state[_MESSAGE] = f"Nothing was recorded: {error}."
         return
@@ -104,7 +154,7 @@ def show_outcome() -> None:
         subject = " ".join(part for part in (last.kind, last.taxonomy, last.field) if part)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f":material/check: {escape_markdown(subject)}: **{escape_markdown(last.value)}** · "
+                f":material/check: {escape_markdown(subject)}: **{escape_markdown(describe_value(last))}** · "
                 f"{escape_markdown(last.title)}"
             )
             st.button("Undo", key="undo", shortcut="U", on_click=undo_last)

@@ -181,7 +181,8 @@ def diff(
     """Explain changed numbers between two releases: each change with its causes, which add up to it.
 
     Causes: new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed; and label
-    decided, lab decided, date decided, exclusion decided, merge or split decided for what people decided or took back;
+    decided, lab decided, date decided, exclusion decided, merge or split decided, mapping decided for what people
+    decided or took back;
     and label suggested, suggestion changed in what is expected by suggestions.
     """
     import duckdb

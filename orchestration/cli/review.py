@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from orchestration.cli.console import fail, hold_lake, log, out, read_lake, show_line
-from warehouse.lake import Lake
+from orchestration.cli.console import fail, log, out, read_lake, show_line
+from orchestration.cli.review_log import (
+    REVIEWER,
+    Reviewer,
+    connect_release,
+    describe_decision,
+    hold_decisions,
+    report_faults,
+    require_reviewer,
+)
+from orchestration.cli.review_mappings import map_category, show_mappings
 from warehouse.terminal_text import escape_controls
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from warehouse.decisions.events import Decision
-
-_REVIEWER = "AISLE_REVIEWER"
 
 app = typer.Typer(
     name="review",
-    help="Decide on works: categories, scope, same work or not, corrected fields, labs, exclusions.",
+    help="Decide on works: categories, scope, same work or not, corrected fields, labs, exclusions; map categories.",
     no_args_is_help=True,
 )
 
@@ -36,11 +36,6 @@ class ExportFormat(StrEnum):
     csv = "csv"
     asreview_csv = "asreview-csv"
     asreview_ris = "asreview-ris"
-
-
-Reviewer = Annotated[
-    str, typer.Option("--as", help=f"Who decides; by default {_REVIEWER} of the environment.", metavar="NAME")
-]
 
 
 @app.command()
@@ -86,18 +81,18 @@ def decide(
         note=note,
         taxonomy=taxonomy,
         reason=reason,
-        decided_by=_require_reviewer(reviewer),
+        decided_by=require_reviewer(reviewer),
         is_blind=is_blind,
         is_new=is_new,
     )
-    with _hold_decisions() as lake, _connect_release(lake) as connection:
+    with hold_decisions() as lake, connect_release(lake) as connection:
         try:
             decisions = build_choices(connection, list_decisions(lake), work, choice)
         except (InvalidDecision, LookupError) as error:
             raise fail(str(error)) from error
         add_decisions(lake, decisions)
         for decision in decisions:
-            show_line(f"{decision.event_id}  {_describe(decision)}")
+            show_line(f"{decision.event_id}  {describe_decision(decision)}")
     log("it takes effect with the next `aisle run`")
 
 
@@ -128,9 +123,9 @@ def next_(
     from warehouse.decisions.events import InvalidDecision
     from warehouse.decisions.store import list_decisions
 
-    person = _require_reviewer(reviewer) if is_blind else reviewer or os.environ.get(_REVIEWER, "")
+    person = require_reviewer(reviewer) if is_blind else reviewer or os.environ.get(REVIEWER, "")
     lake = read_lake()
-    with _report_faults(), _connect_release(lake) as connection:
+    with report_faults(), connect_release(lake) as connection:
         listing = (connection, list_decisions(lake), person, is_blind, number, skip)
         if is_pairs:
             lines, waiting = list_pair_lines(*listing, is_short=is_list)
@@ -157,13 +152,13 @@ def undo(
     from transforms.review.choices import build_undo
     from warehouse.decisions.store import add_decisions, list_decisions
 
-    with _hold_decisions() as lake:
+    with hold_decisions() as lake:
         try:
-            decision = build_undo(list_decisions(lake), event, _require_reviewer(reviewer), reason)
+            decision = build_undo(list_decisions(lake), event, require_reviewer(reviewer), reason)
         except LookupError as error:
             raise fail(str(error)) from error
         add_decisions(lake, [decision])
-        show_line(f"{decision.event_id}  {_describe(decision)}")
+        show_line(f"{decision.event_id}  {describe_decision(decision)}")
     log("it takes effect with the next `aisle run`")
 
 
@@ -189,11 +184,11 @@ def export(
 
     lake = read_lake()
     if form is ExportFormat.csv:
-        with _report_faults():
+        with report_faults():
             decisions = list_decisions(lake)
         text, subject = write_csv(decisions), f"{len(decisions):,} decisions"
     else:
-        with _connect_release(lake) as connection:
+        with connect_release(lake) as connection:
             text, works = write_screening_file(connection, taxonomy, corpus, is_ris=form is ExportFormat.asreview_ris)
         subject = f"{works:,} works"
     if output is None:
@@ -230,19 +225,19 @@ def import_(
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise fail(f"{file} cannot be read: {error}") from error
-    defaults = {"decided_by": reviewer or os.environ.get(_REVIEWER, ""), "decided_at": utc_now()}
+    defaults = {"decided_by": reviewer or os.environ.get(REVIEWER, ""), "decided_at": utc_now()}
     try:
         screened = None if is_report(text) else read_screening_file(text, file.name)
         decisions = [] if screened is not None or is_report(text) else read_csv(text, defaults, file.name)
     except InvalidDecision as error:
         raise fail(str(error)) from error
-    with _hold_decisions() as lake:
+    with hold_decisions() as lake:
         if screened is not None:
-            defaults["decided_by"] = _require_reviewer(reviewer)
-            with _connect_release(lake) as connection:
+            defaults["decided_by"] = require_reviewer(reviewer)
+            with connect_release(lake) as connection:
                 decisions = take_screened(connection, list_decisions(lake), screened, defaults, taxonomy)
         if is_report(text):
-            with _connect_release(lake) as connection:
+            with connect_release(lake) as connection:
                 decisions = [take_report(connection, text, file.name, defaults)]
         added = add_decisions(lake, decisions)
     log(f"{added:,} of {len(decisions):,} decisions are new; they take effect with the next `aisle run`")
@@ -261,12 +256,12 @@ def stats() -> None:
     from warehouse.decisions.store import describe_database, list_decisions
 
     lake = read_lake()
-    with _report_faults():
+    with report_faults():
         decisions = list_decisions(lake)
         show_line(f"{len(decisions):,} decisions in {describe_database(lake)}")
     if not decisions:
         return
-    with _connect_release(lake) as connection:
+    with connect_release(lake) as connection:
         out.print(build_decision_table(connection))
         if (agreement := build_agreement_table(connection, decisions)) is not None:
             out.print(agreement)
@@ -279,45 +274,5 @@ def stats() -> None:
             show_line(f"{waiting:,} of them take effect with the next `aisle run`")
 
 
-def _describe(decision: Decision) -> str:
-    subject = " ".join(part for part in (decision.kind, decision.taxonomy, decision.field) if part)
-    return f"{subject}: {decision.value or decision.undone_event_id} · {decision.title}"
-
-
-def _require_reviewer(given: str) -> str:
-    name = given or os.environ.get(_REVIEWER, "")
-    if not name.strip():
-        raise fail(f"a decision needs a name: add --as NAME, or set {_REVIEWER}")
-    return name
-
-
-@contextmanager
-def _report_faults() -> Generator[None]:
-    from warehouse.decisions.store import DecisionsUnavailable
-
-    try:
-        yield
-    except DecisionsUnavailable as error:
-        raise fail(str(error)) from error
-
-
-@contextmanager
-def _hold_decisions() -> Generator[Lake]:
-    with _report_faults(), hold_lake() as lake:
-        yield lake
-
-
-@contextmanager
-def _connect_release(lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
-    import duckdb
-
-    from warehouse.release import NoRelease, read_current_release
-
-    try:
-        release = read_current_release(lake)
-        with release.connect() as connection:
-            yield connection
-    except NoRelease as error:
-        raise fail(str(error)) from error
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise fail(f"the newest release was made by another version of aisle: run `aisle run` ({error})") from error
+app.command(name="mappings")(show_mappings)
+app.command(name="map")(map_category)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from transforms.review.agreement import compare_people, list_disagreements
+from transforms.review.mappings import describe_value
 from transforms.review.nearest import NearestWork, list_nearest
 from transforms.review.questions import ShownWork, list_categories, read_work
 from transforms.review.queue import (
@@ -55,9 +56,10 @@ def list_disagreement_lines(connection: duckdb.DuckDBPyConnection, decisions: It
     found = list_disagreements(connection, decisions)
     lines = []
     for one in found[:_MAX_DISAGREEMENTS]:
-        values = " · ".join(f"{decision.decided_by}: {decision.value}" for decision in one.decisions)
+        values = " · ".join(f"{decision.decided_by}: {describe_value(decision)}" for decision in one.decisions)
+        record = one.decisions[0].record_id
         subject = " ".join(part for part in (one.decisions[0].kind, one.decisions[0].taxonomy) if part)
-        lines.append(f"{one.title} ({one.decisions[0].record_id}), {subject}: {values}")
+        lines.append(f"{one.title}{record and f' ({record})'}, {subject}: {values}")
     more = len(found) - _MAX_DISAGREEMENTS
     return [*lines, f"and {more:,} more"] if more > 0 else lines
 

@@ -63,3 +63,26 @@ def test_two_people_decide_by_keys_at_once(edited: tuple[Lake, str], browser: Br
     assert [one.kind for one in list_decisions(lake)] == ["category", "scope", "undo"]
     for page in (first, second):
         page.context.close()
+
+
+def test_a_category_is_mapped_by_keys_on_a_phone(edited: tuple[Lake, str], browser: Browser) -> None:
+    lake, address = edited
+    page = browser.new_context(viewport={"width": 390, "height": 1200}).new_page()
+    page.goto(f"{address}review?view=Mappings")
+    wait_until_idle(page)
+    page.get_by_role("combobox", name="Taxonomy").click()
+    page.get_by_role("option", name="Animals").click()
+    expect(page.get_by_role("heading", name="Wolves", exact=True)).to_be_visible()
+    page.get_by_role("heading", name="Review").click()
+    wait_until_idle(page)
+    page.keyboard.press("n")
+    expect(page.get_by_text("No category waits for a decision.")).to_be_visible()
+    wait_until_idle(page)
+    page.keyboard.press("u")
+    expect(page.get_by_role("heading", name="Wolves", exact=True)).to_be_visible()
+    assert [(one.kind, one.from_category) for one in list_decisions(lake)] == [
+        ("mapping", "Wolves"),
+        ("undo", "Wolves"),
+    ]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.context.close()

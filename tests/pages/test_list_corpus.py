@@ -42,7 +42,7 @@ ADDED = [
         timestamptz '2026-01-01' as newest_snapshot_at
     """,
 ]
-MADE_AGAIN = ("clean.list_categories", "clean.corpora", "mart.counted_list_entries", *MARTS)
+MADE_AGAIN = ("clean.list_categories", "clean.corpora", "clean.corpus_taxonomies", "mart.counted_list_entries", *MARTS)
 
 
 @pytest.fixture(scope="module")

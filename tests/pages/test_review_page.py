@@ -176,3 +176,47 @@ def test_a_correction_is_recorded_with_its_reason_and_a_wrong_one_is_refused(
             assert "no day such as 2024-03-17" in app.error[0].value
     (decision,) = list_decisions(edited)
     assert (decision.field, decision.value, decision.reason) == ("published_on", "2025-02-03", "its first page")
+
+
+def test_what_a_category_stands_for_is_decided_and_undone(edited: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_review(edited, monkeypatch, view="Mappings")
+    assert not app.exception
+    app = app.selectbox(key="into").set_value("iaps").run()
+    text = read_page_text(app)
+    assert "1 category waits for a decision; only what is decided is used" in text
+    assert "No work has categories of both" in text
+    app = app.button(key="target Robustness").click().run()
+    assert app.success[0].value == "No category waits for a decision."
+    assert list(app.dataframe[0].value["Counted in"]) == ["Robustness"]
+    app = app.button(key="undo").click().run()
+    app.multiselect(key="several targets").set_value(["Robustness", "Honest AI"])
+    app.text_input(key="shares").set_value("70, 20")
+    app = next(one for one in app.button if one.label == "Record").click().run()
+    assert "weights that add up to 1" in app.error[0].value
+    app.text_input(key="shares").set_value("70 %, 30 %")
+    app = next(one for one in app.button if one.label == "Record").click().run()
+    app = app.selectbox(key="again").set_value("Wolves").run()
+    app.button(key="no counterpart").click().run()
+    assert [(one.kind, one.value) for one in list_decisions(edited)] == [
+        ("mapping", "Robustness=1"),
+        ("undo", ""),
+        ("mapping", "Robustness=0.7; Honest AI=0.3"),
+        ("mapping", "(no counterpart)=1"),
+    ]
+
+
+def test_two_who_map_differently_unseen_disagree_until_it_is_settled(
+    edited: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_review(edited, monkeypatch, view="Mappings").selectbox(key="into").set_value("iaps").run()
+    second = open_review(edited, monkeypatch, "Bo", view="Mappings").selectbox(key="into").set_value("iaps").run()
+    first.button(key="target Robustness").click().run()
+    second.button(key="target Honest AI").click().run()
+    third = open_review(edited, monkeypatch, "Cy", view="Disagreements")
+    (button,) = [one for one in third.button if one.label == "Settle as Honest AI"]
+    assert button.click().run().success[0].value == "Nobody disagrees."
+    assert [(one.decided_by, one.value) for one in list_decisions(edited)] == [
+        ("Ada", "Robustness=1"),
+        ("Bo", "Honest AI=1"),
+        ("Cy", "Honest AI=1"),
+    ]

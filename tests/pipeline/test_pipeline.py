@@ -28,6 +28,7 @@ EMPTY_ON_BUNDLED_DATA = {
     "mart.author_topics",
     "mart.counted_list_entries",
     "mart.days_from_paper_to_discussion",
+    "mart.lab_nowcasts",
     "mart.list_overlaps",
     "mart.most_discussed_works",
     "mart.most_taught_works",

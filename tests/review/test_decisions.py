@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.decisions import find_postgres, make_decision, make_undo, serve_postgres
+from tests.support.decisions import find_postgres, make_decision, make_mapping, make_undo, serve_postgres
 from warehouse.decisions.csv_files import read_csv, write_csv
 from warehouse.decisions.events import InvalidDecision
 from warehouse.decisions.store import VARIABLE, DecisionsUnavailable, add_decisions, describe_database, list_decisions
@@ -24,13 +24,20 @@ DECISIONS = [
     make_decision("yes", kind="excluded", taxonomy="", seconds=5),
     make_decision("'-a note", kind="note", taxonomy="", seconds=6),
     make_undo(make_decision("yes", kind="scope", seconds=1), seconds=7),
+    make_mapping("Monitoring=0.75; Robustness=0.25", seconds=8),
+    make_undo(make_mapping("Monitoring=0.75; Robustness=0.25", seconds=8), seconds=9),
 ]
+OLD_IDS = ("e7737432752d3fc1be15e993b4b19b8e", "25f838f4a87eb7cd0aec06378c26ee91", "96573fa97e44b9876b13b18cd13ff757")
+"""Identifiers of the first of them as versions without mappings gave them."""
+
+
+MAPPED = {"kind": "mapping", "from_taxonomy": "beasts", "from_category": "Canines"}
 
 
 def keep_and_read_back(lake: Lake) -> None:
     assert list_decisions(lake) == []
     assert add_decisions(lake, DECISIONS[:3]) == 3
-    assert add_decisions(lake, [*DECISIONS, *DECISIONS]) == 5
+    assert add_decisions(lake, [*DECISIONS, *DECISIONS]) == 7
     assert list_decisions(lake) == DECISIONS
     with ThreadPoolExecutor(4) as threads:  # several people at once
         batches = [
@@ -38,7 +45,7 @@ def keep_and_read_back(lake: Lake) -> None:
         ]
         added = sum(threads.map(lambda batch: add_decisions(lake, batch), batches))
     assert added == 30
-    assert len(list_decisions(lake)) == 38
+    assert len(list_decisions(lake)) == 40
 
 
 def test_decisions_are_kept_in_a_file_of_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +85,18 @@ def test_an_event_that_was_edited_in_the_database_is_noticed(tmp_path: Path) -> 
         list_decisions(Lake(tmp_path))
 
 
+def test_a_log_of_an_earlier_version_is_read_and_continued(tmp_path: Path) -> None:
+    assert tuple(one.event_id for one in DECISIONS[:3]) == OLD_IDS
+    lake = Lake(tmp_path)
+    add_decisions(lake, DECISIONS[:3])
+    with sqlite3.connect(tmp_path / "decisions.sqlite") as connection:
+        for column in ("from_taxonomy", "from_category"):
+            connection.execute(f"alter table aisle_decisions drop column {column}")
+    assert list_decisions(lake) == DECISIONS[:3]
+    assert add_decisions(lake, DECISIONS) == 7
+    assert list_decisions(lake) == DECISIONS
+
+
 def test_an_export_is_read_back_as_it_was() -> None:
     text = write_csv(DECISIONS)
     assert read_csv(text, {"decided_by": "another"}, "old.csv") == DECISIONS
@@ -104,6 +123,11 @@ def test_rows_that_people_wrote_get_their_name_and_moment() -> None:
         ({"kind": "field", "field": "url"}, "'Wolves' is no web address"),
         ({"kind": "same work", "value": "yes", "second_record_id": "r1"}, "the same work as itself"),
         ({"event_id": "0" * 32}, "event 0{32} was edited"),
+        ({"kind": "mapping", "record_id": ""}, "'mapping' needs from_taxonomy, from_category"),
+        ({**MAPPED, "from_taxonomy": "animals"}, "mapped into another taxonomy, not into its own"),
+        (MAPPED, "'Wolves' maps to nothing: expected categories with weights that add up to 1"),
+        ({**MAPPED, "value": "Wolves=0.5"}, "weights that add up to 1"),
+        ({**MAPPED, "value": "Wolves=1; Foxes=0"}, "weights that add up to 1"),
     ],
 )
 def test_a_row_that_is_no_decision_is_named_with_the_reason(changed: dict[str, str], message: str) -> None:

@@ -30,6 +30,7 @@ NEEDED = (
     "clean.work_identifiers",
     "clean.work_history",
     "clean.corpora",
+    "mart.crosswalk_proposals",
 )
 REMADE = ("clean.decisions", "clean.reviewed_scopes", "clean.reviewed_labels")
 WOLVES, FOXES = "A study of old wolves", "A study of young foxes"
@@ -212,3 +213,28 @@ def test_a_run_reads_the_log_and_is_needed_after_each_decision(tmp_path: Path) -
     update_raw_tables(lake, lines.append)
     (row,) = lake.read(load_shared_tables()["decisions"]).to_dicts()
     assert (row["event_id"], row["second_record_id"]) == (decision.event_id, None)
+
+
+def test_a_category_is_mapped_and_shown_by_commands(lake: Lake) -> None:
+    into = ("--from", "animals", "--into", "iaps")
+    shown = run_aisle(lake.root, "review", "mappings", *into)
+    assert "animals: Wolves → iaps  [open]" in shown.stdout
+    assert "1 mappings wait for a decision; none of them is used" in shown.stderr
+    for options, message in (
+        ((), "give one of --to NAME, --none and --proposed"),
+        (("--proposed",), "nothing is proposed: No work has categories of both"),
+        (("--to", "Robust"), "did you mean Robustness"),
+        (("--to", "Robustness=0.6"), "weights that add up to 1"),
+    ):
+        refused = run_aisle(lake.root, "review", "map", "Wolves", *into, *options, "--as", "Ada")
+        assert (refused.returncode, message in refused.stderr) == (1, True), refused.stderr
+    targets = ("--to", "Robustness=0.75", "--to", "Honest AI=0.25")
+    done = run_aisle(lake.root, "review", "map", "wolves", *into, *targets, "--as", "Ada", "--why", "like them")
+    assert "mapping iaps: Robustness (75 %); Honest AI (25 %) · Wolves (animals) in iaps" in done.stdout
+    shown = run_aisle(lake.root, "review", "mappings", *into, "--category", "Wolves")
+    assert "[decided by Ada, counted in Robustness (75 %); Honest AI (25 %)]" in shown.stdout
+    assert "Robustness: 0 of 0" in shown.stdout
+    exported = run_aisle(lake.root, "review", "export")
+    assert "Robustness=0.75; Honest AI=0.25" in exported.stdout
+    (lake.root / "log.csv").write_text(exported.stdout)
+    assert "0 of 1 decisions are new" in run_aisle(lake.root, "review", "import", str(lake.root / "log.csv")).stderr

@@ -360,3 +360,21 @@ def test_table_of_one_column_is_refused_with_the_command_that_takes_it() -> None
         with pytest.raises(DocumentRefused, match=f"aisle add --map {name}={header} list.csv"):
             recognise_source(Document(text.encode(), "list.csv", {"lab": "OpenAI"}))
         assert len(take(text, columns=json.dumps({name: header})).records) == 2
+
+
+@pytest.mark.parametrize(
+    ("labs", "first"),
+    [
+        # most cells with commas have a part that stands alone: all of them are lists
+        (["Foo Lab", "Bar University", "Foo Lab,Baz", "Baz,Bar University", "Qux Centre,Quux College"], "Qux Centre"),
+        # few do, or there are too few to say
+        (["Foo Lab", "Foo Lab, Inc.", "Baz, Ltd.", "Bar, Town", "Qux, City"], "Qux, City"),
+        (["Foo Lab", "Bar", "Foo Lab,Bar", "Qux, City"], "Qux, City"),
+    ],
+)
+def test_commas_separate_labs_where_the_column_shows_it(labs: list[str], first: str) -> None:
+    rows = [f'Paper {place},https://example.org/{place},2024-05-0{place},"{lab}"' for place, lab in enumerate(labs, 1)]
+    parsed = take("\n".join(["Title,URL,Date,Lab", *rows]))
+    assert parsed.records[-1].values["lab"] == first
+    is_list = first != labs[-1]
+    assert ("2 labs: Qux Centre; Quux College" in str(parsed.records[-1].values["reading_note"])) is is_list

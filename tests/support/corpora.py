@@ -17,6 +17,8 @@ from warehouse.sql import SCALAR_MACROS, TABLE_MACROS
 MARTS = (
     *("clean.listed_publications", "clean.list_categories", "clean.corpora", "mart.counted_list_entries"),
     *(
+        "clean.category_crosswalk",
+        "clean.corpus_taxonomies",
         "clean.coverage",
         "clean.publication_categories",
         "mart.counted_publications",

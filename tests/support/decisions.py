@@ -34,10 +34,23 @@ def make_decision(
     return build_decision(defaults | values)
 
 
+def make_mapping(value: str = "Robustness=1", **values: Any) -> Decision:
+    """A decision of Ada on what a category of a list stands for."""
+    names = {"from_taxonomy": "beasts", "from_category": "Canines", "record_id": "", "kind": "mapping"}
+    return make_decision(value, **names | values)
+
+
 def make_undo(undone: Decision, *, seconds: int = 0) -> Decision:
     """The undo of a decision."""
     return make_decision(
-        "", kind="undo", taxonomy="", undone_event_id=undone.event_id, record_id=undone.record_id, seconds=seconds
+        "",
+        kind="undo",
+        taxonomy="",
+        undone_event_id=undone.event_id,
+        record_id=undone.record_id,
+        from_taxonomy=undone.from_taxonomy,
+        from_category=undone.from_category,
+        seconds=seconds,
     )
 
 

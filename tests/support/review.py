@@ -11,7 +11,7 @@ from warehouse.lake import Lake
 
 NEEDED = (
     *("mart.counted_works", "clean.reviewed_labels", "clean.work_candidates", "clean.work_history", "clean.corpora"),
-    *("clean.works", "clean.work_identifiers"),
+    *("clean.works", "clean.work_identifiers", "mart.crosswalk_proposals"),
 )
 TITLES = {
     "wolves": "A study of old wolves",

@@ -12,7 +12,7 @@ import duckdb
 
 from orchestration.ingest.decisions import build_decision_rows
 from tests.support.builders import build_release
-from tests.support.decisions import make_decision
+from tests.support.decisions import make_decision, make_mapping
 from tests.support.suggestions import make_text as make_animal_text
 from tests.support.two_lists import (
     LIST_SEEN_AT,
@@ -47,6 +47,9 @@ DECISIONS = [
     make_decision("Counting again", kind="field", field="title", record_id="arxiv 6", **_OF_A_RECORD),
     make_decision("yes", kind="same work", record_id="arxiv 6", second_record_id="arxiv 5", **_OF_A_RECORD),
     make_decision("no", kind="same work", record_id="arxiv 2", second_record_id="openalex 2", **_OF_A_RECORD),
+    make_mapping(
+        "Robustness=0.75; Honest AI=0.25", from_taxonomy="own_list", from_category="red teams", taxonomy="iaps"
+    ),
 ]
 
 

@@ -21,7 +21,7 @@ from tests.support.suggestions import make_models
 from warehouse.lake import Lake
 from warehouse.release import Release
 
-STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED, OWN_LIST = (f"{number:016x}" for number in range(1, 7))
+STUDY, SECOND_LIST, PAGE, THIRD_LIST, SHORTENED, OWN_LIST, FEED = (f"{number:016x}" for number in range(1, 8))
 STUDY_SEEN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 LIST_SEEN_AT = dt.datetime(2025, 6, 15, tzinfo=dt.UTC)
 DELAYS = (0, 0, 1, 2)  # months
@@ -52,6 +52,9 @@ MARTS = (
     "mart.model_card_classes",
     "mart.suggested_counts_by_month",
     "mart.suggestion_confidence_by_month",
+    "mart.crosswalk_proposals",
+    "mart.lab_freshness",
+    "mart.lab_nowcasts",
 )
 
 
@@ -81,6 +84,8 @@ def make_rows() -> dict[str, list[dict[str, Any]]]:
             make_list_snapshot(THIRD_LIST, "third.csv", STUDY_SEEN_AT),
             make_list_snapshot(SHORTENED, "third.csv", LIST_SEEN_AT),
             make_list_snapshot(OWN_LIST, "own.csv", LIST_SEEN_AT),
+            # an empty answer of a feed, since which works come late
+            make_list_snapshot(FEED, "feed.csv", STUDY_SEEN_AT, origin="fetch", feed="feed", last_seen_at=LIST_SEEN_AT),
             make_list_snapshot(PAGE, "page.html", LIST_SEEN_AT, source="forum_page"),
         ],
         "raw__parses": [

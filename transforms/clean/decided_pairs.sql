@@ -77,6 +77,8 @@ select
     decisions.title,
     decisions.ground,
     decisions.seen_event_ids,
+    decisions.from_taxonomy,
+    decisions.from_category,
     present_parts.present
 from decisions
 left join present_parts on decisions.event_id = present_parts.event_id

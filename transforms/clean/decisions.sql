@@ -1,5 +1,5 @@
 /*
-row = "A decision of a person, with what became of it: it is disputed if two decided differently without seeing each other, and its ground has changed if what was shown is no longer what the records state."
+row = "A decision of a person, with what became of it: it is disputed if two decided differently unseen, and its ground has changed if what was shown is no longer what the lake states."
 key = ["event_id"]
 function = "review.replay.replay_decisions"
 
@@ -9,17 +9,19 @@ kind = {}
 decided_by = {}
 decided_at = {}
 value = {}
-record_id = {}
+record_id = { type = "text", meaning = "The record of a work that it is about; missing for a mapping." }
 second_record_id = {}
 work_id = { type = "text", meaning = "The work that has the record now; missing if no work has it." }
 second_work_id = { type = "text", meaning = "The work that has the other record now." }
-taxonomy = {}
+taxonomy = { type = "text", meaning = "The taxonomy of the categories or the scope; of a mapping, the one that it leads into." }
 field = {}
 undone_event_id = {}
 reason = {}
 title = {}
 ground = {}
 seen_event_ids = {}
+from_taxonomy = { type = "text", meaning = "The taxonomy of the category that is mapped." }
+from_category = { type = "text", meaning = "The category that is mapped." }
 outcome = { type = "text", meaning = "Whether it holds, or why not.", required = true, one_of = ["holds", "superseded", "undone", "disputed", "ground changed", "record missing"] }
 */
 with decisions as (
@@ -54,6 +56,66 @@ shown_records as (
     where second_record_id is not null
 ),
 
+mappings as (
+    select
+        decisions.event_id,
+        decisions.taxonomy,
+        decisions.value,
+        decisions.ground,
+        categories.category,
+        categories.definition,
+        coalesce(proposed.to_category, '(none)') as proposed_category
+    from decisions
+    inner join clean.categories as categories
+        on decisions.from_taxonomy = categories.taxonomy and decisions.from_category = categories.category
+    left join clean.category_overlaps as proposed
+        on
+            decisions.from_taxonomy = proposed.from_taxonomy
+            and decisions.from_category = proposed.from_category
+            and decisions.taxonomy = proposed.to_taxonomy
+            and proposed.is_proposed
+    where decisions.kind = 'mapping'
+),
+
+-- what is proposed now speaks for a decision that says so too, whatever was proposed before
+mapping_parts as (
+    select
+        event_id,
+        'proposal:' || left(sha256(proposed_category), 16) as part
+    from mappings
+    union
+    select
+        event_id,
+        part
+    from (
+        select
+            event_id,
+            unnest(string_split(ground, '; ')) as part
+        from mappings
+        where contains('; ' || value, '; ' || proposed_category || '=')
+    ) as shown
+    where starts_with(part, 'proposal:')
+    union
+    select
+        event_id,
+        'definition:' || left(sha256(category || ': ' || definition), 16) as part
+    from mappings
+    where definition is not null
+    union
+    select
+        mappings.event_id,
+        'definition:' || left(sha256(targets.category || ': ' || targets.definition), 16) as part
+    from mappings
+    inner join clean.categories as targets on mappings.taxonomy = targets.taxonomy
+    where targets.definition is not null
+    union
+    select
+        mappings.event_id,
+        'category:' || left(sha256(targets.category), 16) as part
+    from mappings
+    inner join clean.categories as targets on mappings.taxonomy = targets.taxonomy
+),
+
 parts as (
     select
         shown_records.event_id,
@@ -74,6 +136,12 @@ parts as (
         'definition:' || left(sha256(categories.category || ': ' || categories.definition), 16) as part
     from decisions
     inner join reference.categories as categories on decisions.taxonomy = categories.taxonomy
+    where decisions.kind != 'mapping'
+    union
+    select
+        event_id,
+        part
+    from mapping_parts
 ),
 
 present_parts as (
@@ -101,6 +169,8 @@ select
     decisions.title,
     decisions.ground,
     decisions.seen_event_ids,
+    decisions.from_taxonomy,
+    decisions.from_category,
     present_parts.present
 from decisions
 left join present_parts on decisions.event_id = present_parts.event_id

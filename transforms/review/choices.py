@@ -205,6 +205,8 @@ def build_undo(decisions: Iterable[Decision], event_id: str, decided_by: str, re
             "decided_by": decided_by,
             "decided_at": dt.datetime.now(dt.UTC),
             "record_id": meant[0].record_id,
+            "from_taxonomy": meant[0].from_taxonomy,
+            "from_category": meant[0].from_category,
             "title": meant[0].title,
             "undone_event_id": meant[0].event_id,
             "reason": reason,

@@ -19,11 +19,11 @@ import pyarrow as pa
 _SEPARATOR = "; "
 HOLDS, SUPERSEDED, UNDONE = "holds", "superseded", "undone"
 DISPUTED, GROUND_CHANGED, RECORD_MISSING = "disputed", "ground changed", "record missing"
-SAME_WORK, YES = "same work", "yes"
+SAME_WORK, MAPPING, YES = "same work", "mapping", "yes"
 _UNQUESTIONED = {"note", "undo"}  # they decide nothing, so that none replaces another
 _READ = (
     *("event_id", "kind", "value", "record_id", "second_record_id", "taxonomy", "field"),
-    *("undone_event_id", "seen_event_ids", "ground"),
+    *("undone_event_id", "seen_event_ids", "ground", "from_taxonomy", "from_category"),
 )
 _OUTCOMES = "create temp table outcomes (event_id varchar, outcome varchar)"
 
@@ -162,7 +162,8 @@ def replay_decisions(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         select
             input.event_id, input.kind, input.decided_by, input.decided_at, input.value, input.record_id,
             input.second_record_id, input.work_id, input.second_work_id, input.taxonomy, input.field,
-            input.undone_event_id, input.reason, input.title, input.ground, input.seen_event_ids, outcomes.outcome
+            input.undone_event_id, input.reason, input.title, input.ground, input.seen_event_ids, input.from_taxonomy,
+            input.from_category, outcomes.outcome
         from input inner join outcomes on input.event_id = outcomes.event_id
     """
 
@@ -192,12 +193,15 @@ def build_event(
         decision: Its fields.
         work_id: The work that has its record.
         second_work_id: The work that has its other record.
-        present: Hashes of what the records state now, separated by semicolons.
+        present: Hashes of what the records state now, separated by semicolons; for a mapping, of what is known of its
+            category, None if no list has it.
     """
     record_id, second_record_id = decision["record_id"], decision["second_record_id"]
     # records, not works, of a pair: which works there are follows from the decision
-    subject = sorted([record_id, second_record_id]) if second_record_id else [work_id or record_id]
+    subject = sorted([record_id, second_record_id]) if second_record_id else [work_id or record_id or ""]
     is_there = work_id is not None and (not second_record_id or second_work_id is not None)
+    if decision["kind"] == MAPPING:
+        subject, is_there = [decision["from_taxonomy"], decision["from_category"]], present is not None
     return Event(
         event_id=decision["event_id"],
         question=(decision["kind"], *subject, decision["taxonomy"] or "", decision["field"] or ""),

@@ -42,8 +42,9 @@ def list_decisions(lake: Lake) -> list[Decision]:
         if not db.inspect(engine).has_table(_TABLE):
             return []
         table = _declare_table()
+        there = [table.c[name] for name in COLUMNS if name in _list_columns(engine)]
         with engine.connect() as connection:
-            rows = connection.execute(db.select(table).order_by(table.c.decided_at, table.c.event_id))
+            rows = connection.execute(db.select(*there).order_by(table.c.decided_at, table.c.event_id))
             return [build_decision(row) for row in rows.mappings()]
 
 
@@ -65,6 +66,7 @@ def add_decisions(lake: Lake, decisions: Iterable[Decision]) -> int:
         for attempt in range(_ATTEMPTS):
             try:
                 table.metadata.create_all(engine)
+                _add_missing_columns(engine)
                 with engine.begin() as connection:
                     known = set[str]()
                     for first in range(0, len(new), _BATCH):
@@ -107,6 +109,22 @@ def _declare_table() -> db.Table:
 
     columns = [db.Column(name, db.Text, nullable=False) for name in COLUMNS if name != "event_id"]
     return db.Table(_TABLE, db.MetaData(), db.Column("event_id", db.String(32), primary_key=True), *columns)
+
+
+def _list_columns(engine: db.Engine) -> set[str]:
+    import sqlalchemy as db
+
+    return {column["name"] for column in db.inspect(engine).get_columns(_TABLE)}
+
+
+def _add_missing_columns(engine: db.Engine) -> None:
+    """Add the columns that a table of an earlier version lacks; its events have nothing in them."""
+    import sqlalchemy as db
+
+    if missing := [name for name in COLUMNS if name not in _list_columns(engine)]:
+        with engine.begin() as connection:
+            for name in missing:
+                connection.execute(db.text(f"alter table {_TABLE} add column {name} text not null default ''"))
 
 
 def _locate_file(lake: Lake) -> Path:

@@ -29,14 +29,21 @@ categories as (
         from_category as label,
         to_category as category,
         weight
-    from reference.category_crosswalk
+    from clean.category_crosswalk
     where to_taxonomy = taxonomy_of(in_taxonomy, in_corpus) and from_taxonomy = taxonomy_of(null, in_corpus)
     union all
     select
         labels.category as label,
         case
             when corpora.taxonomy = taxonomy_of(in_taxonomy, in_corpus) or labels.category = '(unlabelled)' then labels.category
-            else '(no counterpart)'
+            else coalesce(
+                (
+                    select taxonomies.unmapped_category
+                    from clean.corpus_taxonomies as taxonomies
+                    where taxonomies.corpus = in_corpus and taxonomies.taxonomy = taxonomy_of(in_taxonomy, in_corpus)
+                ),
+                '(no counterpart)'
+            )
         end as category,
         1.0 as weight
     from labels
@@ -44,7 +51,7 @@ categories as (
     where
         labels.category not in (
             select from_category
-            from reference.category_crosswalk
+            from clean.category_crosswalk
             where to_taxonomy = taxonomy_of(in_taxonomy, in_corpus) and from_taxonomy = taxonomy_of(null, in_corpus)
         )
 ),
@@ -65,6 +72,14 @@ labelled_publications as (
     from mart.counted_works as counted
     inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'shared'
     where counted.corpus = (select known_corpus.corpus from known_corpus)
+    union all
+    select
+        counted.*,
+        unnest(string_split(counted.categories, '; ')) as label,
+        1.0 as label_weight
+    from mart.counted_works as counted
+    inner join reference.counting_rules as rules on rules.counting_rule = rule and rules.category_attribution = 'each'
+    where counted.corpus = (select known_corpus.corpus from known_corpus)
 ),
 
 weighted_publications as (
@@ -78,7 +93,8 @@ weighted_publications as (
             when rules.attribution != 'whole' and counted.fractional_weight is null then '(authors not known)'
             else counted.lab
         end as lab,
-        counted.label_weight * case rules.attribution
+        counted.label_weight,
+        case rules.attribution
             when 'whole' then counted.whole_weight
             when 'fractional' then coalesce(counted.fractional_weight, counted.whole_weight)
             else coalesce(counted.first_author_weight, counted.whole_weight)
@@ -98,12 +114,21 @@ select
     weighted_publications.lab,
     categories.category,
     weighted_publications.published_on,
-    weighted_publications.weight * categories.weight as weight,
+    -- two labels that mean one category elsewhere count once there
+    weighted_publications.weight * least(1.0, sum(weighted_publications.label_weight * categories.weight)) as weight,
     weighted_publications.published_year,
     weighted_publications.work_id
 from weighted_publications
 inner join categories on weighted_publications.label = categories.label
-where weighted_publications.weight > 0;
+where weighted_publications.weight > 0
+group by
+    weighted_publications.publication_id,
+    weighted_publications.lab,
+    categories.category,
+    weighted_publications.published_on,
+    weighted_publications.weight,
+    weighted_publications.published_year,
+    weighted_publications.work_id;
 
 -- The periods of a grain, from the first to the last day that the corpus covers or has publications of.
 --   grain        month, quarter, year or rolling_12_months (complete windows, one ending with each month)
@@ -178,7 +203,7 @@ with periods as (
                 then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
             when
                 not exists (select 1 from reference.taxonomies where taxonomy = taxonomy_of(in_taxonomy, in_corpus))
-                and not exists (select 1 from clean.corpora where taxonomy = in_taxonomy and corpus = in_corpus)
+                and not exists (select 1 from clean.corpus_taxonomies where taxonomy = in_taxonomy and corpus = in_corpus)
                 and in_taxonomy is not null
                 then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
             else true

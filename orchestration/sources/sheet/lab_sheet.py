@@ -27,6 +27,7 @@ from orchestration.sources.sheet.row_cells import (
     NotInScope,
     RowCells,
     RowValues,
+    are_lists_with_commas,
     parse_abstract,
     parse_cells,
 )
@@ -55,8 +56,10 @@ def _parse(document: Document) -> ParseResult:
         DamagedDocument: The header is missing or ambiguous.
     """
     rows = list(_read_cells(document))
-    orders = _find_day_orders(rows)
-    parsed_rows = [row if isinstance(row, Reject) else _parse_row(row, orders[row.table]) for row in rows]
+    orders, listing = _find_day_orders(rows), _find_tables_with_lists_of_labs(rows)
+    parsed_rows = [
+        row if isinstance(row, Reject) else _parse_row(row, orders[row.table], row.table in listing) for row in rows
+    ]
     read = [row[1] for row in parsed_rows if isinstance(row, tuple)]
     shared_links = _find_shared_links(read)
     listed = find_list(document, read)
@@ -81,6 +84,15 @@ def _find_day_orders(rows: list[RowCells | Reject]) -> dict[int, DayOrder | None
     return {table: find_day_order(texts) for table, texts in dates.items()}
 
 
+def _find_tables_with_lists_of_labs(rows: list[RowCells | Reject]) -> set[int]:
+    """The tables in whose column of labs commas separate several."""
+    labs: dict[int, list[str]] = {}
+    for row in rows:
+        if isinstance(row, RowCells):
+            labs.setdefault(row.table, []).append(row.lab)
+    return {table for table, texts in labs.items() if are_lists_with_commas(texts)}
+
+
 def _read_captured_rows(document: Document) -> list[CapturedRow]:
     """The rows of a captured page; none for a document of another form."""
     if document.is_workbook or document.is_markup or read_gviz_rows(document) is not None:
@@ -96,10 +108,10 @@ def _read_cells(document: Document) -> Iterator[RowCells | Reject]:
     yield from read_tables(document)
 
 
-def _parse_row(cells: RowCells, order: DayOrder | None) -> tuple[str, RowValues] | Reject:
+def _parse_row(cells: RowCells, order: DayOrder | None, has_comma_lists: bool) -> tuple[str, RowValues] | Reject:
     """Locator and values of a row, or a reject for a row that is out of scope or has neither title nor link."""
     try:
-        return cells.locator, parse_cells(cells, order)
+        return cells.locator, parse_cells(cells, order, has_comma_lists=has_comma_lists)
     except NotInScope as reason:
         judged = None
         title = collapse_spaces(cells.title)

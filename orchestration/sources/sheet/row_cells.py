@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -37,6 +38,7 @@ _NOTHING = frozenset({"-", "--", "none", "nil"})  # in a list, no statement on t
 _BETWEEN_CATEGORIES = re.compile(r"[;|\n\r]+")
 _MAYBE_BETWEEN_CATEGORIES = re.compile(r"\s*[,/&+]\s*|\s+and\s+")
 _NO_PUBLICATIONS = frozenset({"attachment", "note", "annotation"})  # types of items in Zotero
+_FEWEST_LISTS = 3  # of cells with commas, before they are taken as lists
 NO_CATEGORY = "no safety category: the row is not part of the mapping"
 
 
@@ -90,12 +92,26 @@ class JudgedNotInScope(NotInScope):
         self.judgement = judgement
 
 
-def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
+def are_lists_with_commas(cells: Iterable[str]) -> bool:
+    """Whether commas separate several names in the cells of a column.
+
+    They do if, of at least three cells with commas, most have a part that stands alone in another cell. It is decided
+    for the column: a name such as “Foo, Inc.” is no list where few others are.
+    """
+    texts = [normalize_name(cell).casefold() for cell in cells]
+    alone = {text for text in texts if text and "," not in text}
+    lists = [text for text in texts if "," in text]
+    found = sum(any(part.strip() in alone for part in text.split(",")) for text in lists)
+    return len(lists) >= _FEWEST_LISTS and 2 * found > len(lists)
+
+
+def parse_cells(cells: RowCells, order: DayOrder | None = None, *, has_comma_lists: bool = False) -> RowValues:
     """The values of a row, by column of the raw table.
 
     Args:
         cells: The row.
         order: The order of day and month in the sheet's dates, if they show one.
+        has_comma_lists: Whether commas separate several labs in the sheet.
 
     Raises:
         ValueError: The row has neither a title nor a link.
@@ -118,7 +134,7 @@ def parse_cells(cells: RowCells, order: DayOrder | None = None) -> RowValues:
         notes.append(f"the title “{title}” is a date: a spreadsheet has probably changed it")
     date = _parse_date(cells.date, order, notes)
     authors, author_labs = _split_authors(cells), _split_list(cells.author_labs, cells.separator)
-    lab = _parse_lab(cells, notes)
+    lab = _parse_lab(cells, notes, has_comma_lists=has_comma_lists)
     if authors and author_labs and len(authors) != len(author_labs):
         notes.append(f"{len(authors)} authors but {len(author_labs)} labs of authors: the labs are not used")
         author_labs = []
@@ -205,14 +221,18 @@ def _is_date(title: str) -> bool:
         return False
 
 
-def _parse_lab(cells: RowCells, notes: list[str]) -> str | None:
-    """The first lab of a cell; several are separated as declared, by semicolons, lines, or commas beside known ones."""
+def _parse_lab(cells: RowCells, notes: list[str], *, has_comma_lists: bool) -> str | None:
+    """The first lab of a cell; several are separated as declared, by semicolons, lines, or commas.
+
+    Commas separate where the whole column shows it, or beside a known lab.
+    """
     pieces = cells.lab.split(cells.separator) if cells.separator else re.split(r"[;\n\r]+", cells.lab)
     labs = [name for piece in pieces if (name := normalize_name(piece))]
     if len(labs) == 1 and not cells.separator:
         known = {name.casefold() for name in get_known_labs()}
         smaller = [part for piece in labs[0].split(",") if (part := piece.strip())]
-        labs = smaller if len(smaller) > 1 and any(part.casefold() in known for part in smaller) else labs
+        if len(smaller) > 1 and (has_comma_lists or any(part.casefold() in known for part in smaller)):
+            labs = smaller
     lab = labs[0] if labs else ""
     if len(labs) > 1:
         notes.append(f"{len(labs)} labs: {'; '.join(labs)}; the first is used")

@@ -10,35 +10,18 @@ category = {}
 published_month = { type = "date", meaning = "First day of the month of publication; missing for publications without a date and for those known only by year, which `publication_counts()` adds to their year." }
 publications = { type = "real", unit = "publications", meaning = "Publications by the counting rule; fractions where the rule divides a publication.", required = true, minimum = 0 }
 */
-with category_weights as (
+with weight_sums as (
     select
-        publication_id,
-        'first' as category_attribution,
+        lab,
         category,
-        1.0 as weight
-    from clean.publications
-    union all
-    select
-        publication_id,
-        'shared' as category_attribution,
-        category,
-        weight
-    from clean.publication_categories
-),
-
-weight_sums as (
-    select
-        counted.lab,
-        category_weights.category_attribution,
-        category_weights.category,
-        cast(date_trunc('month', counted.published_on) as date) as published_month,
-        counted.is_duplicate,
-        counted.fractional_weight is not null as is_author_known,
-        sum(counted.whole_weight * category_weights.weight) as whole,
-        sum(counted.fractional_weight * category_weights.weight) as fractional,
-        sum(counted.first_author_weight * category_weights.weight) as first_author
-    from mart.counted_publications as counted
-    inner join category_weights on counted.publication_id = category_weights.publication_id
+        categories,
+        cast(date_trunc('month', published_on) as date) as published_month,
+        is_duplicate,
+        fractional_weight is not null as is_author_known,
+        sum(whole_weight) as whole,
+        sum(fractional_weight) as fractional,
+        sum(first_author_weight) as first_author
+    from mart.counted_publications
     group by all
 ),
 
@@ -47,8 +30,8 @@ weights_by_attribution as (
     select
         'whole' as attribution,
         lab,
-        category_attribution,
         category,
+        categories,
         published_month,
         is_duplicate,
         whole as weight
@@ -57,8 +40,8 @@ weights_by_attribution as (
     select
         'fractional' as attribution,
         case when is_author_known then lab else '(authors not known)' end as lab,
-        category_attribution,
         category,
+        categories,
         published_month,
         is_duplicate,
         case when is_author_known then fractional else whole end as weight
@@ -67,8 +50,8 @@ weights_by_attribution as (
     select
         'first_author' as attribution,
         case when is_author_known then lab else '(authors not known)' end as lab,
-        category_attribution,
         category,
+        categories,
         published_month,
         is_duplicate,
         case when is_author_known then first_author else whole end as weight
@@ -78,33 +61,76 @@ weights_by_attribution as (
 weights_by_rule as (
     select
         counting_rules.counting_rule,
+        counting_rules.category_attribution,
         weights_by_attribution.lab,
         weights_by_attribution.category,
+        weights_by_attribution.categories,
         weights_by_attribution.published_month,
         sum(weights_by_attribution.weight) as weight
     from weights_by_attribution
-    inner join reference.counting_rules as counting_rules
-        on
-            weights_by_attribution.attribution = counting_rules.attribution
-            and weights_by_attribution.category_attribution = counting_rules.category_attribution
+    inner join reference.counting_rules as counting_rules on weights_by_attribution.attribution = counting_rules.attribution
     where counting_rules.counts_marked_duplicates or not weights_by_attribution.is_duplicate
     group by all
 ),
 
+-- publications of the same categories are mapped alike
+labels as (
+    select distinct
+        'first' as category_attribution,
+        category,
+        categories,
+        category as label,
+        1.0 as label_weight
+    from weight_sums
+    union all
+    select distinct
+        'shared' as category_attribution,
+        category,
+        categories,
+        unnest(string_split(categories, '; ')) as label,
+        1.0 / len(string_split(categories, '; ')) as label_weight
+    from weight_sums
+    union all
+    select distinct
+        'each' as category_attribution,
+        category,
+        categories,
+        unnest(string_split(categories, '; ')) as label,
+        1.0 as label_weight
+    from weight_sums
+),
+
+default_crosswalk as (
+    select crosswalk.*
+    from clean.category_crosswalk as crosswalk
+    inner join reference.taxonomies as defaults on crosswalk.from_taxonomy = defaults.taxonomy and defaults.is_default
+),
+
 -- labels belong to the default taxonomy; the crosswalk maps them to the others
+mapped_labels as (
+    select
+        labels.category_attribution,
+        labels.category as first_category,
+        labels.categories,
+        taxonomies.taxonomy,
+        coalesce(crosswalk.to_category, case when taxonomies.is_own then labels.label else taxonomies.unmapped_category end) as category,
+        labels.label_weight * coalesce(crosswalk.weight, 1.0) as weight
+    from labels
+    inner join clean.corpus_taxonomies as taxonomies on taxonomies.corpus = 'iaps_mapping'
+    left join default_crosswalk as crosswalk on labels.label = crosswalk.from_category and taxonomies.taxonomy = crosswalk.to_taxonomy
+),
+
+-- two labels that mean one category elsewhere count once there
 mapped_categories as (
     select
-        taxonomies.taxonomy,
-        labels.category as label,
-        coalesce(crosswalk.to_category, case when taxonomies.is_default then labels.category else '(no counterpart)' end) as category,
-        coalesce(crosswalk.weight, 1.0) as weight
-    from (select distinct category from weights_by_rule) as labels
-    cross join reference.taxonomies as taxonomies
-    left join reference.category_crosswalk as crosswalk
-        on
-            labels.category = crosswalk.from_category
-            and taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not taxonomies.is_default
+        category_attribution,
+        first_category,
+        categories,
+        taxonomy,
+        category,
+        least(1.0, sum(weight)) as weight
+    from mapped_labels
+    group by all
 )
 
 select
@@ -115,7 +141,11 @@ select
     weights_by_rule.published_month,
     round(sum(weights_by_rule.weight * mapped_categories.weight), 9) as publications
 from weights_by_rule
-inner join mapped_categories on weights_by_rule.category = mapped_categories.label
+inner join mapped_categories
+    on
+        weights_by_rule.category_attribution = mapped_categories.category_attribution
+        and weights_by_rule.category = mapped_categories.first_category
+        and weights_by_rule.categories = mapped_categories.categories
 group by all
 having sum(weights_by_rule.weight * mapped_categories.weight) > 0
 order by counting_rule, taxonomy, lab, category, published_month

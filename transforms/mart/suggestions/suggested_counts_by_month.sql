@@ -46,7 +46,7 @@ mappings as (
         crosswalk.from_category as label,
         crosswalk.to_category as category,
         crosswalk.weight
-    from reference.category_crosswalk as crosswalk
+    from clean.category_crosswalk as crosswalk
     inner join defaults on crosswalk.from_taxonomy = defaults.taxonomy
     union all
     select

@@ -19,35 +19,19 @@ with other_works as (
     where coalesce(corpora.kind = 'living', true)
 ),
 
-labelled_works as (
-    select
-        *,
-        'first' as category_attribution,
-        category as label,
-        1.0 as label_weight
-    from other_works
-    union all
-    select
-        *,
-        'shared' as category_attribution,
-        unnest(string_split(categories, '; ')) as label,
-        1.0 / len(string_split(categories, '; ')) as label_weight
-    from other_works
-),
-
 weight_sums as (
     select
         corpus,
         lab,
-        category_attribution,
-        label,
+        category,
+        categories,
         cast(date_trunc('month', published_on) as date) as published_month,
         is_duplicate,
         fractional_weight is not null as is_author_known,
-        sum(whole_weight * label_weight) as whole,
-        sum(fractional_weight * label_weight) as fractional,
-        sum(first_author_weight * label_weight) as first_author
-    from labelled_works
+        sum(whole_weight) as whole,
+        sum(fractional_weight) as fractional,
+        sum(first_author_weight) as first_author
+    from other_works
     group by all
 ),
 
@@ -55,7 +39,9 @@ weights_by_rule as (
     select
         sums.corpus,
         rules.counting_rule,
-        sums.label,
+        rules.category_attribution,
+        sums.category,
+        sums.categories,
         sums.published_month,
         case when rules.attribution != 'whole' and not sums.is_author_known then '(authors not known)' else sums.lab end as lab,
         sum(
@@ -66,47 +52,76 @@ weights_by_rule as (
             end
         ) as weight
     from weight_sums as sums
-    inner join reference.counting_rules as rules on sums.category_attribution = rules.category_attribution
+    cross join reference.counting_rules as rules
     where rules.counts_marked_duplicates or not sums.is_duplicate
     group by all
 ),
 
--- a list with a taxonomy of its own is counted in that alone
-corpus_taxonomies as (
-    select
-        corpora.corpus,
-        coalesce(taxonomies.taxonomy, corpora.taxonomy) as taxonomy,
-        coalesce(taxonomies.is_default, true) as is_own
-    from clean.corpora as corpora
-    left join reference.taxonomies as own on corpora.taxonomy = own.taxonomy
-    left join reference.taxonomies as taxonomies on own.taxonomy is not null
-),
-
-corpus_labels as (
+-- works of the same categories are mapped alike
+labels as (
     select distinct
         corpus,
-        label
-    from weights_by_rule
+        'first' as category_attribution,
+        category,
+        categories,
+        category as label,
+        1.0 as label_weight
+    from weight_sums
+    union all
+    select distinct
+        corpus,
+        'shared' as category_attribution,
+        category,
+        categories,
+        unnest(string_split(categories, '; ')) as label,
+        1.0 / len(string_split(categories, '; ')) as label_weight
+    from weight_sums
+    union all
+    select distinct
+        corpus,
+        'each' as category_attribution,
+        category,
+        categories,
+        unnest(string_split(categories, '; ')) as label,
+        1.0 as label_weight
+    from weight_sums
 ),
 
--- other labels belong to the default taxonomy; the crosswalk maps them to the others
-mapped_categories as (
+-- the crosswalk maps labels of the taxonomy of the corpus to the others
+mapped_labels as (
     select
         labels.corpus,
-        corpus_taxonomies.taxonomy,
-        labels.label,
+        labels.category_attribution,
+        labels.category as first_category,
+        labels.categories,
+        taxonomies.taxonomy,
         coalesce(
             crosswalk.to_category,
-            case when corpus_taxonomies.is_own or labels.label = '(unlabelled)' then labels.label else '(no counterpart)' end
+            case when taxonomies.is_own or labels.label = '(unlabelled)' then labels.label else taxonomies.unmapped_category end
         ) as category,
-        coalesce(crosswalk.weight, 1.0) as weight
-    from corpus_labels as labels
-    inner join corpus_taxonomies on labels.corpus = corpus_taxonomies.corpus
-    left join reference.category_crosswalk as crosswalk
+        labels.label_weight * coalesce(crosswalk.weight, 1.0) as weight
+    from labels
+    inner join clean.corpora as corpora on labels.corpus = corpora.corpus
+    inner join clean.corpus_taxonomies as taxonomies on labels.corpus = taxonomies.corpus
+    left join clean.category_crosswalk as crosswalk
         on
-            labels.label = crosswalk.from_category
-            and corpus_taxonomies.taxonomy = crosswalk.to_taxonomy
-            and not corpus_taxonomies.is_own
+            corpora.taxonomy = crosswalk.from_taxonomy
+            and labels.label = crosswalk.from_category
+            and taxonomies.taxonomy = crosswalk.to_taxonomy
+),
+
+-- two labels that mean one category elsewhere count once there
+mapped_categories as (
+    select
+        corpus,
+        category_attribution,
+        first_category,
+        categories,
+        taxonomy,
+        category,
+        least(1.0, sum(weight)) as weight
+    from mapped_labels
+    group by all
 )
 
 select
@@ -130,7 +145,11 @@ select
     round(sum(weights_by_rule.weight * mapped_categories.weight), 9) as publications
 from weights_by_rule
 inner join mapped_categories
-    on weights_by_rule.corpus = mapped_categories.corpus and weights_by_rule.label = mapped_categories.label
+    on
+        weights_by_rule.corpus = mapped_categories.corpus
+        and weights_by_rule.category_attribution = mapped_categories.category_attribution
+        and weights_by_rule.category = mapped_categories.first_category
+        and weights_by_rule.categories = mapped_categories.categories
 group by all
 having sum(weights_by_rule.weight * mapped_categories.weight) > 0
 order by corpus, counting_rule, taxonomy, lab, category, published_month
