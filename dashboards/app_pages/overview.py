@@ -118,7 +118,8 @@ def show_lab_freshness(release: Release) -> None:
     names = ("lab", "works", "newest_work_on", "newest_check_at", "followed_sources", "reporting_delays", "state")
     show_table(rows.select(names), key="labs up to today")
     st.caption(
-        "Works still expected are told only of a lab of which at least 50 works were seen to come, and are in no count."
+        "The works that are still expected are in no count; they are estimated only for a lab of which at least 50 "
+        "works were seen to come."
     )
 
 

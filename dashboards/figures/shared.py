@@ -12,6 +12,7 @@ from dashboards.charts import intervals, marks, palette, timeline
 from dashboards.exports.figure_files import Figure, query_figure_data
 from dashboards.queries import counts, trends
 from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
+from dashboards.queries.counting_rules import REPEATS, list_repeating_rules
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.findings import describe_period_cautions
 from dashboards.queries.lab_freshness import describe_late_works
@@ -54,8 +55,8 @@ def list_source_cautions(release: Release, selection: Selection) -> list[str]:
     """The cautions on the time of the sources of a living corpus, and on a rule that counts works more than once."""
     corpus = find_corpus(release, selection.corpus)
     cautions = [describe_sources(release, corpus) if corpus else None]
-    if selection.rule in counts.list_repeating_rules(release):
-        cautions.append(f"A work counts once in each of its categories. {counts.REPEATS}")
+    if selection.rule in list_repeating_rules(release):
+        cautions.append(f"A work counts once in each of its categories. {REPEATS}")
     cautions += describe_late_works(release, selection, dt.datetime.now(dt.UTC).date())
     return [one for one in cautions if one]
 

@@ -18,6 +18,7 @@ from dashboards.figures.trend_options import TrendOptions
 from dashboards.queries import comparison, counts
 from dashboards.queries.annotations import find_annotations
 from dashboards.queries.corpora import CORPUS_TABLES, describe_sources, find_corpus, list_taxonomies
+from dashboards.queries.counting_rules import describe_rule
 from dashboards.queries.data_age import query_data_age, settle_periods
 from dashboards.queries.finding import Finding, join_findings, list_names
 from dashboards.queries.findings import (
@@ -266,7 +267,7 @@ def show_totals(release: Release, selection: Selection) -> bool:
     ]
     taxonomy = list_taxonomies(release, selection.corpus)[selection.taxonomy]
     corpus = find_corpus(release, selection.corpus)
-    meaning = counts.describe_rule(release, rule.name) if corpus and corpus.is_living else rule.meaning
+    meaning = describe_rule(release, rule.name) if corpus and corpus.is_living else rule.meaning
     st.caption(f"{meaning} Categories of {taxonomy} · {' · '.join(facts)}")
 
     if selection.since and selection.until and selection.since > selection.until:

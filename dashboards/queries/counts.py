@@ -27,7 +27,6 @@ from warehouse.sql import list_macro_tables
 MAX_PAPERS = 1000
 MAX_MEMBERS = 24
 """Labs or categories that a chart draws, where none are chosen."""
-REPEATS = "Totals over categories exceed the number of works if some have several."
 COUNTED_TABLES = (
     *(COUNTS_TABLE, "mart.counting_rule_totals", "clean.coverage", "clean.publications"),
     *("reference.categories", "reference.counting_rules", "reference.labs", "reference.taxonomies"),
@@ -93,31 +92,6 @@ def list_counting_rules(release: Release, corpus: str | None = None) -> list[Cou
     """
     parameters = {"default": DEFAULT_RULE, **Selection(corpus=corpus).corpus_parameters}
     return [CountingRule(*row) for row in query_release(release, query, parameters).iter_rows()]
-
-
-def describe_rule(release: Release, name: str) -> str:
-    """What a counting rule does in a living corpus; its own sentence is about the rows of a list."""
-    query = "select attribution, category_attribution from reference.counting_rules where counting_rule = $rule"
-    attribution, of_categories = query_release(release, query, {"rule": name}).row(0)
-    place = {
-        "whole": "for the first of its labs",
-        "fractional": "divided over labs by their share of its authors",
-        "first_author": "for the lab of its first author",
-    }[attribution]
-    shared = ", and divided over all its categories" if of_categories == "shared" else ""
-    if of_categories == "each":
-        return f"Every work counts once in each of its categories, {place}. {REPEATS}"
-    return f"Every work counts once, {place}{shared}."
-
-
-def list_repeating_rules(release: Release) -> set[str]:
-    """The counting rules by which a work of several categories counts more than once."""
-    # releases of earlier versions lack the column
-    query = """
-        select counting_rule from reference.counting_rules as rules
-        where to_json(rules) ->> 'category_attribution' = 'each'
-    """
-    return set(query_release(release, query)["counting_rule"].to_list())
 
 
 def find_works_rule(release: Release) -> str:

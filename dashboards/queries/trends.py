@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from dashboards.queries import counts
+from dashboards.queries.counting_rules import list_repeating_rules
 from dashboards.queries.selection import Dimension, Selection
 from warehouse.release import Release
 
@@ -86,7 +87,7 @@ def _build_range_query(release: Release, selection: Selection) -> tuple[str, dic
     """
     query, parameters = counts.build_counts_query(selection)
     rules = counts.list_counting_rules(release, selection.corpus)
-    repeating = set[str]() if "category" in selection.dimensions else counts.list_repeating_rules(release)
+    repeating = set[str]() if "category" in selection.dimensions else list_repeating_rules(release)
     applicable = [rule.name for rule in rules if rule.is_applicable and rule.name not in repeating] or [selection.rule]
     cell = ", ".join(("starts_on", *selection.dimensions))
     rule_queries = [

@@ -146,7 +146,7 @@ def test_delays_count_once_every_feed_of_the_source_is_followed(tmp_path: Path) 
         assert connection.execute(query).fetchall() == [(dt.date(2025, 5, 1), 1, dt.date(2025, 12, 1))]
 
 
-def test_a_lab_that_no_feed_brings_is_told_so(tmp_path: Path) -> None:
+def test_nothing_is_expected_of_a_lab_that_no_feed_brings(tmp_path: Path) -> None:
     release = publish(Lake(tmp_path), make_works("OpenAI", [0] * 8, "lab_sheet"))
     lab = find_lab(release, "OpenAI")
     assert (lab["followed_sources"], lab["filling_from"], lab["expected_late"]) == (None, None, None)

@@ -55,10 +55,8 @@ def build_release(
     if publications is not None:
         rows = {"clean.publications": publications, "clean.authorships": authors}
     rows |= {name.replace("__", ".", 1): value for name, value in other_rows.items()}
-    if publications is not None and set(CORPORA) <= set(only or ()):  # linking them costs more than all else
-        rows = {
-            name: () for name in load_transforms() if re.match(r"clean\.(work|record|decisions|reviewed)", name)
-        } | rows
+    if publications is not None and only is not None:
+        rows = _list_unlinked(only, rows) | rows
     needed = {table.name for table in list_tables()} if only is None else _find_needed(only, rows)
     written: list[Table] = []
     for table in reference.list_reference_tables():
@@ -80,6 +78,16 @@ def build_release(
     assert only is not None or {table.name for table in written} == {table.name for table in list_tables()}
     code = engine.list_incremental_code(load_transforms().values())
     return publish_release(lake, written, {engine.INCREMENTAL_CODE: code})[0]
+
+
+def _list_unlinked(only: Sequence[str], given: Collection[str]) -> dict[str, Iterable[Mapping[str, Any]]]:
+    """Empty tables in place of what would have to be linked, which costs more than all else; none if it is asked for."""
+    if set(CORPORA) <= set(only):
+        names = [name for name in load_transforms() if re.match(r"clean\.(work|record|decisions|reviewed)", name)]
+        return dict.fromkeys(names, ())
+    if "clean.work_members" in _find_needed(only, {*given, "clean.category_crosswalk"}):
+        return {}
+    return {"clean.decisions": (), "clean.work_labels": ()}  # without people's decisions on categories
 
 
 def _find_needed(only: Iterable[str], given: Collection[str]) -> set[str]:
