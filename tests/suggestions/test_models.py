@@ -14,6 +14,7 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.support.suggestions import make_labels
+from transforms.suggestions import calibration as calibration_module
 from transforms.suggestions import training as training_module
 from transforms.suggestions.calibration import COVERAGE, find_threshold, fit_calibration
 from transforms.suggestions.classifier import MARGIN_WEIGHT, PENALTY, RELEVANT_WEIGHT, count_frequencies
@@ -83,6 +84,16 @@ def test_predictions_are_written_in_batches(animals: TrainingSet, monkeypatch: p
             animals.categories, np.round(one.probabilities, 6).tolist(), one.is_in_set.tolist(), strict=True
         )
     ]
+
+
+@pytest.mark.parametrize("cells", [1, 100, 10**9])
+def test_calibration_is_the_same_some_works_at_a_time(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    draw = np.random.default_rng(1)
+    scores, similarities = draw.normal(size=(2, 90, 4))
+    shares, labels = draw.dirichlet([1, 2, 3, 4], 90), draw.integers(UNTRAINED, 4, 90)
+    whole = [fit_calibration(scores, given, shares, labels) for given in (similarities, 0 * similarities)]
+    monkeypatch.setattr(calibration_module, "_BLOCK_CELLS", cells)
+    assert [fit_calibration(scores, given, shares, labels) for given in (similarities, 0 * similarities)] == whole
 
 
 @pytest.mark.parametrize("works", [{"Foxes": 12, "Owls": 7}, {"Foxes": 40}, {"Foxes": 40, "Owls": 2}])

@@ -12,6 +12,7 @@ from transforms.suggestions.training_sets import UNTRAINED
 COVERAGE = 0.9
 """Share of works whose set is to hold their category, of those whose category is learnt."""
 LEAST_PROBABILITY = 1e-6
+_BLOCK_CELLS = 500_000  # works times categories
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,30 @@ def fit_calibration(scores: Array, similarities: Array, shares: Array, labels: A
     is_learnt = labels != UNTRAINED
     has_embeddings, right = bool(similarities.any()), labels[is_learnt]
     # without embeddings, their weight is fixed at zero
-    parts = [scores[is_learnt], similarities[is_learnt], np.log(shares[is_learnt])]
+    parts = [one if is_learnt.all() else one[is_learnt] for one in (scores, similarities, np.log(shares))]
     bounds = [(0.01, 200.0), (0.0, 200.0 if has_embeddings else 0.0), (0.0, 2.0)]
-    rows = np.arange(len(right))
+    # some works at a time: the probabilities of thousands of works in hundreds of categories would fill memory
+    step = max(1, _BLOCK_CELLS // scores.shape[1])
+    blocks = [slice(first, first + step) for first in range(0, len(right), step)]
 
-    def compute_probabilities(parameters: Array) -> Array:
-        return _softmax(sum(weight * part for weight, part in zip(parameters, parts, strict=True)))
+    def compute_block(parameters: Array, block: slice) -> tuple[Array, list[Array]]:
+        """The probability of the right category of each work, and the derivatives of its logarithm."""
+        own, rows = [part[block] for part in parts], np.arange(len(right[block]))
+        probabilities = _softmax(sum(weight * part for weight, part in zip(parameters, own, strict=True)))
+        excess = [(probabilities * part).sum(axis=1) - part[rows, right[block]] for part in own]
+        return probabilities[rows, right[block]], excess
 
     def compute_log_loss(parameters: Array) -> tuple[float, list[float]]:
         """Log-loss and its derivatives."""
-        probabilities = compute_probabilities(parameters)
-        log_loss = -np.log(np.maximum(probabilities[rows, right], LEAST_PROBABILITY)).mean()
-        excess = [(probabilities * part).sum(axis=1) - part[rows, right] for part in parts]
-        return float(log_loss), [float(one.mean()) for one in excess]
+        found, excess = zip(*(compute_block(parameters, block) for block in blocks), strict=True)
+        log_loss = -np.log(np.maximum(np.concatenate(found), LEAST_PROBABILITY)).mean()
+        return float(log_loss), [float(np.concatenate(one).mean()) for one in zip(*excess, strict=True)]
 
     # convex in all
     start = [5.0, 5.0 if has_embeddings else 0.0, 0.5]
     found = np.round(minimize(compute_log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, 6)
     sharpness, embedding_weight, share_weight = found.tolist()
-    threshold = find_threshold(1 - compute_probabilities(found)[rows, right])
+    threshold = find_threshold(1 - np.concatenate([compute_block(found, block)[0] for block in blocks]))
     return Calibration(sharpness, embedding_weight, share_weight, threshold, compute_log_loss(found)[0])
 
 

@@ -73,14 +73,17 @@ def choose_settings(
 ) -> Settings:
     """The settings with the least log-loss in a cross-validation over these works."""
     embeddings = np.zeros((len(labels), 0)) if embeddings is None else embeddings
-    similarities = np.zeros((len(labels), categories))
+    # zeros without embeddings, which take no memory
+    similarities = np.broadcast_to(0.0, (len(labels), categories))
     folds = list(split_folds(labels, groups, INNER_FOLDS, seed=0))
     sides = [
         (frequencies, frequencies.weigh_terms(counts[other]), other)
         for training, other in folds
         for frequencies in [count_frequencies(counts[training], labels[training], categories, relevant)]
     ]
-    for training, other in folds:
+    if embeddings.shape[1]:
+        similarities = similarities.copy()
+    for training, other in folds if embeddings.shape[1] else ():
         similarities[other] = compute_similarities(embeddings, labels, training, other, categories)
     candidates = []
     for smoothing in SMOOTHINGS:
