@@ -115,7 +115,7 @@ def show_freshness(release: Release) -> None:
 def show_lab_freshness(release: Release) -> None:
     """Show how far the works of each lab are known."""
     rows = query_lab_freshness(release, dt.datetime.now(dt.UTC).date())
-    names = ("lab", "works", "newest_work_on", "newest_check_at", "followed_sources", "reporting_delays", "state")
+    names = ("lab", "works", "newest_work_on", "newest_check_at", "followed_sources", "work_delays", "state")
     show_table(rows.select(names), key="labs up to today")
     st.caption(
         "The works that are still expected are in no count; they are estimated only for a lab of which at least 50 "

@@ -88,7 +88,7 @@ select
     expected_works as expected_publications,
     expected_low,
     expected_high,
-    reporting_delays
+    work_delays
 from {LAB_NOWCASTS_TABLE}
 where
     expected_works is not null

@@ -75,6 +75,7 @@ _LABELS = {
     "url": "Link",
     "usual_records": "Usual number of records",
     "weighted_works_per_year": "Weighted works a year",
+    "work_delays": "Known reporting delays",
     "works_per_month": "Works a month",
     "works_per_year": "Works a year",
     "publications_per_year": "Publications a year",

@@ -93,7 +93,7 @@ def test_late_works_are_expected_of_a_lab_with_enough_known_delays_alone(tmp_pat
     # half of the works of a month come in its own month, a quarter in each of the next two
     release = publish(Lake(tmp_path), [*make_works("OpenAI", [0, 0, 0, 0, 1, 1, 2, 2]), *make_works("Anthropic", [0])])
     known = find_lab(release, "OpenAI")
-    assert (known["reporting_delays"], known["median_delay_months"]) == (74, 0)
+    assert (known["work_delays"], known["median_delay_months"]) == (74, 0)
     assert (known["newest_work_on"], known["newest_check_at"]) == (dt.date(2025, 12, 3), CHECKED_AT)
     assert known["filling_from"] == dt.date(2025, 11, 1)
     with release.connect() as connection:

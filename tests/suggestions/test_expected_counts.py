@@ -12,7 +12,7 @@ from orchestration.defs.catalog import load_transforms
 _TABLES = """
 create schema reference; create schema mart; create schema clean;
 create table reference.taxonomies as select 'iaps' as taxonomy, true as is_default;
-create table reference.category_crosswalk as
+create table clean.category_crosswalk as
     select 'iaps' as from_taxonomy, 'A' as from_category, 'other' as to_taxonomy, 'B' as to_category, 1.0::double as weight
     limit 0;
 create table reference.corpora as select 'all_works' as corpus, 'living' as kind;

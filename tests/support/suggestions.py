@@ -141,6 +141,7 @@ def make_models() -> dict[str, list[dict[str, Any]]]:
                 "fold": 1 + number % 2,
                 "probability": round(probability, 6),
                 "is_in_set": probability >= 0.4,
+                "set_categories": sum(value >= 0.4 for value in (first, 1 - first)),
             }
             for number, (item, first) in enumerate(unseen.items())
             for category, probability in (("Robustness", first), ("Unlearning", 1 - first))

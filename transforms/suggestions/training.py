@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.embeddings.vectors import format_vector
-from transforms.suggestions.classifier import Array, Classifier, count_frequencies
+from transforms.suggestions.classifier import Classifier, count_frequencies
 from transforms.suggestions.prototypes import build_prototypes
 from transforms.suggestions.training_sets import TrainingSet, build_training_sets
 from transforms.suggestions.validation import choose_settings, cross_validate
@@ -156,32 +156,34 @@ def predict_unseen(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """
     columns = {"taxonomy": "varchar", "model": "varchar", "repetition": "bigint", "item_id": "varchar"}
     columns |= {"category": "varchar", "fold": "bigint", "probability": "double", "is_in_set": "boolean"}
+    columns |= {"set_categories": "bigint"}
     sets = build_training_sets(connection.execute(query).fetchall())
-    return _build_query(connection, columns, (table for one in sets for table in _tabulate_predictions(one)))
+    rows = (row for one in sets for row in _tabulate_predictions(one))
+    return _build_query(connection, columns, _tabulate(columns, rows))
 
 
-def _tabulate_predictions(training_set: TrainingSet) -> Iterator[pa.Table]:
-    """The predictions of a cross-validation, a few works at a time: all have a row for each category."""
-    predictions, categories = cross_validate(training_set), training_set.categories
-    while unseen := list(islice(predictions, max(1, _BATCH_ROWS // len(categories)))):
-        works = np.arange(len(unseen))
+def _tabulate_predictions(training_set: TrainingSet) -> Iterator[Sequence[Any]]:
+    """Rows of a cross-validation: of each work the first two categories and that of its label, if the model learns it.
 
-        def repeat(values: Sequence[Any], numbers: Array = works) -> pa.Array:
-            """For each work and category, the value with the number of its work."""
-            return pa.array(values).take(pa.array(np.repeat(numbers, len(categories))))
-
-        yield pa.table(
-            {
-                "taxonomy": repeat([training_set.taxonomy], 0 * works),
-                "model": repeat([training_set.model], 0 * works),
-                "repetition": repeat([one.repetition for one in unseen]),
-                "item_id": repeat([training_set.items[one.work].item_id for one in unseen]),
-                "category": pa.array(categories * len(unseen)),
-                "fold": repeat([one.fold for one in unseen]),
-                "probability": np.round(np.concatenate([one.probabilities for one in unseen]), 6),
-                "is_in_set": np.concatenate([one.is_in_set for one in unseen]),
-            }
-        )
+    Further categories would make as many rows as there are works times categories.
+    """
+    categories = training_set.categories
+    for one in cross_validate(training_set):
+        probabilities = np.round(one.probabilities, 6)
+        label = training_set.labels[one.work]
+        first_two = np.argsort(-probabilities, kind="stable")[:2].tolist()
+        for number in dict.fromkeys([*first_two, *([int(label)] if label >= 0 else [])]):
+            yield (
+                training_set.taxonomy,
+                training_set.model,
+                one.repetition,
+                training_set.items[one.work].item_id,
+                categories[number],
+                one.fold,
+                float(probabilities[number]),
+                bool(one.is_in_set[number]),
+                int(one.is_in_set.sum()),
+            )
 
 
 def _tabulate(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> Iterator[pa.Table]:

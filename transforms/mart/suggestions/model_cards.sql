@@ -111,7 +111,7 @@ predictions as (
         max(case when category = label and place <= 2 then 1.0 else 0.0 end) as is_in_first_two,
         max(case when category = label then probability end) as label_probability,
         max(case when category = label and is_in_set then 1.0 else 0.0 end) as is_covered,
-        sum(case when is_in_set then 1 else 0 end) as set_size
+        max(set_categories) as set_size
     from places
     group by
         taxonomy,

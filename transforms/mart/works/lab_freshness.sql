@@ -8,7 +8,7 @@ works = { type = "integer", unit = "works", meaning = "Its works.", required = t
 newest_work_on = { type = "date", meaning = "Day of publication of its newest work; missing without a dated one." }
 followed_sources = { type = "text", meaning = "Sources of its works that feeds have fetched, separated by semicolons; missing if none was." }
 newest_check_at = { type = "timestamp", meaning = "When a feed of one of these sources last answered; missing if none did." }
-reporting_delays = { type = "integer", unit = "works", meaning = "Works whose delay from publication to first seen is known.", required = true, minimum = 0 }
+work_delays = { type = "integer", unit = "works", meaning = "Works whose delay from publication to first seen is known.", required = true, minimum = 0 }
 median_delay_months = { type = "real", unit = "months", meaning = "Median of these delays; missing below 50.", minimum = 0 }
 filling_from = { type = "date", meaning = "First of the newest months that are still filling up: all three below 50 delays, else those seen to less than 95 %; missing if none is, or no feed brings its works." }
 expected_late = { type = "real", unit = "works", meaning = "Works of the newest three months that are expected still to arrive; missing below 50 delays.", minimum = 0 }
@@ -57,7 +57,7 @@ checked_labs as (
 delay_counts as (
     select
         lab,
-        count(*) as reporting_delays,
+        count(*) as work_delays,
         median(delay_months) as median_delay_months
     from clean.work_delays
     group by lab
@@ -80,12 +80,12 @@ select
     work_counts.newest_work_on,
     checked_labs.followed_sources,
     checked_labs.newest_check_at,
-    coalesce(delay_counts.reporting_delays, 0) as reporting_delays,
-    case when delay_counts.reporting_delays >= 50 then cast(delay_counts.median_delay_months as double) end as median_delay_months,
+    coalesce(delay_counts.work_delays, 0) as work_delays,
+    case when delay_counts.work_delays >= 50 then cast(delay_counts.median_delay_months as double) end as median_delay_months,
     case
         when checked_labs.newest_check_at is not null
             then coalesce(
-                provisional_since(cast(checked_labs.newest_check_at as date), coalesce(delay_counts.reporting_delays, 0)),
+                provisional_since(cast(checked_labs.newest_check_at as date), coalesce(delay_counts.work_delays, 0)),
                 late.filling_from
             )
     end as filling_from,

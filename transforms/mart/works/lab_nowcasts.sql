@@ -6,7 +6,7 @@ key = ["lab", "published_month"]
 lab = { type = "text", meaning = "The lab, or “all”.", required = true }
 published_month = { type = "date", meaning = "First day of the month of publication.", required = true }
 seen_works = { type = "integer", unit = "works", meaning = "Works of the month seen so far, among those of clean.work_delays.", required = true, minimum = 0 }
-reporting_delays = { type = "integer", unit = "works", meaning = "Works with a known delay from which the completeness is estimated.", required = true, minimum = 0 }
+work_delays = { type = "integer", unit = "works", meaning = "Works with a known delay from which the completeness is estimated.", required = true, minimum = 0 }
 completeness = { type = "real", unit = "share in 0 to 1", meaning = "Estimated share of the works of the month that are seen by now (reverse-time product limit); missing below 50 delays.", minimum = 0, maximum = 1 }
 expected_works = { type = "real", unit = "works", meaning = "Seen works / completeness; missing below 50 delays or if the completeness is 0.", minimum = 0 }
 expected_low = { type = "real", unit = "works", meaning = "Lower end of the 95 % interval of the final count.", minimum = 0 }
@@ -36,7 +36,7 @@ spans as (
         looked_month,
         min(published_month) as first_month,
         max(delay_months) as longest,
-        count(*) as reporting_delays
+        count(*) as work_delays
     from delays_by_lab
     group by
         lab,
@@ -48,7 +48,7 @@ delays as (
         lab,
         looked_month,
         first_month,
-        reporting_delays,
+        work_delays,
         unnest(range(0, greatest(longest, 3) + 1)) as delay
     from spans
 ),
@@ -88,7 +88,7 @@ recent_months as (
     select
         delays.lab,
         cast(delays.looked_month - to_months(cast(delays.delay as integer)) as date) as published_month,
-        delays.reporting_delays,
+        delays.work_delays,
         completeness_by_delay.completeness
     from delays
     inner join completeness_by_delay on delays.lab = completeness_by_delay.lab and delays.delay = completeness_by_delay.delay
@@ -100,14 +100,14 @@ recent_counts as (
         recent_months.lab,
         recent_months.published_month,
         cast(count(reports.work_id) as bigint) as seen_works,
-        recent_months.reporting_delays,
-        case when provisional_since(recent_months.published_month, recent_months.reporting_delays) is null then recent_months.completeness end as completeness
+        recent_months.work_delays,
+        case when provisional_since(recent_months.published_month, recent_months.work_delays) is null then recent_months.completeness end as completeness
     from recent_months
     left join delays_by_lab as reports on recent_months.lab = reports.lab and recent_months.published_month = reports.published_month
     group by
         recent_months.lab,
         recent_months.published_month,
-        recent_months.reporting_delays,
+        recent_months.work_delays,
         recent_months.completeness
 )
 
@@ -115,7 +115,7 @@ select
     lab,
     published_month,
     seen_works,
-    reporting_delays,
+    work_delays,
     completeness,
     seen_works / nullif(completeness, 0) as expected_works,
     nowcast_low(seen_works, completeness) as expected_low,
