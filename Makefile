@@ -79,6 +79,7 @@ bench: browser .venv/ready
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.small_changes
+	$(BIN)/python -m benchmarks.dimensions
 	$(BIN)/python -m benchmarks.linking
 	$(BIN)/python -m benchmarks.mentions
 	$(BIN)/python -m benchmarks.suggestions

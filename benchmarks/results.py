@@ -21,6 +21,7 @@ FOLDER = PROJECT / "docs"
 _TITLES = {
     "growth": "Growth: adding works and running, from the files to a release",
     "small_changes": "Small changes in a large lake",
+    "dimensions": "Many labs and categories: a first run with a list of publications",
     "bulk": "Reading bulk files, beside other tools",
     "scale": "Works on one machine and on a Spark cluster, beside other tools",
     "scale_tables": "Every table on one machine and on a Spark cluster",
