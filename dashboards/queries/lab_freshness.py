@@ -85,16 +85,16 @@ select
     strftime(published_month, '%Y-%m') as period,
     lab,
     seen_works,
-    expected_works as expected_publications,
-    expected_low,
-    expected_high,
+    nowcast_works as expected_publications,
+    nowcast_low as expected_low,
+    nowcast_high as expected_high,
     work_delays
 from {LAB_NOWCASTS_TABLE}
 where
-    expected_works is not null
+    nowcast_works is not null
     and case
         when len($labs::varchar[]) > 0 then list_contains($labs::varchar[], lab)
-        else lab != 'all' or not exists (from {LAB_NOWCASTS_TABLE} where lab != 'all' and expected_works is not null)
+        else lab != 'all' or not exists (from {LAB_NOWCASTS_TABLE} where lab != 'all' and nowcast_works is not null)
     end
 order by period, lab
 """

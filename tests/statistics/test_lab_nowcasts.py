@@ -98,7 +98,7 @@ def test_late_works_are_expected_of_a_lab_with_enough_known_delays_alone(tmp_pat
     assert known["filling_from"] == dt.date(2025, 11, 1)
     with release.connect() as connection:
         months = connection.execute(
-            "select seen_works, completeness, expected_works, expected_low, expected_high from mart.lab_nowcasts"
+            "select seen_works, completeness, nowcast_works, nowcast_low, nowcast_high from mart.lab_nowcasts"
             " where lab = 'OpenAI' order by published_month"
         ).fetchall()
     assert [month[0] for month in months] == [8, 6, 4]
@@ -181,12 +181,7 @@ def test_the_estimate_is_that_of_the_mapping_on_the_same_delays(tmp_path: Path) 
         engine.make_table(tables[name], lake)
     ours = lake.read(tables["mart.lab_nowcasts"].table)
     theirs = lake.read(tables["mart.publication_nowcasts"].table).rename(
-        {
-            "reported_works": "seen_works",
-            "nowcast_works": "expected_works",
-            "nowcast_low": "expected_low",
-            "nowcast_high": "expected_high",
-        }
+        {"reported_works": "seen_works", "reporting_delays": "work_delays"}
     )
     for lab in ("OpenAI", "all"):
         own = ours.filter(pl.col("lab") == lab).drop("lab")

@@ -67,9 +67,9 @@ late as (
     select
         lab,
         min(published_month) filter (where completeness < 0.95) as filling_from,
-        sum(expected_works - seen_works) as expected_late,
-        sum(greatest(0.0, expected_low - seen_works)) as expected_late_low,
-        sum(greatest(0.0, expected_high - seen_works)) as expected_late_high
+        sum(nowcast_works - seen_works) as expected_late,
+        sum(greatest(0.0, nowcast_low - seen_works)) as expected_late_low,
+        sum(greatest(0.0, nowcast_high - seen_works)) as expected_late_high
     from mart.lab_nowcasts
     group by lab
 )

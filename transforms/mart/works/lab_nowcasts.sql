@@ -8,9 +8,9 @@ published_month = { type = "date", meaning = "First day of the month of publicat
 seen_works = { type = "integer", unit = "works", meaning = "Works of the month seen so far, among those of clean.work_delays.", required = true, minimum = 0 }
 work_delays = { type = "integer", unit = "works", meaning = "Works with a known delay from which the completeness is estimated.", required = true, minimum = 0 }
 completeness = { type = "real", unit = "share in 0 to 1", meaning = "Estimated share of the works of the month that are seen by now (reverse-time product limit); missing below 50 delays.", minimum = 0, maximum = 1 }
-expected_works = { type = "real", unit = "works", meaning = "Seen works / completeness; missing below 50 delays or if the completeness is 0.", minimum = 0 }
-expected_low = { type = "real", unit = "works", meaning = "Lower end of the 95 % interval of the final count.", minimum = 0 }
-expected_high = { type = "real", unit = "works", meaning = "Upper end of the interval.", minimum = 0 }
+nowcast_works = { type = "real", unit = "works", meaning = "Seen works / completeness; missing below 50 delays or if the completeness is 0.", minimum = 0 }
+nowcast_low = { type = "real", unit = "works", meaning = "Lower end of the 95 % interval of the final count.", minimum = 0 }
+nowcast_high = { type = "real", unit = "works", meaning = "Upper end of the interval.", minimum = 0 }
 */
 with delays_by_lab as (
     select
@@ -117,8 +117,8 @@ select
     seen_works,
     work_delays,
     completeness,
-    seen_works / nullif(completeness, 0) as expected_works,
-    nowcast_low(seen_works, completeness) as expected_low,
-    nowcast_high(seen_works, completeness) as expected_high
+    seen_works / nullif(completeness, 0) as nowcast_works,
+    nowcast_low(seen_works, completeness) as nowcast_low,
+    nowcast_high(seen_works, completeness) as nowcast_high
 from recent_counts
 order by lab, published_month
