@@ -134,8 +134,9 @@ def _iterate_lines(measured: Measured, facts: dict[str, Any], price: float) -> I
     yield "# What all of OpenAlex would cost\n"
     yield (
         "A plan on paper: nothing here was run on such machines. It follows from `docs/benchmarks/scale.json`"
-        f" (`{facts['command']}`, {machine['on']}, {machine['cpu']}, {machine['cores']} cores) and is written by"
-        " `python -m benchmarks.scale_plan`. With a price for an hour of a core, `python -m benchmarks.scale_plan 0.02`"
+        f" (`{facts['command']}`, {machine['on']}, {machine['cpu']}, {machine['cores']} cores)"
+        " and `scale_tables.json`, and is written by `python -m benchmarks.scale_plan`."
+        " With a price for an hour of a core, `python -m benchmarks.scale_plan 0.02`"
         " prints the page for that price.\n"
     )
     yield "## What goes in\n"
@@ -223,7 +224,9 @@ def _describe_limits(measured: Measured, facts: dict[str, Any]) -> Iterator[str]
     yield (
         f"* The tables made by SQL were measured with {measured.table_works:,} works, all kept, and the cost of further"
         " ones is taken to stay as it is: joins that no longer fit in the memory of the workers, and shuffles over a"
-        " network, cost more, and were not measured. With the gate a few works of a hundred are kept, and tables cost"
+        " network, cost more, and were not measured. Plans were interpreted, and Java's code compiled lightly, as suits"
+        " small tables; compiled plans should cost less for each work, which was not measured."
+        " With the gate a few works of a hundred are kept, and tables cost"
         " that much less."
     )
     yield (
