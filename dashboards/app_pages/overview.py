@@ -24,7 +24,7 @@ from dashboards.widgets.tables import show_table
 from warehouse.release import Release
 from warehouse.search.items import ITEM_TABLES
 
-COUNT_TABLES = (*counts.MACRO_TABLES, *CORPUS_TABLES)
+COUNT_TABLES = (*counts.MACRO_TABLES, *CORPUS_TABLES, LAB_FRESHNESS_TABLE)
 
 
 def choose_corpus(

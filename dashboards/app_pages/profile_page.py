@@ -14,6 +14,7 @@ from dashboards.figures.figure import show_figure
 from dashboards.figures.profile import build_profile_figures
 from dashboards.queries import counts, profile
 from dashboards.queries.corpora import CORPUS_TABLES, MAPPING, Corpus, find_taxonomy
+from dashboards.queries.lab_freshness import LAB_TABLES
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import DIMENSION_PLURALS, Dimension
 from dashboards.text import (
@@ -45,7 +46,7 @@ def show_profile(dimension: Dimension) -> None:
         NoRelease: There is no release.
         UnreadableRelease: The release is damaged or incomplete.
     """
-    release = select_release(NEEDS, [*counts.MACRO_TABLES, *CORPUS_TABLES, "clean.work_members"])
+    release = select_release(NEEDS, [*counts.MACRO_TABLES, *CORPUS_TABLES, *LAB_TABLES, "clean.work_members"])
     heading = st.container()
     corpus = select_corpus(release, needs_lab=dimension == "lab", needs_category=dimension == "category")
     name_of_corpus = corpus.name if corpus else None

@@ -16,6 +16,7 @@ from dashboards.figures.trend_options import PaperQuery, select_clicked_papers, 
 from dashboards.figures.trends import build_panels, build_trend_figure, draw_panels, show_totals
 from dashboards.queries import counts, search, trends
 from dashboards.queries.corpora import CORPUS_TABLES, find_corpus
+from dashboards.queries.lab_freshness import LAB_TABLES
 from dashboards.queries.release import select_release
 from dashboards.queries.selection import Selection
 from dashboards.queries.suggested import SUGGESTED_TABLES, count_suggested_works
@@ -154,7 +155,7 @@ def show_papers(release: Release, query: PaperQuery) -> None:
 
 release = select_release(
     [*counts.COUNTED_TABLES, "mart.publication_trends"],
-    ["reference.annotations", *SUGGESTED_TABLES, *counts.MACRO_TABLES, *CORPUS_TABLES],
+    ["reference.annotations", *SUGGESTED_TABLES, *counts.MACRO_TABLES, *CORPUS_TABLES, *LAB_TABLES],
 )
 st.title("Publications per lab per category over time", anchor=False)
 st.html(NARROW_STYLE)

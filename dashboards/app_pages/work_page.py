@@ -79,7 +79,11 @@ def show_weights(release: Release, publication_ids: list[str]) -> None:
     st.caption("If its authors are not known, counting rules by author count it under “(authors not known)”.")
 
 
-@needs("Its categories", "clean.publications", "reference.taxonomies", "reference.category_crosswalk")
+@needs(
+    "Its categories",
+    *("clean.publications", "reference.taxonomies", "reference.category_crosswalk"),
+    optional=["clean.category_crosswalk"],
+)
 def show_categories(release: Release, publication_ids: list[str]) -> None:
     """Show its category in each taxonomy."""
     show_table(listed_work.list_categories(release, publication_ids), key="taxonomies")

@@ -10,6 +10,7 @@ import polars as pl
 
 from dashboards.queries.comparison import describe_selection
 from dashboards.queries.corpora import MAPPING, describe_sources, find_corpus, list_taxonomies
+from dashboards.queries.counting_rules import list_repeating_rules
 from dashboards.queries.counts import build_counts_query
 from dashboards.queries.finding import CHANGE_HEADLINES, Finding, list_names
 from dashboards.queries.release import query_release
@@ -90,10 +91,10 @@ def _test_trend(release: Release, selection: Selection) -> Finding:
     )
     title = describe_selection(named)
     title = f"{title[:1].upper()}{title[1:]}"
-    if any(number % 1 for number in numbers):
+    if any(number % 1 for number in numbers) or selection.rule in list_repeating_rules(release):
         return Finding(
-            f"{series}. No trend is tested, since the counting rule or the taxonomy divides publications: that needs "
-            "whole ones, such as works in the categories of the source.",
+            f"{series}. No trend is tested, since the counting rule or the taxonomy divides publications or counts "
+            "them more than once: that needs whole ones, such as works in the categories of the source.",
             "",
         )
     growth, error = trends.growth_per_period(numbers), trends.log_growth_error(numbers)

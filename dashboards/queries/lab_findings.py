@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from dashboards.queries.counting_rules import list_repeating_rules
 from dashboards.queries.finding import Finding, list_names
 from dashboards.queries.release import query_release
 from dashboards.queries.selection import Selection
@@ -28,7 +29,7 @@ class LabCounts:
     Args:
         of_lab: Publications by category and lab; the category is empty where all are counted together.
         of_both: Publications of two labs, by category and both labs in the order of the alphabet.
-        is_whole: Whether no publication is divided among labs or categories.
+        is_whole: Whether each publication counts once, and is not divided among labs or categories.
     """
 
     of_lab: dict[tuple[str, str], float]
@@ -89,7 +90,7 @@ def count_by_lab(release: Release, selection: Selection, labs: Sequence[str], *,
     return LabCounts(
         {(part, lab): count for part, lab, other, count, _ in rows if other is None},
         {(part, lab, other): count for part, lab, other, count, _ in rows if other is not None},
-        all(is_whole for *_, is_whole in rows),
+        all(is_whole for *_, is_whole in rows) and selection.rule not in list_repeating_rules(release),
     )
 
 
@@ -193,8 +194,8 @@ def _describe(
     """The tested differences among so many comparisons in words, the clear ones first."""
     if not counts.is_whole:
         return Finding(
-            "No difference between labs is tested, since the counting rule or the taxonomy divides publications: that "
-            "needs whole ones, such as works in the categories of the source.",
+            "No difference between labs is tested, since the counting rule or the taxonomy divides publications or "
+            "counts them more than once: that needs whole ones, such as works in the categories of the source.",
             "",
         )
     tested = list(found)

@@ -15,6 +15,7 @@ from dashboards.text import format_count, format_number
 from warehouse.release import Release
 
 LAB_FRESHNESS_TABLE, LAB_NOWCASTS_TABLE = "mart.lab_freshness", "mart.lab_nowcasts"
+LAB_TABLES = (LAB_FRESHNESS_TABLE, LAB_NOWCASTS_TABLE)
 CORPUS = "lab_publications"
 """The corpus that both are about."""
 

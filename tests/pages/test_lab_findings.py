@@ -110,6 +110,8 @@ def test_counts_of_labs_are_those_of_the_chart(released_lake: Lake, monkeypatch:
     assert sum(by_category.of_lab.values()) == 36
     divided = Selection(rule="works", taxonomy="unsolved_problems", corpus="iaps_mapping")
     assert not count_by_lab(release, divided, labs, has_categories=True).is_whole
+    repeated = Selection(rule="works_each_category", corpus="iaps_mapping")
+    assert not count_by_lab(release, repeated, labs, has_categories=False).is_whole
 
 
 @pytest.mark.parametrize(
