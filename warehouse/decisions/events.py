@@ -172,7 +172,7 @@ def split_weights(value: str) -> dict[str, float]:
     weights = {part["category"]: float(part["weight"]) for part in parts if part}
     if len(weights) < len(parts) or not math.isclose(sum(weights.values()), 1, abs_tol=1e-5) or 0 in weights.values():
         raise InvalidDecision(
-            f"{value!r} maps to nothing: expected categories with weights that add up to 1, such as"
+            f"{value!r} is no mapping: expected categories with weights that add up to 1, such as"
             " Monitoring=0.75; Robustness=0.25"
         )
     return weights
