@@ -179,7 +179,7 @@ from (
         coalesce(
             crosswalk.to_category,
             case
-                when taxonomies.is_own or labelled.label = '(unlabelled)' then labelled.label
+                when taxonomies.is_own or labelled.label in ('(unlabelled)', '(no category)') then labelled.label
                 else taxonomies.unmapped_category
             end
         ) as category,

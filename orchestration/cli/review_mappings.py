@@ -73,6 +73,8 @@ def map_category(
     from warehouse.decisions.events import NO_COUNTERPART, InvalidDecision
     from warehouse.decisions.store import add_decisions, list_decisions
 
+    if not (source and target):
+        raise fail("--from and --into need the name of a taxonomy each; `aisle review mappings` lists them")
     if bool(targets) + is_none + is_proposed != 1:
         raise fail("give one of --to NAME, --none and --proposed")
     person = require_reviewer(reviewer)
@@ -84,7 +86,10 @@ def map_category(
                 raise InvalidDecision(f"nothing is proposed: {question.sentence}")
             weights = {NO_COUNTERPART: 1.0} if is_none else {str(question.proposed): 1.0}
             if targets:
-                weights = dict(_parse_target(one) for one in targets)
+                parsed = [_parse_target(one) for one in targets]
+                weights = dict(parsed)
+                if len(weights) < len(parsed):
+                    raise InvalidDecision(f"a category is named twice: {', '.join(targets)}")
             decision = build_mapping(connection, decisions, question, weights, person, reason=reason, is_blind=is_blind)
         except InvalidDecision as error:
             raise fail(str(error)) from error

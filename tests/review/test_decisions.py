@@ -125,6 +125,7 @@ def test_rows_that_people_wrote_get_their_name_and_moment() -> None:
         ({"event_id": "0" * 32}, "event 0{32} was edited"),
         ({"kind": "mapping", "record_id": ""}, "'mapping' needs from_taxonomy, from_category"),
         ({**MAPPED, "from_taxonomy": "animals"}, "mapped into another taxonomy, not into its own"),
+        ({**MAPPED, "value": "Robustness=0.5; Robustness=0.5"}, "names a category twice"),
         (MAPPED, "'Wolves' is no mapping: expected categories with weights that add up to 1"),
         ({**MAPPED, "value": "Wolves=0.5"}, "weights that add up to 1"),
         ({**MAPPED, "value": "Wolves=1; Foxes=0"}, "weights that add up to 1"),

@@ -117,6 +117,26 @@ def decide(connection: duckdb.DuckDBPyConnection, decisions: list[Decision], *na
     return build_mapping(connection, decisions, question, weights, by)
 
 
+def test_people_who_name_the_same_categories_in_another_order_agree() -> None:
+    connection = make_release()
+    first = decide(connection, [], "Robustness", "Honest AI")
+    second = decide(connection, [], "Honest AI", "Robustness", by="Bo")
+    assert first.value != second.value
+    assert find_state(connection, [first, second])[0] == "decided"
+    halves = [("Canines", "Honest AI", 0.5), ("Canines", "Robustness", 0.5)]
+    assert list_crosswalk(make_release([first, second])) == halves
+
+
+@pytest.mark.parametrize(
+    ("value", "taxonomy"), [("Hardening=1", "iaps"), ("(not decided)=1", "iaps"), ("Robustness=1", "nope")]
+)
+def test_a_mapping_from_a_file_to_what_is_not_there_is_not_used(value: str, taxonomy: str) -> None:
+    connection = make_release([make_mapping(value, taxonomy=taxonomy)])
+    assert list_crosswalk(connection) == []
+    outcomes = connection.execute("select outcome from clean.decisions").fetchall()
+    assert outcomes == [("ground changed",)]
+
+
 def test_shared_works_propose_a_category_only_if_they_are_enough_and_agree() -> None:
     connection = make_release()
     found = {one.from_category: one for one in list_questions(connection, [], "beasts", "iaps")}

@@ -169,6 +169,7 @@ def test_nascent_categories_have_zeros_at_every_grain(released_lake: Lake) -> No
         ("publication_counts(grain := null)", "no grain null"),
         ("publications_behind(rule := 'ROWS')", "no counting rule ROWS"),
         ("publication_counts(in_taxonomy := 'other')", "no taxonomy other"),
+        ("publications_behind(in_taxonomy := 'other')", "no taxonomy other"),
         ("publication_shares(dimension := 'country')", "no dimension country"),
     ],
 )

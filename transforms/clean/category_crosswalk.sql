@@ -17,7 +17,7 @@ with decided as (
         from_taxonomy,
         from_category,
         taxonomy,
-        value,
+        min(value) as value, -- those that hold say the same, perhaps in another order
         string_agg(distinct decided_by, '; ' order by decided_by) as decided_by,
         string_agg(distinct reason, '; ' order by reason) as reasons
     from clean.decisions
@@ -25,8 +25,7 @@ with decided as (
     group by
         from_taxonomy,
         from_category,
-        taxonomy,
-        value
+        taxonomy
 ),
 
 decided_parts as (

@@ -18,6 +18,7 @@ from warehouse.decisions.events import (
     InvalidDecision,
     build_decision,
     join_weights,
+    order_weights,
     split_weights,
 )
 
@@ -182,10 +183,14 @@ def _decide(question: MappingQuestion, decisions: list[Decision]) -> MappingQues
     if not decisions:  # what the package has is seen again after the next run
         return replace(question, state=OPEN, used_categories=None, decided_by=None)
     people = SEPARATOR.join(sorted({one.decided_by for one in decisions}))
-    values = {one.value for one in decisions}
-    if len(values) > 1:
+    if len({order_weights(one.value) for one in decisions}) > 1:
         return replace(question, state=DISPUTED, used_categories=None, decided_by=people)
-    return replace(question, state=DECIDED, used_categories=describe_weights(values.pop()), decided_by=people)
+    return replace(
+        question,
+        state=DECIDED,
+        used_categories=describe_weights(min(one.value for one in decisions)),
+        decided_by=people,
+    )
 
 
 def list_targets(connection: duckdb.DuckDBPyConnection, question: MappingQuestion) -> list[MappingTarget]:

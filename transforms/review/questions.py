@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
 
-from transforms.review.replay import SUPERSEDED, UNDONE, Event, build_event, replay_events
+from transforms.review.replay import SUPERSEDED, UNDONE, Event, build_event, hash_part, replay_events
 from warehouse.decisions.events import SEPARATOR, Decision
 from warehouse.names import build_title_key
 
@@ -87,11 +86,6 @@ class ShownWork:
     source_names: str
     record_id: str
     ground: tuple[str, ...]
-
-
-def hash_part(kind: str, text: str) -> str:
-    """The hash of something that was shown, as ``clean.decisions`` computes it."""
-    return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def find_work(connection: duckdb.DuckDBPyConnection, text: str) -> ShownWork:

@@ -8,6 +8,7 @@ still among what the records of the work state.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from warehouse.decisions.events import NO_COUNTERPART, order_weights, split_weights
 
 _SEPARATOR = "; "
 HOLDS, SUPERSEDED, UNDONE = "holds", "superseded", "undone"
@@ -199,19 +202,28 @@ def build_event(
     record_id, second_record_id = decision["record_id"], decision["second_record_id"]
     # records, not works, of a pair: which works there are follows from the decision
     subject = sorted([record_id, second_record_id]) if second_record_id else [work_id or record_id or ""]
+    value, ground = decision["value"] or "", frozenset(split_texts(decision["ground"]))
     is_there = work_id is not None and (not second_record_id or second_work_id is not None)
     if decision["kind"] == MAPPING:
         subject, is_there = [decision["from_taxonomy"], decision["from_category"]], present is not None
+        value = order_weights(value)
+        # what it is mapped to must be there, also if the decision comes from a file that names no ground
+        ground |= {hash_part("category", name) for name in split_weights(value) if name != NO_COUNTERPART}
     return Event(
         event_id=decision["event_id"],
         question=(decision["kind"], *subject, decision["taxonomy"] or "", decision["field"] or ""),
-        value=decision["value"] or "",
+        value=value,
         undone_event_id=decision["undone_event_id"],
         seen=tuple(split_texts(decision["seen_event_ids"])),
-        ground=frozenset(split_texts(decision["ground"])),
+        ground=ground,
         present=frozenset(split_texts(present)) if is_there else None,
         decides=decision["kind"] not in _UNQUESTIONED,
     )
+
+
+def hash_part(kind: str, text: str) -> str:
+    """The hash of something that was shown, as ``clean.decisions`` computes it."""
+    return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def split_texts(joined: str | None) -> list[str]:

@@ -170,12 +170,19 @@ def split_weights(value: str) -> dict[str, float]:
     """
     parts = [_WEIGHT.fullmatch(part) for part in value.split(SEPARATOR)]
     weights = {part["category"]: float(part["weight"]) for part in parts if part}
-    if len(weights) < len(parts) or not math.isclose(sum(weights.values()), 1, abs_tol=1e-5) or 0 in weights.values():
+    if all(parts) and len(weights) < len(parts):
+        raise InvalidDecision(f"{value!r} names a category twice")
+    if not all(parts) or not math.isclose(sum(weights.values()), 1, abs_tol=1e-5) or 0 in weights.values():
         raise InvalidDecision(
             f"{value!r} is no mapping: expected categories with weights that add up to 1, such as"
             " Monitoring=0.75; Robustness=0.25"
         )
     return weights
+
+
+def order_weights(value: str) -> str:
+    """The same mapping with its categories in the order of their names, so that equal mappings have equal values."""
+    return join_weights(dict(sorted(split_weights(value).items())))
 
 
 def _parse_moment(value: object) -> dt.datetime:

@@ -11,8 +11,13 @@ create or replace macro taxonomy_of(in_taxonomy, in_corpus) as coalesce(
 create or replace macro publications_behind(rule := 'works', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with known_corpus as (
     select case
-        when exists (select 1 from clean.corpora where corpus = in_corpus) then in_corpus
-        else error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see clean.corpora'))
+        when not exists (select 1 from clean.corpora where corpus = in_corpus)
+            then error(concat('no corpus ', coalesce(in_corpus, 'null'), '; see clean.corpora'))
+        when
+            in_taxonomy is not null
+            and not exists (select 1 from clean.corpus_taxonomies where taxonomy = in_taxonomy and corpus = in_corpus)
+            then error(concat('no taxonomy ', in_taxonomy, ' of the corpus ', in_corpus, '; see clean.corpus_taxonomies'))
+        else in_corpus
     end as corpus
 ),
 
@@ -35,7 +40,7 @@ categories as (
     select
         labels.category as label,
         case
-            when corpora.taxonomy = taxonomy_of(in_taxonomy, in_corpus) or labels.category = '(unlabelled)' then labels.category
+            when corpora.taxonomy = taxonomy_of(in_taxonomy, in_corpus) or labels.category in ('(unlabelled)', '(no category)') then labels.category
             else coalesce(
                 (
                     select taxonomies.unmapped_category
@@ -190,7 +195,7 @@ order by starts_on;
 -- Publications per lab, category and period, without zeros, so that the rows grow with the publications only.
 --   rule         a counting rule of reference.counting_rules
 --   grain        as of publication_periods
---   in_taxonomy  a taxonomy of reference.taxonomies; by default that of the corpus
+--   in_taxonomy  a taxonomy of the corpus in clean.corpus_taxonomies; by default its own
 create or replace macro publication_cells(rule := 'works', grain := 'year', in_taxonomy := null, in_corpus := 'iaps_mapping') as table
 with periods as (
     select
@@ -202,10 +207,9 @@ with periods as (
             when not exists (select 1 from reference.counting_rules where counting_rule = rule)
                 then error(concat('no counting rule ', rule, '; see reference.counting_rules'))
             when
-                not exists (select 1 from reference.taxonomies where taxonomy = taxonomy_of(in_taxonomy, in_corpus))
+                in_taxonomy is not null
                 and not exists (select 1 from clean.corpus_taxonomies where taxonomy = in_taxonomy and corpus = in_corpus)
-                and in_taxonomy is not null
-                then error(concat('no taxonomy ', in_taxonomy, '; see reference.taxonomies'))
+                then error(concat('no taxonomy ', in_taxonomy, ' of the corpus ', in_corpus, '; see clean.corpus_taxonomies'))
             else true
         end
 ),

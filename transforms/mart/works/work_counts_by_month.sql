@@ -97,7 +97,7 @@ mapped_labels as (
         taxonomies.taxonomy,
         coalesce(
             crosswalk.to_category,
-            case when taxonomies.is_own or labels.label = '(unlabelled)' then labels.label else taxonomies.unmapped_category end
+            case when taxonomies.is_own or labels.label in ('(unlabelled)', '(no category)') then labels.label else taxonomies.unmapped_category end
         ) as category,
         labels.label_weight * coalesce(crosswalk.weight, 1.0) as weight
     from labels
