@@ -105,6 +105,7 @@ def test_a_decision_replaces_a_listed_category_until_it_is_undone(lake: Lake) ->
         (FOXES, "Wolves", *ada),
     ]
     assert run_aisle(lake.root, "review", "undo", event[:8], "--as", "Bo").returncode == 0
+    assert "is undone already" in run_aisle(lake.root, "review", "undo", event[:8], "--as", "Bo").stderr
     assert list_labels(lake) == [(WOLVES, "Wolves", "listed", None), (FOXES, "Wolves", *ada)]
 
 

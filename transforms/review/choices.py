@@ -18,6 +18,7 @@ from transforms.review.questions import (
     list_labs,
     list_taxonomies,
 )
+from transforms.review.replay import UNDONE, Event, replay_events
 from warehouse.decisions.events import NO, SEPARATOR, YES, Decision, InvalidDecision, build_decision
 
 if TYPE_CHECKING:
@@ -194,11 +195,15 @@ def build_undo(decisions: Iterable[Decision], event_id: str, decided_by: str, re
     """The event that undoes another one, named by its identifier or the beginning of it.
 
     Raises:
-        LookupError: There is none, or more than one.
+        LookupError: There is none, or more than one, or it is undone already.
     """
+    decisions = list(decisions)
     meant = [decision for decision in decisions if event_id and decision.event_id.startswith(event_id)]
     if len(meant) != 1:
         raise LookupError(f"{len(meant)} decisions have the identifier {event_id!r}: see `aisle review export`")
+    events = (Event(one.event_id, ("",), "", one.undone_event_id or None, decides=False) for one in decisions)
+    if replay_events(events)[meant[0].event_id] == UNDONE:
+        raise LookupError(f"{meant[0].event_id} is undone already; undo that undo to have it again")
     return build_decision(
         {
             "kind": "undo",
