@@ -123,6 +123,7 @@ else:
     rows = changes
     show_table(rows, key="changes")
     st.caption(
-        "The amounts of a number add up to its change. A publication that moves from one number to another is in both."
+        "The amounts of a number add up to its change. A publication that moves from one number to another is in both. "
+        "Publications without a month are in no number by month."
     )
     downloads.show_download_buttons(f"changes_{older}_{newer}", downloads.build_table_files(lambda: rows))

@@ -182,8 +182,8 @@ def diff(
 
     Causes: new work, found late, source withdrawn, merged or split, relabelled, date corrected, rule changed; and label
     decided, lab decided, date decided, exclusion decided, merge or split decided, mapping decided for what people
-    decided or took back;
-    and label suggested, suggestion changed in what is expected by suggestions.
+    decided, took back, or whose decision no longer applies; and label suggested, suggestion changed in what is expected
+    by suggestions. Publications without a month are in no count by month, and so in no change of one.
     """
     import duckdb
 
