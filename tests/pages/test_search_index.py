@@ -163,7 +163,7 @@ def test_one_new_item_keeps_the_other_segments(lake: Lake, items: dict[int, dict
     assert list_answers(first) == answers
 
 
-def test_index_is_built_from_nothing_where_a_gap_is_used_up(
+def test_index_is_rebuilt_where_a_gap_is_used_up(
     lake: Lake, items: dict[int, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few_ranks = [replace(order, rank_bits=min(order.rank_bits, 10)) for order in placing._ORDERS]
@@ -181,9 +181,7 @@ def test_index_is_built_from_nothing_where_a_gap_is_used_up(
     assert True in kept[4:]
 
 
-def test_index_of_many_segments_is_built_from_nothing(
-    lake: Lake, items: dict[int, dict[str, Any]], monkeypatch: Any
-) -> None:
+def test_index_of_many_segments_is_rebuilt(lake: Lake, items: dict[int, dict[str, Any]], monkeypatch: Any) -> None:
     build_index(publish(lake, items))
     monkeypatch.setattr(placing, "_MOST_TIMES", 0.1)
     release = publish(lake, items | {99: make_publication(99)})
@@ -198,7 +196,7 @@ def damage(folder: Path, pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*.idx", "*.fast", "meta.json", "places.parquet", "stamp.json"])
 @pytest.mark.parametrize("harm", [damage, lambda folder, pattern: next(folder.glob(pattern)).unlink()])
-def test_nothing_of_a_damaged_index_is_used(
+def test_damaged_index_is_not_reused(
     lake: Lake, items: dict[int, dict[str, Any]], tmp_path: Path, harm: Any, pattern: str
 ) -> None:
     first = publish(lake, items)
@@ -212,7 +210,7 @@ def test_nothing_of_a_damaged_index_is_used(
     assert list_answers(second) == list_answers(alone)
 
 
-def test_nothing_of_an_index_of_other_code_is_used(
+def test_index_of_other_code_is_not_reused(
     lake: Lake, items: dict[int, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = publish(lake, items)

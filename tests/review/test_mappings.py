@@ -173,7 +173,7 @@ def test_five_that_agree_are_clear_and_four_of_five_are_not() -> None:
         assert found.finding == finding
 
 
-def test_nothing_is_used_until_a_person_decides_and_an_undo_takes_it_away() -> None:
+def test_only_decided_mappings_are_used_and_an_undo_removes_them() -> None:
     connection = make_release()
     assert list_crosswalk(connection) == []
     counted = (
